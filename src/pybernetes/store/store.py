@@ -1,0 +1,173 @@
+"""The store's contract: a revisioned key-value store with watch, in the model of etcd (etcd API v3).
+
+Every successful write of the whole store gets the next revision: one counter, no gaps visible to readers, starting at
+1 for the empty store. A key remembers the revision that made it (`create_revision`) and the one that last wrote it
+(`mod_revision`). Writers pass the mod revision they have seen; the write fails when the key has moved on. That
+compare-and-swap is the only transaction there is, and it is enough for Kubernetes' optimistic concurrency.
+
+Worked example, from an empty store at revision 1::
+
+    put("/a", b"1", expected=0)   -> 2      expected=0: the key must not exist
+    put("/a", b"2", expected=2)   -> 3
+    put("/a", b"x", expected=2)   -> Conflict, current = KeyValue("/a", b"2", mod_revision=3, create_revision=2)
+    put("/b", b"1")               -> 4      no expectation: last writer wins
+    delete("/a", expected=3)      -> 5
+    list("/", revision=3)         -> ["/a"=b"2"] at revision 3: the past stays readable until compacted
+    watch("/", after=2)           -> events of revisions 3, 4, 5, then live ones
+    compact(4)                    -> the past before 4 is gone: list(revision=3) and watch(after=2) raise Compacted
+
+Guarantees, checked by tests/contract/store.py on every implementation:
+
+* **Durable**: an acknowledged write survives `kill -9` and power loss (memory excepted).
+* **Linearizable**: a read without `revision` sees every write acknowledged before it began.
+* **Ordered**: a watcher receives each matching event once, in revision order, without gaps; events of one revision
+  arrive together. `progress` events carry a revision up to which nothing is missing.
+* **Bounded**: a watcher that does not keep up is ended with `WatcherLagged`; it lists again and resumes.
+
+Nothing here relies on sharing a process: etcd implements the same Protocol.
+Keys are text that starts with "/"; values are opaque bytes of at most 1.5 MiB (etcd's request limit), else `TooLarge`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+
+class KeyValue(msgspec.Struct, frozen=True, gc=False):
+    """One key at one revision."""
+
+    key: str
+    value: bytes
+    mod_revision: int
+    create_revision: int
+    lease: int = 0
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One change. `kv` is the state after it (on deletion: key, empty value, revision of the deletion);
+    `previous` the state before it, None when the key was created."""
+
+    kv: KeyValue
+    previous: KeyValue | None
+    deleted: bool = False
+
+    @property
+    def created(self) -> bool:
+        return self.previous is None and not self.deleted
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What a watcher receives: events in order, and the revision up to which nothing is missing.
+
+    An empty batch is progress only.
+    """
+
+    revision: int
+    events: tuple[Event, ...] = ()
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A ranged list at `revision`. `remaining` counts matching keys after the last item (0: complete)."""
+
+    revision: int
+    items: list[KeyValue]
+    remaining: int = 0
+
+
+class StoreError(Exception):
+    """Base of the store's errors.
+
+    StoreError
+     +-- Conflict        the key is not at the expected revision
+     +-- Compacted       the asked revision is no longer there
+     +-- FutureRevision  the asked revision does not exist yet
+     +-- WatcherLagged   the watcher was too slow and was dropped
+     +-- TooLarge        the value exceeds the limit
+     +-- LeaseNotFound   the lease expired or never was
+     +-- Unavailable     the store cannot serve now (disk full, no quorum, closed); the write was not acknowledged
+    """
+
+
+class Conflict(StoreError):
+    """`current` is the key as it is now, None if absent."""
+
+    def __init__(self, key: str, current: KeyValue | None) -> None:
+        super().__init__(f"{key} is at revision {current.mod_revision if current else 0}")
+        self.key = key
+        self.current = current
+
+
+class Compacted(StoreError):
+    """`oldest` is the oldest revision that can still be read."""
+
+    def __init__(self, oldest: int) -> None:
+        super().__init__(f"required revision has been compacted; the oldest is {oldest}")
+        self.oldest = oldest
+
+
+class FutureRevision(StoreError):
+    pass
+
+
+class WatcherLagged(StoreError):
+    pass
+
+
+class TooLarge(StoreError):
+    pass
+
+
+class LeaseNotFound(StoreError):
+    pass
+
+
+class Unavailable(StoreError):
+    pass
+
+
+class Store(Protocol):
+    """See the module docstring for the model and the guarantees."""
+
+    async def serve(self, ready: asyncio.Event) -> None:
+        """Open, set ready, work (commit, expire leases), close when cancelled. One user per data file: a second
+        opener gets Unavailable with the reason."""
+
+    async def revision(self) -> int:
+        """The revision of the last acknowledged write (linearizable)."""
+
+    async def get(self, key: str, *, revision: int = 0) -> KeyValue | None:
+        """The key now (revision 0) or as it was. Compacted, FutureRevision."""
+
+    async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, after: str = "") -> Page:
+        """Keys that start with prefix, in key order, greater than `after`, at most `limit` (0: all)."""
+
+    async def count(self, prefix: str) -> int:
+        """How many keys start with prefix now."""
+
+    async def put(self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0) -> int:
+        """Write; return the new revision. `expected`: None = any, 0 = must not exist, n = must be at mod revision n.
+        Conflict, TooLarge, LeaseNotFound, Unavailable."""
+
+    async def delete(self, key: str, *, expected: int | None = None) -> tuple[int, KeyValue | None]:
+        """Remove; return the new revision and what was there. A missing key: Conflict(current=None) when `expected`
+        is given, else (current revision, None) and no new revision."""
+
+    def watch(self, prefix: str, *, after: int = 0) -> AsyncIterator[Batch]:
+        """Changes of keys that start with prefix and revision > after, for ever. `after=0`: from now on.
+        The first batch is always sent at once (possibly empty) and tells the revision
+        the watch starts from. Ends by Compacted, WatcherLagged or Unavailable, or when closed with aclose()."""
+
+    async def compact(self, revision: int) -> None:
+        """Forget the past before revision; the current state stays. In small steps; readers go on meanwhile."""
+
+    async def grant(self, ttl_seconds: int) -> int:
+        """A lease: keys put with it are deleted (with revisions and events) when it expires. Survives restarts;
+        after one, at least the time that was left is granted again."""
+
+    async def revoke(self, lease: int) -> None:
+        """End a lease now; its keys are deleted. LeaseNotFound."""
+
+    async def keep_alive(self, lease: int) -> int:
+        """Restart the lease's time; return its ttl in seconds. LeaseNotFound."""
