@@ -49,7 +49,9 @@ def type_invalid(field: str, value: Any, detail: str = "") -> FieldError:
 
 def not_supported(field: str, value: Any, supported: list[str] | tuple[str, ...]) -> FieldError:
     values = ", ".join(f'"{v}"' for v in sorted(supported))
-    return FieldError("FieldValueNotSupported", field, f"Unsupported value: {_shown(value)}: supported values: {values}")
+    return FieldError(
+        "FieldValueNotSupported", field, f"Unsupported value: {_shown(value)}: supported values: {values}"
+    )
 
 
 def duplicate(field: str, value: Any) -> FieldError:

@@ -1,9 +1,9 @@
 """What a request asks for, read from its method and path alone (apiserver `RequestInfoFactory`).
 
-    GET    /api/v1/namespaces/default/pods/web/log -> get, v1, default, pods, web, log
-    GET    /apis/apps/v1/deployments?watch=1       -> watch, apps/v1, deployments
-    DELETE /api/v1/namespaces/default/pods         -> deletecollection
-    GET    /healthz                                -> not a resource request; verb is the lower-case method
+GET    /api/v1/namespaces/default/pods/web/log -> get, v1, default, pods, web, log
+GET    /apis/apps/v1/deployments?watch=1       -> watch, apps/v1, deployments
+DELETE /api/v1/namespaces/default/pods         -> deletecollection
+GET    /healthz                                -> not a resource request; verb is the lower-case method
 """
 
 from urllib.parse import unquote
@@ -64,6 +64,4 @@ def request_info(request: Request) -> RequestInfo:
                 name = term.removeprefix("metadata.name=").removeprefix("=")
     elif not name and verb == "delete":
         verb = "deletecollection"
-    return RequestInfo(
-        True, verb, plain.path, group, version, namespace, resource, name, subresource, tuple(rest[3:])
-    )
+    return RequestInfo(True, verb, plain.path, group, version, namespace, resource, name, subresource, tuple(rest[3:]))

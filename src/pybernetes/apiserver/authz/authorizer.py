@@ -40,5 +40,7 @@ class Authorizer(Protocol):
     async def authorize(self, attributes: Attributes) -> Decision:
         """Decide, or pass with NO_OPINION."""
 
-    def rules_for(self, user: UserInfo, namespace: str) -> tuple[list[dict[str, object]], list[dict[str, object]], bool]:
+    def rules_for(
+        self, user: UserInfo, namespace: str
+    ) -> tuple[list[dict[str, object]], list[dict[str, object]], bool]:
         """(resourceRules, nonResourceRules, incomplete) for SelfSubjectRulesReview."""

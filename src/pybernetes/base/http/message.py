@@ -7,7 +7,7 @@ process or on another machine (the httpx and starlette idea).
 Three kinds of response body:
 
 * `bytes`: the usual case, sent in one write with `content-length`.
-* an asynchronous iterator of `bytes`: pulled by the server, chunked (logs, proxied bodies, downloads on the client side).
+* an asynchronous iterator of `bytes`: pulled by the server, chunked (logs, proxied bodies, client side).
 * a `PushBody`: the producer pushes into a `Sink` with plain calls and no task per receiver. Watches use it, so that one
   event costs one encode and one `write` per watcher.
 
