@@ -1,0 +1,120 @@
+"""The documents themselves, encoded once when first asked for and dropped when what is served changes."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from ... import GIT_VERSION
+from ...api import status
+from ...api.resource import ResourceInfo
+from ...base.http.message import Request, Response
+from .definitions import Schemas, closure, schema_name, types
+from .operations import Operations
+
+_INFO = {"title": "Kubernetes", "version": GIT_VERSION}
+
+
+def _roots(infos: list[ResourceInfo]) -> list[str]:
+    """The types that a group version's document describes: its kinds, their lists, and what every verb uses."""
+    found = ["meta/v1.Status", "meta/v1.DeleteOptions"]
+    for info in infos:
+        found.append(info.schema)
+        if "list" in info.verbs:
+            found.append(info.schema + "List")
+        for sub in info.subresources.values():
+            group, _, version = (sub.group_version or info.group_version).rpartition("/")
+            package = info.schema.rpartition(".")[0]
+            if sub.group_version and sub.group_version != info.group_version:
+                package = f"{group.removesuffix('.k8s.io')}/{version}"
+            found.append(f"{package}.{sub.kind}")
+    return [name for name in found if name in types()]
+
+
+class OpenApi:
+    """Answers `/openapi/v2`, `/openapi/v3` and `/openapi/v3/...`."""
+
+    def __init__(self, resources: Iterable[ResourceInfo]) -> None:
+        self.update(resources)
+
+    def update(self, resources: Iterable[ResourceInfo]) -> None:
+        """Describe these resources from now on."""
+        self._resources = list(resources)
+        self._cache: dict[str, tuple[bytes, str]] = {}
+
+    def handle(self, request: Request) -> Response | None:
+        """The document of this path; None when there is none."""
+        path = request.path.rstrip("/")
+        if path == "/openapi/v2":
+            accept = request.header("accept") or "*/*"
+            if "json" not in accept and "*/*" not in accept:
+                raise status.not_acceptable(["application/json"])
+            return self._respond(request, path, lambda: self._v2())
+        if path == "/openapi/v3":
+            return self._respond(request, path, self._index)
+        if path.startswith("/openapi/v3/"):
+            where = path.removeprefix("/openapi/v3/")
+            infos = self._by_path().get(where)
+            return self._respond(request, path, lambda: self._v3(infos)) if infos else None
+        return None
+
+    def _respond(self, request: Request, key: str, build: Any) -> Response:
+        body, etag = self._encoded(key, build)
+        headers = [("etag", etag), ("vary", "Accept-Encoding, Accept"), ("cache-control", "no-cache, private")]
+        if "hash=" in request.query:
+            headers[2] = ("cache-control", "public, immutable")
+        if request.header("if-none-match") == etag:
+            return Response(304, headers)
+        return Response(200, [("content-type", "application/json"), *headers], body)
+
+    def _encoded(self, key: str, build: Any) -> tuple[bytes, str]:
+        if key not in self._cache:
+            body = orjson.dumps(build())
+            self._cache[key] = (body, '"' + hashlib.sha512(body).hexdigest().upper() + '"')
+        return self._cache[key]
+
+    def _by_path(self) -> dict[str, list[ResourceInfo]]:
+        found: dict[str, list[ResourceInfo]] = {}
+        for info in self._resources:
+            where = f"apis/{info.group_version}" if info.group else f"api/{info.version}"
+            found.setdefault(where, []).append(info)
+        return found
+
+    def _index(self) -> dict[str, Any]:
+        """The hash names the resources and the release, so that it is known without building the document."""
+        paths = {}
+        for where, infos in self._by_path().items():
+            digest = hashlib.sha256(orjson.dumps([GIT_VERSION, [i.group_resource for i in infos]])).hexdigest()
+            paths[where] = {"serverRelativeURL": f"/openapi/v3/{where}?hash={digest[:64].upper()}"}
+        return {"paths": paths}
+
+    def _paths(self, version: int, infos: list[ResourceInfo], schemas: Schemas) -> dict[str, Any]:
+        operations = Operations(version, schemas)
+        return {path: item for info in infos for path, item in operations.paths(info)}
+
+    def _definitions(self, infos: list[ResourceInfo], schemas: Schemas) -> dict[str, Any]:
+        return {schema_name(name): schemas.definition(name) for name in closure(_roots(infos))}
+
+    def _v3(self, infos: list[ResourceInfo]) -> dict[str, Any]:
+        schemas = Schemas(3)
+        return {
+            "openapi": "3.0.0",
+            "info": _INFO,
+            "paths": self._paths(3, infos, schemas),
+            "components": {
+                "schemas": self._definitions(infos, schemas),
+                "securitySchemes": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"}},
+            },
+        }
+
+    def _v2(self) -> dict[str, Any]:
+        schemas = Schemas(2)
+        return {
+            "swagger": "2.0",
+            "info": _INFO,
+            "paths": self._paths(2, self._resources, schemas),
+            "definitions": self._definitions(self._resources, schemas),
+            "securityDefinitions": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"}},
+            "security": [{"BearerToken": []}],
+        }
