@@ -1,0 +1,74 @@
+# Two commands matter: `make up` (a running cluster with a sample application) and `make test`.
+
+PYTHON ?= $(shell command -v python3)
+DATA_DIR ?= /var/lib/pybernetes
+VENV := .venv
+BIN := $(VENV)/bin
+DEBIAN := containerd runc crun containernetworking-plugins nftables conntrack catatonit busybox-static iproute2
+TEST_DEBIAN := docker-registry skopeo socat procps
+
+.PHONY: help up down status install install-dev check test unit e2e bench format clean
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## make up        install what is missing, start a cluster, run a sample application
+up: install
+	@$(BIN)/pybernetes up --data-dir $(DATA_DIR)
+
+## make down      stop the cluster; PURGE=1 removes every trace of it
+down:
+	@test -x $(BIN)/pybernetes || { echo "nothing is installed here"; exit 0; }
+	@$(BIN)/pybernetes down --data-dir $(DATA_DIR) $(if $(PURGE),--purge)
+
+## make status    what is running
+status:
+	@$(BIN)/pybernetes status --data-dir $(DATA_DIR)
+
+install: $(VENV)/.installed
+	@tools/install-debian $(DEBIAN)
+
+install-dev: $(VENV)/.installed-dev
+	@tools/install-debian $(DEBIAN) $(TEST_DEBIAN)
+	@command -v kubectl >/dev/null || tools/install-debian kubernetes-client
+
+$(VENV)/.installed: pyproject.toml
+	@echo "Installing Python packages into $(VENV)"
+	@command -v python3 >/dev/null || tools/install-debian python3
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { tools/install-debian python3-venv && $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+## make check     format, lint, types, import rules
+check: install-dev
+	$(BIN)/ruff format --check src tests bench tools
+	$(BIN)/ruff check src tests bench tools
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## make unit      everything that needs no containers
+unit: install-dev
+	$(BIN)/pytest -q -m "not e2e"
+
+## make e2e       real containers, in namespaces that the tests make
+e2e: install-dev
+	$(BIN)/pytest -q -m e2e
+
+## make test      check, unit and e2e: what CI runs
+test: check
+	$(BIN)/pytest -q --durations=15
+
+## make bench     every benchmark
+bench: install-dev
+	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+
+format:
+	$(BIN)/ruff format src tests bench tools
+	$(BIN)/ruff check --fix src tests bench tools
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
