@@ -76,6 +76,23 @@ class Page(msgspec.Struct, frozen=True):
     remaining: int = 0
 
 
+VALUE_LIMIT = 1536 * 1024
+"""The largest value in bytes (etcd's request limit)."""
+
+
+class Watch(Protocol):
+    """What `Store.watch` returns: an asynchronous iterator for one reader; close it with `contextlib.aclosing`."""
+
+    def __aiter__(self) -> AsyncIterator[Batch]:
+        """Itself."""
+
+    async def __anext__(self) -> Batch:
+        """The next batch; see `Store.watch` for the errors that end it."""
+
+    async def aclose(self) -> None:
+        """Stop receiving; idempotent."""
+
+
 class StoreError(Exception):
     """Base of the store's errors.
 
@@ -135,7 +152,8 @@ class Store(Protocol):
         opener gets Unavailable with the reason."""
 
     async def revision(self) -> int:
-        """The revision of the last acknowledged write (linearizable)."""
+        """The revision of the last acknowledged write (linearizable). Watchers that have seen nothing since are told
+        at once that they are up to date (etcd: a progress request), so a cache fed by watches can wait for it."""
 
     async def get(self, key: str, *, revision: int = 0) -> KeyValue | None:
         """The key now (revision 0) or as it was. Compacted, FutureRevision."""
@@ -154,13 +172,15 @@ class Store(Protocol):
         """Remove; return the new revision and what was there. A missing key: Conflict(current=None) when `expected`
         is given, else (current revision, None) and no new revision."""
 
-    def watch(self, prefix: str, *, after: int = 0) -> AsyncIterator[Batch]:
-        """Changes of keys that start with prefix and revision > after, for ever. `after=0`: from now on.
-        The first batch is always sent at once (possibly empty) and tells the revision
-        the watch starts from. Ends by Compacted, WatcherLagged or Unavailable, or when closed with aclose()."""
+    def watch(self, prefix: str, *, after: int = 0) -> Watch:
+        """Changes of keys that start with prefix and revision > after, for ever. `after=0`: from now on, now being the
+        moment of this call. The first batch is sent at once, is empty and tells the revision the watch starts from.
+        After changes that do not concern it a watcher gets a progress batch, within a second. Ends by Compacted (at
+        the first batch when `after` is too old), WatcherLagged or Unavailable, or when closed with aclose()."""
 
     async def compact(self, revision: int) -> None:
-        """Forget the past before revision; the current state stays. In small steps; readers go on meanwhile."""
+        """Forget the past before revision: the state as of revision and all changes from it on stay. In small steps;
+        readers go on meanwhile. A revision that is compacted already: nothing happens. FutureRevision."""
 
     async def grant(self, ttl_seconds: int) -> int:
         """A lease: keys put with it are deleted (with revisions and events) when it expires. Survives restarts;
