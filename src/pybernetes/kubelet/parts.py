@@ -1,0 +1,165 @@
+"""The parts the kubelet's core calls and does not own, each as one small Protocol.
+
+`kubelet.py` receives them ready-made in a `Parts`; tests hand in simple doubles. What the core offers in return is
+`RuntimeView`, from which the 10250 server finds pods, containers and log files.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from ..api.core import Container, LifecycleHandler, Pod
+    from .cri.protocol import ContainerRuntime
+
+
+class VolumeError(Exception):
+    """A volume could not be mounted (yet); the message is for the event FailedMount. The worker retries with back-off."""
+
+
+class HookError(Exception):
+    """A lifecycle hook failed; the message is for the event FailedPostStartHook or FailedPreStopHook."""
+
+
+class VolumeManager(Protocol):
+    """Makes a pod's volumes appear below the kubelet's root and takes them away again."""
+
+    async def mount(self, pod: "Pod") -> dict[str, str]:
+        """Mount every volume of the pod; volume name -> host path. Mounting twice is harmless. Raises VolumeError."""
+
+    async def refresh(self, pod: "Pod") -> None:
+        """Project the content of configMap, secret, downwardAPI and token volumes again if it changed."""
+
+    async def unmount(self, pod_uid: str) -> None:
+        """Unmount and delete everything of the pod; harmless if there is nothing."""
+
+    def subpath(self, pod: "Pod", volume_path: str, sub_path: str) -> str:
+        """The host path of a subPath inside a volume, created as a directory if missing. Raises VolumeError if it
+        leads outside the volume."""
+
+
+class ProbeResults(msgspec.Struct, frozen=True):
+    """What the probes of one container say now. Without a startup probe `started` is True once it runs; without a
+    readiness probe `ready` is True once it is started."""
+
+    started: bool
+    ready: bool
+
+
+ProbeKind = Literal["liveness", "readiness", "startup"]
+ProbeCallback = Callable[[str, str, ProbeKind, bool, str], None]
+"""(pod uid, container name, kind, success, message): called whenever the verdict of a probe changes."""
+
+
+class ProbeManager(Protocol):
+    """Runs the probes of the containers it is told about and reports changes through its `on_result` attribute."""
+
+    on_result: ProbeCallback | None
+
+    def start(self, pod: "Pod", container_name: str, container_id: str, pod_ip: str) -> None:
+        """Probe this container from now on; replaces the probes of an earlier run of the same container."""
+
+    def stop(self, pod_uid: str, container_name: str | None) -> None:
+        """Stop the probes of one container, or of the whole pod."""
+
+    def results(self, pod_uid: str, container_name: str) -> ProbeResults:
+        """The current verdicts for a running container."""
+
+
+ExecSync = Callable[[str, Sequence[str], int], Awaitable[tuple[int, bytes]]]
+"""(container id, command, timeout in seconds) -> (exit code, output)."""
+
+
+class RunHook(Protocol):
+    """Runs a postStart or preStop handler. Raises HookError."""
+
+    def __call__(
+        self,
+        handler: "LifecycleHandler",
+        pod: "Pod",
+        container: "Container",
+        container_id: str,
+        pod_ip: str,
+        timeout: float,
+        exec_sync: ExecSync,
+    ) -> Awaitable[None]: ...
+
+
+class PodCgroups(Protocol):
+    """The cgroups of pods and QoS classes (`kpods/...`), above the runtime's own per container."""
+
+    def ensure(self, pod: "Pod") -> str:
+        """Make the pod's cgroup with its limits; the path to give the sandbox as cgroup_parent."""
+
+    def update(self, pod: "Pod") -> None:
+        """Write changed limits."""
+
+    def remove(self, pod_uid: str) -> None:
+        """Delete the pod's cgroup once its containers are gone."""
+
+
+class DnsConfig(Protocol):
+    """The three parts of a resolv.conf."""
+
+    @property
+    def servers(self) -> Sequence[str]: ...
+
+    @property
+    def searches(self) -> Sequence[str]: ...
+
+    @property
+    def options(self) -> Sequence[str]: ...
+
+
+class Resolver(Protocol):
+    """`resolv.dns_config`: what a pod's /etc/resolv.conf says."""
+
+    def __call__(self, pod: "Pod", cluster_dns: Sequence[str], cluster_domain: str, host_resolv: str) -> DnsConfig: ...
+
+
+class HostsFile(Protocol):
+    """`hosts_file.write`: the /etc/hosts that is mounted into every container of the pod."""
+
+    def __call__(self, pod: "Pod", ip: str, path: str) -> None: ...
+
+
+class ContainerResources(Protocol):
+    """`container_resources`: requests and limits as the fields of the runtime's LinuxContainerResources."""
+
+    def __call__(self, pod: "Pod", container: "Container") -> dict[str, Any]: ...
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the core calls that is not its own."""
+
+    volumes: VolumeManager
+    probes: ProbeManager
+    run_hook: RunHook
+    cgroups: PodCgroups
+    container_resources: ContainerResources
+    dns_config: Resolver
+    write_hosts: HostsFile
+
+
+class RuntimeView(Protocol):
+    """What the 10250 server sees of the core."""
+
+    @property
+    def cri(self) -> "ContainerRuntime":
+        """The container runtime."""
+
+    def pods(self) -> "list[Pod]":
+        """The pods of this node, static ones included, with the latest status the kubelet computed."""
+
+    def pod(self, namespace: str, name: str) -> "Pod | None":
+        """One pod by name."""
+
+    def container_id(self, pod_uid: str, container_name: str) -> str | None:
+        """The newest container of that name, running or not."""
+
+    def sandbox_id(self, pod_uid: str) -> str | None:
+        """The pod's newest sandbox."""
+
+    def log_path(self, pod: "Pod", container_name: str, previous: bool = False) -> str | None:
+        """The log file of a container's current or previous run."""
