@@ -1,0 +1,71 @@
+"""All ways of proving an identity, in upstream's order, and the groups everybody gets.
+
+    front proxy headers -> client certificate -> bearer token -> anonymous
+
+A wrong credential of one kind does not end the search; only when no other holds is the answer 401. A caller in the same
+process is taken as it is (`context["user"]`).
+"""
+
+from collections.abc import Sequence
+
+from ...api.status import StatusError, unauthorized
+from ...api.user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
+from ...base.http.message import Request
+from .authenticator import Authenticator
+from .tokens import InvalidToken, TokenUnion, bearer_token, strip_token
+
+
+class BearerTokenAuthenticator:
+    """`Authorization: Bearer`; once proven the token leaves the request."""
+
+    def __init__(self, tokens: TokenUnion) -> None:
+        self._tokens = tokens
+
+    async def authenticate(self, request: Request) -> UserInfo | None:
+        """See Authenticator."""
+        token = bearer_token(request)
+        if token is None:
+            return None
+        try:
+            found = self._tokens.authenticate_token(token)
+        except InvalidToken as error:
+            request.context["authentication_error"] = str(error)
+            raise unauthorized() from None
+        strip_token(request)
+        if found.stale_seconds > 0:
+            annotations = request.context.setdefault("audit_annotations", {})
+            annotations["authentication.k8s.io/stale-token"] = (
+                f"subject: {found.user.name}, seconds after warning threshold: {found.stale_seconds:.0f}"
+            )
+        return found.user
+
+
+class UnionAuthenticator:
+    """See the module docstring. `anonymous` decides whether a request without any credential passes."""
+
+    def __init__(self, authenticators: Sequence[Authenticator], *, anonymous: bool = True) -> None:
+        self._authenticators = tuple(authenticators)
+        self._anonymous = anonymous
+
+    async def authenticate(self, request: Request) -> UserInfo:
+        """The identity. StatusError 401 when there is none."""
+        failed = False
+        for authenticator in self._authenticators:
+            try:
+                user = await authenticator.authenticate(request)
+            except StatusError as error:
+                if error.code != 401:
+                    raise
+                failed = True
+                continue
+            if user is not None:
+                return _with_authenticated_group(user)
+        if failed or not self._anonymous:
+            raise unauthorized()
+        return ANONYMOUS
+
+
+def _with_authenticated_group(user: UserInfo) -> UserInfo:
+    if AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups or user.name == ANONYMOUS.name:
+        return user
+    return UserInfo(user.name, user.uid, (*user.groups, AUTHENTICATED), user.extra)

@@ -1,0 +1,83 @@
+"""The authentication filter: puts the proven identity into `request.context["user"]`.
+
+A request that arrives with a user in its context comes from a component in this process and passes as it is.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ...base.clock import SYSTEM_CLOCK, Clock
+from ...base.http.message import App, Request, Response
+from ..authn.authenticator import Authenticator
+from ..authn.bootstrap_token import BootstrapTokenAuthenticator
+from ..authn.client_certificate import ClientCertificateAuthenticator
+from ..authn.request_header import RequestHeaderAuthenticator
+from ..authn.service_account import ServiceAccountTokenAuthenticator
+from ..authn.static_token import StaticTokenAuthenticator
+from ..authn.tokens import AudienceAgnostic, TokenAuthenticator, TokenUnion
+from ..authn.union import BearerTokenAuthenticator, UnionAuthenticator
+from ..reader import ObjectReader
+from ..service_account_keys import ServiceAccountKeys
+
+
+class AuthenticationConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What the API server believes.
+
+    `client_ca_pem` is needed only when TLS also trusts another CA for clients (`request_header_ca_pem`); TLS has
+    otherwise checked the chain already. `token_file` is the text of the static token file.
+    """
+
+    client_ca_pem: bytes = b""
+    request_header_ca_pem: bytes = b""
+    request_header_allowed_names: tuple[str, ...] = ()
+    token_file: str = ""
+    bootstrap_tokens: bool = True
+    anonymous: bool = True
+
+
+def build_tokens(
+    config: AuthenticationConfig,
+    reader: ObjectReader,
+    keys: ServiceAccountKeys | None,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+) -> TokenUnion:
+    """Every kind of bearer token, in upstream's order; TokenReview asks the same object."""
+    api_audiences: Sequence[str] = keys.api_audiences if keys is not None else ()
+    authenticators: list[TokenAuthenticator] = []
+    if config.token_file:
+        authenticators.append(AudienceAgnostic(StaticTokenAuthenticator(config.token_file), api_audiences))
+    if keys is not None:
+        authenticators.append(ServiceAccountTokenAuthenticator(keys, reader, clock))
+    if config.bootstrap_tokens:
+        authenticators.append(AudienceAgnostic(BootstrapTokenAuthenticator(reader, clock), api_audiences))
+    return TokenUnion(authenticators, api_audiences)
+
+
+class AuthenticationFilter:
+    """`filter(next) -> App`. StatusError 401 leaves it when no credential holds and anonymous requests are off."""
+
+    def __init__(self, union: UnionAuthenticator) -> None:
+        self._union = union
+
+    def __call__(self, next: App) -> App:
+        async def authenticated(request: Request) -> Response:
+            if "user" not in request.context:
+                request.context["user"] = await self._union.authenticate(request)
+            return await next(request)
+
+        return authenticated
+
+
+def build_authentication(
+    config: AuthenticationConfig, tokens: TokenUnion, *, clock: Clock = SYSTEM_CLOCK
+) -> AuthenticationFilter:
+    """The filter for a configuration; `tokens` comes from `build_tokens`."""
+    authenticators: list[Authenticator] = []
+    if config.request_header_ca_pem:
+        names = config.request_header_allowed_names
+        authenticators.append(RequestHeaderAuthenticator(config.request_header_ca_pem, allowed_names=names))
+    authenticators.append(ClientCertificateAuthenticator(config.client_ca_pem, clock))
+    authenticators.append(BearerTokenAuthenticator(tokens))
+    return AuthenticationFilter(UnionAuthenticator(authenticators, anonymous=config.anonymous))
