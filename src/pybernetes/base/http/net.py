@@ -1,0 +1,103 @@
+"""Listening and connecting: sockets with keep-alive, and the fastest transport that works here.
+
+aiofastnet's TLS transports cost a third less processor time than those of uvloop (docs/decisions/0002-http-stack.md).
+They are an optimisation only: where the package is missing, the event loop's own are used.
+"""
+
+import asyncio
+import importlib.util
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Callable
+
+_HAS_AIOFASTNET = importlib.util.find_spec("aiofastnet") is not None
+_HANDSHAKE_SECONDS = 10.0
+
+
+class _DropBrokenRecords(logging.Filter):
+    """Version 1.2.0 logs aborted handshakes with arguments that cannot be formatted; such records are dropped."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        try:
+            record.getMessage()
+        except Exception:
+            return False
+        return record.levelno >= logging.ERROR
+
+
+logging.getLogger("aiofastnet").addFilter(_DropBrokenRecords())
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound TCP socket; an OSError reads `listen tcp 127.0.0.1:6443: bind: address already in use`."""
+    try:
+        family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+    except socket.gaierror as error:
+        raise OSError(error.errno, f"listen tcp: lookup {host}: no such host") from None
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keep_alive(listener)  # accepted sockets inherit it
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise OSError(error.errno, f"listen tcp {join_host_port(host, port)}: bind: {reason}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def keep_alive(connection: socket.socket) -> None:
+    """A peer that vanished without a word is noticed after a minute and a half."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
+
+
+def join_host_port(host: str, port: int) -> str:
+    """`host:port`, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def listen(
+    factory: Callable[[], asyncio.Protocol], listener: socket.socket, tls: ssl.SSLContext | None
+) -> asyncio.AbstractServer:
+    """Accept connections on a bound socket."""
+    loop = asyncio.get_running_loop()
+    handshake = _HANDSHAKE_SECONDS if tls is not None else None
+    if _HAS_AIOFASTNET:
+        import aiofastnet
+
+        return await aiofastnet.create_server(
+            loop, factory, sock=listener, backlog=1024, ssl=tls, ssl_handshake_timeout=handshake
+        )
+    return await loop.create_server(factory, sock=listener, backlog=1024, ssl=tls, ssl_handshake_timeout=handshake)
+
+
+async def connect(
+    factory: Callable[[], asyncio.Protocol], host: str, port: int, tls: ssl.SSLContext | None, server_name: str | None
+) -> asyncio.Transport:
+    """A TCP connection, inside TLS when a context is given. OSError (ssl.SSLError among them) when it fails."""
+    loop = asyncio.get_running_loop()
+    name = (server_name or host) if tls is not None else None
+    if _HAS_AIOFASTNET:
+        import aiofastnet
+
+        transport, _ = await aiofastnet.create_connection(loop, factory, host, port, ssl=tls, server_hostname=name)
+    else:
+        transport, _ = await loop.create_connection(factory, host, port, ssl=tls, server_hostname=name)
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        keep_alive(connection)
+    return transport
+
+
+async def connect_unix(factory: Callable[[], asyncio.Protocol], path: str) -> asyncio.Transport:
+    """A connection to a Unix socket."""
+    transport, _ = await asyncio.get_running_loop().create_unix_connection(factory, path)
+    return transport
