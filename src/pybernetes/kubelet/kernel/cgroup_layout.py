@@ -1,7 +1,7 @@
 """The interface of the two cgroup layouts: v1 (a hierarchy per controller) and v2 (one hierarchy).
 
-A cgroup is named by its path inside the hierarchy, such as `/kpods/burstable/pod1234`. Parents must exist. What a layout
-does not know (a controller that is not mounted) it skips: limits are then not enforced, as on upstream.
+A cgroup is named by its path inside the hierarchy, such as `/kpods/burstable/pod1234`. Parents must exist. A controller
+that is not mounted is skipped: its limits are then not enforced, as on upstream.
 """
 
 from typing import Protocol

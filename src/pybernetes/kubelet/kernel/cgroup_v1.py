@@ -65,7 +65,8 @@ class CgroupV1:
             self._kernel.write_cgroup_file(pids, "pids.max", str(process_limit) if process_limit > 0 else "max")
 
     def remove(self, path: str) -> bool:
-        return all([self._remove_tree(os.path.join(root, path.strip("/"))) for root in self._roots])
+        removed = [self._remove_tree(os.path.join(root, path.strip("/"))) for root in self._roots]
+        return all(removed)
 
     def _remove_tree(self, directory: str) -> bool:
         for child in self._kernel.child_cgroups(directory):
