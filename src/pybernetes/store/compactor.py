@@ -19,7 +19,8 @@ async def compact_regularly(store: Store, clock: Clock, interval_seconds: float 
     while True:
         await clock.sleep(interval_seconds)
         try:
+            upcoming = await store.revision()
             await store.compact(seen)
-            seen = await store.revision()
+            seen = upcoming
         except StoreError as error:
             log.warning("Compaction failed", rv=seen, err=error)
