@@ -1,8 +1,8 @@
 """The downward API: what a pod may learn about itself through environment variables and files. Pure.
 
-`field_value` answers `fieldRef`, `resource_value` answers `resourceFieldRef` (page "Downward API"). Addresses are not in
-the pod's status yet when its first container starts, so the caller hands in `runtime_values` keyed by the field's path
-(`status.podIP`, `status.podIPs`, `status.hostIP`, `status.hostIPs`, `spec.nodeName`), which win over the object.
+`field_value` answers `fieldRef`, `resource_value` answers `resourceFieldRef` (page "Downward API"). Addresses are not
+in the pod's status yet when its first container starts, so the caller hands in `runtime_values` keyed by the field's
+path (`status.podIP`, `status.podIPs`, `status.hostIP`, `status.hostIPs`, `spec.nodeName`), which win over the object.
 """
 
 import re

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class VolumeError(Exception):
-    """A volume could not be mounted (yet); the message is for the event FailedMount. The worker retries with back-off."""
+    """A volume could not be mounted (yet); the message is for the event FailedMount; the worker tries again."""
 
 
 class HookError(Exception):

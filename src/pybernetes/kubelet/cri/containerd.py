@@ -190,7 +190,7 @@ class Containerd:
         return (await self._call(IMAGES + "ImageFsInfo", m.Empty(), m.ImageFsInfoResponse)).image_filesystems
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
-        filters = [f"namespace=={NAMESPACE},topic=={topic}" for topic in TOPICS]
+        filters = [f'namespace=="{NAMESPACE}",topic=="{topic}"' for topic in TOPICS]
         request = encode(ctr.SubscribeRequest(filters=filters))
         call = self._open().unary_stream(SUBSCRIBE)(request, wait_for_ready=True)
         try:

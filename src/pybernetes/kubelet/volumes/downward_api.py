@@ -1,4 +1,4 @@
-"""downwardAPI: the pod's own labels, annotations, name and resources as files; labels and annotations follow changes."""
+"""downwardAPI: the pod's own labels, annotations, name and resources as files, kept up to date."""
 
 from pybernetes.api.core import Volume
 

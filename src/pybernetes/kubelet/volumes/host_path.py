@@ -1,4 +1,4 @@
-"""hostPath: a file or directory of the node itself. Nothing is made for the volume; the path must have its stated type."""
+"""hostPath: a file or directory of the node itself. The path must have its stated type."""
 
 import os
 import stat

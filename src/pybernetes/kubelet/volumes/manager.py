@@ -112,7 +112,7 @@ class VolumeManager:
                     raise _failed("SetUp", volume, error) from error
 
     async def unmount(self, pod_uid: str) -> None:
-        """Unmount and delete everything of the pod, also what an earlier kubelet left. VolumeError if something stays."""
+        """Unmount and delete everything of the pod, also what an earlier kubelet left. VolumeError if some stays."""
         async with self._lock(pod_uid):
             self._objects.release(pod_uid)
             self._tokens.forget(pod_uid)

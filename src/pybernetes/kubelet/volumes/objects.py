@@ -56,7 +56,7 @@ class FollowedObjects:
 
 
 class Objects:
-    """See the module docstring. on_change(pod uid) is called on the event loop for each pod that refers to the object."""
+    """See the module docstring. on_change(pod uid) is called for each pod that refers to a changed object."""
 
     def __init__(self, client: Client, on_change: Callable[[str], None]) -> None:
         self.client = client

@@ -1,7 +1,7 @@
 """Giving a volume to the pod's fsGroup (page "Configure a Security Context", KEP-695).
 
-Every file gets the group and the group's read (and write) bits, every directory also its execute bit and setgid, so that
-what containers create later belongs to the group too. Symlinks change group but not mode, and are never followed.
+Every file gets the group and the group's read (and write) bits, every directory also its execute bit and setgid, so
+that what containers create later belongs to the group too. Symlinks change group but not mode, and are never followed.
 """
 
 import os

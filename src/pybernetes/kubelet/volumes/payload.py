@@ -1,7 +1,7 @@
 """Config maps, secrets, downward API items and tokens as files: relative path -> `FileContent`.
 
-The four volume kinds that show API objects share these functions; a projected volume merges several results. Error texts
-are those a user of upstream knows from the FailedMount event.
+The four volume kinds that show API objects share these functions; a projected volume merges several results. Error
+texts are those a user of upstream knows from the FailedMount event.
 """
 
 import os

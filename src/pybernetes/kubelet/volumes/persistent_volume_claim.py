@@ -1,8 +1,8 @@
 """persistentVolumeClaim: a claim that is bound to a volume of this node (hostPath or local).
 
-The claim and its volume are read once, when the pod starts. A local volume is bind-mounted, so that a read-only claim is
-read-only and the directory stays in use while the pod lives; a hostPath volume is used where it lies. Volumes that need
-a storage driver (CSI, NFS, iSCSI, ...) are refused.
+The claim and its volume are read once, when the pod starts. A local volume is bind-mounted, so that a read-only claim
+is read-only and its directory stays in use while the pod lives; a hostPath volume is used where it lies. Volumes that
+need a storage driver (CSI, NFS, iSCSI, ...) are refused.
 """
 
 import os
@@ -71,7 +71,7 @@ class PersistentVolumeClaimVolume:
             return self._bind(context, volume.spec.local.path or "", read_only)
         name = (volume.metadata.name if volume.metadata is not None else "") or ""
         raise SetUpError(
-            f'the volume "{name}" needs a storage driver; this kubelet mounts persistent volumes of type hostPath and local'
+            f'volume "{name}" needs a storage driver; this kubelet mounts persistent volumes of type hostPath and local'
         )
 
     def _bind(self, context: MountContext, path: str, read_only: bool) -> str:

@@ -59,7 +59,9 @@ class Tokens:
             text, expires = await self._request(pod, audience, expiration_seconds)
         except (StatusError, OSError) as error:
             if kept is None or now >= kept.expires:
-                raise error if isinstance(error, StatusError) else StatusError(503, "ServiceUnavailable", str(error))
+                if isinstance(error, StatusError):
+                    raise
+                raise StatusError(503, "ServiceUnavailable", str(error)) from error
             log.warning("Token was not renewed, the old one stays in use", pod=pod.metadata.name, err=error)
             kept.due = now + timedelta(seconds=RETRY_SECONDS)
             return kept.text
