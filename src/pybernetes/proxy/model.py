@@ -1,0 +1,147 @@
+"""Services and EndpointSlices as one table: what each service port means on this node. Pure.
+
+Which endpoints serve (KEP-1669, KEP-1672, Service internal traffic policy): the ready ones; if there are none, those
+that are terminating but still serving. Under a `Local` policy only endpoints on this node count, separately for traffic
+from inside (ClusterIP) and from outside (node ports, load balancers, external addresses).
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from ..api.core import Service
+from ..api.discovery import EndpointSlice
+
+MANAGED_LABEL = "kubernetes.io/service-name"
+DEFAULT_AFFINITY_SECONDS = 10800
+
+
+class Endpoint(msgspec.Struct, frozen=True, order=True):
+    """One address and port that serves."""
+
+    ip: str
+    port: int
+    local: bool = False
+
+
+class ServicePort(msgspec.Struct, frozen=True):
+    """One port of one Service as this node has to serve it.
+
+    `internal` are the endpoints for ClusterIP traffic, `external` those for everything that enters from outside;
+    `external_local` says that the client's address must be kept (externalTrafficPolicy Local).
+    """
+
+    namespace: str
+    name: str
+    port_name: str
+    protocol: str
+    port: int
+    cluster_ip: str
+    node_port: int = 0
+    external_ips: tuple[str, ...] = ()
+    load_balancer_ips: tuple[str, ...] = ()
+    source_ranges: tuple[str, ...] = ()
+    affinity_seconds: int = 0
+    internal: tuple[Endpoint, ...] = ()
+    external: tuple[Endpoint, ...] = ()
+    external_local: bool = False
+    has_endpoints: bool = False
+    health_check_port: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}:{self.port_name}"
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    endpoint: Endpoint
+    ready: bool
+    serving: bool
+    terminating: bool
+
+
+def _candidates(slices: Iterable[EndpointSlice], port_name: str, protocol: str, node_name: str) -> list[_Candidate]:
+    found: dict[Endpoint, _Candidate] = {}
+    for one in slices:
+        if one.address_type != "IPv4":
+            continue
+        number = next(
+            (p.port for p in one.ports or () if (p.name or "") == port_name and (p.protocol or "TCP") == protocol), None
+        )
+        if not number:
+            continue
+        for item in one.endpoints or ():
+            conditions = item.conditions
+            ready = conditions is None or conditions.ready is None or conditions.ready
+            serving = ready if conditions is None or conditions.serving is None else conditions.serving
+            terminating = bool(conditions and conditions.terminating)
+            for address in item.addresses or ():
+                endpoint = Endpoint(address, number, item.node_name == node_name)
+                found[endpoint] = _Candidate(endpoint, ready, serving, terminating)
+    return list(found.values())
+
+
+def _serving(candidates: Iterable[_Candidate]) -> tuple[Endpoint, ...]:
+    found = list(candidates)
+    ready = [c.endpoint for c in found if c.ready]
+    chosen = ready or [c.endpoint for c in found if c.serving and c.terminating]
+    return tuple(sorted(chosen))
+
+
+def _affinity_seconds(service: Service) -> int:
+    spec = service.spec
+    if spec is None or spec.session_affinity != "ClientIP":
+        return 0
+    config = spec.session_affinity_config.client_ip if spec.session_affinity_config else None
+    return (config.timeout_seconds if config else None) or DEFAULT_AFFINITY_SECONDS
+
+
+def _load_balancer_ips(service: Service) -> tuple[str, ...]:
+    balancer = service.status.load_balancer if service.status else None
+    points = balancer.ingress if balancer else None
+    return tuple(p.ip for p in points or () if p.ip and (p.ip_mode or "VIP") == "VIP" and ":" not in p.ip)
+
+
+def _ports_of(service: Service, slices: list[EndpointSlice], node_name: str) -> Iterable[ServicePort]:
+    spec, meta = service.spec, service.metadata
+    if spec is None or meta is None or spec.type == "ExternalName" or not spec.cluster_ip or spec.cluster_ip == "None":
+        return
+    if ":" in spec.cluster_ip:
+        return
+    for port in spec.ports or ():
+        protocol = port.protocol or "TCP"
+        candidates = _candidates(slices, port.name or "", protocol, node_name)
+        local = [c for c in candidates if c.endpoint.local]
+        everywhere = _serving(candidates)
+        external_local = spec.external_traffic_policy == "Local"
+        yield ServicePort(
+            namespace=meta.namespace or "",
+            name=meta.name or "",
+            port_name=port.name or "",
+            protocol=protocol.lower(),
+            port=port.port or 0,
+            cluster_ip=spec.cluster_ip,
+            node_port=port.node_port or 0,
+            external_ips=tuple(ip for ip in spec.external_ips or () if ":" not in ip),
+            load_balancer_ips=_load_balancer_ips(service),
+            source_ranges=tuple(r.strip() for r in spec.load_balancer_source_ranges or () if ":" not in r),
+            affinity_seconds=_affinity_seconds(service),
+            internal=_serving(local) if spec.internal_traffic_policy == "Local" else everywhere,
+            external=_serving(local) if external_local else everywhere,
+            external_local=external_local,
+            has_endpoints=bool(everywhere),
+            health_check_port=(spec.health_check_node_port or 0) if external_local else 0,
+        )
+
+
+def service_ports(
+    services: Iterable[Service], slices_of: Mapping[tuple[str, str], list[EndpointSlice]], node_name: str
+) -> list[ServicePort]:
+    """Every service port this node serves; slices_of maps (namespace, service name) to its slices."""
+    found: list[ServicePort] = []
+    for service in services:
+        meta = service.metadata
+        if meta is not None:
+            slices = slices_of.get((meta.namespace or "", meta.name or ""), [])
+            found += _ports_of(service, slices, node_name)
+    return found
