@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from pybernetes.api.core.binding import ObjectReference
+from pybernetes.api.instants import MicroTime
 from pybernetes.api.meta import ObjectMeta
 
 
@@ -19,7 +20,7 @@ class EventSource(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 class EventSeries(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     count: int | None = None
-    last_observed_time: datetime | None = msgspec.field(name="lastObservedTime", default=None)
+    last_observed_time: MicroTime | None = msgspec.field(name="lastObservedTime", default=None)
 
 
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -36,7 +37,7 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     last_timestamp: datetime | None = msgspec.field(name="lastTimestamp", default=None)
     count: int | None = None
     type: str | None = None
-    event_time: datetime | None = msgspec.field(name="eventTime", default=None)
+    event_time: MicroTime | None = msgspec.field(name="eventTime", default=None)
     series: EventSeries | None = None
     action: str | None = None
     related: ObjectReference | None = None

@@ -10,12 +10,13 @@ import msgspec
 
 from pybernetes.api.core.binding import ObjectReference
 from pybernetes.api.core.event import EventSource
+from pybernetes.api.instants import MicroTime
 from pybernetes.api.meta import ObjectMeta
 
 
 class EventSeries(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     count: int = msgspec.field(default_factory=int)
-    last_observed_time: datetime | None = msgspec.field(name="lastObservedTime", default=None)
+    last_observed_time: MicroTime | None = msgspec.field(name="lastObservedTime", default=None)
 
 
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -24,7 +25,7 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     api_version: str = msgspec.field(name="apiVersion", default_factory=lambda: "events.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "Event")
     metadata: ObjectMeta = msgspec.field(default_factory=ObjectMeta)
-    event_time: datetime | None = msgspec.field(name="eventTime", default=None)
+    event_time: MicroTime | None = msgspec.field(name="eventTime", default=None)
     series: EventSeries | None = None
     reporting_controller: str | None = msgspec.field(name="reportingController", default=None)
     reporting_instance: str | None = msgspec.field(name="reportingInstance", default=None)
