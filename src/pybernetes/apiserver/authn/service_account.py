@@ -1,9 +1,9 @@
 """Service-account tokens: the claims we sign and what must still be true when one is shown.
 
 A bound token (KEP-1205) names its account and, under `kubernetes.io`, the pod, node or secret it hangs on, each with
-its uid. The signature is verified once and remembered by the token's SHA-256 until `exp`; whether account and bound object
-still exist with that uid is asked from memory on every use, so deleting the pod ends its token (after a minute's leeway
-for a graceful deletion, as upstream).
+its uid. The signature is verified once and remembered by the SHA-256 of the token until `exp`; whether account and
+object still exist with that uid is asked from memory on every use, so deleting the pod ends its token
+(after a minute's leeway for a graceful deletion, as upstream).
 
     shown -> issuer ours? -> signature (remembered) -> nbf/exp -> audience -> account -> secret|pod|node -> UserInfo
 """

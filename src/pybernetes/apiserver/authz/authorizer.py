@@ -8,7 +8,10 @@ from ...api.user import UserInfo
 
 
 class Attributes(msgspec.Struct, frozen=True):
-    """What is asked for. For non-resource requests only `user`, `verb` and `path` are set."""
+    """What is asked for. For non-resource requests only `user`, `verb` and `path` are set.
+
+    `field_selector` is the raw parameter of a list, watch or deletecollection; the Node authorizer reads it.
+    """
 
     user: UserInfo
     verb: str
@@ -20,6 +23,7 @@ class Attributes(msgspec.Struct, frozen=True):
     name: str = ""
     path: str = ""
     is_resource: bool = True
+    field_selector: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True):

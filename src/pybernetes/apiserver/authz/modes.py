@@ -1,0 +1,111 @@
+"""The authorizers without state, their union, and the chain for a list of modes.
+
+system:masters -> mode 1 -> mode 2 -> ... ; the first that allows or denies decides, nobody's opinion means no.
+"""
+
+from collections.abc import Sequence
+
+from ...api.user import SYSTEM_MASTERS, UserInfo
+from ..reader import ObjectReader
+from .authorizer import ALLOW, NO_OPINION, Attributes, Authorizer, Decision
+from .node import NodeAuthorizer
+from .rbac import RbacAuthorizer
+
+MODES = ("Node", "RBAC", "AlwaysAllow", "AlwaysDeny")
+_EVERYTHING: list[dict[str, object]] = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
+_EVERY_PATH: list[dict[str, object]] = [{"verbs": ["*"], "nonResourceURLs": ["*"]}]
+
+
+class AlwaysAllow:
+    """Mode AlwaysAllow: for tests and for clusters that trust everybody."""
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        """See Authorizer."""
+        return ALLOW
+
+    def rules_for(
+        self, user: UserInfo, namespace: str
+    ) -> tuple[list[dict[str, object]], list[dict[str, object]], bool]:
+        """See Authorizer."""
+        return _EVERYTHING, _EVERY_PATH, False
+
+
+class AlwaysDeny:
+    """Mode AlwaysDeny: no opinion on anything, so that everything left to it is refused."""
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        """See Authorizer."""
+        return Decision(reason="Everything is forbidden.")
+
+    def rules_for(
+        self, user: UserInfo, namespace: str
+    ) -> tuple[list[dict[str, object]], list[dict[str, object]], bool]:
+        """See Authorizer."""
+        return [], [], False
+
+
+class PrivilegedGroups:
+    """Members of these groups may do everything."""
+
+    def __init__(self, groups: Sequence[str] = (SYSTEM_MASTERS,)) -> None:
+        self._groups = tuple(groups)
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        """See Authorizer."""
+        return ALLOW if any(group in attributes.user.groups for group in self._groups) else NO_OPINION
+
+    def rules_for(
+        self, user: UserInfo, namespace: str
+    ) -> tuple[list[dict[str, object]], list[dict[str, object]], bool]:
+        """See Authorizer."""
+        member = any(group in user.groups for group in self._groups)
+        return (_EVERYTHING, _EVERY_PATH, False) if member else ([], [], False)
+
+
+class UnionAuthorizer:
+    """See the module docstring. The reasons of those without an opinion are kept for the refusal."""
+
+    def __init__(self, authorizers: Sequence[Authorizer]) -> None:
+        self._authorizers = tuple(authorizers)
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        """See Authorizer."""
+        reasons: list[str] = []
+        for authorizer in self._authorizers:
+            decision = await authorizer.authorize(attributes)
+            if decision.allowed or decision.denied:
+                return decision
+            if decision.reason:
+                reasons.append(decision.reason)
+        return Decision(reason="\n".join(reasons)) if reasons else NO_OPINION
+
+    def rules_for(
+        self, user: UserInfo, namespace: str
+    ) -> tuple[list[dict[str, object]], list[dict[str, object]], bool]:
+        """See Authorizer."""
+        resources: list[dict[str, object]] = []
+        paths: list[dict[str, object]] = []
+        incomplete = False
+        for authorizer in self._authorizers:
+            more_resources, more_paths, more_incomplete = authorizer.rules_for(user, namespace)
+            resources += more_resources
+            paths += more_paths
+            incomplete = incomplete or more_incomplete
+        return resources, paths, incomplete
+
+
+def build_authorizer(modes: Sequence[str], reader: ObjectReader, rbac: RbacAuthorizer | None = None) -> Authorizer:
+    """The chain for `--authorization-mode`. ValueError for an unknown mode."""
+    chain: list[Authorizer] = [PrivilegedGroups()]
+    for mode in modes:
+        if mode == "Node":
+            chain.append(NodeAuthorizer(reader))
+        elif mode == "RBAC":
+            chain.append(rbac if rbac is not None else RbacAuthorizer(reader))
+        elif mode == "AlwaysAllow":
+            chain.append(AlwaysAllow())
+        elif mode == "AlwaysDeny":
+            chain.append(AlwaysDeny())
+        else:
+            raise ValueError(f"authorization mode {mode!r} is not one of {', '.join(MODES)}")
+    return UnionAuthorizer(chain)

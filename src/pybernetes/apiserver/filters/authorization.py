@@ -1,0 +1,64 @@
+"""The authorization filter: 403 for what the user may not do, before anything else of the request is read."""
+
+from collections.abc import Sequence
+
+from ...api.user import UserInfo
+from ...base.http.message import App, Request, Response
+from ..authz.authorizer import Attributes, Authorizer
+from ..authz.forbidden import forbidden
+from ..request_info import RequestInfo
+
+ALWAYS_ALLOWED_PATHS = ("/healthz", "/readyz", "/livez")
+_SELECTING_VERBS = ("list", "watch", "deletecollection")
+
+
+def attributes_of(user: UserInfo, info: RequestInfo, request: Request) -> Attributes:
+    """What the authorizers are asked about a request."""
+    if not info.is_resource:
+        return Attributes(user, info.verb, path=info.path, is_resource=False)
+    selector = ""
+    if info.verb in _SELECTING_VERBS and "fieldSelector" in request.query:
+        selector = request.params().get("fieldSelector", "")
+    return Attributes(
+        user,
+        info.verb,
+        info.group,
+        info.version,
+        info.resource,
+        info.subresource,
+        info.namespace,
+        info.name,
+        info.path,
+        field_selector=selector,
+    )
+
+
+class AuthorizationFilter:
+    """`filter(next) -> App`. Raises StatusError 403; `always_allow_paths` are open to all (`/x/*`: everything below)."""
+
+    def __init__(self, authorizer: Authorizer, always_allow_paths: Sequence[str] = ALWAYS_ALLOWED_PATHS) -> None:
+        self._authorizer = authorizer
+        self._open = frozenset(path for path in always_allow_paths if not path.endswith("/*"))
+        self._open_prefixes = tuple(path[:-1] for path in always_allow_paths if path.endswith("/*"))
+
+    def __call__(self, next: App) -> App:
+        async def authorized(request: Request) -> Response:
+            info: RequestInfo = request.context["info"]
+            if info.is_resource or not self._is_open(info.path):
+                attributes = attributes_of(request.context["user"], info, request)
+                decision = await self._authorizer.authorize(attributes)
+                if not decision.allowed:
+                    raise forbidden(attributes, decision.reason)
+            return await next(request)
+
+        return authorized
+
+    def _is_open(self, path: str) -> bool:
+        return path in self._open or (bool(self._open_prefixes) and path.startswith(self._open_prefixes))
+
+
+def build_authorization(
+    authorizer: Authorizer, *, always_allow_paths: Sequence[str] = ALWAYS_ALLOWED_PATHS
+) -> AuthorizationFilter:
+    """The filter around an authorizer (`authz.modes.build_authorizer` makes one from the list of modes)."""
+    return AuthorizationFilter(authorizer, always_allow_paths)
