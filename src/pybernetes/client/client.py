@@ -14,7 +14,7 @@ raises them and its queue repeats the key.
 
 import asyncio
 import builtins
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from functools import cache
 from typing import Any, Generic, Literal, TypeVar
@@ -22,11 +22,10 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from ..api.codec import encode
 from ..api.resource import ResourceInfo, resource_for_kind, resources
 from ..api.status import StatusError
 from ..api.user import UserInfo
-from ..base.http.message import App, Headers, Request, Response
+from ..base.http.message import App, Headers, Request, Response, ResponseBody
 from ..base.log import logger
 from .view import Kind, ObjectList, View, api_kind_of, identity_of, view_of
 
@@ -173,7 +172,7 @@ class Client:
         namespace = namespace or where.namespace
         name = name or (where.name if subresource else "")
         path = _path(view.resource, namespace, name, subresource)
-        data = await self._call("POST", path, _query(dryRun="All" if dry_run else ""), body=_encode(obj))
+        data = await self._call("POST", path, _query(dryRun="All" if dry_run else ""), body=_encode_json(obj))
         return _answer(view, data, obj)
 
     async def update(self, obj: T, *, subresource: str = "", resource: ResourceInfo | None = None) -> T:
@@ -181,7 +180,7 @@ class Client:
         view = _view_for(obj, subresource, resource)
         where = identity_of(obj)
         path = _path(view.resource, where.namespace, where.name, subresource)
-        return view.decode(await self._call("PUT", path, "", body=_encode(obj)))
+        return view.decode(await self._call("PUT", path, "", body=_encode_json(obj)))
 
     async def update_status(self, obj: T, *, resource: ResourceInfo | None = None) -> T:
         """Replace the status of an object; all else in it is ignored by the server."""
@@ -300,11 +299,9 @@ class Client:
         if isinstance(body, bytes):
             yield decode_events(view, body)
             return
-        if not hasattr(body, "__aiter__"):
-            raise TypeError("a PushBody needs an InProcessTransport in front of the app")
         rest = b""
         try:
-            async for chunk in body:
+            async for chunk in pulled(body):
                 data = rest + chunk if rest else chunk
                 end = data.rfind(b"\n") + 1
                 rest = data[end:]
@@ -343,16 +340,21 @@ async def read_body(response: Response) -> bytes:
     body = response.body
     if isinstance(body, bytes):
         return body
-    if not hasattr(body, "__aiter__"):
-        raise TypeError(f"cannot read a {type(body).__name__}")
     chunks: list[bytes] = []
     size = 0
-    async for chunk in body:
+    async for chunk in pulled(body):
         size += len(chunk)
         if size > MAX_BODY_BYTES:
             raise ConnectionError(f"response body exceeds {MAX_BODY_BYTES} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def pulled(body: ResponseBody) -> AsyncIterator[bytes]:
+    """A streaming body as the iterator it must be. TypeError for a PushBody (it needs an InProcessTransport)."""
+    if isinstance(body, AsyncIterator):
+        return body
+    raise TypeError(f"cannot read a {type(body).__name__}; put an InProcessTransport in front of the app")
 
 
 def error_of(code: int, data: bytes) -> StatusError:
@@ -442,7 +444,3 @@ def _answer(view: View[T], data: bytes, sent: T) -> T:
         return view.decode(data)
     except msgspec.ValidationError:
         return sent
-
-
-def _encode(obj: Any) -> bytes:
-    return _encode_json(obj) if isinstance(obj, dict) else encode(obj)

@@ -31,7 +31,7 @@ class InProcessTransport:
         response = await self._app(request)
         body = response.body
         if not isinstance(body, bytes) and not hasattr(body, "__aiter__"):
-            response.body = Pipe(body)  # type: ignore[arg-type]
+            response.body = Pipe(body)
         return response
 
     async def close(self) -> None:

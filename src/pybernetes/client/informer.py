@@ -4,13 +4,13 @@
 
 What is guaranteed:
 
-* Reads (`get`, `list`, `by_index`) are immediate and may be some milliseconds behind the API server. They never go back
+* Reads (`get`, `list`, `by_index`) are immediate and lag some milliseconds behind the API server. They never go back
   in time. Objects handed out are shared: never change one (`msgspec.structs.replace` builds a new one).
-* A handler is called as `handler(old, new)`: `(None, new)` added, `(old, new)` changed, `(old, None)` deleted. Calls for
-  one object come in the order of its changes; calls for different objects of one list may come in any order. When it is
-  called, the cache and the indexes already show the change. An object that was deleted and made again under the same
+* A handler is called as `handler(old, new)`: `(None, new)` added, `(old, new)` changed, `(old, None)` deleted. Calls
+  for one object come in the order of its changes; calls for different objects of one list may come in any order. When
+  it is called, the cache and the indexes already show the change. An object that was deleted and made again under its
   name is always seen as a deletion and then an addition, because its uid differs.
-* States in between may be skipped over (a relist shows only the outcome), and a relist that changes nothing calls nobody.
+* States in between may be skipped over (a relist shows only the outcome), and a relist without changes calls nobody.
 * A handler added late is called at once with `(None, object)` for everything there is.
 * Handlers are plain functions on the event loop: they enqueue keys and return. One that raises is logged and skipped.
 """

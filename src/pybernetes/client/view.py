@@ -115,7 +115,7 @@ class View(Generic[T]):
         return f"View({self.resource.group_resource})"
 
 
-Kind: TypeAlias = "type[T] | View[T] | ResourceInfo"
+Kind: TypeAlias = type[T] | View[T] | ResourceInfo
 
 
 @cache
@@ -126,7 +126,7 @@ def _struct_view(kind: type[Any]) -> View[Any]:
 _dict_views: dict[tuple[str, str, str], View[Any]] = {}
 
 
-def view_of(kind: "Kind[T]") -> View[T]:
+def view_of(kind: Kind[T]) -> View[T]:
     """The view of a Struct class, of a resource (plain dicts), or the view itself."""
     if isinstance(kind, View):
         return kind
@@ -136,7 +136,8 @@ def view_of(kind: "Kind[T]") -> View[T]:
         if found is None or found.resource is not kind:
             found = _dict_views[key] = View(kind, dict)
         return found
-    return _struct_view(kind)
+    view: View[T] = _struct_view(kind)  # type: ignore[arg-type]
+    return view
 
 
 def metadata_view(resource: ResourceInfo) -> View[PartialObject]:

@@ -18,7 +18,7 @@ _HIGH_WATER = 256 * 1024
 _MAX_HEAD = 1024 * 1024
 
 
-class TransportError(Exception):
+class TransportError(ConnectionError):
     """There is no answer: not connected, connection lost, or the bytes made no sense. The text says what failed."""
 
 

@@ -1,0 +1,133 @@
+"""The controller manager: start the caches, then the controllers, under leadership.
+
+    LeaderElector ──leading──▶ Informers (one set for all) ──synced──▶ recorders, controllers
+                  ◀──lost───── everything ends, candidate again
+
+Controllers are given by a table `name -> Registration`; a controller is built from a `ControllerContext` and is any
+object with `serve(ready)`. Reads of all controllers share one set of informers under the manager's own identity; writes
+are made as the controller's own service account, so that RBAC shows and limits what each may do.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from ..base.clock import SYSTEM_CLOCK, Clock
+from ..base.log import logger
+from ..client.client import Client
+from ..client.events import EventRecorder
+from ..client.informers import Informers
+from ..client.leader import LeaderElector
+from .config import ControllerManagerConfig
+
+log = logger(__name__)
+
+MANAGER = "kube-controller-manager"
+LEASE_NAMESPACE = "kube-system"
+
+
+class Component(Protocol):
+    """A controller."""
+
+    async def serve(self, ready: asyncio.Event) -> None:
+        """Run until cancelled; called once the informers it asked for are in sync."""
+
+
+class ControllerContext:
+    """What a controller is built from."""
+
+    def __init__(self, client: Client, informers: Informers, config: ControllerManagerConfig, clock: Clock) -> None:
+        self.client = client
+        self.informers = informers
+        self.config = config
+        self.clock = clock
+        self.recorders: list[EventRecorder] = []
+
+    def recorder(self, component: str) -> EventRecorder:
+        """An event recorder under that name, served for as long as the controller runs."""
+        recorder = EventRecorder(self.client, component, clock=self.clock)
+        self.recorders.append(recorder)
+        return recorder
+
+
+class Registration(msgspec.Struct, frozen=True):
+    """One controller: how to build it, as whom it acts, and whether `*` includes it."""
+
+    construct: Callable[[ControllerContext], Component]
+    service_account: str
+    enabled_by_default: bool = True
+
+
+def is_enabled(name: str, selection: Sequence[str], enabled_by_default: bool) -> bool:
+    """Whether `--controllers` selects that name: an explicit name or -name wins, `*` means the default."""
+    for item in selection:
+        if item == name:
+            return True
+        if item == "-" + name:
+            return False
+    return "*" in selection and enabled_by_default
+
+
+class ControllerManager:
+    """Runs the selected controllers of a table.
+
+    `client_for(name)` gives a client that acts as the controller `name`'s service account (in one process), or the
+    process' only client (its own kubeconfig); `client_for("kube-controller-manager")` is the manager itself.
+    """
+
+    def __init__(
+        self,
+        client_for: Callable[[str], Client],
+        config: ControllerManagerConfig | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        *,
+        controllers: Mapping[str, Registration],
+    ) -> None:
+        self.config = config or ControllerManagerConfig()
+        self.informers = Informers(client_for(MANAGER))
+        self._client_for = client_for
+        self._clock = clock
+        self._registrations = controllers
+        for item in self.config.controllers:
+            if item != "*" and item.removeprefix("-") not in controllers:
+                raise ValueError(f"unknown controller {item!r}; known are: {', '.join(sorted(controllers))}")
+
+    async def serve(self, ready: asyncio.Event) -> None:
+        """Run until cancelled; ready once the candidacy runs, or without election once the controllers run."""
+        if not self.config.leader_elect:
+            await self.lead(ready)
+            return
+        identity = self.config.identity or f"{socket.gethostname()}_{os.getpid()}"
+        elector = LeaderElector(
+            self._client_for(MANAGER), LEASE_NAMESPACE, MANAGER, identity, self.lead, clock=self._clock
+        )
+        await elector.serve(ready)
+
+    async def lead(self, ready: asyncio.Event) -> None:
+        """Run the controllers, whoever leads; ready once all of them run."""
+        self.informers = informers = Informers(self._client_for(MANAGER))
+        components: dict[str, Component] = {}
+        contexts: list[ControllerContext] = []
+        for name, registration in self._registrations.items():
+            if is_enabled(name, self.config.controllers, registration.enabled_by_default):
+                client = self._client_for(registration.service_account)
+                context = ControllerContext(client, informers, self.config, self._clock)
+                components[name] = registration.construct(context)
+                contexts.append(context)
+        async with asyncio.TaskGroup() as group:
+            synced = asyncio.Event()
+            group.create_task(informers.serve(synced), name="informers")
+            await synced.wait()
+            for context in contexts:
+                for recorder in context.recorders:
+                    group.create_task(recorder.serve(asyncio.Event()), name="event recorder")
+            for name, component in components.items():
+                started = asyncio.Event()
+                group.create_task(component.serve(started), name=name)
+                await started.wait()
+            log.info("Controllers started", count=len(components))
+            ready.set()
