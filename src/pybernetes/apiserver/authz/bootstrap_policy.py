@@ -1,6 +1,6 @@
 """The default roles and bindings, and the start-up hook that keeps them.
 
-Names and rules are upstream's, read from `api/data/wellknown.json`; kubeadm's bindings for joining nodes are added here.
+Names and rules are upstream's, read from `api/data/wellknown.json`; kubeadm's bindings for joining are added here.
 On start `ensure_rbac` compares them with what is there: what is missing is created, rules and subjects that were taken
 away from a default object come back, additions stay, and an object annotated
 `rbac.authorization.kubernetes.io/autoupdate: "false"` is left alone. On a running cluster this reads memory and writes
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ...api.resource import load_data, resource, resource_for_kind
+from ...api.resource import load_data, resource_for_kind
 from ...api.status import StatusError
 from ...api.user import SYSTEM_MASTERS, UserInfo
 from ...base.http.message import App, Request
@@ -148,13 +148,15 @@ async def ensure_rbac(reader: ObjectReader, app: App) -> int:
 async def _write(app: App, method: str, path: str, body: bytes) -> None:
     headers = [("content-type", "application/json"), ("accept", "application/json")]
     request = Request(method, path, headers=headers, body=body, context={"user": _HOOK_USER})
-    response = await app(request)
-    if response.status < 400:
-        return
-    text = response.body if isinstance(response.body, bytes) else b""
-    error = StatusError.from_status(msgspec.json.decode(text) if text[:1] == b"{" else {}, response.status)
-    if error.code not in (404, 409):
-        raise error
+    try:
+        response = await app(request)
+        if response.status < 400:
+            return
+        text = response.body if isinstance(response.body, bytes) else b""
+        raise StatusError.from_status(msgspec.json.decode(text) if text[:1] == b"{" else {}, response.status)
+    except StatusError as error:
+        if error.code not in (404, 409):
+            raise
 
 
 def _metadata(key: str, kind: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -224,9 +226,3 @@ def _aggregate(roles: list[Object]) -> None:
 
 def _matches(labels: dict[str, str], wanted: Iterable[tuple[str, str]]) -> bool:
     return all(labels.get(key) == value for key, value in wanted)
-
-
-RESOURCES = tuple(
-    resource(plural, GROUP) for plural in ("clusterroles", "roles", "clusterrolebindings", "rolebindings")
-)
-"""What must be readable before `ensure_rbac` runs."""

@@ -46,7 +46,7 @@ async def check_role_write(
 async def check_binding_write(
     user: UserInfo, new: Object, old: Object | None, *, authorizer: Authorizer, rbac: RbacAuthorizer
 ) -> None:
-    """RoleBinding or ClusterRoleBinding. StatusError 403 when its role exceeds the user's rights; 404 for no such role."""
+    """RoleBinding or ClusterRoleBinding. StatusError 403 when the role exceeds the user's rights, 404 without one."""
     if SYSTEM_MASTERS in user.groups or _only_bookkeeping_changed(new, old):
         return
     plural, name = _RESOURCES[new["kind"]], new["metadata"].get("name", "")

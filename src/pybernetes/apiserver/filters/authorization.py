@@ -34,7 +34,7 @@ def attributes_of(user: UserInfo, info: RequestInfo, request: Request) -> Attrib
 
 
 class AuthorizationFilter:
-    """`filter(next) -> App`. Raises StatusError 403; `always_allow_paths` are open to all (`/x/*`: everything below)."""
+    """`filter(next) -> App`. Raises StatusError 403; `always_allow_paths` are open to all (`/x/*`: all below)."""
 
     def __init__(self, authorizer: Authorizer, always_allow_paths: Sequence[str] = ALWAYS_ALLOWED_PATHS) -> None:
         self._authorizer = authorizer
