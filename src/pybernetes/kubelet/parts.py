@@ -4,13 +4,14 @@
 `RuntimeView`, from which the 10250 server finds pods, containers and log files.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
 if TYPE_CHECKING:
     from ..api.core import Container, LifecycleHandler, Pod
+    from .cri.messages import LinuxContainerResources
     from .cri.protocol import ContainerRuntime
 
 
@@ -125,9 +126,12 @@ class HostsFile(Protocol):
 
 
 class ContainerResources(Protocol):
-    """`container_resources`: requests and limits as the fields of the runtime's LinuxContainerResources."""
+    """`container_resources`: requests and limits as the runtime takes them; an absent memory limit of a burstable
+    container counts as what the node can give."""
 
-    def __call__(self, pod: "Pod", container: "Container") -> dict[str, Any]: ...
+    def __call__(
+        self, pod: "Pod", container: "Container", node_allocatable: Mapping[str, str]
+    ) -> "LinuxContainerResources": ...
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
