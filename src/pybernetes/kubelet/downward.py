@@ -50,37 +50,36 @@ def field_value(pod: Pod, path: str, runtime_values: Mapping[str, str]) -> str:
     match = _SUBSCRIPT.fullmatch(path)
     if match:
         name, key = match.groups()
-        values = (meta.labels if name == "metadata.labels" else meta.annotations) if meta else None
+        values = meta.labels if name == "metadata.labels" else meta.annotations
         return (values or {}).get(key, "")
     match path:
         case "metadata.name":
-            return (meta.name if meta else "") or ""
+            return meta.name or ""
         case "metadata.namespace":
-            return (meta.namespace if meta else "") or ""
+            return meta.namespace or ""
         case "metadata.uid":
-            return (meta.uid if meta else "") or ""
+            return meta.uid or ""
         case "metadata.labels":
-            return format_map((meta.labels if meta else None) or {})
+            return format_map(meta.labels or {})
         case "metadata.annotations":
-            return format_map((meta.annotations if meta else None) or {})
+            return format_map(meta.annotations or {})
         case "spec.nodeName":
-            return (spec.node_name if spec else "") or ""
+            return spec.node_name or ""
         case "spec.serviceAccountName":
-            return (spec.service_account_name if spec else "") or ""
+            return spec.service_account_name or ""
         case "status.hostIP":
-            return (status.host_ip if status else "") or ""
+            return status.host_ip or ""
         case "status.hostIPs":
-            return ",".join(entry.ip or "" for entry in (status.host_ips if status else None) or ())
+            return ",".join(entry.ip or "" for entry in status.host_ips or ())
         case "status.podIP":
-            return (status.pod_ip if status else "") or ""
+            return status.pod_ip or ""
         case "status.podIPs":
-            return ",".join(entry.ip or "" for entry in (status.pod_ips if status else None) or ())
+            return ",".join(entry.ip or "" for entry in status.pod_ips or ())
     raise DownwardError(f"unsupported fieldPath: {path}")
 
 
 def container_named(pod: Pod, name: str) -> Container:
     """A container or init container of the pod. DownwardError when there is none of that name."""
-    assert pod.spec is not None
     for container in [*(pod.spec.containers or ()), *(pod.spec.init_containers or ())]:
         if container.name == name:
             return container

@@ -62,9 +62,8 @@ class PodCgroups:
 
     def ensure(self, pod: Pod) -> str:
         """Make the pod's cgroup (or bring its limits up to date) and return its path. OSError from the kernel."""
-        assert pod.metadata is not None and pod.metadata.uid
         self._prepare()
-        uid, qos = pod.metadata.uid, qos_class(pod)
+        uid, qos = pod.metadata.uid or "", qos_class(pod)
         path = pod_cgroup(self._root, uid, qos)
         resources = pod_resources(pod)
         self._layout.create(path)
@@ -102,7 +101,6 @@ class PodCgroups:
 
     def usage(self, pod: Pod) -> CgroupUsage:
         """What the pod as a whole has used. FileNotFoundError when it has no cgroup."""
-        assert pod.metadata is not None
         return self._layout.usage(pod_cgroup(self._root, pod.metadata.uid or "", qos_class(pod)))
 
     def total_usage(self) -> CgroupUsage:

@@ -91,7 +91,6 @@ def is_sidecar(container: Container) -> bool:
 
 def all_containers(pod: Pod) -> list[Container]:
     """Init containers, then the others: what counts for QoS and limits (not the ephemeral ones)."""
-    assert pod.spec is not None
     return [*(pod.spec.init_containers or ()), *(pod.spec.containers or ())]
 
 
@@ -102,7 +101,6 @@ def _positive(amounts: Mapping[str, str]) -> dict[str, int]:
 
 def qos_class(pod: Pod) -> str:
     """Guaranteed, Burstable or BestEffort, from the spec alone."""
-    assert pod.spec is not None
     if pod.spec.resources is not None:
         requests = _positive(_amounts(pod.spec.resources, "requests"))
         limits = _positive(_amounts(pod.spec.resources, "limits"))
@@ -125,17 +123,16 @@ def qos_class(pod: Pod) -> str:
 
 def is_critical(pod: Pod) -> bool:
     """Static, mirror and system-priority pods: the last ones to be killed for memory."""
-    annotations = (pod.metadata.annotations if pod.metadata else None) or {}
+    annotations = pod.metadata.annotations or {}
     if "kubernetes.io/config.mirror" in annotations or annotations.get("kubernetes.io/config.source", "api") != "api":
         return True
-    return pod.spec is not None and (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY
+    return (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY
 
 
 def oom_score_adjustment(pod: Pod, container: Container, memory_capacity_bytes: int) -> int:
     """How readily the kernel kills the container: -997 guaranteed, 2..999 burstable by its share of memory, 1000 last.
 
     A sidecar is never killed before the containers it serves (KEP-753)."""
-    assert pod.spec is not None
     if is_critical(pod):
         return GUARANTEED_OOM_SCORE
     kind = qos_class(pod)
@@ -173,7 +170,6 @@ def container_resources(pod: Pod, container: Container, node_allocatable: Mappin
 
 def _peak(pod: Pod, per_container: Mapping[str, tuple[int, ...]], width: int) -> tuple[int, ...]:
     """The most that is in use at once: the running containers, or one init container beside earlier sidecars."""
-    assert pod.spec is not None
     sidecars = (0,) * width
     peak = (0,) * width
     for container in pod.spec.init_containers or ():
@@ -196,7 +192,6 @@ def pod_resources(pod: Pod) -> PodResources:
     """What the pod as a whole may use: sums over its containers, or its pod-level resources where given.
 
     A limit holds for the pod only if every container has one (or the pod itself does)."""
-    assert pod.spec is not None
     containers = all_containers(pod)
     kind = qos_class(pod)
     if kind == BEST_EFFORT:

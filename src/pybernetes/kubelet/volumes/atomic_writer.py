@@ -106,7 +106,9 @@ def write_payload(
     """Make volume (an existing directory) hold exactly payload (relative path -> file); True if anything changed.
 
     set_ownership is called with the new directory before it becomes visible. PayloadError for a bad path."""
-    payload = {os.path.normpath(path): content for path, content in payload.items() if check_path(path) is None}
+    for path in payload:
+        check_path(path)
+    payload = {os.path.normpath(path): content for path, content in payload.items()}
     data_link = os.path.join(volume, DATA_LINK)
     try:
         old = os.readlink(data_link)

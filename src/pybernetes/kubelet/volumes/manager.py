@@ -168,7 +168,7 @@ class VolumeManager:
             raise _failed("SetUp", volume, error) from error
 
     def _references(self, pod: Pod, volumes: list[Volume]) -> list[Key]:
-        namespace = (pod.metadata.namespace if pod.metadata is not None else "") or ""
+        namespace = pod.metadata.namespace or ""
         found: list[Key] = []
         for volume in volumes:
             try:
@@ -220,15 +220,15 @@ class VolumeManager:
 
 
 def _uid(pod: Pod) -> str:
-    return (pod.metadata.uid if pod.metadata is not None else "") or ""
+    return pod.metadata.uid or ""
 
 
 def _name(pod: Pod) -> str:
-    return f"{pod.metadata.namespace}/{pod.metadata.name}" if pod.metadata is not None else ""
+    return f"{pod.metadata.namespace}/{pod.metadata.name}"
 
 
 def _volumes(pod: Pod) -> list[Volume]:
-    return list((pod.spec.volumes if pod.spec is not None else None) or ())
+    return pod.spec.volumes or []
 
 
 def _failed(step: str, volume: Volume, error: Exception) -> VolumeError:

@@ -103,7 +103,7 @@ class Objects:
                 kind, namespace, name = key
                 informer = Informer(self.client, FOLLOWED[kind][0], namespace, field_selector=f"metadata.name={name}")
                 watched = self._watched[key] = _Followed(informer)
-                informer.add_handler(lambda old, new, key=key: self._changed(key, new))
+                informer.add_handler(self._handler(key))
                 self._start(key)
             watched.pods.add(pod_uid)
         for key in [key for key, watched in self._watched.items() if pod_uid in watched.pods and key not in wanted]:
@@ -127,6 +127,9 @@ class Objects:
         if self._group is not None and watched.task is None:
             name = f"follow {key[0]} {key[1]}/{key[2]}"
             watched.task = self._group.create_task(watched.informer.serve(asyncio.Event()), name=name)
+
+    def _handler(self, key: Key) -> Callable[[Any, Any], None]:
+        return lambda old, new: self._changed(key, new)
 
     def _changed(self, key: Key, new: Any) -> None:
         version = new.metadata.resource_version or "" if new is not None else ""

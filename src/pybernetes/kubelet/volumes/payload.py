@@ -110,7 +110,6 @@ def downward_payload(context: MountContext, items: Sequence[DownwardAPIVolumeFil
 
 def common_user(pod: Pod) -> int | None:
     """The user all containers of the pod run as, None when they differ or some do not say."""
-    assert pod.spec is not None
     shared = pod.spec.security_context.run_as_user if pod.spec.security_context is not None else None
     users: set[int | None] = set()
     for container in [*(pod.spec.init_containers or ()), *(pod.spec.containers or ())]:

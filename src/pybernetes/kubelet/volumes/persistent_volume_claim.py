@@ -20,7 +20,7 @@ def claim_name(context: MountContext) -> str:
     source = context.volume.persistent_volume_claim
     if source is not None:
         return source.claim_name or ""
-    pod_name = (context.pod.metadata.name if context.pod.metadata is not None else "") or ""
+    pod_name = context.pod.metadata.name or ""
     return f"{pod_name}-{context.volume.name}"
 
 
@@ -31,17 +31,17 @@ async def bound_volume(context: MountContext, name: str) -> PersistentVolume:
         claim = await context.objects.get(PersistentVolumeClaim, name, context.namespace)
     except StatusError as error:
         raise SetUpError(f"{prefix}failed to fetch PVC from API server: {error.message}") from error
-    if claim.metadata is not None and claim.metadata.deletion_timestamp is not None:
+    if claim.metadata.deletion_timestamp is not None:
         raise SetUpError(prefix + "PVC is being deleted")
-    volume_name = (claim.spec.volume_name if claim.spec is not None else "") or ""
-    if not volume_name or claim.status is None or claim.status.phase != "Bound":
+    volume_name = claim.spec.volume_name or ""
+    if not volume_name or claim.status.phase != "Bound":
         raise SetUpError(prefix + "PVC is not bound")
     try:
         volume = await context.objects.get(PersistentVolume, volume_name)
     except StatusError as error:
         raise SetUpError(f"failed to fetch PV {volume_name} from API server: {error.message}") from error
-    owner = volume.spec.claim_ref if volume.spec is not None else None
-    uid = claim.metadata.uid if claim.metadata is not None else None
+    owner = volume.spec.claim_ref
+    uid = claim.metadata.uid
     if owner is None:
         raise SetUpError(
             f"found PV object {volume_name} with nil pv.Spec.ClaimRef indicating it is not yet bound to the claim"
@@ -59,7 +59,6 @@ class PersistentVolumeClaimVolume:
     async def set_up(self, context: MountContext) -> str:
         source = context.volume.persistent_volume_claim
         volume = await bound_volume(context, claim_name(context))
-        assert volume.spec is not None
         if volume.spec.volume_mode == "Block":
             raise SetUpError("volumes of mode Block are not supported by this kubelet")
         read_only = source is not None and bool(source.read_only)
@@ -69,7 +68,7 @@ class PersistentVolumeClaimVolume:
             return path
         if volume.spec.local is not None:
             return self._bind(context, volume.spec.local.path or "", read_only)
-        name = (volume.metadata.name if volume.metadata is not None else "") or ""
+        name = volume.metadata.name
         raise SetUpError(
             f'volume "{name}" needs a storage driver; this kubelet mounts persistent volumes of type hostPath and local'
         )
@@ -85,7 +84,7 @@ class PersistentVolumeClaimVolume:
             os.close(os.open(directory, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o640))
         if not context.kernel.is_mount_point(directory):
             context.kernel.bind_mount(path, directory, read_only=read_only)
-            security = context.pod.spec.security_context if context.pod.spec is not None else None
+            security = context.pod.spec.security_context
             policy = (security.fs_group_change_policy if security is not None else "") or ""
             if not read_only:
                 set_group(directory, context.fs_group, change_policy=policy)

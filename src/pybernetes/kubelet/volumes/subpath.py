@@ -1,7 +1,8 @@
 """subPath: a file or directory inside a volume, reached without ever leaving the volume.
 
 The volume's content belongs to the pod, so any part of the path may be a symlink to elsewhere, or become one while we
-look. The path is therefore opened with openat2(2) RESOLVE_BENEATH, which never resolves outside of its start, and what was opened is bind-mounted by its descriptor: the container gets exactly the file that was checked.
+look. The path is therefore opened with openat2(2) RESOLVE_BENEATH, which never resolves outside of its start, and what
+was opened is bind-mounted by its descriptor: the container gets exactly the file that was checked.
 (Upstream walks with O_NOFOLLOW for the same end: `pkg/volume/util/subpath`.)
 """
 

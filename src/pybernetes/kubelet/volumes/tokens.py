@@ -48,7 +48,6 @@ class Tokens:
 
     async def token(self, pod: Pod, audience: str, expiration_seconds: int) -> str:
         """A token for the pod's service account, from memory while it is not due. StatusError when none can be had."""
-        assert pod.metadata is not None
         uid = pod.metadata.uid or ""
         key = (audience, expiration_seconds)
         now = self._clock.now()
@@ -70,7 +69,6 @@ class Tokens:
         return text
 
     async def _request(self, pod: Pod, audience: str, expiration_seconds: int) -> tuple[str, datetime]:
-        assert pod.metadata is not None and pod.spec is not None
         account = pod.spec.service_account_name or "default"
         request = TokenRequest(
             metadata=ObjectMeta(name=account, namespace=pod.metadata.namespace),

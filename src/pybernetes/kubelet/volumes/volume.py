@@ -54,12 +54,12 @@ class MountContext(msgspec.Struct, kw_only=True):
     @property
     def namespace(self) -> str:
         """The pod's namespace."""
-        return (self.pod.metadata.namespace if self.pod.metadata else "") or ""
+        return self.pod.metadata.namespace or ""
 
     @property
     def fs_group(self) -> int | None:
         """The group that shall own the volume's files, if the pod names one."""
-        security = self.pod.spec.security_context if self.pod.spec else None
+        security = self.pod.spec.security_context
         return security.fs_group if security is not None else None
 
 
