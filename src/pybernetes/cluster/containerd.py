@@ -1,4 +1,4 @@
-"""The node's containerd: its configuration and its life as a child process.
+"""The node's containerd: its configuration and its life.
 
 Each node has an instance of its own, wholly below the node's data directory, so that nothing of the machine's other
 container tools is touched. Settings that matter (containerd docs, cri/config.md):
@@ -9,8 +9,11 @@ container tools is touched. Settings that matter (containerd docs, cri/config.md
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -19,8 +22,10 @@ from ..base.log import logger
 
 log = logger(__name__)
 
-PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
+PAUSE_IMAGE = "localhost/pybernetes/pause:1"
 CNI_PLUGIN_DIRECTORY = "/usr/lib/cni"
+_START_SECONDS = 20.0
+_STOP_SECONDS = 10.0
 
 
 class ContainerdPaths(msgspec.Struct, frozen=True):
@@ -51,6 +56,10 @@ class ContainerdPaths(msgspec.Struct, frozen=True):
     @property
     def registries(self) -> Path:
         return self.base / "certs.d"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.base / "containerd.pid"
 
     @property
     def log_file(self) -> Path:
@@ -102,51 +111,60 @@ disabled_plugins = [
 
 
 class Containerd:
-    """One containerd process; `serve` runs it, `ready` is set once its socket answers."""
+    """One containerd process. It is started once and outlives us: containers must not notice that a kubelet or a
+    control plane restarts. `stop` (and so `pybernetes down`) ends it."""
 
     def __init__(self, base: Path) -> None:
         self.paths = ContainerdPaths(base)
 
-    def prepare(self) -> None:
-        """Make the directories and write the configuration."""
-        for directory in (self.paths.base, self.paths.cni_configuration, self.paths.registries):
-            directory.mkdir(parents=True, exist_ok=True)
-        self.paths.config.write_text(render_config(self.paths))
+    def process_id(self) -> int:
+        """The running instance's process id, 0 when there is none."""
+        try:
+            number = int(self.paths.pid_file.read_text())
+            command = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return 0
+        return number if str(self.paths.config).encode() in command else 0
 
-    async def start(self) -> asyncio.subprocess.Process:
-        """Start the process and wait until it accepts connections. RuntimeError with its last log line otherwise.
+    async def start(self) -> int:
+        """Make sure that it runs and answers; its process id. RuntimeError with its last log line otherwise."""
+        number = self.process_id()
+        if not number:
+            for directory in (self.paths.base, self.paths.cni_configuration, self.paths.registries):
+                directory.mkdir(parents=True, exist_ok=True)
+            self.paths.config.write_text(render_config(self.paths))
+            self.paths.socket.unlink(missing_ok=True)
+            number = self._spawn()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._answering()
+        except TimeoutError:
+            reason = f"containerd does not answer after {_START_SECONDS:.0f} s"
+            raise RuntimeError(f"{reason}; see {self.paths.log_file}") from None
+        return number
 
-        The containers are not its children (shims are), so they outlive it.
-        """
-        self.prepare()
-        self.paths.socket.unlink(missing_ok=True)
+    def _spawn(self) -> int:
         with self.paths.log_file.open("ab") as sink:
-            process = await asyncio.create_subprocess_exec(
-                "containerd",
-                "--config",
-                str(self.paths.config),
-                stdin=asyncio.subprocess.DEVNULL,
+            process = subprocess.Popen(
+                ["containerd", "--config", str(self.paths.config)],
+                stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
-                env={**os.environ, "TMPDIR": "/tmp"},
+                cwd="/",
             )
-        try:
-            async with asyncio.timeout(20):
-                await self._answering(process)
-        except TimeoutError:
-            process.kill()
-            raise RuntimeError(f"containerd does not answer after 20 s; see {self.paths.log_file}") from None
-        return process
+        self.paths.pid_file.write_text(str(process.pid))
+        return process.pid
 
-    async def _answering(self, process: asyncio.subprocess.Process) -> None:
+    async def _answering(self) -> None:
         delay = 0.005
         while True:
-            if process.returncode is not None:
-                raise RuntimeError(f"containerd ended at once: {self._last_line()}; see {self.paths.log_file}")
             try:
                 _, writer = await asyncio.open_unix_connection(str(self.paths.socket))
             except OSError:
+                if not self.process_id():
+                    where = self.paths.log_file
+                    raise RuntimeError(f"containerd ended at once: {self._last_line()}; see {where}") from None
                 await asyncio.sleep(delay)
                 delay = min(delay * 1.5, 0.05)
                 continue
@@ -158,15 +176,41 @@ class Containerd:
         return lines[-1][-300:] if lines else "no output"
 
     async def serve(self, ready: asyncio.Event) -> None:
-        """Run until cancelled; when the process dies by itself, start it again (the containers have gone on)."""
+        """Keep it running: when the process dies by itself, start it again (the containers have gone on)."""
         while True:
-            process = await self.start()
+            number = await self.start()
             ready.set()
-            try:
-                await process.wait()
-            finally:
-                if process.returncode is None:
-                    process.terminate()
-                    await process.wait()
-            log.warning("containerd ended; starting it again", code=process.returncode)
+            await _ended(number)
+            log.warning("containerd ended; starting it again", pid=number)
             await asyncio.sleep(0.2)
+
+    async def stop(self) -> None:
+        """End the process; harmless when there is none."""
+        number = self.process_id()
+        if number:
+            os.kill(number, signal.SIGTERM)
+            try:
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await _ended(number)
+            except TimeoutError:
+                os.kill(number, signal.SIGKILL)
+                await _ended(number)
+        self.paths.pid_file.unlink(missing_ok=True)
+
+
+async def _ended(number: int) -> None:
+    """Wait until a process, ours or not, is gone (pidfd_open(2)); at once if it is gone already."""
+    try:
+        descriptor = os.pidfd_open(number)
+    except ProcessLookupError:
+        return
+    loop = asyncio.get_running_loop()
+    gone = asyncio.Event()
+    loop.add_reader(descriptor, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(number, os.WNOHANG)  # noqa: ASYNC222 (does not wait)

@@ -1,0 +1,188 @@
+"""The cluster's certificates and keys, laid out as kubeadm does (PKI certificates and requirements).
+
+    pki/ca.{crt,key}                     signs everything below, and the nodes' certificates
+    pki/apiserver.{crt,key}              serves the API; names: localhost, the node, kubernetes.default..., service IP
+    pki/apiserver-kubelet-client.{crt,key}
+    pki/front-proxy-ca.{crt,key}  pki/front-proxy-client.{crt,key}
+    pki/kubelet.{crt,key}                serves 10250 of this machine's node
+    pki/sa.{key,pub}                     service-account tokens
+    *.kubeconfig                         admin, controller-manager, scheduler, kubelet, proxy, dns
+
+`ensure` makes what is missing and renews what has under 30 days left or the wrong addresses; the CAs stay.
+"""
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from ..apiserver.service_account_keys import generate_signing_key, load_private_key
+from ..base.x509 import CertificateAuthority, CertificateError, KeyPair, write_file
+from ..client import kubeconfig
+from .config import ClusterConfig
+
+RENEW_BEFORE_DAYS = 30
+
+
+class Pki(msgspec.Struct, frozen=True):
+    """What the processes of this machine need in memory."""
+
+    ca: CertificateAuthority
+    front_proxy_ca: CertificateAuthority
+    apiserver: KeyPair
+    kubelet_client: KeyPair
+    kubelet_serving: KeyPair
+    front_proxy_client: KeyPair
+    service_account_key: bytes
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A client of the API server that gets a kubeconfig: file name, user name and groups."""
+
+    file: str
+    user: str
+    groups: tuple[str, ...] = ()
+
+
+def identities(config: ClusterConfig) -> tuple[Identity, ...]:
+    """The users of this machine's kubeconfig files."""
+    return (
+        Identity("admin", "kubernetes-admin", ("system:masters",)),
+        Identity("controller-manager", "system:kube-controller-manager"),
+        Identity("scheduler", "system:kube-scheduler"),
+        Identity("kubelet", f"system:node:{config.node_name}", ("system:nodes",)),
+        Identity("proxy", "system:kube-proxy"),
+        Identity("dns", "system:coredns"),
+    )
+
+
+def serving_names(config: ClusterConfig) -> list[str]:
+    """The names and addresses the API server is reached by."""
+    kubernetes = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+    return [
+        "localhost",
+        config.node_name,
+        *kubernetes,
+        f"kubernetes.default.svc.{config.cluster_domain}",
+        *dict.fromkeys(("127.0.0.1", config.node_ip, config.service_ip)),
+    ]
+
+
+def _authority(config: ClusterConfig, name: str, common_name: str) -> CertificateAuthority:
+    certificate, key = config.pki / f"{name}.crt", config.pki / f"{name}.key"
+    if certificate.exists() and key.exists():
+        return CertificateAuthority.load(certificate, key)
+    authority = CertificateAuthority.create(common_name)
+    authority.save(certificate, key)
+    return authority
+
+
+def _names_of(pair: KeyPair) -> set[str]:
+    try:
+        found = pair.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
+    return {*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress))}
+
+
+def _usable(pair: KeyPair, authority: CertificateAuthority, names: list[str]) -> bool:
+    from datetime import UTC, datetime, timedelta
+
+    if pair.certificate.issuer != authority.certificate.subject or not set(names) <= _names_of(pair):
+        return False
+    return pair.expires - datetime.now(UTC) > timedelta(days=RENEW_BEFORE_DAYS)
+
+
+def _leaf(
+    config: ClusterConfig,
+    authority: CertificateAuthority,
+    name: str,
+    common_name: str,
+    *,
+    organizations: tuple[str, ...] = (),
+    names: list[str] | None = None,
+) -> KeyPair:
+    certificate, key = config.pki / f"{name}.crt", config.pki / f"{name}.key"
+    if certificate.exists() and key.exists():
+        try:
+            pair = KeyPair.load(certificate, key)
+            if _usable(pair, authority, names or []):
+                return pair
+        except CertificateError:
+            pass
+    pair = authority.issue(common_name, organizations=organizations, names=names or [])
+    pair.save(certificate, key)
+    return pair
+
+
+def _service_account_key(config: ClusterConfig) -> bytes:
+    private, public = config.pki / "sa.key", config.pki / "sa.pub"
+    if private.exists():
+        return private.read_bytes()
+    pem = generate_signing_key()
+    write_file(private, pem, mode=0o600)
+    key = serialization.load_pem_private_key(pem, password=None).public_key()
+    encoded = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    write_file(public, encoded, mode=0o644)
+    load_private_key(pem)
+    return pem
+
+
+def _kubeconfig_usable(config: ClusterConfig, identity: Identity, server: str, authority: CertificateAuthority) -> bool:
+    path = config.data_dir / f"{identity.file}.kubeconfig"
+    try:
+        found = kubeconfig.resolve(kubeconfig.read(path))
+        pair = KeyPair(found.client_certificate, found.client_key)
+    except (OSError, kubeconfig.KubeconfigError, CertificateError):
+        return False
+    return found.server == server and found.ca_data == authority.certificate_pem and _usable(pair, authority, [])
+
+
+def write_kubeconfigs(config: ClusterConfig, authority: CertificateAuthority) -> None:
+    """A kubeconfig for each identity, readable by its owner only."""
+    server = f"https://127.0.0.1:{config.api_port}"
+    for identity in identities(config):
+        if _kubeconfig_usable(config, identity, server, authority):
+            continue
+        pair = authority.issue(identity.user, organizations=identity.groups)
+        document = kubeconfig.make(
+            server=server,
+            ca_data=authority.certificate_pem,
+            client_certificate=pair.certificate_pem,
+            client_key=pair.key_pem,
+            user=identity.user,
+            cluster="pybernetes",
+        )
+        kubeconfig.write(config.data_dir / f"{identity.file}.kubeconfig", document)
+
+
+def ensure(config: ClusterConfig) -> Pki:
+    """Make or renew everything; return what the processes need. OSError, CertificateError."""
+    config.pki.mkdir(parents=True, exist_ok=True)
+    config.pki.chmod(0o700)
+    ca = _authority(config, "ca", "kubernetes")
+    front_proxy_ca = _authority(config, "front-proxy-ca", "front-proxy-ca")
+    node_names = [config.node_name, "localhost", *dict.fromkeys((config.node_ip, "127.0.0.1"))]
+    pki = Pki(
+        ca=ca,
+        front_proxy_ca=front_proxy_ca,
+        apiserver=_leaf(config, ca, "apiserver", "kube-apiserver", names=serving_names(config)),
+        kubelet_client=_leaf(
+            config,
+            ca,
+            "apiserver-kubelet-client",
+            "kube-apiserver-kubelet-client",
+            organizations=("kubeadm:cluster-admins",),
+        ),
+        kubelet_serving=_leaf(
+            config,
+            ca,
+            "kubelet",
+            f"system:node:{config.node_name}",
+            organizations=("system:nodes",),
+            names=node_names,
+        ),
+        front_proxy_client=_leaf(config, front_proxy_ca, "front-proxy-client", "front-proxy-client"),
+        service_account_key=_service_account_key(config),
+    )
+    write_kubeconfigs(config, ca)
+    return pki
