@@ -12,22 +12,29 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from pybernetes.base.log import logger
+
+log = logger(__name__)
+
 _HAS_AIOFASTNET = importlib.util.find_spec("aiofastnet") is not None
 _HANDSHAKE_SECONDS = 10.0
 
 
-class _DropBrokenRecords(logging.Filter):
-    """Version 1.2.0 logs aborted handshakes with arguments that cannot be formatted; such records are dropped."""
+class _QuietHandshakes(logging.Filter):
+    """A peer that aborts its TLS handshake is no error of ours; the event loop reports it as one, with a traceback.
+
+    With aiofastnet 1.2.0 that traceback cannot even be formatted.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        try:
-            record.getMessage()
-        except Exception:
-            return False
-        return record.levelno >= logging.ERROR
+        if not str(record.msg).startswith("SSL handshake failed"):
+            return True
+        reason = record.exc_info[1] if isinstance(record.exc_info, tuple) else ""
+        log.debug("TLS handshake failed", err=reason)
+        return False
 
 
-logging.getLogger("aiofastnet").addFilter(_DropBrokenRecords())
+logging.getLogger("asyncio").addFilter(_QuietHandshakes())
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -1,0 +1,551 @@
+"""HTTP/2 on the server's side (RFC 9113), on our own framing.
+
+`data_received` cuts frames and hands each to the method of its kind; complete requests are started at the end of the
+piece, so that small bodies are there as a whole. Whatever is sent within one turn of the loop leaves in one write: an
+event for a hundred watches of one client costs one TLS record, not a hundred.
+
+    frame ─▶ _on_headers, _on_data, … ─▶ Http2Stream ─▶ worker ─▶ send() ─▶ _flush: one write per turn
+
+Faults are exceptions: `StreamFault` resets one stream, `ConnectionFault` says GOAWAY and closes. A peer that makes work
+without asking anything (resets, pings, settings, empty frames) uses up an allowance and is told to be calm.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from pybernetes.base.http import h2_frames as frames
+from pybernetes.base.http.h1 import peer_of
+from pybernetes.base.http.h2_frames import ConnectionFault, ErrorCode, StreamFault
+from pybernetes.base.http.h2_request import RequestHead, request_head
+from pybernetes.base.http.h2_stream import Http2Stream
+from pybernetes.base.http.header_blocks import BlockDecoder, BlockError, BlockTooLarge
+from pybernetes.base.http.message import Request
+from pybernetes.base.log import logger
+
+if TYPE_CHECKING:
+    from pybernetes.base.http.server import HttpServer
+
+log = logger(__name__)
+
+_CONNECTION_WINDOW = 4 * 1024 * 1024
+_MAX_CONTINUATIONS = 32
+_FLUSH_BYTES = 128 * 1024
+_ALLOWANCE = 10_000
+_ALLOWANCE_SECONDS = 10.0
+_COST = {frames.RST_STREAM: 10, frames.PING: 10, frames.SETTINGS: 50, frames.PRIORITY: 5}
+_COST_EMPTY_DATA = 10
+
+
+class Http2Connection(asyncio.Protocol):
+    """One connection; its streams are the jobs."""
+
+    def __init__(self, server: "HttpServer") -> None:
+        self._server = server
+        self.app = server.app
+        self.name = server.name
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)  # set by connection_made
+        self._peer_certificate: bytes | None = None
+        self._remote_address = ""
+        self._since = server.clock()
+        # Reading.
+        self._buffer = b""
+        self._preface_seen = False
+        self._settings_seen = False
+        self._decoder: BlockDecoder[RequestHead | None] = BlockDecoder(server.limits.max_head_bytes, request_head)
+        self._block: list[bytes] | None = None  # a header block that continues
+        self._block_stream = 0
+        self._block_ends_stream = False
+        self._block_bytes = 0
+        self._streams: dict[int, Http2Stream] = {}
+        self._ready: list[Http2Stream] = []
+        self._last_stream = 0
+        self._receive_window = _CONNECTION_WINDOW
+        self._to_credit = 0
+        self._allowance = _ALLOWANCE
+        self._allowance_since = self._since
+        # Writing.
+        self.send_window = frames.DEFAULT_WINDOW
+        self.initial_send_window = frames.DEFAULT_WINDOW
+        self.blocked: dict[int, Http2Stream] = {}
+        self.paused = False
+        self._out: list[bytes | memoryview] = []
+        self._out_bytes = 0
+        self._flush_due = False
+        self._draining = False
+        self._closing = False
+        self._stalled: tuple[float, int] | None = None
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._peer_certificate, self._remote_address = peer_of(transport)
+        self._server.opened(self)
+        self.send(
+            frames.settings(
+                {
+                    frames.SETTINGS_HEADER_TABLE_SIZE: 0,
+                    frames.SETTINGS_MAX_CONCURRENT_STREAMS: self._server.limits.max_streams,
+                    frames.SETTINGS_INITIAL_WINDOW_SIZE: frames.STREAM_WINDOW,
+                    frames.SETTINGS_MAX_HEADER_LIST_SIZE: self._server.limits.max_head_bytes,
+                }
+            )
+        )
+        self.send(frames.window_update(0, _CONNECTION_WINDOW - frames.DEFAULT_WINDOW))
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._flush_due = True  # everything sent from here leaves in the flush below
+        try:
+            self._buffer = self._read_frames(self._buffer + data if self._buffer else data)
+            self._start_ready()
+        except ConnectionFault as fault:
+            self._give_up(fault.code, str(fault))
+        finally:
+            self._flush()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closing = True
+        self._out.clear()
+        for stream in list(self._streams.values()):
+            stream.lost()
+        self._server.closed(self)
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        self.pump()
+
+    # Frames in.
+
+    def _read_frames(self, data: bytes) -> bytes:
+        """Handle the complete frames; the rest is returned."""
+        position, end = 0, len(data)
+        if not self._preface_seen:
+            if end < len(frames.PREFACE):
+                if not frames.PREFACE.startswith(data):
+                    raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "bad connection preface")
+                return data
+            if not data.startswith(frames.PREFACE):
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "bad connection preface")
+            self._preface_seen = True
+            position = len(frames.PREFACE)
+        unpack = frames.HEADER.unpack_from
+        while end - position >= 9:
+            length_and_kind, flags, stream_id = unpack(data, position)
+            length = length_and_kind >> 8
+            if length > frames.MAX_FRAME:
+                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, f"frame of {length} bytes")
+            start = position + 9
+            if end - start < length:
+                break
+            position = start + length
+            try:
+                self._on_frame(length_and_kind & 0xFF, flags, stream_id & 0x7FFFFFFF, data[start:position])
+            except StreamFault as fault:
+                self._stream_fault(fault)
+            if self._closing:
+                return b""
+        return data[position:]
+
+    def _on_frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
+        if self._block is not None and (kind != frames.CONTINUATION or stream_id != self._block_stream):
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a header block was interrupted")
+        if not self._settings_seen:
+            if kind != frames.SETTINGS or flags & frames.ACK:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS")
+            self._settings_seen = True
+        cost = _COST.get(kind)
+        if cost is not None:
+            self._charge(cost)
+        match kind:
+            case frames.HEADERS:
+                self._on_headers(flags, stream_id, payload)
+            case frames.DATA:
+                self._on_data(flags, stream_id, payload)
+            case frames.WINDOW_UPDATE:
+                self._on_window_update(stream_id, payload)
+            case frames.SETTINGS:
+                self._on_settings(flags, stream_id, payload)
+            case frames.PING:
+                self._on_ping(flags, stream_id, payload)
+            case frames.RST_STREAM:
+                self._on_rst_stream(stream_id, payload)
+            case frames.CONTINUATION:
+                self._on_continuation(flags, stream_id, payload)
+            case frames.PRIORITY:
+                if len(payload) != 5:
+                    raise StreamFault(stream_id, ErrorCode.FRAME_SIZE_ERROR)
+                if stream_id == 0:
+                    raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "PRIORITY on stream 0")
+            case frames.GOAWAY:
+                if stream_id != 0:
+                    raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "GOAWAY on a stream")
+                self._drain()
+            case frames.PUSH_PROMISE:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE from a client")
+            case _:
+                pass  # unknown kinds are ignored
+
+    def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id == 0 or not stream_id & 1:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"HEADERS on stream {stream_id}")
+        if flags & frames.PADDED:
+            payload = _without_padding(payload)
+        if flags & frames.PRIORITY_FLAG:
+            if len(payload) < 5:
+                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "HEADERS too short for its priority")
+            if int.from_bytes(payload[:4], "big") & 0x7FFFFFFF == stream_id:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a stream that depends on itself")
+            payload = payload[5:]
+        ends_stream = bool(flags & frames.END_STREAM)
+        if flags & frames.END_HEADERS:
+            self._on_block(stream_id, payload, ends_stream)
+            return
+        self._since = self._server.clock()
+        self._block = [payload]
+        self._block_stream = stream_id
+        self._block_ends_stream = ends_stream
+        self._block_bytes = len(payload)
+
+    def _on_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
+        block = self._block
+        if block is None:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
+        block.append(payload)
+        self._block_bytes += len(payload)
+        if len(block) > _MAX_CONTINUATIONS or self._block_bytes > 2 * self._server.limits.max_head_bytes:
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "header block too large")
+        if flags & frames.END_HEADERS:
+            self._block = None
+            self._on_block(stream_id, b"".join(block), self._block_ends_stream)
+
+    def _on_block(self, stream_id: int, block: bytes, ends_stream: bool) -> None:
+        too_large = False
+        head: RequestHead | None = None
+        try:
+            head = self._decoder.decode(block)
+        except BlockError as error:
+            raise ConnectionFault(ErrorCode.COMPRESSION_ERROR, str(error)) from None
+        except BlockTooLarge as error:
+            if error.fatal:
+                raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, str(error)) from None
+            too_large = True
+        if stream_id <= self._last_stream:
+            self._on_trailers(stream_id, ends_stream)
+            return
+        self._last_stream = stream_id
+        if self._draining:
+            raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM)
+        if len(self._streams) >= self._server.limits.max_streams:
+            self._charge(_COST[frames.RST_STREAM])
+            raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM)
+        if too_large:
+            head = RequestHead("", "", "", [], None)
+        elif head is None:
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+        assert head is not None
+        request = Request(
+            head.method,
+            head.path,
+            head.query,
+            list(head.headers),
+            peer_certificate=self._peer_certificate,
+            remote_address=self._remote_address,
+        )
+        stream = self._streams[stream_id] = Http2Stream(self, stream_id, request, head.length)
+        if ends_stream:
+            if head.length:
+                raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+            stream.remote_done = True
+        if too_large:
+            stream.refuse(431, "request header fields too large")
+        else:
+            self._ready.append(stream)
+
+    def _on_trailers(self, stream_id: int, ends_stream: bool) -> None:
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            return  # it was reset or answered while this was under way
+        if stream.remote_done:
+            raise ConnectionFault(ErrorCode.STREAM_CLOSED, f"HEADERS after the end of stream {stream_id}")
+        if not ends_stream:
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+        self._stream_complete(stream)
+
+    def _on_data(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id == 0 or stream_id > self._last_stream:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"DATA on idle stream {stream_id}")
+        size = len(payload)
+        self._receive_window -= size
+        if self._receive_window < 0:
+            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "connection window exceeded")
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            self._credit(size)
+            return
+        if stream.remote_done:
+            self._credit(size)
+            raise StreamFault(stream_id, ErrorCode.STREAM_CLOSED)
+        self._since = self._server.clock()
+        stream.receive_window -= size
+        if stream.receive_window < 0:
+            raise StreamFault(stream_id, ErrorCode.FLOW_CONTROL_ERROR)
+        ends_stream = flags & frames.END_STREAM
+        if flags & frames.PADDED:
+            payload = _without_padding(payload)
+            self.consumed(stream, size - len(payload))
+        if payload:
+            stream.received_data(payload)
+            if stream.length is not None and stream.received > stream.length:
+                raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+        elif not ends_stream:
+            self._charge(_COST_EMPTY_DATA)
+        if ends_stream:
+            self._stream_complete(stream)
+
+    def _stream_complete(self, stream: Http2Stream) -> None:
+        if stream.length is not None and stream.received != stream.length:
+            raise StreamFault(stream.id, ErrorCode.PROTOCOL_ERROR)
+        stream.received_end()
+
+    def _on_window_update(self, stream_id: int, payload: bytes) -> None:
+        if len(payload) != 4:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "WINDOW_UPDATE")
+        increment = int.from_bytes(payload, "big") & 0x7FFFFFFF
+        if stream_id == 0:
+            self.send_window += increment
+            if increment == 0:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "window increment of 0")
+            if self.send_window > frames.MAX_WINDOW:
+                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "connection window overflow")
+            self.pump()
+            return
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            if stream_id > self._last_stream:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream")
+            return
+        if increment == 0:
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+        stream.send_window += increment
+        if stream.send_window > frames.MAX_WINDOW:
+            raise StreamFault(stream_id, ErrorCode.FLOW_CONTROL_ERROR)
+        if stream_id in self.blocked:
+            self.pump()
+
+    def _on_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id != 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "SETTINGS on a stream")
+        if flags & frames.ACK:
+            if payload:
+                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS acknowledgement with content")
+            self._decoder.table_size_acknowledged()
+            return
+        if len(payload) % 6:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS")
+        for name, value in frames.SETTING.iter_unpack(payload):
+            if name == frames.SETTINGS_ENABLE_PUSH and value > 1:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "ENABLE_PUSH")
+            if name == frames.SETTINGS_MAX_FRAME_SIZE and not frames.MAX_FRAME <= value < 2**24:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "MAX_FRAME_SIZE")
+            if name == frames.SETTINGS_INITIAL_WINDOW_SIZE:
+                self._change_initial_window(value)
+        self.send(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        self.pump()
+
+    def _change_initial_window(self, value: int) -> None:
+        if value > frames.MAX_WINDOW:
+            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE")
+        change = value - self.initial_send_window
+        self.initial_send_window = value
+        for stream in self._streams.values():
+            stream.send_window += change
+            if stream.send_window > frames.MAX_WINDOW:
+                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "stream window overflow")
+
+    def _on_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id != 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "PING on a stream")
+        if len(payload) != 8:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "PING")
+        if not flags & frames.ACK:
+            self.send(frames.frame(frames.PING, frames.ACK, 0, payload))
+
+    def _on_rst_stream(self, stream_id: int, payload: bytes) -> None:
+        if len(payload) != 4:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM")
+        if stream_id == 0 or stream_id > self._last_stream:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "RST_STREAM on an idle stream")
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            stream.lost()
+
+    def _stream_fault(self, fault: StreamFault) -> None:
+        stream = self._streams.get(fault.stream_id)
+        if stream is None:
+            self.send(frames.rst_stream(fault.stream_id, fault.code))
+        else:
+            stream.reset(fault.code)
+            stream.lost()
+
+    def _charge(self, cost: int) -> None:
+        self._allowance -= cost
+        if self._allowance < 0:
+            now = self._server.clock()
+            if now - self._allowance_since < _ALLOWANCE_SECONDS:
+                raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many control frames")
+            self._allowance = _ALLOWANCE - cost
+            self._allowance_since = now
+
+    def _start_ready(self) -> None:
+        ready, self._ready = self._ready, []
+        for stream in ready:
+            if not stream.closed:
+                stream.take_body()
+                self._server.workers.run(stream)
+
+    # Flow control of what we receive.
+
+    def consumed(self, stream: Http2Stream, size: int) -> None:
+        """The application took bytes of a body: widen the windows when half of one is used up."""
+        stream.to_credit += size
+        if stream.to_credit >= frames.STREAM_WINDOW // 2 and not stream.remote_done:
+            self.send(frames.window_update(stream.id, stream.to_credit))
+            stream.receive_window += stream.to_credit
+            stream.to_credit = 0
+        self._credit(size)
+
+    def _credit(self, size: int) -> None:
+        self._to_credit += size
+        if self._to_credit >= _CONNECTION_WINDOW // 2:
+            self.send(frames.window_update(0, self._to_credit))
+            self._receive_window += self._to_credit
+            self._to_credit = 0
+
+    # Sending.
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Queue bytes for the flush at the end of this turn of the loop."""
+        if self._closing:
+            return
+        self._out.append(data)
+        self._out_bytes += len(data)
+        if self._out_bytes > _FLUSH_BYTES:
+            self._write_out()
+        elif not self._flush_due:
+            self._flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        self._write_out()
+
+    def _write_out(self) -> None:
+        if self._out:
+            out, self._out = self._out, []
+            self._out_bytes = 0
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def pump(self) -> None:
+        """Something gave way: the blocked streams take turns, a little each, and the first goes to the end."""
+        while self.blocked and not self.paused:
+            blocked, self.blocked = self.blocked, {}
+            before = self.send_window
+            for stream in blocked.values():
+                stream.pump()
+            if self.blocked:
+                first = next(iter(self.blocked))
+                self.blocked[first] = self.blocked.pop(first)
+            if self.send_window == before:
+                return
+
+    def stream_closed(self, stream: Http2Stream) -> None:
+        """Called by a stream when it is over."""
+        self._streams.pop(stream.id, None)
+        self.blocked.pop(stream.id, None)
+        self._credit(stream.unread())
+        if not self._streams:
+            self._since = self._server.clock()
+            if self._draining and not self._closing:
+                self._close()
+
+    # Ending.
+
+    def _close(self) -> None:
+        self._flush()
+        self._closing = True
+        self._transport.close()
+
+    def _give_up(self, code: ErrorCode, text: str) -> None:
+        log.debug("HTTP/2 connection in error", code=code.name, reason=text, peer=self._remote_address)
+        self.send(frames.goaway(self._last_stream, code, text))
+        self._close()
+        for stream in list(self._streams.values()):
+            stream.lost()
+
+    def _drain(self) -> None:
+        """No new streams; close after the last one."""
+        self._draining = True
+        if not self._streams:
+            self._close()
+
+    def stop(self) -> None:
+        """Graceful: GOAWAY, pushed bodies end now, running requests when they are answered."""
+        if self._closing:
+            return
+        self.send(frames.goaway(self._last_stream, ErrorCode.NO_ERROR))
+        for stream in list(self._streams.values()):
+            stream.end_push()
+        if not self._closing:
+            self._drain()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
+
+    def check_time(self, now: float) -> None:
+        """End what takes too long; called by the server's sweep."""
+        limits = self._server.limits
+        if self.paused:
+            size = self._transport.get_write_buffer_size()
+            if self._stalled is None or self._stalled[1] != size:
+                self._stalled = (now, size)
+            elif now - self._stalled[0] > limits.stall_seconds:
+                self._transport.abort()
+            return
+        self._stalled = None
+        waited = now - self._since
+        if not self._settings_seen or self._block is not None:
+            if waited > limits.head_seconds:
+                self._transport.abort()
+        elif not self._streams:
+            if waited > limits.idle_seconds:
+                self.stop()
+        else:
+            self._check_streams(now, waited)
+
+    def _check_streams(self, now: float, waited: float) -> None:
+        stall = self._server.limits.stall_seconds
+        for stream in list(self._streams.values()):
+            if stream.body is not None and stream.body.awaited and waited > stall:
+                self._stream_fault(StreamFault(stream.id, ErrorCode.CANCEL))
+            elif not stream.pending_bytes:
+                stream.stalled = None
+            elif stream.stalled is None or stream.stalled[1] != stream.send_window:
+                stream.stalled = (now, stream.send_window)
+            elif now - stream.stalled[0] > stall:
+                self._stream_fault(StreamFault(stream.id, ErrorCode.CANCEL))
+
+
+def _without_padding(payload: bytes) -> bytes:
+    if not payload or payload[0] >= len(payload):
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "padding longer than its frame")
+    return payload[1 : len(payload) - payload[0]]
