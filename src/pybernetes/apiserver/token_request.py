@@ -1,4 +1,4 @@
-"""`serviceaccounts/NAME/token`: a new token for an account, bound to a pod, node or secret if asked (KEP-1205, KEP-4193).
+"""`serviceaccounts/NAME/token`: a new token for an account, bound to a pod, node or secret if asked (KEP-1205, 4193).
 
 Kubelets ask this for every pod. The API server signs; nothing is stored, the token ends with what it is bound to.
 """
