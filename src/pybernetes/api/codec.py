@@ -20,6 +20,7 @@ from .instants import format_micro_time, format_time
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
+_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 _TIME, _MICRO_TIME, _TIME_MAP, _ONE, _LIST, _MAP = range(6)
 
 
@@ -58,9 +59,11 @@ def from_wire(cls: type[T], wire: dict[str, Any]) -> T:
         return msgspec.convert(_without_nulls(wire), cls)
 
 
-@cache
 def _decoder(cls: type[Any]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(cls)
+    decoder = _decoders.get(cls)
+    if decoder is None:
+        decoder = _decoders[cls] = msgspec.json.Decoder(cls)
+    return decoder
 
 
 def _without_nulls(value: Any) -> Any:
