@@ -1,8 +1,8 @@
 """ServiceAccount: every pod runs as a service account and, unless declined, gets its token mounted.
 
 The token comes as a projected volume `kube-api-access-xxxxx` (KEP-1205): a bound token of one hour, the cluster's CA
-from the ConfigMap kube-root-ca.crt, and the namespace. The default account of a new namespace is made by a controller; a pod
-that comes right after its namespace waits a moment for it.
+from the ConfigMap kube-root-ca.crt, and the namespace. The default account of a new namespace is made by a
+controller; a pod that comes right after its namespace waits a moment for it.
 """
 
 import asyncio
