@@ -24,7 +24,7 @@ def _spec(obj: Object | None) -> dict[str, Any]:
 
 
 def _has_address(spec: dict[str, Any]) -> bool:
-    return spec.get("type", "ClusterIP") != "ExternalName"
+    return bool(spec.get("type", "ClusterIP") != "ExternalName")
 
 
 def _has_node_ports(spec: dict[str, Any]) -> bool:
