@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.scripted_app import ScriptedApp, event_line, json_response, status_response, stream_response
 
 from pybernetes.api.core import ConfigMap, Namespace, Pod
 from pybernetes.api.meta import ObjectMeta
@@ -13,7 +14,6 @@ from pybernetes.api.status import StatusError, is_conflict, is_gone, is_not_foun
 from pybernetes.api.user import UserInfo
 from pybernetes.client.client import Client
 from pybernetes.client.view import metadata_view
-from tests.support.scripted_app import ScriptedApp, event_line, json_response, status_response, stream_response
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "n", "resourceVersion": "5"}}
 WIDGET = ResourceInfo(

@@ -22,6 +22,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from ..api.codec import encode
 from ..api.resource import ResourceInfo, resource_for_kind, resources
 from ..api.status import StatusError
 from ..api.user import UserInfo
@@ -172,7 +173,7 @@ class Client:
         namespace = namespace or where.namespace
         name = name or (where.name if subresource else "")
         path = _path(view.resource, namespace, name, subresource)
-        data = await self._call("POST", path, _query(dryRun="All" if dry_run else ""), body=_encode_json(obj))
+        data = await self._call("POST", path, _query(dryRun="All" if dry_run else ""), body=encode(obj))
         return _answer(view, data, obj)
 
     async def update(self, obj: T, *, subresource: str = "", resource: ResourceInfo | None = None) -> T:
@@ -180,7 +181,7 @@ class Client:
         view = _view_for(obj, subresource, resource)
         where = identity_of(obj)
         path = _path(view.resource, where.namespace, where.name, subresource)
-        return view.decode(await self._call("PUT", path, "", body=_encode_json(obj)))
+        return view.decode(await self._call("PUT", path, "", body=encode(obj)))
 
     async def update_status(self, obj: T, *, resource: ResourceInfo | None = None) -> T:
         """Replace the status of an object; all else in it is ignored by the server."""

@@ -1,10 +1,8 @@
 """How one kind is addressed, asked for and decoded: the `View` every call of the client is resolved to.
 
-    Pod (a Struct class)        -> the built-in resource of ("v1", "Pod"), decoded into Pod
-    ResourceInfo                -> any resource (custom kinds), decoded into plain dicts
-    metadata_view(ResourceInfo) -> any resource, only the metadata, decoded into PartialObject
-
-Decoders are built once per view and kept.
+Pod (a Struct class)        -> the built-in resource of ("v1", "Pod"), decoded into Pod
+ResourceInfo                -> any resource (custom kinds), decoded into plain dicts
+metadata_view(ResourceInfo) -> any resource, only the metadata, decoded into PartialObject
 """
 
 from functools import cache
@@ -12,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
 
+from ..api.codec import decode
 from ..api.resource import ResourceInfo, resource_for_kind
 
 T = TypeVar("T")
@@ -95,7 +94,7 @@ class PartialObject(msgspec.Struct, kw_only=True, rename="camel"):
 class View(Generic[T]):
     """A resource together with the type its objects are decoded into."""
 
-    __slots__ = ("accept", "accept_list", "decode", "decode_list", "resource", "type")
+    __slots__ = ("_list_type", "accept", "accept_list", "resource", "type")
 
     def __init__(
         self, resource: ResourceInfo, type_: type[T], *, accept: str = JSON, accept_list: str | None = None
@@ -104,8 +103,15 @@ class View(Generic[T]):
         self.type = type_
         self.accept = accept
         self.accept_list = accept_list or accept
-        self.decode = msgspec.json.Decoder(type_).decode
-        self.decode_list = msgspec.json.Decoder(ObjectList[type_]).decode  # type: ignore[valid-type]
+        self._list_type = ObjectList[type_]  # type: ignore[valid-type]
+
+    def decode(self, data: bytes | msgspec.Raw) -> T:
+        """One object."""
+        return decode(self.type, data)
+
+    def decode_list(self, data: bytes) -> ObjectList[T]:
+        """One page."""
+        return decode(self._list_type, data)
 
     def identity(self, obj: T) -> Identity:
         """Namespace, name, uid and resourceVersion of an object of this view."""
