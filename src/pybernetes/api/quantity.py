@@ -188,7 +188,8 @@ def _scaled(number: str, exponent: int, factor: int = 1) -> int:
         digits = "0"
     amount = int(digits) * factor
     shift = exponent + 9 - len(fraction)
-    amount = amount * 10**shift if shift >= 0 else -(-amount // 10**-shift)
+    power: int = 10 ** abs(shift)
+    amount = amount * power if shift >= 0 else -(-amount // power)
     return -amount if negative else amount
 
 
