@@ -7,6 +7,9 @@ A metric is a dict from label values to numbers; counting is one dict access. Se
 own `Registry`, so that the numbers of one component are not mixed with another's.
 """
 
+import math
+import os
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
@@ -138,10 +141,32 @@ class Registry:
             collect()
         lines: list[str] = []
         for metric in self._metrics:
-            lines.append(f"# HELP {metric.name} {metric.help}")
+            text = metric.help.replace("\\", "\\\\").replace("\n", "\\n")
+            lines.append(f"# HELP {metric.name} {text}")
             lines.append(f"# TYPE {metric.name} {metric.kind}")
             lines += metric.lines()
         return ("\n".join(lines) + "\n").encode()
+
+
+def add_process_metrics(registry: Registry) -> None:
+    """CPU time, memory, start time and open files of this process."""
+    page_bytes = os.sysconf("SC_PAGE_SIZE")
+    cpu = Gauge("process_cpu_seconds_total", "CPU time used by the process in seconds.")
+    memory = Gauge("process_resident_memory_bytes", "Resident memory in bytes.")
+    started = Gauge("process_start_time_seconds", "Start time since the epoch in seconds.")
+    files = Gauge("process_open_fds", "Open file descriptors.")
+    started.set(time.time() - time.process_time())
+    for gauge in (cpu, memory, started, files):
+        registry.add(gauge)
+
+    def collect() -> None:
+        times = os.times()
+        cpu.set(times.user + times.system)
+        with open("/proc/self/statm") as file:
+            memory.set(int(file.read().split()[1]) * page_bytes)
+        files.set(len(os.listdir("/proc/self/fd")))
+
+    registry.on_collect(collect)
 
 
 def _braces(names: Sequence[str], values: Sequence[str]) -> str:
@@ -155,6 +180,8 @@ def _escaped(value: str) -> str:
 
 
 def _number(value: float) -> str:
-    if value != value:
+    if math.isnan(value):
         return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
     return str(int(value)) if value == int(value) else repr(value)
