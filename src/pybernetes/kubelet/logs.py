@@ -3,9 +3,9 @@
     2026-11-23T02:56:04.349843489Z stdout F hello          one line of a CRI log; P marks a piece of a longer line
 
 `LogOptions` say which lines; `read_log` yields the text in pieces. Tailing starts from the end of the file and does not
-read what comes before. Following waits on inotify events of the log's directory, never on a timer: the file grew, or it
-was rotated away (its rest is read, then the new file from its start). It ends when the container has, which
-the caller tells.
+read what comes before. Following waits on inotify events of the log's directory: the file grew, or it was rotated away
+(its rest is read, then the new file from its start), or the runtime closed it: then the caller is asked whether the
+container still runs.
 """
 
 import asyncio
@@ -16,9 +16,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from .inotify import LOG_EVENTS, DirectoryWatch
+from .inotify import IN_CLOSE_WRITE, IN_IGNORED, LOG_EVENTS, DirectoryWatch
 
 BLOCK_BYTES = 64 * 1024
+RECHECK_SECONDS = (0.02, 0.1, 0.5, 2.0, 10.0)
+"""The runtime closes a log (an event) shortly before it reports the end of the container: ask again after these."""
 
 
 class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,22 +194,22 @@ class _LogFile:
 
 
 async def read_log(
-    path: str, options: LogOptions, ended: "Callable[[], Awaitable[None]] | None" = None
+    path: str, options: LogOptions, running: "Callable[[], Awaitable[bool]] | None" = None
 ) -> AsyncIterator[bytes]:
     """The log at path as text, in pieces; with `follow` also what is written until the container ends.
 
-    ended() returns once the container no longer runs; without it a followed log never ends by itself.
-    FileNotFoundError when there is no log."""
+    running() tells whether the container still does; without it a followed log never ends by itself. FileNotFoundError
+    when there is no log."""
     watch = DirectoryWatch(os.path.dirname(path), LOG_EVENTS) if options.follow else None
-    gone = asyncio.ensure_future(ended()) if watch is not None and ended is not None else None
     lines = LineFilter(options)
     log: _LogFile | None = None
+    checks = iter((0.0,))  # ask once at the first end of the file: the container may be over already
+    over = False
     try:
         log = _LogFile(path)
         if options.tail_lines is not None:
             log.source.seek(tail_offset(log.source, options.tail_lines, options.stream))
         while not lines.full:
-            over = gone is not None and gone.done()
             rotated = watch is not None and log.was_rotated()
             text = log.read(lines)
             if text:
@@ -219,22 +221,16 @@ async def read_log(
             elif watch is None or over:
                 break
             else:
-                await _next_change(watch, gone)
+                events = await watch.wait(next(checks, None))
+                if events & (IN_CLOSE_WRITE | IN_IGNORED):
+                    checks = iter(RECHECK_SECONDS)
+                    events = 0
+                if not events and running is not None:
+                    over = not await running()
         if not lines.full and (text := log.unfinished(lines)):
             yield text
     finally:
         if log is not None:
             log.close()
-        if gone is not None:
-            gone.cancel()
         if watch is not None:
             watch.close()
-
-
-async def _next_change(watch: DirectoryWatch, gone: "asyncio.Future[None] | None") -> None:
-    """Wait until something happened in the log's directory or the container ended."""
-    change = asyncio.ensure_future(watch.wait())
-    try:
-        await asyncio.wait({change} if gone is None else {change, gone}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        change.cancel()
