@@ -1,0 +1,160 @@
+"""The `pybernetes` command: names, flags and one-line errors; the work is in `cluster/commands`.
+
+Nothing but argparse is imported before the command is known, so that each command pays for its own parts only.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from . import GIT_VERSION
+
+DEFAULT_DATA_DIR = Path("/var/lib/pybernetes")
+
+_CLUSTER = """commands for a cluster on this machine:
+  up         start a cluster in the background and deploy a sample application
+  down       stop it; --purge removes every trace
+  status     what is running
+  image      the node's images: import, list, build
+  token      bootstrap tokens for joining nodes: create, list, delete
+
+components in the foreground:
+  server     the whole control plane in one process
+  agent      a node: kubelet, proxy and runtime in one process
+  apiserver  controller-manager  scheduler  kubelet  proxy  dns"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors are one line and exit code 1."""
+
+    def error(self, message: str) -> NoReturn:
+        name = self.prog.split(" ", 1)[-1] if " " in self.prog else ""
+        print(f"error: {message}; see: pybernetes {name + ' ' if name else ''}--help", file=sys.stderr)
+        raise SystemExit(1)
+
+
+def _data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR, metavar="DIR", help="default: %(default)s")
+
+
+def _cluster_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags of everything that starts a control plane or a node."""
+    _data_dir(parser)
+    parser.add_argument("--api-port", type=int, default=6443, metavar="PORT", help="default: %(default)s")
+    parser.add_argument("--node-ip", default="", metavar="IP", help="default: the address of the default route")
+    parser.add_argument("--node-name", default="", metavar="NAME", help="default: the host's name")
+    parser.add_argument("--pod-cidr", default="10.244.0.0/16", metavar="CIDR", help="default: %(default)s")
+    parser.add_argument("--service-cidr", default="10.96.0.0/16", metavar="CIDR", help="default: %(default)s")
+    parser.add_argument("--hollow-nodes", type=int, default=0, metavar="N", help="simulate N nodes without containers")
+    parser.add_argument("--kubelet-port", type=int, default=10250, metavar="PORT", help="default: %(default)s")
+    parser.add_argument("--dns-port", type=int, default=10053, metavar="PORT", help="default: %(default)s")
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+
+
+def _component_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags of a component that runs alone."""
+    _cluster_flags(parser)
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="default: COMPONENT.kubeconfig in --data-dir")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="pybernetes",
+        description="Kubernetes, the whole system, in Python.",
+        epilog=_CLUSTER,
+        usage="pybernetes COMMAND [flags]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"pybernetes {GIT_VERSION}")
+    commands = parser.add_subparsers(dest="command", metavar="", title="", parser_class=_Parser, help=argparse.SUPPRESS)
+
+    up = commands.add_parser("up", help="start a cluster in the background")
+    _cluster_flags(up)
+    up.add_argument("--no-sample", action="store_true", help="do not deploy the sample application")
+
+    down = commands.add_parser("down", help="stop the cluster")
+    _data_dir(down)
+    down.add_argument("--purge", action="store_true", help="remove every trace, the data included")
+
+    _data_dir(commands.add_parser("status", help="what is running"))
+
+    _image_parser(commands)
+    _token_parser(commands)
+
+    server = commands.add_parser("server", help="the control plane in the foreground")
+    _cluster_flags(server)
+    server.add_argument("--agent", action="store_true", help="run this machine's node in the same process")
+    server.add_argument("--no-sample", action="store_true", help=argparse.SUPPRESS)
+    server.add_argument("--memory", action="store_true", help="keep the state in memory only")
+
+    agent = commands.add_parser("agent", help="a node in the foreground")
+    _component_flags(agent)
+    agent.add_argument(
+        "--server", default="", metavar="URL", help="the API server to join, such as https://10.0.0.1:6443"
+    )
+    agent.add_argument("--token", default="", help="a bootstrap token, from: pybernetes token create")
+    agent.add_argument(
+        "--ca-cert-hash", default="", metavar="sha256:HASH", help="the cluster CA to trust while joining"
+    )
+
+    for name in ("apiserver", "controller-manager", "scheduler", "kubelet", "proxy", "dns"):
+        _component_flags(commands.add_parser(name, help=f"the {name} alone, in the foreground"))
+
+    supervise = commands.add_parser("supervise")
+    _data_dir(supervise)
+    return parser
+
+
+def _image_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    image = commands.add_parser("image", help="the node's images")
+    actions = image.add_subparsers(dest="action", metavar="import|list|build", required=True, parser_class=_Parser)
+    importing = actions.add_parser("import", help="an OCI or docker archive into the image store")
+    importing.add_argument("file", type=Path, metavar="FILE")
+    _data_dir(importing)
+    _data_dir(actions.add_parser("list", help="the images there are"))
+    build = actions.add_parser("build", help="an image from a directory")
+    build.add_argument("directory", type=Path, metavar="DIR", help="the root file system")
+    build.add_argument("name", metavar="NAME", help="such as web:1")
+    build.add_argument("--output", type=Path, metavar="FILE", help="write an archive instead of importing the image")
+    build.add_argument("--entrypoint", action="append", default=[], metavar="WORD", help="may be repeated")
+    build.add_argument("--cmd", action="append", default=[], metavar="WORD", help="may be repeated")
+    build.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    build.add_argument("--user", default="")
+    build.add_argument("--workdir", default="/")
+    _data_dir(build)
+
+
+def _token_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    token = commands.add_parser("token", help="bootstrap tokens")
+    actions = token.add_subparsers(dest="action", metavar="create|list|delete", required=True, parser_class=_Parser)
+    create = actions.add_parser("create", help="make a token and print the command that joins a node")
+    create.add_argument("--ttl", type=float, default=24.0, metavar="HOURS", help="default: %(default)s")
+    _data_dir(create)
+    _data_dir(actions.add_parser("list", help="the tokens there are"))
+    delete = actions.add_parser("delete", help="make a token invalid")
+    delete.add_argument("id", metavar="ID", help="the part before the dot")
+    _data_dir(delete)
+
+
+_MODULES = {"up": "up", "down": "down", "status": "status", "image": "image", "token": "token", "supervise": "up"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code. Errors that a user can mend are one line on standard error and exit code 1."""
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if not parsed.command:
+        parser.print_help()
+        return 1
+    module = import_module(f"pybernetes.cluster.commands.{_MODULES.get(parsed.command, 'run')}")
+    try:
+        return int(module.main(parsed))
+    except KeyboardInterrupt:
+        return 130
+    except module.CommandError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1

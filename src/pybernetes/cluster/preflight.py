@@ -1,0 +1,105 @@
+"""What must hold before a cluster starts; every failure is one line that says what to do."""
+
+import errno
+import os
+import shutil
+import socket
+from pathlib import Path
+
+from .config import ClusterConfig
+
+_BINARIES = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "catatonit": "catatonit",
+    "busybox": "busybox-static",
+}
+_CNI = ("ptp", "host-local", "portmap", "loopback")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_MIN_FREE_BYTES = 200 << 20
+
+
+def problems(config: ClusterConfig) -> list[str]:
+    """Everything that stands in the way, most fundamental first; [] when the start may go on."""
+    found = _directory(config) or _ports(config)
+    if config.has_containers:
+        found = [*_root(), *_tools(), *_kernel(), *found]
+    return found
+
+
+def _root() -> list[str]:
+    if os.geteuid() == 0:
+        return []
+    return ["real containers need root; run it with sudo, or simulate nodes with --hollow-nodes 3"]
+
+
+def _tools() -> list[str]:
+    missing = sorted({package for tool, package in _BINARIES.items() if not shutil.which(tool, path=_PATH)})
+    if not all((Path("/usr/lib/cni") / name).exists() for name in _CNI):
+        missing.append("containernetworking-plugins")
+    return [f"missing Debian packages; install them with: apt-get install {' '.join(missing)}"] if missing else []
+
+
+def _kernel() -> list[str]:
+    found = []
+    filesystems = Path("/proc/filesystems").read_text().split()
+    if "overlay" not in filesystems and not _loadable("overlay"):
+        found.append("the kernel has no overlay file system; load it with: modprobe overlay")
+    mounts = Path("/proc/self/mounts").read_text()
+    if " cgroup2 " not in mounts and " cgroup " not in mounts:
+        found.append("no cgroups are mounted; mount them with: mount -t cgroup2 none /sys/fs/cgroup")
+    if not Path("/proc/sys/net/ipv4/ip_forward").exists():
+        found.append("the kernel has no IPv4 forwarding; pods could not reach each other")
+    return found
+
+
+def _loadable(module: str) -> bool:
+    directory = Path("/lib/modules") / os.uname().release
+    return directory.is_dir() and any(directory.rglob(f"{module}.ko*"))
+
+
+def _directory(config: ClusterConfig) -> list[str]:
+    directory = config.data_dir
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o711)
+        probe = directory / ".writable"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return [f"cannot write to {directory}: {reason}; choose another directory with --data-dir"]
+    usage = shutil.disk_usage(directory)
+    if usage.free < _MIN_FREE_BYTES:
+        free = usage.free >> 20
+        return [f"only {free} MiB are free below {directory}; free {_MIN_FREE_BYTES >> 20} MiB or choose --data-dir"]
+    return []
+
+
+def _ports(config: ClusterConfig) -> list[str]:
+    wanted = {config.api_port: "--api-port"}
+    if config.has_containers:
+        wanted[config.kubelet_port] = "--kubelet-port"
+        wanted[config.dns_port] = "--dns-port"
+    found = []
+    for port, flag in wanted.items():
+        for host in dict.fromkeys(("127.0.0.1", config.node_ip)):
+            problem = _occupied(host, port)
+            if problem:
+                found.append(f"{host}:{port} {problem}; choose another port with {flag}")
+                break
+    return found
+
+
+def _occupied(host: str, port: int) -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return "is in use by another program"
+            return f"cannot be used ({error.strerror})"
+    return ""

@@ -1,0 +1,93 @@
+"""Take a node's traces off the machine: sandboxes, mounts, cgroups, packet rules, routes.
+
+Everything is found by where it is (below the data directory, in our own cgroup and nftables table), not by what a
+former process remembered, so it also cleans up after a crash.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from ..base.log import logger
+from .config import ClusterConfig
+from .containerd import Containerd
+
+log = logger(__name__)
+
+TABLE = "ip pybernetes"
+CGROUP = "kpods"
+_MNT_DETACH = 2
+
+
+async def stop_sandboxes(containerd: Containerd) -> int:
+    """Stop and remove every pod sandbox; how many there were. The shims end with them."""
+    from ..kubelet.cri.containerd import Containerd as Runtime
+
+    runtime = Runtime(str(containerd.paths.socket))
+    limit = asyncio.Semaphore(8)
+
+    async def remove(identifier: str) -> None:
+        async with limit:
+            await runtime.stop_sandbox(identifier)
+            await runtime.remove_sandbox(identifier)
+
+    try:
+        sandboxes = await runtime.list_sandboxes()
+        results = await asyncio.gather(*(remove(s.id) for s in sandboxes), return_exceptions=True)
+    finally:
+        await runtime.close()
+    for result in results:
+        if isinstance(result, Exception):
+            log.warning("Sandbox could not be removed", err=result)
+    return len(sandboxes)
+
+
+def unmount_below(directory: Path) -> None:
+    """Detach every mount below a directory, innermost first."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    prefix = str(directory) + "/"
+    points = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        point = line.split()[4].encode().decode("unicode_escape")
+        if point.startswith(prefix):
+            points.append(point)
+    for point in sorted(points, key=len, reverse=True):
+        if libc.umount2(point.encode(), _MNT_DETACH) and os.path.ismount(point):
+            log.warning("Could not unmount", path=point, err=os.strerror(ctypes.get_errno()))
+
+
+def remove_cgroups(root: Path = Path("/sys/fs/cgroup"), name: str = CGROUP) -> None:
+    """Remove our part of the cgroup tree from every hierarchy."""
+    for top in (root / name, *root.glob(f"*/{name}")):
+        for directory, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
+
+
+def remove_rules(config: ClusterConfig) -> None:
+    """Delete our packet rules and the routes to other nodes' pods."""
+    commands = f"add table {TABLE}\ndelete table {TABLE}\n"
+    with contextlib.suppress(OSError):
+        subprocess.run(["nft", "-f", "-"], input=commands.encode(), capture_output=True, check=False)
+        shown = subprocess.run(
+            ["ip", "-j", "route", "show", "root", config.pod_cidr], capture_output=True, check=False
+        ).stdout
+        for route in json.loads(shown or b"[]"):
+            if route.get("gateway"):
+                subprocess.run(["ip", "route", "del", route["dst"]], capture_output=True, check=False)
+
+
+async def clean(config: ClusterConfig) -> None:
+    """Everything, in the order in which one thing depends on the other."""
+    containerd = Containerd(config.containerd_dir)
+    if containerd.process_id() or (config.containerd_dir / "state").exists():
+        await containerd.start()
+        await stop_sandboxes(containerd)
+        await containerd.stop()
+    unmount_below(config.data_dir)
+    remove_cgroups()
+    remove_rules(config)
