@@ -4,20 +4,21 @@ One closure per struct type walks the dict's items once. Per field it knows a ru
 closure) and, for the most common case, the Python type that needs no rule at all. What Go's decoder drops is dropped
 (null, empty values that `omitempty` leaves out, unknown fields), what it always writes is added.
 
-Unknown fields are collected as lists of path parts, innermost first; each level around adds its own part.
+Unknown fields are collected as pairs of the dict that held them and their name; where that dict stands in the object
+is only looked up when there are any (`unknown_paths`). A struct's decoder always gives back the dict it was given.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from .scalars import STRUCT_LIKE, ZERO, Rule, any_rule, scalar_rule, string_rule
+from .scalars import STRUCT_LIKE, ZERO, Found, Rule, scalar_rule
 from .table import LIST, MAP, UNIONS, FieldSchema, element, fields, go_name, is_struct
 from .wrong import WrongType, WrongValue, described
 
 _structs: dict[str, Rule] = {}
 _building: set[str] = set()
 
-_NO_RULE = object()
+_PLAIN = {"string": str, "bool": bool}
 
 
 def struct_decoder(type_name: str) -> Rule:
@@ -30,6 +31,25 @@ def struct_decoder(type_name: str) -> Rule:
         finally:
             _building.discard(type_name)
     return decoder
+
+
+def unknown_paths(obj: Any, found: Found) -> list[list[str]]:
+    """The paths of unknown fields, as parts, in the order they were met."""
+    wanted = {id(holder) for holder, _ in found}
+    places: dict[int, list[str]] = {}
+    _locate(obj, [], wanted, places)
+    return [[*places.get(id(holder), ()), name] for holder, name in found]
+
+
+def _locate(value: Any, path: list[str], wanted: set[int], places: dict[int, list[str]]) -> None:
+    if type(value) is dict:
+        if id(value) in wanted:
+            places[id(value)] = path
+        for name, inner in value.items():
+            _locate(inner, [*path, name], wanted, places)
+    elif type(value) is list:
+        for at, inner in enumerate(value):
+            _locate(inner, [*path, f"[{at}]"], wanted, places)
 
 
 def zero_value(field: FieldSchema) -> Callable[[], Any] | None:
@@ -48,37 +68,38 @@ def zero_value(field: FieldSchema) -> Callable[[], Any] | None:
 def _compile_struct(type_name: str) -> Rule:
     go_type = type_name.rpartition("/")[2]
     struct = go_type.rpartition(".")[2]
-    rules: dict[str, tuple[Any, Rule, bool]] = {}
+    plain: dict[str, type] = {}
+    rules: dict[str, Rule] = {}
+    droppable: set[str] = set()
     always: list[tuple[str, Callable[[], Any]]] = []
     for field in fields(type_name).values():
         zero = zero_value(field)
         if zero is not None:
             always.append((field.name, zero))
-        rules[field.name] = (_plain_type(field), _rule(field.type, field.go_type), _drops_empty(field))
-    get = rules.get
+        if field.type in _PLAIN:
+            plain[field.name] = _PLAIN[field.type]
+        if _drops_empty(field):
+            droppable.add(field.name)
+        rules[field.name] = _rule(field.type, field.go_type)
+    plain_type, rule_of = plain.get, rules.get
 
-    def decode(value: Any, found: list[list[str]]) -> Any:
+    def decode(value: Any, found: Found) -> Any:
         if type(value) is not dict:
             raise WrongType(described(value), go_type)
         dropped: list[str] | None = None
         name = ""
         try:
             for name, inner in value.items():
-                entry = get(name)
-                if entry is None:
-                    found.append([name])
+                if inner and plain_type(name) is type(inner):
+                    continue
+                rule = rule_of(name)
+                if rule is None:
+                    found.append((value, name))
                 elif inner is not None:
-                    plain, rule, drops_empty = entry
-                    if type(inner) is plain and inner:
-                        continue
-                    before = len(found)
                     result = rule(inner, found)
                     if result is not inner:
                         value[name] = result
-                    if len(found) > before:
-                        for path in found[before:]:
-                            path.append(name)
-                    if result or not drops_empty:
+                    if result or name not in droppable:
                         continue
                 if dropped is None:
                     dropped = [name]
@@ -98,11 +119,6 @@ def _compile_struct(type_name: str) -> Rule:
     return decode
 
 
-def _plain_type(field: FieldSchema) -> object:
-    """The Python type whose non-empty values need no further look."""
-    return {"string": str, "bool": bool}.get(field.type, _NO_RULE)
-
-
 def _drops_empty(field: FieldSchema) -> bool:
     """Whether Go's omitempty leaves out an empty value of this field."""
     if not field.omit_empty or field.pointer or field.type in STRUCT_LIKE or field.type in UNIONS:
@@ -111,10 +127,8 @@ def _drops_empty(field: FieldSchema) -> bool:
 
 
 def _rule(type_name: str, go_type: str) -> Rule:
-    if type_name.startswith(LIST):
-        return _list_rule(type_name, go_type)
-    if type_name.startswith(MAP):
-        return _map_rule(type_name, go_type)
+    if type_name.startswith((LIST, MAP)):
+        return _collection_rule(type_name, go_type)
     if type_name in UNIONS:
         return _union_rule(type_name)
     if is_struct(type_name):
@@ -126,7 +140,7 @@ def _struct_rule(type_name: str) -> Rule:
     if type_name not in _building:
         return struct_decoder(type_name)
 
-    def later(value: Any, found: list[list[str]]) -> Any:
+    def later(value: Any, found: Found) -> Any:
         """A type that holds itself: its decoder exists by the time this is called."""
         return _structs[type_name](value, found)
 
@@ -141,87 +155,69 @@ def _zero_of(type_name: str) -> Callable[[], Any]:
     return lambda: constant
 
 
-def _list_rule(type_name: str, go_type: str) -> Rule:
+def _collection_rule(type_name: str, go_type: str) -> Rule:
+    """The rule of a list or a map; the most common ones take a short way when nothing is out of place."""
     inner_type = element(type_name)
     rule = _rule(inner_type, go_name(inner_type))
     zero = _zero_of(inner_type)
-    plain = str if inner_type == "string" else None
 
-    def decode(value: Any, found: list[list[str]]) -> Any:
-        if type(value) is not list:
-            raise WrongType(described(value), go_type)
-        for at, inner in enumerate(value):
-            if type(inner) is plain:
-                continue
-            if inner is None:
-                value[at] = zero()
-                continue
-            before = len(found)
-            result = rule(inner, found)
-            if result is not inner:
-                value[at] = result
-            if len(found) > before:
-                for path in found[before:]:
-                    path.append(f"[{at}]")
-        return value
-
-    return decode
-
-
-def _map_rule(type_name: str, go_type: str) -> Rule:
-    inner_type = element(type_name)
-    rule = _rule(inner_type, go_name(inner_type))
-    zero = _zero_of(inner_type)
-    plain = str if inner_type == "string" else None
-
-    def decode(value: Any, found: list[list[str]]) -> Any:
-        if type(value) is not dict:
-            raise WrongType(described(value), go_type)
-        for key, inner in value.items():
-            if type(inner) is plain:
-                continue
-            if inner is None:
-                value[key] = zero()
-                continue
-            before = len(found)
-            result = rule(inner, found)
+    def each(value: Any, items: Any, found: Found) -> Any:
+        for key, inner in items:
+            result = zero() if inner is None else rule(inner, found)
             if result is not inner:
                 value[key] = result
-            if len(found) > before:
-                for path in found[before:]:
-                    path.append(key)
         return value
 
-    return decode
+    if type_name.startswith(MAP):
+        strings = inner_type == "string"
+
+        def decode_map(value: Any, found: Found) -> Any:
+            if type(value) is not dict:
+                raise WrongType(described(value), go_type)
+            if strings:
+                for inner in value.values():
+                    if type(inner) is not str:
+                        break
+                else:
+                    return value
+            return each(value, value.items(), found)
+
+        return decode_map
+
+    structs = is_struct(inner_type)
+
+    def decode_list(value: Any, found: Found) -> Any:
+        if type(value) is not list:
+            raise WrongType(described(value), go_type)
+        if structs and None not in value:
+            for inner in value:
+                rule(inner, found)
+            return value
+        return each(value, enumerate(value), found)
+
+    return decode_list
 
 
 def _union_rule(type_name: str) -> Rule:
     """A schema, or a list of schemas, a boolean, a list of names in its place (JSON Schema in custom resources)."""
     schema = _struct_rule("apiextensions/v1.JSONSchemaProps")
+    go_type = type_name.rpartition("/")[2]
     alternative = UNIONS[type_name]
-    schemas = _lazy_list("apiextensions/v1.JSONSchemaProps", schema)
-    strings = _lazy_list("string", string_rule("string"))
 
-    def decode(value: Any, found: list[list[str]]) -> Any:
+    def decode(value: Any, found: Found) -> Any:
         if type(value) is dict:
             return schema(value, found)
-        if alternative == "schema or bool" and type(value) is bool:
+        if alternative == "schema or bool":
+            if type(value) is not bool:
+                raise WrongValue("boolean or JSON schema expected")
             return value
-        if type(value) is list and alternative != "schema or bool":
-            return schemas(value, found) if alternative == "schema or list" else strings(value, found)
-        wanted = "boolean or JSON schema expected" if alternative == "schema or bool" else ""
-        raise WrongValue(wanted) if wanted else WrongType(described(value), "v1." + type_name.rpartition(".")[2])
-
-    return decode
-
-
-def _lazy_list(inner_type: str, rule: Rule) -> Rule:
-    def decode(value: Any, found: list[list[str]]) -> Any:
-        for at, inner in enumerate(value):
-            before = len(found)
-            value[at] = rule(inner, found)
-            for path in found[before:]:
-                path.append(f"[{at}]")
+        if type(value) is not list:
+            raise WrongType(described(value), go_type)
+        for inner in value:
+            if alternative == "schema or list":
+                schema(inner, found)
+            elif type(inner) is not str:
+                raise WrongType(described(inner), "string")
         return value
 
-    return any_rule if inner_type == "any" else decode
+    return decode

@@ -5,7 +5,8 @@ from functools import cache
 from typing import Any, Literal
 
 from ..status import bad_request
-from .decoding import struct_decoder
+from .decoding import struct_decoder, unknown_paths
+from .scalars import Found
 from .table import FieldSchema, fields, is_struct, table, type_of
 from .wrong import WrongValue
 
@@ -37,14 +38,14 @@ class ObjectSchema:
         `duplicates` are the messages of `load`, reported with the unknown fields. StatusError 400 when a value has
         the wrong type, and under `strict` when there is anything to warn of.
         """
-        found: list[list[str]] = []
+        found: Found = []
         try:
             self._decode(obj, found)
         except WrongValue as error:
             raise bad_request(self._unusable(error.text())) from None
         if unknown == "ignore" or not (found or duplicates):
             return []
-        problems = [f'unknown field "{joined(reversed(path))}"' for path in found]
+        problems = [f'unknown field "{joined(path)}"' for path in unknown_paths(obj, found)]
         problems = list(dict.fromkeys([*duplicates, *problems]))[:_LISTED_PROBLEMS]
         if unknown == "strict":
             raise bad_request(self._unusable(f"strict decoding error: {', '.join(problems)}"))

@@ -12,7 +12,9 @@ from .. import duration, quantity
 from ..instants import format_micro_time, format_time, parse_time
 from .wrong import WrongType, WrongValue, described, described_number
 
-Rule = Callable[[Any, list[list[str]]], Any]
+# Unknown fields met on the way: the dict that held one, and its name.
+Found = list[tuple[dict[str, Any], str]]
+Rule = Callable[[Any, Found], Any]
 
 _TIME_LAYOUT = "2006-01-02T15:04:05Z07:00"
 _MICRO_LAYOUT = "2006-01-02T15:04:05.000000Z07:00"
@@ -22,7 +24,7 @@ _WHOLE_SECONDS = re.compile(
 
 
 def string_rule(go_type: str) -> Rule:
-    def rule(value: Any, _found: list[list[str]]) -> Any:
+    def rule(value: Any, _found: Found) -> Any:
         if type(value) is not str:
             raise WrongType(described(value), go_type)
         return value
@@ -31,7 +33,7 @@ def string_rule(go_type: str) -> Rule:
 
 
 def bool_rule(go_type: str) -> Rule:
-    def rule(value: Any, _found: list[list[str]]) -> Any:
+    def rule(value: Any, _found: Found) -> Any:
         if type(value) is not bool:
             raise WrongType(described(value), go_type)
         return value
@@ -42,7 +44,7 @@ def bool_rule(go_type: str) -> Rule:
 def integer_rule(go_type: str, bits: int) -> Rule:
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
-    def rule(value: Any, _found: list[list[str]]) -> Any:
+    def rule(value: Any, _found: Found) -> Any:
         if type(value) is int and low <= value <= high:
             return value
         raise WrongType(described_number(value), go_type)
@@ -51,7 +53,7 @@ def integer_rule(go_type: str, bits: int) -> Rule:
 
 
 def double_rule(go_type: str) -> Rule:
-    def rule(value: Any, _found: list[list[str]]) -> Any:
+    def rule(value: Any, _found: Found) -> Any:
         kind = type(value)
         if kind is int:
             return value
@@ -62,7 +64,7 @@ def double_rule(go_type: str) -> Rule:
     return rule
 
 
-def quantity_rule(value: Any, _found: list[list[str]]) -> Any:
+def quantity_rule(value: Any, _found: Found) -> Any:
     """Text or number, written canonically."""
     text = value.strip() if type(value) is str else _number_text(value)
     try:
@@ -77,7 +79,7 @@ def _number_text(value: Any) -> str:
     return repr(value)
 
 
-def time_rule(value: Any, _found: list[list[str]]) -> Any:
+def time_rule(value: Any, _found: Found) -> Any:
     """RFC 3339, written as whole seconds in UTC."""
     if type(value) is not str:
         raise WrongType(described(value), "string")
@@ -89,7 +91,7 @@ def time_rule(value: Any, _found: list[list[str]]) -> Any:
         raise WrongValue(_time_error(value, _TIME_LAYOUT)) from None
 
 
-def micro_time_rule(value: Any, _found: list[list[str]]) -> Any:
+def micro_time_rule(value: Any, _found: Found) -> Any:
     """RFC 3339, written with six digits in UTC."""
     if type(value) is not str:
         raise WrongType(described(value), "string")
@@ -128,7 +130,7 @@ def _time_error(value: str, layout: str) -> str:
     return f'parsing time "{value}": day out of range'
 
 
-def duration_rule(value: Any, _found: list[list[str]]) -> Any:
+def duration_rule(value: Any, _found: Found) -> Any:
     if type(value) is not str:
         raise WrongType(described(value), "string")
     try:
@@ -137,7 +139,7 @@ def duration_rule(value: Any, _found: list[list[str]]) -> Any:
         raise WrongValue(str(error)) from None
 
 
-def bytes_rule(value: Any, _found: list[list[str]]) -> Any:
+def bytes_rule(value: Any, _found: Found) -> Any:
     """Standard base64; line breaks are dropped as Go drops them."""
     if type(value) is not str:
         raise WrongType(described(value), "[]uint8")
@@ -155,14 +157,14 @@ def _base64_offset(value: str) -> int:
     return at if at < len(value) and value[at] != "=" else max(at - at % 4, 0) if at % 4 == 1 else at
 
 
-def int_or_string_rule(value: Any, _found: list[list[str]]) -> Any:
+def int_or_string_rule(value: Any, _found: Found) -> Any:
     kind = type(value)
     if kind is str or (kind is int and -(2**31) <= value < 2**31):
         return value
     raise WrongType(described_number(value), "int32")
 
 
-def any_rule(value: Any, _found: list[list[str]]) -> Any:
+def any_rule(value: Any, _found: Found) -> Any:
     """Anything: kept as it came."""
     return value
 
