@@ -1,0 +1,82 @@
+"""NodeAffinity: nodeSelector and required node affinity select nodes, preferred node affinity weighs them."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pybernetes.api.core import PodSpec
+from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Rejections, Verdict, scaled
+from pybernetes.scheduler.matching import node_affinity_matches, node_term_matches
+from pybernetes.scheduler.node_info import NodeInfo
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.snapshot import Snapshot
+
+
+class NodeAffinity:
+    name = "NodeAffinity"
+    interests: ClassVar[dict[str, Action]] = {"Node": Action.ADD | Action.NODE_LABELS}
+
+    def __init__(self) -> None:
+        reason = "node(s) didn't match Pod's node affinity/selector"
+        self._verdict = Verdict(Code.UNRESOLVABLE, self.name, (reason,))
+        self._conflict = Verdict(
+            Code.UNRESOLVABLE, self.name, ("pod affinity terms conflict, no node can match all of them",)
+        )
+        self._skip = Verdict(Code.SKIP, self.name)
+
+    def pre_filter(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> Verdict | frozenset[str] | None:
+        spec = pod.pod.spec
+        affinity = spec.affinity.node_affinity if spec.affinity is not None else None
+        required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
+        if required is None:
+            return None if spec.node_selector else self._skip
+        names = _named_nodes(spec)
+        if names is not None and not names:
+            return self._conflict
+        return names
+
+    def filter(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Rejections:
+        spec = pod.pod.spec
+        return {node.row: self._verdict for node in nodes if not node_affinity_matches(spec, node.name, node.labels)}
+
+    def pre_score(
+        self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot
+    ) -> Verdict | None:
+        affinity = pod.pod.spec.affinity.node_affinity if pod.pod.spec.affinity is not None else None
+        if affinity is None or not affinity.preferred_during_scheduling_ignored_during_execution:
+            return self._skip
+        state.data[self.name] = affinity.preferred_during_scheduling_ignored_during_execution
+        return None
+
+    def score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
+        preferred = state.data[self.name]
+        return [
+            sum(term.weight for term in preferred if node_term_matches(term.preference, node.name, node.labels))
+            for node in nodes
+        ]
+
+    def normalise(self, state: CycleState, nodes: Sequence[NodeInfo], scores: list[int]) -> list[int]:
+        return scaled(scores)
+
+    def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
+        metadata = event.new.metadata
+        return node_affinity_matches(pod.pod.spec, metadata.name or "", metadata.labels or {})
+
+
+def _named_nodes(spec: PodSpec) -> frozenset[str] | None:
+    """The nodes that the required terms name by `metadata.name` (pods of DaemonSets do); None when one of the terms
+    names none."""
+    assert spec.affinity is not None
+    assert spec.affinity.node_affinity is not None
+    required = spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
+    assert required is not None
+    found: set[str] = set()
+    for term in required.node_selector_terms or ():
+        names: set[str] | None = None
+        for requirement in term.match_fields or ():
+            if requirement.key == "metadata.name" and requirement.operator == "In":
+                named = set(requirement.values or ())
+                names = named if names is None else names & named
+        if names is None:
+            return None
+        found |= names
+    return frozenset(found)

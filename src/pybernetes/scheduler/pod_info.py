@@ -1,0 +1,212 @@
+"""A pod as the scheduler needs it: requests as numbers, ports, affinity terms, computed once per version of the pod."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from pybernetes.api.core import Container, Pod, PodAffinityTerm
+from pybernetes.api.quantity import milli, value
+from pybernetes.api.selectors import from_label_selector
+
+DEFAULT_MILLI_CPU = 100
+"""What a container without a CPU request counts for when nodes are scored."""
+DEFAULT_MEMORY_BYTES = 200 * 1024 * 1024
+"""What a container without a memory request counts for when nodes are scored."""
+
+_milli = lru_cache(4096)(milli)
+_value = lru_cache(4096)(value)
+
+HostPort = tuple[str, str, int]
+"""IP, protocol, port."""
+
+
+class Requests(msgspec.Struct):
+    """An amount of resources: thousandths of a core, bytes, bytes, and the rest by name. The scoring fields count
+    containers without a request at their default."""
+
+    milli_cpu: int = 0
+    memory: int = 0
+    ephemeral: int = 0
+    scalars: dict[str, int] = {}
+    scoring_cpu: int = 0
+    scoring_memory: int = 0
+
+
+def amounts(texts: dict[str, str] | None) -> dict[str, int]:
+    """A resource list as numbers: cpu in thousandths, everything else in units."""
+    return {name: _milli(text) if name == "cpu" else _value(text) for name, text in (texts or {}).items()}
+
+
+def _container_amounts(container: Container) -> dict[str, int]:
+    requests = container.resources.requests if container.resources is not None else None
+    return amounts(requests) if requests else {}
+
+
+def _with_defaults(found: dict[str, int]) -> dict[str, int]:
+    return {"cpu": DEFAULT_MILLI_CPU, "memory": DEFAULT_MEMORY_BYTES} | found
+
+
+def _add(total: dict[str, int], more: dict[str, int]) -> None:
+    for name, amount in more.items():
+        total[name] = total.get(name, 0) + amount
+
+
+def _raise_to(total: dict[str, int], least: dict[str, int]) -> None:
+    for name, amount in least.items():
+        if amount > total.get(name, 0):
+            total[name] = amount
+
+
+def _total(pod: Pod, defaults: bool) -> dict[str, int]:
+    """The pod's effective requests: containers and sidecars together, but at least what any init container needs beside
+    the sidecars started before it (KEP-753); pod-level requests override (KEP-2837); overhead is added (KEP-688)."""
+    spec = pod.spec
+    total: dict[str, int] = {}
+    for container in spec.containers or ():
+        found = _container_amounts(container)
+        _add(total, _with_defaults(found) if defaults else found)
+    started: dict[str, int] = {}
+    least: dict[str, int] = {}
+    for container in spec.init_containers or ():
+        found = _container_amounts(container)
+        if defaults:
+            found = _with_defaults(found)
+        if container.restart_policy == "Always":
+            _add(total, found)
+            _add(started, found)
+            _raise_to(least, started)
+        else:
+            needed = dict(started)
+            _add(needed, found)
+            _raise_to(least, needed)
+    _raise_to(total, least)
+    if spec.resources is not None and spec.resources.requests:
+        total.update(amounts(spec.resources.requests))
+    if spec.overhead:
+        _add(total, amounts(spec.overhead))
+    return total
+
+
+def requests_of(pod: Pod) -> Requests:
+    """The pod's effective requests."""
+    exact = _total(pod, defaults=False)
+    scoring = exact if "cpu" in exact and "memory" in exact and _all_request(pod) else _total(pod, defaults=True)
+    scalars = {name: amount for name, amount in exact.items() if name not in _FIXED and amount}
+    return Requests(
+        exact.get("cpu", 0),
+        exact.get("memory", 0),
+        exact.get("ephemeral-storage", 0),
+        scalars,
+        scoring.get("cpu", 0),
+        scoring.get("memory", 0),
+    )
+
+
+_FIXED = ("cpu", "memory", "ephemeral-storage", "pods")
+
+
+def _all_request(pod: Pod) -> bool:
+    """Whether no container relies on the defaults."""
+    for container in (*(pod.spec.containers or ()), *(pod.spec.init_containers or ())):
+        requests = container.resources.requests if container.resources is not None else None
+        if not requests or "cpu" not in requests or "memory" not in requests:
+            return False
+    return True
+
+
+def host_ports_of(pod: Pod) -> tuple[HostPort, ...]:
+    """The ports of the node that the pod's containers and sidecars occupy."""
+    found: list[HostPort] = []
+    sidecars = [container for container in pod.spec.init_containers or () if container.restart_policy == "Always"]
+    for container in (*(pod.spec.containers or ()), *sidecars):
+        for port in container.ports or ():
+            if port.host_port:
+                found.append((port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port))
+    return tuple(found)
+
+
+class AffinityTerm:
+    """One pod (anti-)affinity term: which pods it is about, in which topology, how much it weighs (0: required)."""
+
+    __slots__ = ("key", "labels", "namespace_selector", "namespaces", "topology_key", "weight")
+
+    def __init__(self, term: PodAffinityTerm, namespace: str, weight: int) -> None:
+        self.namespaces = frozenset(term.namespaces or ())
+        if not self.namespaces and term.namespace_selector is None:
+            self.namespaces = frozenset((namespace,))
+        self.namespace_selector = from_label_selector(term.namespace_selector) if term.namespace_selector else None
+        self.labels = from_label_selector(term.label_selector)
+        self.topology_key = term.topology_key
+        self.weight = weight
+        self.key = (self.topology_key, self.labels, self.namespaces, self.namespace_selector, weight)
+
+    def matches(self, pod: "PodInfo", namespace_labels: Callable[[str], dict[str, str]]) -> bool:
+        """Whether the term is about that pod; namespace_labels gives the labels of a namespace."""
+        if not self.labels.matches(pod.labels):
+            return False
+        if pod.namespace in self.namespaces:
+            return True
+        return self.namespace_selector is not None and self.namespace_selector.matches(namespace_labels(pod.namespace))
+
+
+class PodInfo:
+    """See the module docstring. Never changed after it was made."""
+
+    __slots__ = (
+        "affinity",
+        "anti_affinity",
+        "host_ports",
+        "key",
+        "labels",
+        "name",
+        "namespace",
+        "pod",
+        "preferred_affinity",
+        "preferred_anti_affinity",
+        "priority",
+        "requests",
+        "terminating",
+        "uid",
+    )
+
+    def __init__(self, pod: Pod) -> None:
+        metadata, spec = pod.metadata, pod.spec
+        self.pod = pod
+        self.name = metadata.name or ""
+        self.namespace = metadata.namespace or ""
+        self.key = f"{self.namespace}/{self.name}"
+        self.uid = metadata.uid or self.key
+        self.labels: dict[str, str] = metadata.labels or {}
+        self.priority = spec.priority or 0
+        self.terminating = metadata.deletion_timestamp is not None
+        self.requests = requests_of(pod)
+        self.host_ports = host_ports_of(pod)
+        self.affinity: tuple[AffinityTerm, ...] = ()
+        self.anti_affinity: tuple[AffinityTerm, ...] = ()
+        self.preferred_affinity: tuple[AffinityTerm, ...] = ()
+        self.preferred_anti_affinity: tuple[AffinityTerm, ...] = ()
+        if spec.affinity is not None:
+            self.affinity, self.preferred_affinity = self._terms(spec.affinity.pod_affinity)
+            self.anti_affinity, self.preferred_anti_affinity = self._terms(spec.affinity.pod_anti_affinity)
+
+    def _terms(self, affinity: Any) -> tuple[tuple[AffinityTerm, ...], tuple[AffinityTerm, ...]]:
+        if affinity is None:
+            return (), ()
+        required = affinity.required_during_scheduling_ignored_during_execution or ()
+        preferred = affinity.preferred_during_scheduling_ignored_during_execution or ()
+        return (
+            tuple(AffinityTerm(term, self.namespace, 0) for term in required),
+            tuple(AffinityTerm(term.pod_affinity_term, self.namespace, term.weight) for term in preferred),
+        )
+
+    @property
+    def has_affinity(self) -> bool:
+        """Whether it has any pod affinity or anti-affinity term."""
+        return bool(self.affinity or self.anti_affinity or self.preferred_affinity or self.preferred_anti_affinity)
+
+    @property
+    def node_name(self) -> str:
+        """The node it is bound to, "" while unscheduled."""
+        return self.pod.spec.node_name or ""

@@ -1,0 +1,250 @@
+"""Nodes and pods at one moment, kept current change by change.
+
+The informers' handlers and the scheduler itself change it between two decisions; a decision reads it from one end to
+the other without giving way to anybody, so it sees one moment without a copy being made.
+
+A pod that was given a node but whose binding has not come back through the watch is *assumed*: it counts as being
+there. The watch confirms it; a binding that fails makes the scheduler forget it. There is no expiry: an assumed pod
+leaves by confirmation, by `forget`, or when the watch says it was deleted, and a relist repeats what a broken watch
+missed.
+
+Two indexes make decisions about other pods cheap, because they are kept current instead of being recounted per pod:
+`counts` (how many pods a matcher selects on each node) and `terms` (which nodes have pods with a certain affinity
+term).
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from pybernetes.api.core import Node
+from pybernetes.scheduler.matching import PodMatcher
+from pybernetes.scheduler.node_info import NodeInfo
+from pybernetes.scheduler.pod_info import AffinityTerm, PodInfo
+
+_MAX_COUNTS = 256
+TERM_KINDS = ("affinity", "anti_affinity", "preferred_affinity", "preferred_anti_affinity")
+
+
+class Placed(msgspec.Struct, gc=False):
+    """A pod on a node."""
+
+    pod: PodInfo
+    node_name: str
+    assumed: bool
+
+
+class PodCounts:
+    """How many pods a matcher selects, by node name; nodes without any are absent."""
+
+    __slots__ = ("by_node", "matcher")
+
+    def __init__(self, matcher: PodMatcher) -> None:
+        self.matcher = matcher
+        self.by_node: dict[str, int] = {}
+
+    def change(self, pod: PodInfo, node_name: str, sign: int) -> None:
+        """A pod of a namespace in question came to or left a node."""
+        if pod.terminating and not self.matcher.terminating:
+            return
+        if self.matcher.labels_match(pod.labels):
+            _change(self.by_node, node_name, sign)
+
+
+class TermUse:
+    """A term that pods have, and how many of them per node name."""
+
+    __slots__ = ("by_node", "term")
+
+    def __init__(self, term: AffinityTerm) -> None:
+        self.term = term
+        self.by_node: dict[str, int] = {}
+
+
+def _change(by_node: dict[str, int], node_name: str, sign: int) -> None:
+    left = by_node.get(node_name, 0) + sign
+    if left:
+        by_node[node_name] = left
+    else:
+        by_node.pop(node_name, None)
+
+
+class Snapshot:
+    """See the module docstring."""
+
+    def __init__(self) -> None:
+        self.rows: list[NodeInfo] = []
+        """The nodes that exist, in no particular order; `NodeInfo.row` is the position."""
+        self.placed: dict[str, Placed] = {}
+        """Every pod on a node, by uid."""
+        self.image_nodes: dict[str, int] = {}
+        """How many nodes have an image, by name."""
+        self.terms: dict[str, dict[object, TermUse]] = {kind: {} for kind in TERM_KINDS}
+        self._nodes: dict[str, NodeInfo] = {}
+        self._by_namespace: dict[str, dict[str, Placed]] = {}
+        self._counts: dict[object, PodCounts] = {}
+        self._counts_of: dict[str | None, list[PodCounts]] = {}
+
+    def node(self, name: str) -> NodeInfo | None:
+        """A node that exists."""
+        info = self._nodes.get(name)
+        return info if info is not None and info.node is not None else None
+
+    # nodes
+
+    def set_node(self, node: Node) -> NodeInfo:
+        """A node appeared or changed."""
+        name = node.metadata.name or ""
+        info = self._nodes.get(name)
+        if info is None:
+            info = self._nodes[name] = NodeInfo(name)
+        if info.node is None:
+            info.row = len(self.rows)
+            self.rows.append(info)
+        self._count_images(info, -1)
+        info.set_node(node)
+        self._count_images(info, 1)
+        return info
+
+    def remove_node(self, name: str) -> None:
+        """A node is gone. Pods that still claim to be on it are remembered until they go too."""
+        info = self._nodes.get(name)
+        if info is None or info.node is None:
+            return
+        self._count_images(info, -1)
+        last = self.rows.pop()
+        if last is not info:
+            self.rows[info.row] = last
+            last.row = info.row
+        info.clear_node()
+        info.row = -1
+        if not info.pods:
+            del self._nodes[name]
+
+    def _count_images(self, info: NodeInfo, sign: int) -> None:
+        for name in info.images:
+            _change(self.image_nodes, name, sign)
+
+    # pods
+
+    def set_pod(self, pod: PodInfo, node_name: str) -> None:
+        """The watch shows the pod on that node: added, changed, or an assumption confirmed."""
+        known = self.placed.get(pod.uid)
+        if known is not None:
+            if known.assumed and known.node_name == node_name and _same_demands(known.pod, pod):
+                known.assumed = False
+                self._replace(known, pod)
+                return
+            self._remove(known)
+        self._add(Placed(pod, node_name, False))
+
+    def _replace(self, known: Placed, pod: PodInfo) -> None:
+        """The same pod in a newer version that demands the same."""
+        known.pod = pod
+        self._nodes[known.node_name].pods[pod.uid] = pod
+
+    def remove_pod(self, uid: str) -> None:
+        """The pod is gone or has ended."""
+        known = self.placed.get(uid)
+        if known is not None:
+            self._remove(known)
+
+    def assume(self, pod: PodInfo, node_name: str) -> None:
+        """The pod will be bound to that node: count it in already."""
+        self._add(Placed(pod, node_name, True))
+
+    def forget(self, uid: str) -> None:
+        """The binding of an assumed pod failed. One that was confirmed meanwhile stays."""
+        known = self.placed.get(uid)
+        if known is not None and known.assumed:
+            self._remove(known)
+
+    def is_assumed(self, uid: str) -> bool:
+        """Whether the pod has a node that the watch has not shown yet."""
+        known = self.placed.get(uid)
+        return known is not None and known.assumed
+
+    def _add(self, placed: Placed) -> None:
+        pod, node_name = placed.pod, placed.node_name
+        self.placed[pod.uid] = placed
+        info = self._nodes.get(node_name)
+        if info is None:
+            info = self._nodes[node_name] = NodeInfo(node_name)
+        info.add(pod)
+        self._by_namespace.setdefault(pod.namespace, {})[pod.uid] = placed
+        self._recount(pod, node_name, 1)
+
+    def _remove(self, placed: Placed) -> None:
+        pod, node_name = placed.pod, placed.node_name
+        del self.placed[pod.uid]
+        info = self._nodes[node_name]
+        info.remove(pod)
+        if info.node is None and not info.pods:
+            del self._nodes[node_name]
+        siblings = self._by_namespace[pod.namespace]
+        del siblings[pod.uid]
+        if not siblings:
+            del self._by_namespace[pod.namespace]
+        self._recount(pod, node_name, -1)
+
+    def _recount(self, pod: PodInfo, node_name: str, sign: int) -> None:
+        for counts in self._counts_of.get(pod.namespace, ()):
+            counts.change(pod, node_name, sign)
+        for counts in self._counts_of.get(None, ()):
+            counts.change(pod, node_name, sign)
+        if pod.has_affinity:
+            for kind in TERM_KINDS:
+                for term in getattr(pod, kind):
+                    self._recount_term(self.terms[kind], term, node_name, sign)
+
+    def _recount_term(self, uses: dict[object, TermUse], term: AffinityTerm, node_name: str, sign: int) -> None:
+        use = uses.get(term.key)
+        if use is None:
+            use = uses[term.key] = TermUse(term)
+        _change(use.by_node, node_name, sign)
+        if not use.by_node:
+            del uses[term.key]
+
+    # indexes
+
+    def counts(self, matcher: PodMatcher) -> dict[str, int]:
+        """How many pods the matcher selects on each node; nodes without any are absent. Not to be changed.
+
+        The first question counts, later ones with an equal matcher find the number kept current. The questions of
+        which the answer was not wanted for the longest time are forgotten.
+        """
+        found = self._counts.pop(matcher.key, None)
+        if found is None:
+            found = PodCounts(matcher)
+            for placed in self._selected(matcher.namespaces):
+                found.change(placed.pod, placed.node_name, 1)
+            for namespace in matcher.namespaces if matcher.namespaces is not None else (None,):
+                self._counts_of.setdefault(namespace, []).append(found)
+            if len(self._counts) >= _MAX_COUNTS:
+                self._drop_counts(self._counts.pop(next(iter(self._counts))))
+        self._counts[matcher.key] = found
+        return found.by_node
+
+    def _selected(self, namespaces: frozenset[str] | None) -> Iterable[Placed]:
+        if namespaces is None:
+            return self.placed.values()
+        return [placed for namespace in namespaces for placed in self._by_namespace.get(namespace, {}).values()]
+
+    def _drop_counts(self, counts: PodCounts) -> None:
+        namespaces = counts.matcher.namespaces
+        for namespace in namespaces if namespaces is not None else (None,):
+            group = self._counts_of[namespace]
+            group.remove(counts)
+            if not group:
+                del self._counts_of[namespace]
+
+
+def _same_demands(old: PodInfo, new: PodInfo) -> bool:
+    """Whether replacing one by the other changes no count."""
+    return (
+        old.labels == new.labels
+        and old.terminating == new.terminating
+        and old.requests == new.requests
+        and old.host_ports == new.host_ports
+        and old.priority == new.priority
+    )
