@@ -13,6 +13,11 @@ class AdmissionChain:
         self._plugins = tuple(plugins)
         self._concerned: dict[tuple[str, str, str], tuple[AdmissionPlugin, ...]] = {}
 
+    def use(self, plugins: Sequence[AdmissionPlugin]) -> None:
+        """These plugins from now on."""
+        self._plugins = tuple(plugins)
+        self._concerned.clear()
+
     def concerned(self, operation: str, resource: ResourceInfo, subresource: str) -> tuple[AdmissionPlugin, ...]:
         """The plugins that handle this shape, in order."""
         shape = (operation, resource.group_resource, subresource)

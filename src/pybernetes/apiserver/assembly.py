@@ -1,0 +1,93 @@
+"""Puts the parts of other concerns into a server: identity and rights, admission plugins, the service network."""
+
+import msgspec
+
+from ..api.resource import resource
+from ..base.clock import Clock
+from .admission import build as build_admission
+from .admission.plugin import AdmissionPlugin
+from .authz.authorizer import Authorizer
+from .authz.modes import build_authorizer
+from .authz.rbac import RbacAuthorizer
+from .config import ApiServerConfig
+from .dispatch import Dispatcher
+from .filters import Filter
+from .filters.authentication import AuthenticationConfig, build_authentication, build_tokens
+from .filters.authorization import build_authorization
+from .filters.impersonation import build_impersonation
+from .pages import Pages
+from .reader import ObjectReader
+from .registry import Registry
+from .resources.service import ServiceStrategy
+from .resources.service_allocation import ServiceNetwork
+from .reviews import build_reviews
+from .service_account_keys import CONFIGURATION_PATH, JWKS_PATH, ServiceAccountKeys
+from .token_request import TokenRequests
+
+
+class Security(msgspec.Struct):
+    """The authorizer and the filters made with it; `rbac` is None when the mode is off."""
+
+    authorizer: Authorizer
+    rbac: RbacAuthorizer | None
+    filters: dict[str, Filter]
+
+
+def security_filters(
+    config: ApiServerConfig, reader: ObjectReader, dispatcher: Dispatcher, pages: Pages, clock: Clock
+) -> Security:
+    """Authentication, impersonation, authorization; reviews and token requests go to the dispatcher."""
+    rbac = RbacAuthorizer(reader) if "RBAC" in config.authorization_modes else None
+    authorizer = build_authorizer(config.authorization_modes, reader, rbac)
+    keys = _keys(config)
+    authentication = AuthenticationConfig(
+        client_ca_pem=_read(config.tls.client_ca) if config.tls is not None and config.request_header_ca else b"",
+        request_header_ca_pem=_read(config.request_header_ca),
+        request_header_allowed_names=config.request_header_allowed_names,
+        token_file=_read(config.token_file).decode(),
+        bootstrap_tokens=config.bootstrap_tokens,
+        anonymous=config.anonymous,
+    )
+    tokens = build_tokens(authentication, reader, keys, clock=clock)
+    dispatcher.reviews.update(build_reviews(authorizer, tokens))
+    if keys is not None:
+        dispatcher.reviews["serviceaccounts/token"] = TokenRequests(reader, keys, clock=clock)
+        pages.served[JWKS_PATH] = keys.serve_jwks
+        pages.served[CONFIGURATION_PATH] = keys.serve_configuration
+    filters: dict[str, Filter] = {
+        "authentication": build_authentication(authentication, tokens, clock=clock),
+        "impersonation": build_impersonation(authorizer),
+        "authorization": build_authorization(authorizer),
+    }
+    return Security(authorizer, rbac, filters)
+
+
+def _read(path: str) -> bytes:
+    if not path:
+        return b""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _keys(config: ApiServerConfig) -> ServiceAccountKeys | None:
+    if not config.service_account_signing_key:
+        return None
+    return ServiceAccountKeys(
+        config.service_account_signing_key,
+        verification_keys_pem=config.service_account_keys,
+        issuers=(config.service_account_issuer,),
+        api_audiences=config.api_audiences,
+    )
+
+
+def admission_plugins(config: ApiServerConfig, reader: ObjectReader, security: Security) -> list[AdmissionPlugin]:
+    """The enabled plugins, in order."""
+    enable, disable = config.enable_admission, config.disable_admission
+    return build_admission(reader, security.authorizer, enable=enable, disable=disable)
+
+
+def service_network(config: ApiServerConfig, registry: Registry) -> None:
+    """Tell the Service strategy which addresses and ports it may give out."""
+    strategy = registry.stored(resource("services")).strategy
+    assert isinstance(strategy, ServiceStrategy)
+    strategy.use(ServiceNetwork(config.service_cidr, config.node_port_range))

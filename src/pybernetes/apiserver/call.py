@@ -1,0 +1,101 @@
+"""One request on its way through a verb: the request, what it asks for, and the endpoint that serves it."""
+
+from ..api import status
+from ..api.resource import ResourceInfo
+from ..api.user import ANONYMOUS, UserInfo
+from ..base.http.message import Headers, Request, Response
+from .negotiation import JSON, PLAIN, YAML, Representation, render_yaml, representation
+from .registry import Endpoint, Registry
+from .request_info import RequestInfo
+from .resources.generic import GenericResource
+from .watch_cache import WatchCache
+
+
+class Call:
+    """`namespace` is "" for cluster-scoped resources, whatever the path says."""
+
+    __slots__ = ("_params", "cache", "endpoint", "info", "name", "namespace", "registry", "request", "subresource")
+
+    def __init__(
+        self, request: Request, info: RequestInfo, endpoint: Endpoint, registry: Registry, cache: WatchCache
+    ) -> None:
+        self.request = request
+        self.info = info
+        self.endpoint = endpoint
+        self.registry = registry
+        self.cache = cache
+        self.namespace = info.namespace if endpoint.info.namespaced else ""
+        self.name = info.name
+        self.subresource = info.subresource
+        self._params: dict[str, str] | None = None
+
+    @property
+    def params(self) -> dict[str, str]:
+        """Query parameters, first value of each."""
+        if self._params is None:
+            self._params = self.request.params() if self.request.query else {}
+        return self._params
+
+    @property
+    def served(self) -> ResourceInfo:
+        return self.endpoint.info
+
+    @property
+    def resource(self) -> GenericResource:
+        """The stored resource. StatusError 405 for kinds that are never stored."""
+        found = self.endpoint.resource
+        if found is None:
+            raise not_allowed()
+        return found
+
+    @property
+    def user(self) -> UserInfo:
+        user: UserInfo = self.request.context.get("user", ANONYMOUS)
+        return user
+
+    @property
+    def warnings(self) -> list[str]:
+        """Texts for Warning headers; the filters add them to the response."""
+        found: list[str] = self.request.context.setdefault("warnings", [])
+        return found
+
+    def not_found(self) -> status.StatusError:
+        return status.not_found(self.served.group, self.served.plural, self.name)
+
+    def respond(self, data: bytes, code: int = 200, *, want: Representation | None = None) -> Response:
+        """An object's JSON, in the storage version, in the form the client wants."""
+        if want is None:
+            want = representation(self.request)
+        form = self.endpoint.formats
+        if want is PLAIN:
+            return Response(code, [("content-type", JSON)], self.pretty(form.plain.encode(data)))
+        include = self.params.get("includeObject", "") if want.form == "Table" else ""
+        return self.respond_raw(form.of(want.form, include).encode(data), code, want=want)
+
+    def respond_raw(self, data: bytes, code: int = 200, *, want: Representation | None = None) -> Response:
+        """JSON that is already in its final form; as YAML when the client wants that."""
+        if want is None:
+            want = representation(self.request)
+        headers: Headers = [("content-type", want.media)]
+        if want.media == YAML:
+            return Response(code, headers, render_yaml(data))
+        return Response(code, headers, self.pretty(data))
+
+    def pretty(self, data: bytes) -> bytes:
+        """Indented when `?pretty=true` asks for it."""
+        if "pretty" not in self.request.query or self.params.get("pretty", "") not in ("1", "true", ""):
+            return data
+        import orjson
+
+        return orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def not_allowed() -> status.StatusError:
+    """405 for a method that this path does not serve."""
+    words = "the server does not allow this method on the requested resource"
+    return status.StatusError(405, "MethodNotAllowed", words, {})
+
+
+def no_such_path() -> status.StatusError:
+    """404 for a path that is not served (the resource, not the object, is unknown)."""
+    return status.page_not_found()

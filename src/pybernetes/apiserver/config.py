@@ -1,0 +1,49 @@
+"""What one API server is told at its start, whole; deeper parts take the few fields they need."""
+
+import msgspec
+
+
+class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Paths of PEM files. `client_ca` is what client certificates must chain to."""
+
+    certificate: str
+    key: str
+    client_ca: str
+
+
+class ApiServerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`listen_port` 0 chooses one; without `tls` nothing listens and the server is used through `.app`.
+
+    `advertise_address` is what the `kubernetes` Service leads to; "" leaves the Service without endpoints.
+    `service_account_signing_key` and `service_account_keys` are PEM texts.
+    """
+
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 6443
+    tls: TlsFiles | None = None
+    advertise_address: str = ""
+    advertise_port: int = 6443
+    service_cidr: str = "10.96.0.0/16"
+    node_port_range: str = "30000-32767"
+    cluster_domain: str = "cluster.local"
+
+    authorization_modes: tuple[str, ...] = ("Node", "RBAC")
+    anonymous: bool = True
+    bootstrap_tokens: bool = True
+    token_file: str = ""
+    request_header_ca: str = ""
+    request_header_allowed_names: tuple[str, ...] = ()
+    service_account_signing_key: bytes = b""
+    service_account_keys: tuple[bytes, ...] = ()
+    service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
+    api_audiences: tuple[str, ...] = ()
+
+    enable_admission: tuple[str, ...] = ()
+    disable_admission: tuple[str, ...] = ()
+
+    max_requests_in_flight: int = 400
+    max_mutating_requests_in_flight: int = 200
+    request_timeout_seconds: float = 60.0
+    shutdown_delay_seconds: float = 0.0
+    bootstrap: bool = True
+    """Whether the objects every cluster has (namespaces, RBAC, the kubernetes Service) are made at the start."""

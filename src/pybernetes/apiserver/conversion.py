@@ -1,0 +1,136 @@
+"""Served versions that differ from the stored one: Events (core/v1 is stored) and autoscalers (autoscaling/v2 is).
+
+Each pair of functions takes and returns a whole object in wire form; what an older version cannot express travels in
+annotations, as upstream does (`pkg/apis/autoscaling/v1/conversion.go`), so that nothing is lost on the way round.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+Object = dict[str, Any]
+
+_EVENT_NAMES = {
+    "involvedObject": "regarding",
+    "message": "note",
+    "source": "deprecatedSource",
+    "firstTimestamp": "deprecatedFirstTimestamp",
+    "lastTimestamp": "deprecatedLastTimestamp",
+    "count": "deprecatedCount",
+    "reportingComponent": "reportingController",
+}
+_CORE_NAMES = {new: old for old, new in _EVENT_NAMES.items()}
+
+METRICS_ANNOTATION = "autoscaling.alpha.kubernetes.io/metrics"
+CURRENT_METRICS_ANNOTATION = "autoscaling.alpha.kubernetes.io/current-metrics"
+CONDITIONS_ANNOTATION = "autoscaling.alpha.kubernetes.io/conditions"
+BEHAVIOR_ANNOTATION = "autoscaling.alpha.kubernetes.io/behavior"
+
+
+def event_to_v1(obj: Object) -> Object:
+    """core/v1 Event as events.k8s.io/v1."""
+    renamed = {_EVENT_NAMES.get(key, key): value for key, value in obj.items()}
+    return {**renamed, "apiVersion": "events.k8s.io/v1"}
+
+
+def event_from_v1(obj: Object) -> Object:
+    """events.k8s.io/v1 Event as core/v1."""
+    renamed = {_CORE_NAMES.get(key, key): value for key, value in obj.items()}
+    renamed.setdefault("involvedObject", {})
+    renamed.setdefault("source", {})
+    return {**renamed, "apiVersion": "v1"}
+
+
+def _is_cpu_utilization(metric: Object) -> bool:
+    resource = metric.get("resource") or {}
+    return metric.get("type") == "Resource" and resource.get("name") == "cpu"
+
+
+def autoscaler_to_v1(obj: Object) -> Object:
+    """autoscaling/v2 HorizontalPodAutoscaler as autoscaling/v1."""
+    spec = dict(obj.get("spec") or {})
+    status = dict(obj.get("status") or {})
+    annotations = dict((obj.get("metadata") or {}).get("annotations") or {})
+    others = []
+    for metric in spec.pop("metrics", None) or ():
+        average = ((metric.get("resource") or {}).get("target") or {}).get("averageUtilization")
+        if _is_cpu_utilization(metric) and average is not None and "targetCPUUtilizationPercentage" not in spec:
+            spec["targetCPUUtilizationPercentage"] = average
+        else:
+            others.append(metric)
+    if others:
+        annotations[METRICS_ANNOTATION] = _text(others)
+    behavior = spec.pop("behavior", None)
+    if behavior:
+        annotations[BEHAVIOR_ANNOTATION] = _text(behavior)
+    others = []
+    for metric in status.pop("currentMetrics", None) or ():
+        average = ((metric.get("resource") or {}).get("current") or {}).get("averageUtilization")
+        if _is_cpu_utilization(metric) and average is not None:
+            status["currentCPUUtilizationPercentage"] = average
+        else:
+            others.append(metric)
+    if others:
+        annotations[CURRENT_METRICS_ANNOTATION] = _text(others)
+    conditions = status.pop("conditions", None)
+    if conditions:
+        annotations[CONDITIONS_ANNOTATION] = _text(conditions)
+    status.setdefault("currentReplicas", 0)
+    return _assembled(obj, "autoscaling/v1", annotations, spec, status)
+
+
+def autoscaler_from_v1(obj: Object) -> Object:
+    """autoscaling/v1 HorizontalPodAutoscaler as autoscaling/v2."""
+    spec = dict(obj.get("spec") or {})
+    status = dict(obj.get("status") or {})
+    annotations = dict((obj.get("metadata") or {}).get("annotations") or {})
+    metrics = _value(annotations.pop(METRICS_ANNOTATION, ""), [])
+    target = spec.pop("targetCPUUtilizationPercentage", None)
+    if target is not None:
+        aim = {"type": "Utilization", "averageUtilization": target}
+        metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": aim}}, *metrics]
+    if metrics:
+        spec["metrics"] = metrics
+    behavior = _value(annotations.pop(BEHAVIOR_ANNOTATION, ""), None)
+    if behavior:
+        spec["behavior"] = behavior
+    current = _value(annotations.pop(CURRENT_METRICS_ANNOTATION, ""), [])
+    average = status.pop("currentCPUUtilizationPercentage", None)
+    if average is not None:
+        used = {"averageUtilization": average, "averageValue": "0"}
+        current = [{"type": "Resource", "resource": {"name": "cpu", "current": used}}, *current]
+    if current:
+        status["currentMetrics"] = current
+    conditions = _value(annotations.pop(CONDITIONS_ANNOTATION, ""), None)
+    if conditions:
+        status["conditions"] = conditions
+    return _assembled(obj, "autoscaling/v2", annotations, spec, status)
+
+
+def _assembled(obj: Object, api_version: str, annotations: Object, spec: Object, status: Object) -> Object:
+    metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key != "annotations"}
+    if annotations:
+        metadata["annotations"] = annotations
+    found = {"apiVersion": api_version, "kind": obj.get("kind", ""), "metadata": metadata, "spec": spec}
+    if status:
+        found["status"] = status
+    return found
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _value(text: str, missing: Any) -> Any:
+    try:
+        return orjson.loads(text) if text else missing
+    except ValueError:
+        return missing
+
+
+CONVERSIONS: dict[tuple[str, str], tuple[Callable[[Object], Object], Callable[[Object], Object]]] = {
+    ("events.k8s.io/v1", "Event"): (event_to_v1, event_from_v1),
+    ("autoscaling/v1", "HorizontalPodAutoscaler"): (autoscaler_to_v1, autoscaler_from_v1),
+}
+"""(served apiVersion, kind) -> (from stored, to stored)."""

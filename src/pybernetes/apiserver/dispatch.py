@@ -1,0 +1,110 @@
+"""From an authorized request to the function that serves it.
+
+non-resource path   ->  server pages (health, version, metrics), discovery, OpenAPI
+subresource         ->  CONNECT streams, reviews and token, scale, binding, eviction, or the object's own kind
+resource            ->  one function per verb
+"""
+
+from collections.abc import Awaitable, Callable
+
+from ..base.http.message import Request, Response
+from .call import Call, no_such_path, not_allowed
+from .registry import Endpoint, Registry
+from .request_info import RequestInfo
+from .resources import binding, eviction, scale
+from .verbs.create import create
+from .verbs.delete import delete, delete_collection
+from .verbs.get import get
+from .verbs.list import list_objects
+from .verbs.patch import patch
+from .verbs.reviews import ReviewHandler, review
+from .verbs.update import update
+from .verbs.watch import watch
+from .watch_cache import WatchCache
+
+Handler = Callable[[Call], Awaitable[Response]]
+ConnectHandler = Callable[[Request, RequestInfo], Awaitable[Response]]
+"""Serves a streaming subresource such as pods/exec; gets the authorized request as it came."""
+
+Page = Callable[[Request], Awaitable[Response | None]]
+"""Serves non-resource paths; None when the path is not its own."""
+
+COLLECTION: dict[str, Handler] = {
+    "list": list_objects,
+    "watch": watch,
+    "create": create,
+    "deletecollection": delete_collection,
+}
+OBJECT: dict[str, Handler] = {"get": get, "update": update, "patch": patch, "delete": delete}
+
+SUBRESOURCES: dict[str, dict[str, Handler]] = {
+    "scale": {"get": scale.get, "update": scale.update, "patch": scale.patch},
+    "binding": {"create": binding.create},
+    "eviction": {"create": eviction.create},
+}
+"""Subresources whose kind is not their parent's."""
+
+
+class Dispatcher:
+    """The innermost `App` of the server.
+
+    `connect` maps (resource, subresource) to streaming handlers; `reviews` maps `resource.group`, or
+    `resource.group/subresource`, to handlers of objects that are answered and not stored. Both are filled at assembly.
+    """
+
+    def __init__(self, registry: Registry, cache: WatchCache, pages: list[Page]) -> None:
+        self.connect: dict[tuple[str, str], ConnectHandler] = {}
+        self.reviews: dict[str, ReviewHandler] = {}
+        self._registry = registry
+        self._cache = cache
+        self._pages = pages
+
+    async def __call__(self, request: Request) -> Response:
+        info: RequestInfo = request.context["info"]
+        if not info.is_resource:
+            for page in self._pages:
+                response = await page(request)
+                if response is not None:
+                    return response
+            raise no_such_path()
+        endpoint = self._registry.find(info.group, info.version, info.resource)
+        if endpoint is None:
+            raise no_such_path()
+        if info.subresource:
+            return await self._subresource(request, info, endpoint)
+        verb = info.verb
+        if verb not in endpoint.verbs:
+            raise not_allowed()
+        named = verb in OBJECT
+        if endpoint.info.namespaced:
+            if not info.namespace and (named or verb == "create"):
+                # `/api/v1/pods/x` is no path at all, `POST /api/v1/pods` one without that method.
+                raise no_such_path() if named else not_allowed()
+        elif info.namespace and info.resource != "namespaces":
+            raise no_such_path()
+        call = Call(request, info, endpoint, self._registry, self._cache)
+        if endpoint.resource is None:
+            handler = self.reviews.get(endpoint.info.group_resource)
+            if handler is None:
+                raise not_allowed()
+            return await review(call, handler)
+        return await (OBJECT[verb] if named else COLLECTION[verb])(call)
+
+    async def _subresource(self, request: Request, info: RequestInfo, endpoint: Endpoint) -> Response:
+        found = endpoint.subresource(info.subresource)
+        if found is None or not info.name or (endpoint.info.namespaced and not info.namespace):
+            raise no_such_path()
+        streaming = self.connect.get((info.resource, info.subresource))
+        if streaming is not None and not info.group:
+            return await streaming(request, info)
+        if info.verb not in found.verbs:
+            raise not_allowed()
+        call = Call(request, info, endpoint, self._registry, self._cache)
+        answered = self.reviews.get(f"{endpoint.info.group_resource}/{info.subresource}")
+        if answered is not None:
+            return await review(call, answered)
+        table = SUBRESOURCES.get(info.subresource)
+        handler = (table or OBJECT).get(info.verb)
+        if handler is None:
+            raise not_allowed()
+        return await handler(call)

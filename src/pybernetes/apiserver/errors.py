@@ -1,0 +1,64 @@
+"""The one place where failures become `Status` answers.
+
+StatusError              as it is
+StoreError               by kind: a full or closed store is 503, a value too large 413
+BodyTooLarge             413
+ExceptionGroup           its first StatusError, for handlers that fan out
+anything else            500, logged with its traceback
+"""
+
+import asyncio
+
+import orjson
+
+from ..api.status import StatusError, internal_error, service_unavailable, too_large
+from ..base.http.message import BodyTooLarge, Headers, Response
+from ..base.log import logger
+from ..store.store import Compacted, StoreError, TooLarge, Unavailable
+
+log = logger(__name__)
+
+
+class ExpiredContinue(StatusError):
+    """410 for a continue token whose revision is compacted; `token` goes on from there without consistency."""
+
+    def __init__(self, message: str, token: str) -> None:
+        super().__init__(410, "Expired", message)
+        self.token = token
+
+    def status(self) -> dict[str, object]:
+        body = super().status()
+        body["metadata"] = {"continue": self.token}
+        return body
+
+
+def to_status_error(error: BaseException) -> StatusError:
+    """The API's view of any failure; unexpected ones are logged here."""
+    if isinstance(error, StatusError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            found = to_status_error(inner)
+            if isinstance(inner, StatusError):
+                return found
+        return to_status_error(error.exceptions[0])
+    if isinstance(error, BodyTooLarge):
+        return too_large("Request entity too large")
+    if isinstance(error, TooLarge):
+        return too_large(f"Request entity too large: {error}")
+    if isinstance(error, Unavailable):
+        return service_unavailable(str(error))
+    if isinstance(error, Compacted):
+        return StatusError(410, "Expired", "The resourceVersion for the provided list is too old.")
+    if isinstance(error, StoreError | asyncio.TimeoutError):
+        return internal_error(str(error) or type(error).__name__)
+    log.exception("Request handler failed", err=repr(error))
+    return internal_error(f"{type(error).__name__}: {error}")
+
+
+def error_response(error: StatusError) -> Response:
+    """The Status body with its code; Retry-After where the error says so."""
+    headers: Headers = [("content-type", "application/json"), ("cache-control", "no-cache, private")]
+    if error.retry_after_seconds:
+        headers.append(("retry-after", str(error.retry_after_seconds)))
+    return Response(error.code, headers, orjson.dumps(error.status()))

@@ -1,0 +1,39 @@
+"""The outermost filter: whatever goes wrong leaves as a Status, whatever was warned of as Warning headers."""
+
+from ...base.http.message import App, Request, Response
+from ..errors import error_response, to_status_error
+
+_WARNINGS_LIMIT_BYTES = 4096
+
+
+def failures(next: App) -> App:
+    """See the module docstring."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            response = await next(request)
+        except Exception as error:
+            response = error_response(to_status_error(error))
+        warnings = request.context.get("warnings")
+        if warnings:
+            _add_warnings(response, warnings)
+        return response
+
+    return answered
+
+
+def _add_warnings(response: Response, warnings: list[str]) -> None:
+    size = 0
+    for text in dict.fromkeys(warnings):
+        header = warning_header(text)
+        size += len(header)
+        if size > _WARNINGS_LIMIT_BYTES:
+            return
+        response.headers.append(("warning", header))
+
+
+def warning_header(text: str) -> str:
+    """RFC 7234 Warning with code 299; control characters cannot travel in a header."""
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    escaped = shown.replace("\\", "\\\\").replace('"', '\\"')
+    return f'299 - "{escaped}"'

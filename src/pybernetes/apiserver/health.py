@@ -1,0 +1,67 @@
+"""`/healthz`, `/livez`, `/readyz`: named checks, all of them or one by its path, terse or `?verbose`.
+
+A check returns nothing when all is well and a reason otherwise. Callers do not see reasons, as upstream.
+"""
+
+from collections.abc import Callable
+
+from ..base.http.message import Request, Response
+
+Check = Callable[[], str]
+"""Returns why it fails, "" when all is well."""
+
+PATHS = ("healthz", "livez", "readyz")
+_TEXT = [("content-type", "text/plain; charset=utf-8"), ("x-content-type-options", "nosniff")]
+
+
+class Health:
+    """Checks by endpoint, in the order they were added."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, dict[str, Check]] = {path: {} for path in PATHS}
+
+    def add(self, name: str, check: Check, paths: tuple[str, ...] = PATHS) -> None:
+        """Ask this check on these endpoints."""
+        for path in paths:
+            self._checks[path][name] = check
+
+    def is_ready(self) -> bool:
+        return not any(check() for check in self._checks["readyz"].values())
+
+    async def page(self, request: Request) -> Response | None:
+        """The answer, None for other paths."""
+        path = request.path.strip("/")
+        endpoint, _, name = path.partition("/")
+        checks = self._checks.get(endpoint)
+        if checks is None:
+            return None
+        if name:
+            if name not in checks:
+                return None
+            checks = {name: checks[name]}
+        excluded = set(request.param_all("exclude")) if request.query else set()
+        verbose = "verbose" in request.params() if request.query else False
+        return _answer(endpoint, checks, excluded, verbose, single=bool(name))
+
+
+def _answer(endpoint: str, checks: dict[str, Check], excluded: set[str], verbose: bool, *, single: bool) -> Response:
+    lines, failed = [], []
+    for name, check in checks.items():
+        if name in excluded:
+            lines.append(f"[+]{name} excluded: ok")
+        elif check():
+            lines.append(f"[-]{name} failed: reason withheld")
+            failed.append(name)
+        else:
+            lines.append(f"[+]{name} ok")
+    unknown = sorted(excluded - checks.keys())
+    if unknown:
+        listed = ", ".join(f'"{name}"' for name in unknown)
+        lines.append(f"warn: some health checks cannot be excluded: no matches for {listed}")
+    if failed:
+        if single:
+            return Response(500, list(_TEXT), b"internal server error: reason withheld\n")
+        return Response(500, list(_TEXT), ("\n".join(lines) + f"\n{endpoint} check failed\n").encode())
+    if verbose and not single:
+        return Response(200, list(_TEXT), ("\n".join(lines) + f"\n{endpoint} check passed\n").encode())
+    return Response(200, list(_TEXT), b"ok")

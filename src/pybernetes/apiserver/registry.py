@@ -1,0 +1,116 @@
+"""What this server serves: an `Endpoint` per group, version and resource, a `GenericResource` per stored resource.
+
+Several versions of a kind share one `GenericResource` in the storage version; an endpoint of another version converts
+at the edge (`conversion.py`). Custom resources are added and removed while the server runs (`add`, `remove`).
+"""
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from ..api.resource import ResourceInfo, SubresourceInfo
+from ..base.clock import Clock
+from ..store.store import Store
+from .admission.chain import AdmissionChain
+from .conversion import CONVERSIONS
+from .negotiation import Convert, Formats
+from .resources import STRATEGIES
+from .resources.generic import GenericResource
+from .resources.leases import LeasePool
+from .resources.strategy import Strategy
+from .watch_cache import WatchCache
+
+
+class Endpoint:
+    """One served resource version.
+
+    `resource` is None for kinds that are never stored (TokenReview, Binding). `to_stored` and `to_served` convert
+    between this version and the stored one; None when they are the same.
+    """
+
+    def __init__(self, info: ResourceInfo, resource: GenericResource | None) -> None:
+        self.info = info
+        self.resource = resource
+        self.verbs = frozenset(info.verbs)
+        pair = CONVERSIONS.get((info.group_version, info.kind)) if self._converts() else None
+        self.to_served: Convert | None = pair[0] if pair else None
+        self.to_stored: Convert | None = pair[1] if pair else None
+        self.formats = Formats(info, self.to_served)
+
+    def _converts(self) -> bool:
+        return self.resource is not None and self.resource.info.group_version != self.info.group_version
+
+    def subresource(self, name: str) -> SubresourceInfo | None:
+        return self.info.subresources.get(name)
+
+    def served(self, obj: dict[str, Any]) -> dict[str, Any]:
+        """A stored object in this version."""
+        return self.to_served(obj) if self.to_served is not None else obj
+
+    def stored(self, obj: dict[str, Any]) -> dict[str, Any]:
+        """An object of this version in the stored one."""
+        return self.to_stored(obj) if self.to_stored is not None else obj
+
+
+class Registry:
+    """The endpoints by (group, version, plural)."""
+
+    def __init__(self, store: Store, cache: WatchCache, admission: AdmissionChain, clock: Clock) -> None:
+        self.endpoints: dict[tuple[str, str, str], Endpoint] = {}
+        self._resources: dict[str, GenericResource] = {}
+        self._store = store
+        self._cache = cache
+        self._admission = admission
+        self._clock = clock
+        self._leases = LeasePool(store, clock)
+
+    def declare(self, infos: Iterable[ResourceInfo]) -> None:
+        """Serve these resources; of several versions of one kind the storage version is found first."""
+        infos = list(infos)
+        for info in sorted(infos, key=lambda info: info.storage_version != info.group_version):
+            self.add(info)
+
+    def add(self, info: ResourceInfo) -> Endpoint:
+        """Serve one more resource version from now on."""
+        resource = None
+        if info.storage_prefix:
+            resource = self._resources.get(info.storage_prefix)
+            if resource is None:
+                resource = self._resources[info.storage_prefix] = self._resource(info)
+        endpoint = Endpoint(info, resource)
+        self.endpoints[info.group, info.version, info.plural] = endpoint
+        return endpoint
+
+    def remove(self, info: ResourceInfo) -> None:
+        """Serve it no longer."""
+        self.endpoints.pop((info.group, info.version, info.plural), None)
+
+    def find(self, group: str, version: str, plural: str) -> Endpoint | None:
+        return self.endpoints.get((group, version, plural))
+
+    def stored(self, info: ResourceInfo) -> GenericResource:
+        """The stored resource behind any version. KeyError when it is not served."""
+        return self._resources[info.storage_prefix]
+
+    def infos(self) -> list[ResourceInfo]:
+        return [endpoint.info for endpoint in self.endpoints.values()]
+
+    def _resource(self, info: ResourceInfo) -> GenericResource:
+        return GenericResource(
+            info,
+            _strategy(info, self._cache),
+            store=self._store,
+            cache=self._cache.cache(info),
+            admission=self._admission,
+            leases=self._leases,
+            clock=self._clock,
+        )
+
+
+def _strategy(info: ResourceInfo, reader: WatchCache) -> Strategy:
+    name = STRATEGIES.get(info.group_resource)
+    if name is None:
+        return Strategy(info, reader)
+    module, _, attribute = name.partition(":")
+    made: Strategy = getattr(import_module(f"{__package__}.resources.{module}"), attribute)(info, reader)
+    return made

@@ -1,0 +1,110 @@
+"""`pods/binding`: the scheduler's decision. Sets the node once, in one write with the PodScheduled condition."""
+
+from typing import Any
+
+import orjson
+
+from ...api import field, status
+from ...base.http.message import Response
+from ..call import Call
+from ..verbs.body import read_object
+from ..verbs.write_options import write_options
+from .generic import GenericResource, instant, match_namespace
+from .strategy import Object, Write
+
+API_VERSION = "v1"
+KIND = "Binding"
+
+
+async def create(call: Call) -> Response:
+    """POST pods/NAME/binding: a Status."""
+    write = write_options(call, "CreateOptions")
+    sent = await read_object(call.request, API_VERSION, KIND, write)
+    metadata: Object = sent.setdefault("metadata", {})
+    match_namespace(metadata, call.namespace)
+    name = metadata.get("name") or ""
+    if name and name != call.name:
+        raise status.bad_request("name in URL does not match name in Binding object")
+    metadata["name"] = call.name
+    errors = _errors(sent)
+    if errors:
+        raise status.invalid("", KIND, call.name, errors)
+    resource = call.resource
+    request = resource.admission_request("CREATE", write, call.namespace, call.name, sent)
+    await resource.admission.admit(request)
+    await resource.admission.validate(request)
+    await bind(resource, sent, write)
+    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+    return call.respond_raw(orjson.dumps(body), 201)
+
+
+def _errors(binding: Object) -> list[field.FieldError]:
+    target = binding.get("target") or {}
+    errors = []
+    kind = target.get("kind") or "Node"
+    if kind != "Node":
+        errors.append(field.not_supported("target.kind", kind, ("Node", "<empty>")))
+    if not target.get("name"):
+        errors.append(field.required("target.name"))
+    return errors
+
+
+async def bind(resource: GenericResource, binding: Object, write: Write) -> None:
+    """Assign the pod. StatusError 404, 409 when it is assigned, deleting, gated or another pod by now."""
+    metadata: dict[str, Any] = binding["metadata"]
+    name, node = metadata["name"], binding["target"]["name"]
+
+    def make(pod: Object) -> Object:
+        why = _refusal(pod, metadata, node)
+        if why:
+            raise resource_conflict(name, why)
+        pod["spec"]["nodeName"] = node
+        merged = pod["metadata"]
+        for key in ("annotations", "labels"):
+            if metadata.get(key):
+                merged[key] = {**(merged.get(key) or {}), **metadata[key]}
+        current: Object = pod.setdefault("status", {})
+        set_condition(current, "PodScheduled", "True", instant(resource.clock.now()))
+        return pod
+
+    # The strategy takes neither spec nor status from clients together; a binding is the server's own change of both.
+    await resource.update(metadata["namespace"], name, make, write)
+
+
+def resource_conflict(name: str, why: str) -> status.StatusError:
+    return status.conflict("", "pods/binding", name, why)
+
+
+def _refusal(pod: Object, metadata: Object, node: str) -> str:
+    found: Object = pod["metadata"]
+    name = found["name"]
+    if metadata.get("uid") and metadata["uid"] != found.get("uid"):
+        return f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {found.get('uid')}"
+    version = metadata.get("resourceVersion")
+    if version and version != found.get("resourceVersion"):
+        return (
+            f"Precondition failed: ResourceVersion in precondition: {version}, "
+            f"ResourceVersion in object meta: {found.get('resourceVersion')}"
+        )
+    if found.get("deletionTimestamp"):
+        return f"pod {name} is being deleted, cannot be assigned to a host"
+    assigned = pod["spec"].get("nodeName")
+    if assigned:
+        return f'pod {name} is already assigned to node "{assigned}"'
+    if pod["spec"].get("schedulingGates"):
+        return f"pod {name} has non-empty .spec.schedulingGates"
+    return ""
+
+
+def set_condition(current: Object, kind: str, value: str, now: str) -> None:
+    """Set one condition of a pod's status; the transition time moves only when the value does."""
+    conditions: list[Object] = current.setdefault("conditions", [])
+    for condition in conditions:
+        if condition.get("type") == kind:
+            if condition.get("status") != value:
+                condition["lastTransitionTime"] = now
+            condition["status"] = value
+            for key in ("reason", "message"):
+                condition.pop(key, None)
+            return
+    conditions.append({"type": kind, "status": value, "lastProbeTime": None, "lastTransitionTime": now})

@@ -1,0 +1,53 @@
+"""Deletion of any kind: read, plan (`deletion.py`), then remove from the store or store the marked object."""
+
+from ...api.status import StatusError
+from ...store.store import Conflict
+from ..watch_cache.entry import encode, splice
+from . import deletion
+from .deletion import DeleteOptions
+from .generic import GenericResource, Written
+from .strategy import Write
+
+
+async def delete(resource: GenericResource, namespace: str, name: str, options: DeleteOptions, write: Write) -> Written:
+    """Delete one object; `deleted` tells whether it is gone. StatusError: not found, conflict, refused by admission."""
+    key = resource.cache.key(namespace, name)
+    cache, strategy, store = resource.cache, resource.strategy, resource.store
+    entry = cache.get(key)
+    fresh = entry is None
+    if fresh:
+        entry = await resource.fetch(key)
+    while entry is not None:
+        old = entry.copy()
+        try:
+            deletion.check_preconditions(resource.info, old, options)
+            request = resource.admission_request("DELETE", write, namespace, name, None, old)
+            await resource.admission.admit(request)
+            await resource.admission.validate(request)
+        except StatusError:
+            if fresh:
+                raise
+            entry, fresh = await resource.fetch(key), True
+            continue
+        plan = deletion.plan(strategy, entry.copy(), options, resource.clock.now())
+        try:
+            if plan.remove:
+                if write.dry_run:
+                    return Written(entry.data, deleted=True)
+                revision, _ = await store.delete(key, expected=entry.revision)
+                await strategy.after_delete(old, write)
+                value = encode(old)
+                return Written(splice(value, cache.head_size, revision), deleted=True)
+            if plan.obj is None:
+                if not fresh:
+                    latest, fresh = await resource.fetch(key), True
+                    if latest is None or latest.revision != entry.revision:
+                        entry = latest
+                        continue
+                return Written(entry.data)
+            value = encode(plan.obj)
+            revision = entry.revision if write.dry_run else await store.put(key, value, expected=entry.revision)
+            return Written(splice(value, cache.head_size, revision))
+        except Conflict as lost:
+            entry, fresh = (cache.entry(lost.current) if lost.current is not None else None), True
+    raise resource.not_found(name)

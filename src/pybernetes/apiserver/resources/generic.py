@@ -1,0 +1,344 @@
+"""Create and update of any kind: the one path from a decoded object to stored bytes.
+
+    create   admit -> name -> prepare -> check -> admission validate -> begin -> put(expected=0)
+    update   read (cache) -> make -> versions -> admit -> prepare -> check -> validate -> begin -> put(expected=rev)
+
+An update reads from the watch cache first; that may be a little old. Whatever then fails is decided again on the
+store's own state, so no client sees an error that comes from an old cache (apiserver `GuaranteedUpdate`). A lost race
+starts over with the winner's state unless the client named a resourceVersion. An update that changes nothing writes
+nothing.
+"""
+
+import random
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import orjson
+
+from ...api import field, status
+from ...api.resource import ResourceInfo
+from ...api.status import StatusError
+from ...base.clock import Clock
+from ...store.store import Conflict, KeyValue, LeaseNotFound, Store
+from ..admission.chain import AdmissionChain
+from ..admission.plugin import AdmissionRequest
+from ..watch_cache import Entry, ResourceCache
+from ..watch_cache.entry import encode, splice
+from . import object_meta
+from .leases import LeasePool
+from .strategy import Object, Strategy, Write
+
+_NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_NAME_SUFFIX = 5
+_NAME_BASE_LIMIT = 58
+_NAME_ATTEMPTS = 8
+
+Make = Callable[[Object], Object]
+"""From a private copy of the present object (with its resourceVersion) to the wanted one, in the storage version."""
+
+
+class Written(msgspec.Struct):
+    """The outcome of a write: the object's JSON as served (storage version)."""
+
+    data: bytes
+    created: bool = False
+    deleted: bool = False
+
+    def object(self) -> Object:
+        found: Object = orjson.loads(self.data)
+        return found
+
+
+def instant(moment: datetime) -> str:
+    """A meta/v1 Time."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class GenericResource:
+    """The objects of one stored resource."""
+
+    def __init__(
+        self,
+        info: ResourceInfo,
+        strategy: Strategy,
+        *,
+        store: Store,
+        cache: ResourceCache,
+        admission: AdmissionChain,
+        leases: LeasePool,
+        clock: Clock,
+    ) -> None:
+        self.info = info
+        self.strategy = strategy
+        self.store = store
+        self.cache = cache
+        self.admission = admission
+        self.clock = clock
+        self._leases = leases
+
+    # -- errors
+
+    def not_found(self, name: str) -> StatusError:
+        return status.not_found(self.info.group, self.info.plural, name)
+
+    def conflict(self, name: str, why: str = "") -> StatusError:
+        return status.conflict(self.info.group, self.info.plural, name, why)
+
+    # -- create
+
+    async def create(self, obj: Object, write: Write, namespace: str) -> Written:
+        """Store a new object. StatusError: invalid, forbidden, already exists."""
+        metadata: Object = obj.setdefault("metadata", {})
+        if metadata.get("resourceVersion"):
+            raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
+        match_namespace(metadata, namespace)
+        request = self.admission_request("CREATE", write, namespace, metadata.get("name") or "", obj)
+        await self.admission.admit(request)
+        obj = request.object if request.object is not None else obj
+        metadata = obj["metadata"]
+        self._fill(metadata)
+        base = metadata.get("generateName") if not metadata.get("name") else None
+        if not base:
+            return await self._create(obj, write, namespace, request)
+        for _ in range(_NAME_ATTEMPTS):
+            metadata["name"] = generated_name(base)
+            try:
+                return await self._create(obj, write, namespace, request)
+            except StatusError as error:
+                if not status.is_already_exists(error):
+                    raise
+        name = status.already_exists(self.info.group, self.info.plural, metadata["name"])
+        name.message += ", the server was not able to generate a unique name for the object"
+        raise name
+
+    def _fill(self, metadata: Object) -> None:
+        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation", "managedFields"):
+            metadata.pop(key, None)
+        metadata.pop("resourceVersion", None)
+        metadata["creationTimestamp"] = instant(self.clock.now())
+        metadata["uid"] = str(uuid.uuid4())
+
+    async def _create(self, obj: Object, write: Write, namespace: str, request: AdmissionRequest) -> Written:
+        strategy, metadata = self.strategy, obj["metadata"]
+        strategy.prepare_create(obj, write)
+        errors = object_meta.validate(metadata, namespaced=self.info.namespaced, name_rule=strategy.name_rule)
+        errors += strategy.validate_create(obj, write)
+        name = metadata.get("name") or ""
+        if errors:
+            raise status.invalid(self.info.group, self.info.kind, name, errors)
+        write.warnings += strategy.warnings(obj, None)
+        request.name, request.object = name, obj
+        await self.admission.validate(request)
+        finish = await strategy.begin_create(obj, write)
+        stored = False
+        try:
+            key = self.cache.key(namespace, name)
+            value = encode(obj)
+            if write.dry_run:
+                if await self.store.get(key) is not None:
+                    raise status.already_exists(self.info.group, self.info.plural, name)
+                return Written(value, created=True)
+            try:
+                revision = await self._put(key, value, 0)
+            except Conflict as lost:
+                raise self._exists(name, lost.current) from None
+            stored = True
+            return Written(splice(value, self.cache.head_size, revision), created=True)
+        finally:
+            if finish is not None:
+                await finish(stored)
+
+    def _exists(self, name: str, current: KeyValue | None) -> StatusError:
+        error = status.already_exists(self.info.group, self.info.plural, name)
+        if current is not None and orjson.loads(current.value)["metadata"].get("deletionTimestamp"):
+            error.message = f"object is being deleted: {error.message}"
+        return error
+
+    async def _put(self, key: str, value: bytes, expected: int) -> int:
+        ttl = self.strategy.ttl_seconds
+        if not ttl:
+            return await self.store.put(key, value, expected=expected)
+        try:
+            return await self.store.put(key, value, expected=expected, lease=await self._leases.lease_for(ttl))
+        except LeaseNotFound:
+            self._leases.forget(ttl)
+            return await self.store.put(key, value, expected=expected, lease=await self._leases.lease_for(ttl))
+
+    def admission_request(
+        self, operation: str, write: Write, namespace: str, name: str, obj: Object | None, old: Object | None = None
+    ) -> AdmissionRequest:
+        """What the admission plugins get to see."""
+        return AdmissionRequest(
+            operation=operation,
+            resource=self.info,
+            subresource=write.subresource,
+            namespace=namespace,
+            name=name,
+            object=obj,
+            old_object=old,
+            options=write.options,
+            user=write.user,
+            dry_run=write.dry_run,
+            warnings=write.warnings,
+        )
+
+    # -- read for change
+
+    async def fetch(self, key: str) -> Entry | None:
+        """The object as the store has it now."""
+        kv = await self.store.get(key)
+        return self.cache.entry(kv) if kv is not None else None
+
+    # -- update
+
+    async def update(
+        self, namespace: str, name: str, make: Make, write: Write, *, create_missing: bool = False
+    ) -> Written:
+        """Change an object, or create it when it is missing and that is allowed.
+
+        `make` is called once per attempt. StatusError: not found, conflict, invalid, forbidden."""
+        key = self.cache.key(namespace, name)
+        entry = self.cache.get(key)
+        fresh = entry is None
+        if fresh:
+            entry = await self.fetch(key)
+        while True:
+            if entry is None:
+                if not create_missing:
+                    raise self.not_found(name)
+                obj = make({})
+                obj["metadata"].pop("resourceVersion", None)
+                return await self.create(obj, write, namespace)
+            try:
+                written = await self._attempt(entry, namespace, name, make, write)
+            except Conflict as lost:
+                entry, fresh = (self.cache.entry(lost.current) if lost.current else None), True
+                continue
+            except StatusError:
+                if fresh:
+                    raise
+                written = None
+            if written is not None and (fresh or written.data is not entry.data):
+                return written
+            # Refused, or nothing to change, as an old cache sees it: look again at the store itself.
+            latest, fresh = await self.fetch(key), True
+            if written is not None and latest is not None and latest.revision == entry.revision:
+                return written
+            entry = latest
+
+    async def _attempt(self, entry: Entry, namespace: str, name: str, make: Make, write: Write) -> Written:
+        strategy = self.strategy
+        old, new = entry.copy(), make(entry.copy())
+        metadata: Object = new.setdefault("metadata", {})
+        before: Object = old["metadata"]
+        self._check_version(metadata, before, name)
+        request = self.admission_request("UPDATE", write, namespace, name, new, old)
+        await self.admission.admit(request)
+        new = request.object if request.object is not None else new
+        metadata = new["metadata"]
+        self._keep(metadata, before)
+        strategy.prepare_update(new, old, write)
+        metadata = new["metadata"]
+        errors = object_meta.validate(metadata, namespaced=self.info.namespaced, name_rule=strategy.name_rule)
+        errors += object_meta.validate_update(metadata, before)
+        errors += strategy.validate_update(new, old, write)
+        if errors:
+            raise status.invalid(self.info.group, self.info.kind, name, errors)
+        write.warnings += [text for text in strategy.warnings(new, old) if text not in write.warnings]
+        request.object = new
+        await self.admission.validate(request)
+        metadata["resourceVersion"] = before.get("resourceVersion")
+        if self._finished_deleting(new, before):
+            return await self._delete_instead(entry, new, write)
+        if new == old:
+            return Written(entry.data)
+        finish = await strategy.begin_update(new, old, write)
+        stored = False
+        try:
+            value = encode(new)
+            if write.dry_run:
+                return Written(splice(value, self.cache.head_size, entry.revision))
+            revision = await self._put(entry.key, value, entry.revision)
+            stored = True
+            return Written(splice(value, self.cache.head_size, revision))
+        finally:
+            if finish is not None:
+                await finish(stored)
+
+    def _check_version(self, metadata: Object, before: Object, name: str) -> None:
+        uid = metadata.get("uid")
+        if uid and uid != before.get("uid"):
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before.get('uid')}"
+            raise self.conflict(name, why)
+        version = metadata.get("resourceVersion")
+        if version and version != "0":
+            if version != before.get("resourceVersion"):
+                if not version.isdecimal():
+                    raise invalid_version(self.info, name, version)
+                raise self.conflict(name)
+        elif self.info.requires_resource_version:
+            error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+            raise status.invalid(self.info.group, self.info.kind, name, [error])
+
+    def _keep(self, metadata: Object, before: Object) -> None:
+        """What an update can never change is taken from the old object."""
+        metadata.pop("selfLink", None)
+        metadata.pop("managedFields", None)
+        for key in ("generation", "creationTimestamp", "deletionTimestamp", "managedFields"):
+            if key in before:
+                metadata[key] = before[key]
+            elif key == "generation":
+                metadata.pop(key, None)
+        if not metadata.get("uid"):
+            metadata["uid"] = before.get("uid")
+        if metadata.get("deletionGracePeriodSeconds") is None and "deletionGracePeriodSeconds" in before:
+            metadata["deletionGracePeriodSeconds"] = before["deletionGracePeriodSeconds"]
+        if self.info.namespaced and not metadata.get("namespace"):
+            metadata["namespace"] = before.get("namespace")
+
+    def _finished_deleting(self, new: Object, before: Object) -> bool:
+        metadata = new["metadata"]
+        return (
+            bool(before.get("deletionTimestamp"))
+            and not metadata.get("finalizers")
+            and not before.get("deletionGracePeriodSeconds")
+            and self.strategy.may_delete_on_update(new)
+        )
+
+    async def _delete_instead(self, entry: Entry, new: Object, write: Write) -> Written:
+        if write.dry_run:
+            return Written(encode(new), deleted=True)
+        revision, _ = await self.store.delete(entry.key, expected=entry.revision)
+        await self.strategy.after_delete(new, write)
+        return Written(splice(encode(new), self.cache.head_size, revision), deleted=True)
+
+
+def match_namespace(metadata: Object, namespace: str) -> None:
+    """An object without namespace gets the request's; another one is refused."""
+    found = metadata.get("namespace") or ""
+    if found == namespace:
+        return
+    if not found:
+        metadata["namespace"] = namespace
+    elif not namespace:
+        metadata.pop("namespace")
+    else:
+        raise status.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+
+
+def generated_name(base: str) -> str:
+    """`base` plus five random characters, within 63."""
+    return base[:_NAME_BASE_LIMIT] + "".join(random.choices(_NAME_ALPHABET, k=_NAME_SUFFIX))
+
+
+def invalid_version(info: ResourceInfo, name: str, version: Any) -> StatusError:
+    """422: a resourceVersion that is no number."""
+    error = field.invalid(
+        "metadata.resourceVersion", version, f'strconv.ParseUint: parsing "{version}": invalid syntax'
+    )
+    return status.invalid(info.group, info.kind, name, [error])

@@ -1,0 +1,168 @@
+"""How one kind deviates from the generic way: the contract, and the defaults most kinds keep.
+
+The order of a create is: decode, schema, defaults, mutating admission, `prepare_create`, metadata rules,
+`validate_create`, validating admission, `begin_create`, store. An update goes the same way with the `_update` twins and
+the old object at hand. All work on dicts in wire form, in the storage version; `new` is private and may be changed,
+`old` must not be.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from ...api.field import FieldError
+from ...api.resource import ResourceInfo
+from ...api.user import UserInfo
+from ..reader import ObjectReader
+
+Object = dict[str, Any]
+
+Finish = Callable[[bool], Awaitable[None]]
+"""Ends what `begin_create` or `begin_update` began; told whether the object was stored."""
+
+_KEEPS_STATUS_ON_CREATE = frozenset({"nodes"})
+_WITHOUT_GENERATION = frozenset(
+    {
+        "namespaces",
+        "nodes",
+        "services",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "resourcequotas",
+        "limitranges",
+        "certificatesigningrequests.certificates.k8s.io",
+        "volumeattachments.storage.k8s.io",
+        "csinodes.storage.k8s.io",
+        "csidrivers.storage.k8s.io",
+        "leases.coordination.k8s.io",
+        "horizontalpodautoscalers.autoscaling",
+        "servicecidrs.networking.k8s.io",
+        "ipaddresses.networking.k8s.io",
+        "ingressclasses.networking.k8s.io",
+        "resourceclaims.resource.k8s.io",
+        "apiservices.apiregistration.k8s.io",
+        "runtimeclasses.node.k8s.io",
+    }
+)
+_WITH_GENERATION = frozenset(
+    {
+        "priorityclasses.scheduling.k8s.io",
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+        "validatingwebhookconfigurations.admissionregistration.k8s.io",
+    }
+)
+
+
+class Write(msgspec.Struct, kw_only=True):
+    """One write request: who, how, and the warnings it has gathered. `options` are its wire-form options."""
+
+    user: UserInfo
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = "Warn"
+    subresource: str = ""
+    options: Object = {}
+    warnings: list[str] = []
+
+
+class Strategy:
+    """See the module docstring. `reader` shows the other objects of the cluster."""
+
+    name_rule = "subdomain"
+    """How names are checked: subdomain, label, label_1035, path_segment."""
+
+    ttl_seconds = 0
+    """When set, objects are stored with a lease and vanish after that time."""
+
+    def __init__(self, info: ResourceInfo, reader: ObjectReader) -> None:
+        self.info = info
+        self.reader = reader
+        self.has_status = "status" in info.subresources
+        name = info.group_resource
+        self.has_generation = name in _WITH_GENERATION or (self._has_spec(info) and name not in _WITHOUT_GENERATION)
+        self.keeps_status_on_create = name in _KEEPS_STATUS_ON_CREATE
+
+    @staticmethod
+    def _has_spec(info: ResourceInfo) -> bool:
+        return "status" in info.subresources or info.plural in ("networkpolicies", "podtemplates")
+
+    # -- create
+
+    def prepare_create(self, obj: Object, write: Write) -> None:
+        """Reset what a client may not set."""
+        if self.has_status and not self.keeps_status_on_create:
+            obj["status"] = {}
+        if self.has_generation:
+            obj["metadata"]["generation"] = 1
+
+    def validate_create(self, obj: Object, write: Write) -> list[FieldError]:
+        """The kind's own rules; metadata is checked by the generic path."""
+        return []
+
+    async def begin_create(self, obj: Object, write: Write) -> Finish | None:
+        """Reserve what the object needs (addresses, ports); with write.dry_run choose but reserve nothing."""
+        return None
+
+    # -- update
+
+    def prepare_update(self, new: Object, old: Object, write: Write) -> None:
+        """Keep what this endpoint may not change: the status on the object itself, all else on `/status`."""
+        if write.subresource == "status":
+            self.prepare_status_update(new, old, write)
+            return
+        if self.has_status:
+            if "status" in old:
+                new["status"] = old["status"]
+            else:
+                new.pop("status", None)
+        if self.has_generation and self.generation_changes(new, old):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+    def prepare_status_update(self, new: Object, old: Object, write: Write) -> None:
+        """On `/status` only status and metadata count."""
+        for key in [key for key in new if key not in _STATUS_PARTS]:
+            del new[key]
+        for key, value in old.items():
+            if key not in _STATUS_PARTS:
+                new[key] = value
+
+    def generation_changes(self, new: Object, old: Object) -> bool:
+        """Whether the desired state differs: anything but metadata and status."""
+        return any(new.get(key) != old.get(key) for key in (new.keys() | old.keys()) - _NOT_DESIRED)
+
+    def validate_update(self, new: Object, old: Object, write: Write) -> list[FieldError]:
+        """The kind's own rules; `write.subresource` tells which endpoint is used."""
+        return []
+
+    async def begin_update(self, new: Object, old: Object, write: Write) -> Finish | None:
+        """Reserve or free what changes."""
+        return None
+
+    # -- delete
+
+    def grace_period(self, obj: Object, asked: int | None) -> int | None:
+        """Seconds between marking and removing; None when the kind knows no graceful deletion."""
+        return None
+
+    def mark_deleting(self, obj: Object) -> bool:
+        """Change the object when deletion begins and it must stay for now; True when the kind holds it back itself
+        (namespaces, until their contents are gone)."""
+        return False
+
+    def may_delete_on_update(self, obj: Object) -> bool:
+        """Whether an update that leaves a deleting object without finalizers removes it."""
+        return True
+
+    async def after_delete(self, obj: Object, write: Write) -> None:
+        """Free what the object held."""
+
+    # -- both
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        """Advice for the client, sent as Warning headers."""
+        return []
+
+
+_STATUS_PARTS = frozenset({"apiVersion", "kind", "metadata", "status"})
+_NOT_DESIRED = frozenset({"apiVersion", "kind", "metadata", "status"})

@@ -1,0 +1,178 @@
+"""The API server, assembled: store -> watch cache -> registry -> verbs, behind the filters of `filters.CHAIN`.
+
+`app` is the whole server as one function and needs no socket: components in the same process call it directly. `serve`
+starts the caches, writes the objects every cluster has, then opens the HTTPS port when the configuration names one.
+On the way down `/readyz` fails first, then the listener closes, then watches end.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from ..api.resource import ResourceInfo, resources
+from ..base.clock import SYSTEM_CLOCK, Clock
+from ..base.http.message import App, Request, Response
+from ..base.log import logger
+from ..base.tasks import running
+from ..store.store import Store
+from .admission.chain import AdmissionChain
+from .assembly import admission_plugins, security_filters, service_network
+from .config import ApiServerConfig
+from .discovery import Discovery
+from .dispatch import Dispatcher
+from .filters import Filter, chain
+from .filters.errors import failures
+from .filters.limits import InFlight, Timeout
+from .filters.requests import Measure, with_request_info
+from .health import Health
+from .metrics import ServerMetrics
+from .pages import Pages
+from .registry import Registry
+from .watch_cache import WatchCache
+
+if TYPE_CHECKING:
+    from ..base.http.server import HttpServer
+    from .openapi import OpenApi
+
+log = logger(__name__)
+
+
+class ApiServer:
+    """See the module docstring.
+
+    `app`: every request enters here. `cache`: the present objects (`ObjectReader`). `registry`: what is served.
+    `dispatcher.connect`, `dispatcher.reviews`, `pages.served`: handlers to be added before `serve`.
+    `http`: the listener, None without one.
+    """
+
+    def __init__(self, config: ApiServerConfig, store: Store, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.config = config
+        self.cache = WatchCache(store)
+        self.admission = AdmissionChain()
+        self.registry = Registry(store, self.cache, self.admission, clock)
+        self.registry.declare(info for info in resources().values() if info.enabled)
+        self.metrics = ServerMetrics(self.cache)
+        self.health = Health()
+        self.pages = Pages(self.metrics.registry, self._paths)
+        self.discovery = Discovery(self.registry.infos(), self._address())
+        self.http: HttpServer | None = None
+        self._openapi: OpenApi | None = None
+        self._state = "starting"
+        self.dispatcher = Dispatcher(
+            self.registry,
+            self.cache,
+            [self.health.page, self._discovery_page, self.pages.page, self._openapi_page],
+        )
+        security = security_filters(config, self.cache, self.dispatcher, self.pages, clock)
+        self.authorizer = security.authorizer
+        self.admission.use(admission_plugins(config, self.cache, security))
+        service_network(config, self.registry)
+        filters: dict[str, Filter] = {
+            "failures": failures,
+            "request_info": with_request_info,
+            "metrics": Measure(self.metrics),
+            "in_flight": InFlight(config.max_requests_in_flight, config.max_mutating_requests_in_flight, self.metrics),
+            "timeout": Timeout(config.request_timeout_seconds),
+            **security.filters,
+        }
+        self.app: App = chain(filters, self.dispatcher)
+        self._add_checks()
+
+    # -- what is served beside resources
+
+    def add_resource(self, info: ResourceInfo) -> None:
+        """Serve one more resource (a custom one) from now on."""
+        self.registry.add(info)
+        self._resources_changed()
+
+    def remove_resource(self, info: ResourceInfo) -> None:
+        """Serve it no longer."""
+        self.registry.remove(info)
+        self._resources_changed()
+
+    def _resources_changed(self) -> None:
+        self.discovery.update(self.registry.infos())
+        if self._openapi is not None:
+            self._openapi.update(self.registry.infos())
+
+    async def _discovery_page(self, request: Request) -> Response | None:
+        return self.discovery.handle(request)
+
+    async def _openapi_page(self, request: Request) -> Response | None:
+        if not request.path.startswith("/openapi/"):
+            return None
+        if self._openapi is None:
+            from .openapi import OpenApi
+
+            self._openapi = OpenApi(self.registry.infos())
+        return self._openapi.handle(request)
+
+    def _paths(self) -> list[str]:
+        versions = {(info.group, info.version) for info in self.registry.infos()}
+        found = {"/api", "/apis", "/healthz", "/livez", "/readyz", "/openapi/v2", "/openapi/v3"}
+        for group, version in versions:
+            found |= {f"/apis/{group}", f"/apis/{group}/{version}"} if group else {f"/api/{version}"}
+        return sorted(found)
+
+    def _address(self) -> str:
+        config = self.config
+        return f"{config.advertise_address or config.listen_host}:{config.advertise_port}"
+
+    # -- health
+
+    def _add_checks(self) -> None:
+        health = self.health
+        health.add("ping", lambda: "")
+        health.add("log", lambda: "")
+        health.add("etcd", self._store_check)
+        health.add("informer-sync", self._started_check, ("readyz",))
+        health.add("poststarthook/rbac/bootstrap-roles", self._started_check, ("healthz", "readyz"))
+        health.add("poststarthook/scheduling/bootstrap-system-priority-classes", self._started_check, ("readyz",))
+        health.add("shutdown", lambda: "process is shutting down" if self._state == "stopping" else "", ("readyz",))
+
+    def _store_check(self) -> str:
+        return "" if self.cache.following else "the store does not answer"
+
+    def _started_check(self) -> str:
+        return "not finished" if self._state == "starting" else ""
+
+    # -- life
+
+    async def serve(self, ready: asyncio.Event) -> None:
+        """Run until cancelled; ready once requests can be answered and the cluster's first objects are there."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(running("watch cache", self.cache.serve))
+            if self.config.bootstrap:
+                await self._bootstrap()
+            if self.config.tls is not None:
+                self.http = self._listener()
+                await stack.enter_async_context(running("https", self.http.serve))
+            self._state = "ready"
+            ready.set()
+            log.info("API server ready", address=self._address(), rv=self.cache.revision)
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._state = "stopping"
+                if self.config.shutdown_delay_seconds:
+                    await asyncio.sleep(self.config.shutdown_delay_seconds)
+                self.cache.close()
+
+    async def _bootstrap(self) -> None:
+        from .authz.bootstrap_policy import ensure_rbac
+        from .bootstrap import Bootstrap
+
+        await Bootstrap(self.app, self.cache, self.config).ensure()
+        if "RBAC" in self.config.authorization_modes:
+            await ensure_rbac(self.cache, self.app)
+
+    def _listener(self) -> "HttpServer":
+        from ..base.http.server import HttpServer
+        from ..base.x509 import KeyPair, server_context
+
+        config, files = self.config, self.config.tls
+        assert files is not None
+        with open(files.client_ca, "rb") as file:
+            client_ca = file.read()
+        context = server_context(KeyPair.load(files.certificate, files.key), client_ca=client_ca)
+        return HttpServer(self.app, host=config.listen_host, port=config.listen_port, tls=context, name="apiserver")

@@ -1,0 +1,138 @@
+"""GET of a collection: bytes of the cached objects joined, nothing decoded.
+
+resourceVersion  match          limit   served from
+""               -              -       cache, after it has caught up with the store
+"0"              any            any     cache as it is, limit ignored
+N                NotOlderThan   any     cache at N or later
+N                Exact          any     the store at N (the cache when nothing changed since)
+N                -              > 0     as Exact
+continue         -              any     the store at the token's revision
+
+Follows API concepts, "Resource versions" and "Retrieving large results sets in chunks".
+"""
+
+from collections.abc import AsyncIterator, Iterable
+
+import orjson
+
+from ...api import status
+from ...base.http.message import Response
+from ...store.store import Compacted, FutureRevision
+from ..call import Call
+from ..errors import ExpiredContinue
+from ..negotiation import Representation, representation
+from ..watch_cache import Entry, ResourceCache, Selection
+from ..watch_cache.feed import too_large_resource_version
+from .list_options import ListOptions, decode_token, encode_token, list_options, revision_of, selection
+
+_PIECE_OBJECTS = 64
+_WHOLE_BYTES = 256 * 1024
+
+_EXPIRED_CONTINUE = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
+    "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
+    "deleted between the time the first chunk was returned and now may show up in the list."
+)
+_EXPIRED_LIST = "The resourceVersion for the provided list is too old."
+
+
+async def list_objects(call: Call) -> Response:
+    """The selected objects, in the form the client wants."""
+    options = list_options(call)
+    chosen = selection(call)
+    want = representation(call.request)
+    entries, revision, metadata = await page(call, options, chosen)
+    return respond(call, entries, {"resourceVersion": str(revision), **metadata}, want)
+
+
+async def page(call: Call, options: ListOptions, chosen: Selection) -> tuple[list[Entry], int, dict[str, object]]:
+    """(entries, revision, list metadata beside the resourceVersion)."""
+    cache = call.resource.cache
+    if options.continue_token:
+        if options.version not in ("", "0"):
+            raise status.bad_request("specifying resource version is not allowed when using continue")
+        token = decode_token(options.continue_token)
+        after = cache.prefix + token.start
+        revision = token.revision
+        if revision < 0:
+            revision = await call.cache.wait_consistent()
+        try:
+            entries = await _at(call, cache, chosen, revision, after)
+        except Compacted:
+            raise ExpiredContinue(_EXPIRED_CONTINUE, encode_token(-1, token.start)) from None
+        return _cut(cache, entries, revision, options.limit, chosen)
+    version = options.version
+    if version == "0":
+        return cache.select(chosen), call.cache.revision, {}
+    if version and (options.match == "Exact" or (not options.match and options.limit)):
+        revision = revision_of(call.served, version)
+        try:
+            entries = await _at(call, cache, chosen, revision, "")
+        except Compacted:
+            raise status.expired(_EXPIRED_LIST) from None
+        except FutureRevision:
+            raise too_large_resource_version(revision, call.cache.revision) from None
+        return _cut(cache, entries, revision, options.limit, chosen)
+    if version:
+        await call.cache.wait(revision_of(call.served, version))
+    else:
+        await call.cache.wait_consistent()
+    return _cut(cache, cache.select(chosen), call.cache.revision, options.limit, chosen)
+
+
+async def _at(call: Call, cache: ResourceCache, chosen: Selection, revision: int, after: str) -> list[Entry]:
+    """The selected objects as of a revision, after a key."""
+    if cache.changed <= revision <= call.cache.revision:
+        return [entry for entry in cache.range(chosen.namespace, after) if chosen.matches(entry)]
+    prefix = f"{cache.prefix}{chosen.namespace}/" if chosen.namespace else cache.prefix
+    found = await call.resource.store.list(prefix, revision=revision, after=after)
+    return [entry for entry in map(cache.entry, found.items) if chosen.matches(entry)]
+
+
+def _cut(
+    cache: ResourceCache, entries: list[Entry], revision: int, limit: int, chosen: Selection
+) -> tuple[list[Entry], int, dict[str, object]]:
+    if not limit or len(entries) <= limit:
+        return entries, revision, {}
+    metadata: dict[str, object] = {"continue": encode_token(revision, entries[limit - 1].key[len(cache.prefix) :])}
+    if chosen.labels is None and not chosen.fields:
+        metadata["remainingItemCount"] = len(entries) - limit
+    return entries[:limit], revision, metadata
+
+
+def respond(call: Call, entries: list[Entry], metadata: dict[str, object], want: Representation) -> Response:
+    """A list body."""
+    formats = call.endpoint.formats
+    if want.form == "Table":
+        table = formats.table(call.params.get("includeObject", ""))
+        return call.respond_raw(table.table([entry.copy() for entry in entries], metadata), want=want)
+    info = call.served
+    kind, api_version = info.list_kind, info.group_version
+    encode = formats.of(want.form).encode
+    if want.form:
+        kind, api_version = "PartialObjectMetadataList", "meta.k8s.io/v1"
+    plain = not want.form and call.endpoint.to_served is None
+    pieces = [entry.data for entry in entries] if plain else [encode(entry.data) for entry in entries]
+    start = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
+        kind.encode(),
+        api_version.encode(),
+        orjson.dumps(metadata),
+    )
+    large = len(pieces) > _PIECE_OBJECTS and sum(map(len, pieces)) > _WHOLE_BYTES
+    if large and want.media == "application/json" and "pretty" not in call.request.query:
+        return Response(200, [("content-type", want.media)], _stream(start, pieces))
+    return call.respond_raw(start + b",".join(pieces) + b"]}", want=want)
+
+
+async def _stream(start: bytes, pieces: list[bytes]) -> AsyncIterator[bytes]:
+    # One large join costs page faults; joins of this size stay in the allocator's pools (measured in STACK 2).
+    yield start + b",".join(pieces[:_PIECE_OBJECTS])
+    for group in _groups(pieces):
+        yield b"," + b",".join(group)
+    yield b"]}"
+
+
+def _groups(pieces: list[bytes]) -> Iterable[list[bytes]]:
+    for first in range(_PIECE_OBJECTS, len(pieces), _PIECE_OBJECTS):
+        yield pieces[first : first + _PIECE_OBJECTS]

@@ -1,0 +1,31 @@
+"""POST of an object that is answered and not stored: access and token reviews, token requests."""
+
+from collections.abc import Awaitable, Callable
+
+import orjson
+
+from ...base.http.message import Request, Response
+from ..call import Call
+from ..resources.generic import match_namespace
+from ..resources.strategy import Object
+from .body import read_object
+from .write_options import write_options
+
+ReviewHandler = Callable[[Object, Request], Awaitable[Object]]
+
+
+async def review(call: Call, handler: ReviewHandler) -> Response:
+    """Decode and admit the question, let the handler answer it: 201."""
+    write = write_options(call, "CreateOptions")
+    served = call.served
+    api_version, kind = served.group_version, served.kind
+    if call.subresource:
+        info = served.subresources[call.subresource]
+        api_version, kind = info.group_version or api_version, info.kind
+    obj = await read_object(call.request, api_version, kind, write)
+    metadata = obj.setdefault("metadata", {})
+    if served.namespaced:
+        match_namespace(metadata, call.namespace)
+    metadata.setdefault("creationTimestamp", None)
+    answer = await handler(obj, call.request)
+    return call.respond_raw(orjson.dumps(answer), 201)

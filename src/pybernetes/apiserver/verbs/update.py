@@ -1,0 +1,46 @@
+"""PUT of an object, and of its status and other parts that have the object's own kind."""
+
+from typing import Any
+
+import orjson
+
+from ...api import status
+from ...base.http.message import Response
+from ..call import Call
+from ..resources.strategy import Object
+from .body import read_object
+from .write_options import write_options
+
+
+async def update(call: Call) -> Response:
+    """Replace: 200, or 201 where PUT may create."""
+    write = write_options(call, "UpdateOptions")
+    served = call.served
+    sent = await read_object(call.request, served.group_version, served.kind, write)
+    check_name(sent, call.name, call.namespace)
+    wanted = orjson.dumps(call.endpoint.stored(sent))
+
+    def make(current: Object) -> Object:
+        obj: Object = orjson.loads(wanted)
+        return obj
+
+    create_missing = served.create_on_update and not call.subresource
+    written = await call.resource.update(call.namespace, call.name, make, write, create_missing=create_missing)
+    return call.respond(written.data, 201 if written.created else 200)
+
+
+def check_name(obj: Object, name: str, namespace: str) -> None:
+    """The object must be the one the path names; a missing namespace is filled in. StatusError 400."""
+    metadata: dict[str, Any] = obj.setdefault("metadata", {})
+    found = metadata.get("name") or ""
+    if not found:
+        words = f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        raise status.bad_request(words)
+    if found != name:
+        raise status.bad_request(f"the name of the object ({found}) does not match the name on the URL ({name})")
+    found = metadata.get("namespace") or ""
+    if namespace and found and found != namespace:
+        words = f"the namespace of the object ({found}) does not match the namespace on the request ({namespace})"
+        raise status.bad_request(words)
+    if namespace:
+        metadata["namespace"] = namespace

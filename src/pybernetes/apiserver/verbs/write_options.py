@@ -1,0 +1,39 @@
+"""The parameters of writes: dryRun, fieldManager, fieldValidation, checked as upstream checks them."""
+
+from ...api import field, status
+from ..call import Call
+from ..resources.strategy import Write
+
+_VALIDATIONS = ("Ignore", "Warn", "Strict")
+_FIELD_MANAGER_LIMIT = 128
+
+
+def write_options(call: Call, kind: str) -> Write:
+    """The `Write` of a request; `kind` is CreateOptions, UpdateOptions or PatchOptions. StatusError 422."""
+    if not call.request.query:
+        return Write(user=call.user, subresource=call.subresource, warnings=call.warnings)
+    params = call.params
+    errors = []
+    dry_run = call.request.param_all("dryRun") if "dryRun" in params else []
+    if dry_run and any(value != "All" for value in dry_run):
+        errors.append(field.not_supported("dryRun", dry_run, ("All",)))
+    manager = params.get("fieldManager", "")
+    if len(manager) > _FIELD_MANAGER_LIMIT:
+        errors.append(field.too_long("fieldManager", _FIELD_MANAGER_LIMIT))
+    if not manager.isprintable():
+        errors.append(field.invalid("fieldManager", manager, "should only contain printable characters"))
+    validation = params.get("fieldValidation") or "Warn"
+    if validation not in _VALIDATIONS:
+        errors.append(field.not_supported("fieldValidation", validation, _VALIDATIONS))
+    if errors:
+        raise status.invalid("meta.k8s.io", kind, "", errors)
+    options = {key: params[key] for key in ("fieldManager", "fieldValidation") if params.get(key)}
+    return Write(
+        user=call.user,
+        dry_run=bool(dry_run),
+        field_manager=manager,
+        field_validation=validation,
+        subresource=call.subresource,
+        options={**options, "dryRun": ["All"]} if dry_run else options,
+        warnings=call.warnings,
+    )

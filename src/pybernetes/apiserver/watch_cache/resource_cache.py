@@ -1,0 +1,186 @@
+"""The current objects of one stored resource and its last changes.
+
+`apply` takes the store's events in order; `range` reads in key order (a namespace is a contiguous range of keys);
+`watch` starts a watcher either from the current state or from a past revision out of the ring of recent changes. The
+ring holds `HISTORY` changes; `oldest` is the revision after which it is complete, a watch from before it is refused
+with 410 so that the client lists again.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from ...api import status
+from ...api.resource import ResourceInfo
+from ...store.store import Event, KeyValue
+from ..reader import Listener
+from .entry import Entry, Probe, head, probe_for, splice
+from .fanout import Change, Fanout, Format, Watcher, bookmark_line, classify, event_line
+from .selection import Selection
+
+HISTORY = 1024
+
+
+class ResourceCache:
+    """See the module docstring. `info` is the resource in its storage version."""
+
+    def __init__(self, info: ResourceInfo, revision: Callable[[], int]) -> None:
+        self.info = info
+        self.prefix = info.storage_prefix + "/"
+        self.head_size = len(head(info.group_version, info.kind))
+        self.probe: Probe = probe_for(info)
+        self.fanout = Fanout(self.head_size, revision)
+        self.oldest = 0
+        self.changed = 0
+        """Revision of the last change of this resource."""
+        self._entries: dict[str, Entry] = {}
+        self._keys: list[str] = []
+        self._ring: deque[Change] = deque()
+        self._listeners: list[Listener] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def key(self, namespace: str, name: str) -> str:
+        """The store's key of one object."""
+        return f"{self.prefix}{namespace}/{name}" if namespace else self.prefix + name
+
+    def get(self, key: str) -> Entry | None:
+        return self._entries.get(key)
+
+    def entry(self, kv: KeyValue) -> Entry:
+        """A stored value as an entry."""
+        labels, fields = self.probe.read(kv.value)
+        namespace, _, name = kv.key[len(self.prefix) :].rpartition("/")
+        data = splice(kv.value, self.head_size, kv.mod_revision)
+        return Entry(kv.key, namespace, name, kv.mod_revision, data, labels, fields)
+
+    def range(self, namespace: str = "", after: str = "") -> list[Entry]:
+        """Entries in key order, of one namespace or all, with keys greater than `after`."""
+        keys, entries = self._keys, self._entries
+        if not namespace and not after:
+            return [entries[key] for key in keys]
+        prefix = f"{self.prefix}{namespace}/" if namespace else self.prefix
+        start = bisect_right(keys, after) if after > prefix else bisect_left(keys, prefix)
+        end = bisect_left(keys, prefix[:-1] + "0", start)  # "0" follows "/"
+        return [entries[key] for key in keys[start:end]]
+
+    def select(self, selection: Selection) -> list[Entry]:
+        """The selected entries in key order."""
+        if selection.name and selection.namespace:
+            found = self._entries.get(self.key(selection.namespace, selection.name))
+            return [found] if found is not None and selection.matches(found) else []
+        entries = self.range(selection.namespace)
+        return entries if selection.everything else [entry for entry in entries if selection.matches(entry)]
+
+    # -- what the store says
+
+    def load(self, items: Iterable[KeyValue], revision: int) -> None:
+        """Start from a list at `revision`."""
+        self._entries = {kv.key: self.entry(kv) for kv in items}
+        self._keys = sorted(self._entries)
+        self._ring.clear()
+        self.oldest = self.changed = revision
+        for listener in self._listeners:
+            for entry in self._entries.values():
+                listener(None, entry.object())
+
+    def reload(self, items: Iterable[KeyValue], revision: int) -> None:
+        """After a gap in the store's events: bring watchers and listeners to the state listed at `revision`."""
+        missing = set(self._entries)
+        changes = []
+        for kv in items:
+            missing.discard(kv.key)
+            old = self._entries.get(kv.key)
+            if old is None or old.revision != kv.mod_revision:
+                changes.append(Change(kv.mod_revision, old, self.entry(kv)))
+        changes += [Change(revision, self._entries[key], None) for key in missing]
+        for change in sorted(changes, key=lambda change: change.revision):
+            self._apply(change)
+        self._ring.clear()
+        self.oldest = revision
+
+    def apply(self, event: Event) -> None:
+        """One write of the store."""
+        kv = event.kv
+        new = None if event.deleted else self.entry(kv)
+        old = self._entries.get(kv.key)
+        if new is not None or old is not None:
+            self._apply(Change(kv.mod_revision, old, new))
+
+    def _apply(self, change: Change) -> None:
+        old, new = change.old, change.new
+        if new is not None:
+            if old is None:
+                self._insert(new.key)
+            self._entries[new.key] = new
+        elif old is not None:
+            del self._entries[old.key]
+            del self._keys[bisect_left(self._keys, old.key)]
+        self.changed = change.revision
+        ring = self._ring
+        if len(ring) >= HISTORY:
+            self.oldest = ring.popleft().revision
+        ring.append(change)
+        self.fanout.publish(change)
+        if self._listeners:
+            before = old.object() if old is not None else None
+            after = new.object() if new is not None else None
+            for listener in self._listeners:
+                listener(before, after)
+
+    def _insert(self, key: str) -> None:
+        if self._keys and key > self._keys[-1]:
+            self._keys.append(key)
+        else:
+            insort(self._keys, key)
+
+    # -- what readers and watchers ask
+
+    def subscribe(self, listener: Listener) -> None:
+        """Present objects as created, then every change, in order."""
+        self._listeners.append(listener)
+        for entry in self._entries.values():
+            listener(None, entry.object())
+
+    def watch(
+        self,
+        selection: Selection,
+        format: Format,
+        *,
+        after: int | None,
+        bookmarks: bool = False,
+        initial_events_end: bool = False,
+        timeout_seconds: float,
+    ) -> Watcher:
+        """A watcher that continues after a revision, or (after None) begins with the current state as ADDED events.
+
+        `initial_events_end` marks the end of those with a bookmark (KEP-3157). StatusError 410 when the ring does not
+        reach back to `after`.
+        """
+        revision = self.fanout.revision()
+        if after is not None and after < self.oldest:
+            raise status.expired(f"too old resource version: {after} ({self.oldest})")
+        started_at = max(after or 0, revision)
+        watcher = Watcher(self.fanout, format, started_at, bookmarks=bookmarks, timeout_seconds=timeout_seconds)
+        if after is None:
+            for entry in self.select(selection):
+                watcher.push(event_line("ADDED", watcher.format.encode(entry.data)))
+                watcher.format = watcher.format.following
+            if initial_events_end:
+                watcher.push(bookmark_line(watcher.format, revision, initial_events_end=True))
+        else:
+            for line in self._replay(selection, watcher, after):
+                watcher.push(line)
+        self.fanout.add(watcher, selection)
+        return watcher
+
+    def _replay(self, selection: Selection, watcher: Watcher, after: int) -> Iterable[bytes]:
+        if after >= self.changed:
+            return
+        for change in self._ring:
+            if change.revision > after:
+                seen = classify(change, selection)
+                if seen is not None:
+                    yield self.fanout.line(seen, change, watcher.format)
+                    watcher.format = watcher.format.following

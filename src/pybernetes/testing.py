@@ -1,0 +1,35 @@
+"""A whole API server inside a test: in memory, without sockets.
+
+    async with api_server() as server:
+        client = Client(InProcessTransport(server.app, ADMIN))
+        await client.create(pod)
+
+Authorization is AlwaysAllow unless a test configures it; every other part is the real one.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .api.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
+from .apiserver.config import ApiServerConfig
+from .apiserver.server import ApiServer
+from .base.clock import SYSTEM_CLOCK, Clock
+from .base.tasks import running
+from .store.memory import MemoryStore
+from .store.store import Store
+
+ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
+"""A user who may do everything."""
+
+
+@asynccontextmanager
+async def api_server(
+    *, store: Store | None = None, clock: Clock = SYSTEM_CLOCK, **config: Any
+) -> AsyncIterator[ApiServer]:
+    """A running server; keywords are fields of `ApiServerConfig`."""
+    settings: dict[str, Any] = {"authorization_modes": ("AlwaysAllow",), **config}
+    store = MemoryStore(clock=clock) if store is None else store
+    server = ApiServer(ApiServerConfig(**settings), store, clock=clock)
+    async with running("store", store.serve), running("apiserver", server.serve):
+        yield server
