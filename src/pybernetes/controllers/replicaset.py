@@ -3,8 +3,8 @@
     ReplicaSet, Pod ──▶ key of the ReplicaSet ──▶ claim pods ──▶ create or delete ──▶ status
 
 Decisions are the pure functions at the top. Creations start slowly (1, 2, 4, … at a time), so that a template which
-the server refuses costs few requests; at most 500 pods are created or deleted per run. Until the caches show what was asked for
-(expectations.py) only the status is kept.
+the server refuses costs few requests; at most 500 pods are created or deleted per run. Until the caches show what was
+asked for (expectations.py) only the status is kept.
 """
 
 import asyncio

@@ -1,0 +1,163 @@
+"""The shell of the EndpointSlice controller.
+
+    Service, Pod (by selector), Node (zone), EndpointSlice (by owner) ──▶ key of the Service ──▶ pack ──▶ writes
+
+Slices get generated names, so acting on a cache that does not show the last writes yet would duplicate them. The
+resourceVersion of every write is remembered, and the key waits until the cache has come that far.
+"""
+
+import asyncio
+
+from ...api.core import Node, Pod, Service
+from ...api.discovery import EndpointSlice
+from ...api.status import StatusError, is_not_found
+from ...client.view import key_of, split_key
+from ...reconcile.controller import Controller, Result
+from ...reconcile.manager import ControllerContext
+from ...reconcile.pod_control import is_namespace_terminating
+from ...reconcile.services import appearance, is_selecting, selects
+from ...reconcile.sources import source
+from .plan import MANAGED_BY, MANAGED_BY_LABEL, SERVICE_LABEL, ZONE_LABEL, Changes, address_types, groups_of, pack
+
+BY_SERVICE = "service"
+STALE_CACHE_SECONDS = 1.0
+
+
+class EndpointSliceController:
+    """See the module docstring. Keys are those of Services."""
+
+    def __init__(self, context: ControllerContext) -> None:
+        self._client = context.client
+        self._clock = context.clock
+        self._size = context.config.max_endpoints_per_slice
+        self._recorder = context.recorder("endpoint-slice-controller")
+        self._services = context.informers.of(Service)
+        self._pods = context.informers.of(Pod)
+        self._nodes = context.informers.of(Node)
+        self._slices = context.informers.of(EndpointSlice)
+        self._slices.add_index(BY_SERVICE, lambda found: filter(None, (_service_key(found),)))
+        self._written: dict[str, dict[str, int]] = {}
+        self._waiting: set[str] = set()
+        self._controller = Controller("endpointslice", self._reconcile, workers=context.config.concurrent_reconciles)
+        source(self._services, self._controller.enqueue)
+        self._pods.add_handler(self._pod_changed)
+        self._nodes.add_handler(self._node_changed)
+        self._slices.add_handler(self._slice_changed)
+
+    async def serve(self, ready: asyncio.Event) -> None:
+        await self._controller.serve(ready)
+
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        pod = new or old
+        assert pod is not None
+        relabeled = old is not None and new is not None and old.metadata.labels != new.metadata.labels
+        if old is not None and new is not None and not relabeled and appearance(old) == appearance(new):
+            return
+        for service in self._services.list(pod.metadata.namespace or ""):
+            if selects(service, pod.metadata.labels) or (
+                relabeled and old is not None and selects(service, old.metadata.labels)
+            ):
+                self._controller.enqueue(key_of(service))
+
+    def _node_changed(self, old: Node | None, new: Node | None) -> None:
+        if _zone(old) == _zone(new):
+            return
+        for service in self._services.list():
+            if is_selecting(service):
+                self._controller.enqueue(key_of(service))
+
+    def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        found = new or old
+        assert found is not None
+        key = _service_key(found)
+        if not key:
+            return
+        written = self._written.get(key)
+        name = found.metadata.name or ""
+        if new is None:
+            if written is not None:
+                written.pop(name, None)
+        elif written is not None and key not in self._waiting:
+            # Our own write that comes back is of interest only to a run that waited for it.
+            if int(new.metadata.resource_version or 0) <= written.get(name, 0):
+                return
+        self._controller.enqueue(key)
+
+    async def _reconcile(self, key: str) -> Result | None:
+        namespace, name = split_key(key)
+        service = self._services.get(name, namespace)
+        if service is None:
+            self._written.pop(key, None)
+            self._waiting.discard(key)
+            for found in self._slices.by_index(BY_SERVICE, key):
+                await self._delete(found)
+            return None
+        if not is_selecting(service) or service.metadata.deletion_timestamp is not None:
+            return None
+        slices = self._slices.by_index(BY_SERVICE, key)
+        if self._is_stale(key, slices):
+            self._waiting.add(key)
+            return Result(STALE_CACHE_SECONDS)
+        self._waiting.discard(key)
+        pods = [pod for pod in self._pods.list(namespace) if selects(service, pod.metadata.labels)]
+        zones = {node.metadata.name or "": zone for node in self._nodes.list() if (zone := _zone(node))}
+        trigger = self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        types = address_types(service)
+        for address_type in types:
+            existing = [found for found in slices if found.address_type == address_type]
+            groups = groups_of(service, pods, address_type, zones)
+            await self._apply(key, service, pack(service, address_type, groups, existing, self._size, trigger))
+        for found in slices:
+            if found.address_type not in types:
+                await self._delete(found)
+        return None
+
+    def _is_stale(self, key: str, slices: list[EndpointSlice]) -> bool:
+        """Whether the cache is behind our own writes."""
+        written = self._written.get(key)
+        if not written:
+            return False
+        seen = {found.metadata.name or "": int(found.metadata.resource_version or 0) for found in slices}
+        return any(seen.get(name, 0) < version for name, version in written.items())
+
+    async def _apply(self, key: str, service: Service, changes: Changes) -> None:
+        written = self._written.setdefault(key, {})
+        try:
+            for fresh in changes.create:
+                created = await self._client.create(fresh)
+                written[created.metadata.name or ""] = int(created.metadata.resource_version or 0)
+            for changed in changes.update:
+                updated = await self._client.update(changed)
+                written[updated.metadata.name or ""] = int(updated.metadata.resource_version or 0)
+        except StatusError as error:
+            if is_namespace_terminating(error):
+                return
+            self._recorder.warning(
+                service,
+                "FailedToUpdateEndpointSlices",
+                f"Error updating Endpoint Slices for Service {key}: {error.message}",
+            )
+            raise
+        for found in changes.delete:
+            written.pop(found.metadata.name or "", None)
+            await self._delete(found)
+
+    async def _delete(self, found: EndpointSlice) -> None:
+        meta = found.metadata
+        try:
+            await self._client.delete(EndpointSlice, meta.name or "", meta.namespace or "", uid=meta.uid or "")
+        except StatusError as error:
+            if not is_not_found(error):
+                raise
+
+
+def _service_key(found: EndpointSlice) -> str:
+    """The Service a slice of ours belongs to; "" for slices of others."""
+    labels = found.metadata.labels or {}
+    if labels.get(MANAGED_BY_LABEL) != MANAGED_BY or not labels.get(SERVICE_LABEL):
+        return ""
+    return f"{found.metadata.namespace}/{labels[SERVICE_LABEL]}"
+
+
+def _zone(node: Node | None) -> str:
+    return ((node.metadata.labels or {}) if node is not None else {}).get(ZONE_LABEL, "")
