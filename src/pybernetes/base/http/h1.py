@@ -348,10 +348,11 @@ class Http1Connection(asyncio.Protocol):
                 keep = False
             else:
                 chunked = True
+        connection = "close" if not keep else "keep-alive" if exchange.http10 else ""
+        head = response_head(status, response.headers, length=length, chunked=chunked, connection=connection)
         exchange.keep_alive = keep
         exchange.started = True
-        connection = "close" if not keep else "keep-alive" if exchange.http10 else ""
-        return response_head(status, response.headers, length=length, chunked=chunked, connection=connection)
+        return head
 
     def _send_whole(self, exchange: _Exchange, response: Response, body: bytes) -> None:
         if exchange.request.method == "HEAD":

@@ -190,6 +190,8 @@ def _encoded_name(name: str) -> bytes:
     index = _STATIC_NAMES.get(name)
     if index is not None:
         return _encoded_integer(index, 0x0F)
+    if not name or any(c in name for c in "\r\n\0: ") or name != name.lower():
+        raise ValueError(f"not a header name: {name!r}")
     raw = name.encode("utf-8", "surrogateescape")
     return b"\0" + _encoded_integer(len(raw), 0x7F) + raw
 

@@ -1,0 +1,338 @@
+"""What an application may rely on, whichever protocol carries it; and what a caller may, whichever client it uses."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from pybernetes.base import x509
+from pybernetes.base.http.message import BodyTooLarge, Request, Response, Sink
+
+
+async def body_of(response: Response) -> bytes:
+    if isinstance(response.body, bytes):
+        return response.body
+    assert isinstance(response.body, AsyncIterator) or hasattr(response.body, "__aiter__")
+    return b"".join([piece async for piece in response.body])
+
+
+async def echo(request: Request) -> Response:
+    body = await request.body.read(64 * 1024 * 1024)
+    lines = [request.method, request.path, request.query, *(f"{k}={v}" for k, v in request.headers)]
+    return Response(200, [("content-type", "text/plain"), ("x-length", str(len(body)))], "\n".join(lines).encode())
+
+
+async def test_a_request_arrives_as_it_was_sent(serve: Any) -> None:
+    call = await serve(echo)
+    response = await call(Request("PATCH", "/a%2Fb/c", "x=1&y=%20", [("x-test", "tést")], b"{}"))
+    lines = (await body_of(response)).decode().split("\n")
+    assert response.status == 200
+    assert lines[:3] == ["PATCH", "/a%2Fb/c", "x=1&y=%20"]
+    assert "x-test=tést" in lines
+    assert response.header("x-length") == "2"
+    assert sum(line.startswith("host=") for line in lines) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 65536, 3_000_000])
+async def test_bodies_of_any_size_go_both_ways(serve: Any, size: int) -> None:
+    async def app(request: Request) -> Response:
+        return Response(200, [], await request.body.read(size))
+
+    call = await serve(app)
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    assert await body_of(await call(Request("POST", "/", body=data))) == data
+
+
+async def test_many_requests_reuse_a_connection(serve: Any) -> None:
+    call = await serve(echo)
+    for _ in range(20):
+        assert (await call(Request("GET", "/"))).status == 200
+
+
+async def test_concurrent_requests_do_not_wait_for_each_other(serve: Any) -> None:
+    arrived = 0
+    everyone = asyncio.Event()
+
+    async def app(request: Request) -> Response:
+        nonlocal arrived
+        arrived += 1
+        if arrived == 10:
+            everyone.set()
+        await everyone.wait()
+        return Response(200, [], request.path.encode())
+
+    call = await serve(app)
+    responses = await asyncio.gather(*(call(Request("GET", f"/{i}")) for i in range(10)))
+    assert [await body_of(response) for response in responses] == [f"/{i}".encode() for i in range(10)]
+
+
+async def test_the_peer_certificate_tells_who_calls(serve: Any) -> None:
+    async def app(request: Request) -> Response:
+        der = request.peer_certificate
+        return Response(200, [], repr(x509.subject_of(der) if der else None).encode() + request.remote_address.encode())
+
+    call = await serve(app)
+    expected = b"None" if serve.protocol == "h1" else b"('admin', ('system:masters',))"
+    assert await body_of(await call(Request("GET", "/"))) == expected + b"127.0.0.1"
+
+
+async def test_an_iterator_streams_as_it_is_produced(serve: Any) -> None:
+    gate = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"first"
+        await gate.wait()
+        yield b"second"
+
+    async def app(request: Request) -> Response:
+        return Response(200, [], pieces())
+
+    call = await serve(app)
+    response = await call(Request("GET", "/"))
+    body = aiter(response.body)
+    assert await anext(body) == b"first"
+    gate.set()
+    assert await anext(body) == b"second"
+    with pytest.raises(StopAsyncIteration):
+        await anext(body)
+
+
+async def test_an_iterator_that_fails_midway_breaks_the_response(serve: Any) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"first"
+        raise ValueError("broken source")
+
+    async def app(request: Request) -> Response:
+        return Response(200, [], pieces())
+
+    call = await serve(app)
+    with pytest.raises(Exception, match=r"EOF|reset|lost"):
+        await body_of(await call(Request("GET", "/")))
+
+
+class Push:
+    """A body that notes what happens to it."""
+
+    def __init__(self) -> None:
+        self.sink: Sink | None = None
+        self.started = asyncio.Event()
+        self.stopped = asyncio.Event()
+        self.stops = 0
+
+    def start(self, sink: Sink) -> None:
+        self.sink = sink
+        self.started.set()
+
+    def stop(self) -> None:
+        self.stops += 1
+        self.stopped.set()
+
+
+async def test_a_pushed_body_arrives_piece_by_piece_and_ends(serve: Any) -> None:
+    push = Push()
+
+    async def app(request: Request) -> Response:
+        return Response(200, [("content-type", "application/json")], push)
+
+    call = await serve(app)
+    response = await call(Request("GET", "/"))
+    body = aiter(response.body)
+    await push.started.wait()
+    assert push.sink is not None
+    for n in range(3):
+        push.sink.write(b"event %d" % n)
+        assert await anext(body) == b"event %d" % n
+    push.sink.close()
+    with pytest.raises(StopAsyncIteration):
+        await anext(body)
+    push.sink.write(b"ignored")
+    push.sink.close()
+    assert push.stops == 1
+    assert (await call(Request("GET", "/again"))).status == 200
+
+
+async def test_a_push_body_that_ends_at_once(serve: Any) -> None:
+    class Short(Push):
+        def start(self, sink: Sink) -> None:
+            sink.write(b"all")
+            sink.close()
+
+    push = Short()
+
+    async def app(request: Request) -> Response:
+        return Response(200, [], push)
+
+    call = await serve(app)
+    assert await body_of(await call(Request("GET", "/"))) == b"all"
+    assert await body_of(await call(Request("GET", "/"))) == b"all"
+    assert push.stops == 2
+
+
+async def test_a_receiver_that_leaves_stops_the_push(serve: Any) -> None:
+    push = Push()
+
+    async def app(request: Request) -> Response:
+        return Response(200, [], push)
+
+    call = await serve(app)
+    response = await call(Request("GET", "/"))
+    body = aiter(response.body)
+    await push.started.wait()
+    assert push.sink is not None
+    push.sink.write(b"x")
+    await anext(body)
+    await body.aclose()
+    await push.stopped.wait()
+    push.sink.write(b"ignored")
+    assert push.stops == 1
+
+
+async def test_buffered_grows_when_the_receiver_does_not_read(serve: Any) -> None:
+    push = Push()
+
+    async def app(request: Request) -> Response:
+        return Response(200, [], push)
+
+    call = await serve(app)
+    if serve.protocol == "h2":
+        call.auto_credit = False
+    response = await call(Request("GET", "/"))
+    await push.started.wait()
+    assert push.sink is not None
+    written = 0
+    while push.sink.buffered() < 1_000_000 and written < 64_000_000:
+        push.sink.write(b"z" * 65536)
+        written += 65536
+        await asyncio.sleep(0)
+    assert push.sink.buffered() >= 1_000_000
+    assert response.status == 200
+
+
+async def test_a_caller_that_leaves_cancels_the_handler(serve: Any) -> None:
+    started = asyncio.Event()
+    cancelled = asyncio.Event()
+
+    async def app(request: Request) -> Response:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        return Response()
+
+    call = await serve(app)
+    task = asyncio.create_task(call(Request("GET", "/")))
+    await started.wait()
+    task.cancel()
+    if serve.protocol == "h2":
+        call.connection.reset_stream(1, 8)
+        call.flush()
+    await cancelled.wait()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_head_has_the_length_and_no_body(serve: Any) -> None:
+    async def app(request: Request) -> Response:
+        return Response(200, [], b"12345")
+
+    call = await serve(app)
+    for _ in range(2):
+        response = await call(Request("HEAD", "/"))
+        assert response.header("content-length") == "5"
+        assert await body_of(response) == b""
+    assert await body_of(await call(Request("GET", "/"))) == b"12345"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_statuses_without_a_body(serve: Any, status: int) -> None:
+    async def app(request: Request) -> Response:
+        return Response(status, [("etag", "x")], b"")
+
+    call = await serve(app)
+    for _ in range(2):
+        response = await call(Request("GET", "/"))
+        assert (response.status, await body_of(response)) == (status, b"")
+        assert response.header("content-length") is None
+
+
+async def test_an_exception_is_a_500_and_the_connection_lives(serve: Any) -> None:
+    async def app(request: Request) -> Response:
+        if request.path == "/bad":
+            raise ValueError("bug")
+        return Response(200, [], b"fine")
+
+    call = await serve(app)
+    assert (await call(Request("GET", "/bad"))).status == 500
+    assert await body_of(await call(Request("GET", "/"))) == b"fine"
+
+
+@pytest.mark.parametrize("value", ["a\r\nset-cookie: x", "a\nb"])
+async def test_a_line_break_in_a_response_header_is_never_sent(serve: Any, value: str) -> None:
+    async def app(request: Request) -> Response:
+        return Response(200, [("x-bad", value)], b"")
+
+    call = await serve(app)
+    response = await call(Request("GET", "/"))
+    assert response.status == 500
+    assert response.header("set-cookie") is None
+
+
+async def test_a_body_beyond_the_limit_is_refused(serve: Any) -> None:
+    async def app(request: Request) -> Response:
+        try:
+            await request.body.read(1000)
+        except BodyTooLarge:
+            return Response(413, [], b"too large")
+        return Response(200)
+
+    call = await serve(app)
+    assert (await call(Request("POST", "/", body=b"x" * 1000))).status == 200
+    assert (await call(Request("POST", "/", body=b"x" * 1001))).status == 413
+    assert (await call(Request("POST", "/", body=b"x" * 3_000_000))).status == 413
+
+
+async def test_a_request_body_can_be_relayed_in_pieces(serve: Any) -> None:
+    async def app(request: Request) -> Response:
+        return Response(200, [], request.body.chunks())
+
+    class Pieces:
+        async def read(self, limit: int) -> bytes:
+            raise NotImplementedError
+
+        async def chunks(self) -> AsyncIterator[bytes]:
+            for piece in (b"one ", b"two ", b"three"):
+                yield piece
+                await asyncio.sleep(0)
+
+    call = await serve(app)
+    assert await body_of(await call(Request("POST", "/", body=Pieces()))) == b"one two three"
+
+
+async def test_handlers_may_use_timeouts_before_and_after_waiting(serve: Any) -> None:
+    async def app(request: Request) -> Response:
+        async with asyncio.timeout(10):
+            await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return Response(200, [], b"timed out")
+        return Response(500)
+
+    call = await serve(app)
+    for _ in range(3):
+        assert await body_of(await call(Request("GET", "/"))) == b"timed out"
+
+
+async def test_a_cancelled_future_in_the_handler_is_a_500_not_an_end(serve: Any) -> None:
+    async def app(request: Request) -> Response:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+        return Response()
+
+    call = await serve(app)
+    assert (await call(Request("GET", "/"))).status == 500
