@@ -105,6 +105,8 @@ class H2Client:
 
     async def send(self, number: int, data: bytes, *, end: bool = True) -> None:
         while data:
+            if self.streams[number].reset is not None:
+                return
             size = min(self.connection.local_flow_control_window(number), 16384, len(data))
             if size == 0:
                 self.window_opened.clear()
@@ -141,8 +143,9 @@ class H2Client:
         try:
             async for chunk in request.body.chunks():
                 await self.send(number, chunk, end=False)
-            self.connection.end_stream(number)
-            self.flush()
+            if self.streams[number].reset is None:
+                self.connection.end_stream(number)
+                self.flush()
         except h2.exceptions.ProtocolError:
             pass  # the server answered early
 
