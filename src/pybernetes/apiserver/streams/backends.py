@@ -1,0 +1,100 @@
+"""Outgoing connections, one pooled `HttpTransport` per address, the least recently used idle one closed first."""
+
+import ssl
+from collections.abc import AsyncIterator
+from functools import cache
+
+from ...base.http.client import HttpTransport
+from ...base.http.message import Request, Response
+
+_KEPT = 64
+
+
+@cache
+def unverified_context() -> ssl.SSLContext:
+    """TLS without a check of the server: for pods, whose certificates nobody vouches for, as upstream does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _Backend:
+    __slots__ = ("transport", "users")
+
+    def __init__(self, transport: HttpTransport) -> None:
+        self.transport = transport
+        self.users = 0
+
+
+class Backends:
+    """Requests to any address. `close` ends all of them."""
+
+    def __init__(self) -> None:
+        self._backends: dict[tuple[str, ssl.SSLContext | None], _Backend] = {}
+
+    async def send(self, base_url: str, tls: ssl.SSLContext | None, request: Request) -> Response:
+        """Send to `scheme://host:port`. TransportError when there is no answer.
+
+        The connection counts as used until the body was read to its end or closed.
+        """
+        key = (base_url, tls)
+        backend = self._backends.pop(key, None) or _Backend(HttpTransport(base_url, tls=tls))
+        self._backends[key] = backend
+        backend.users += 1
+        try:
+            await self._evict()
+            response = await backend.transport(request)
+        except BaseException:
+            backend.users -= 1
+            raise
+        if isinstance(response.body, bytes):
+            backend.users -= 1
+        else:
+            assert isinstance(response.body, AsyncIterator)
+            response.body = _Counted(response.body, backend)
+        return response
+
+    async def close(self) -> None:
+        """Close every connection that is not upgraded; running requests fail."""
+        backends = list(self._backends.values())
+        self._backends.clear()
+        for backend in backends:
+            await backend.transport.close()
+
+    async def _evict(self) -> None:
+        if len(self._backends) <= _KEPT:
+            return
+        idle = next((key for key, backend in self._backends.items() if not backend.users), None)
+        if idle is not None:
+            await self._backends.pop(idle).transport.close()
+
+
+class _Counted:
+    """A response body that tells its backend once when it is over. A class, so that closing it unread works too."""
+
+    def __init__(self, body: AsyncIterator[bytes], backend: _Backend) -> None:
+        self._body = body
+        self._backend: _Backend | None = backend
+
+    def __aiter__(self) -> "_Counted":
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._body)
+        except BaseException:
+            self._over()
+            raise
+
+    async def aclose(self) -> None:
+        """End the request early."""
+        self._over()
+        close = getattr(self._body, "aclose", None)
+        if close is not None:
+            await close()
+
+    def _over(self) -> None:
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.users -= 1
