@@ -4,7 +4,8 @@
         client = Client(InProcessTransport(server.app, ADMIN))
         await client.create(pod)
 
-Authorization is AlwaysAllow unless a test configures it; every other part is the real one.
+Authorization is AlwaysAllow and the ServiceAccount admission plugin is off (no controller makes accounts here) unless
+a test says otherwise; every other part is the real one.
 """
 
 from collections.abc import AsyncIterator
@@ -28,7 +29,11 @@ async def api_server(
     *, store: Store | None = None, clock: Clock = SYSTEM_CLOCK, **config: Any
 ) -> AsyncIterator[ApiServer]:
     """A running server; keywords are fields of `ApiServerConfig`."""
-    settings: dict[str, Any] = {"authorization_modes": ("AlwaysAllow",), **config}
+    settings: dict[str, Any] = {
+        "authorization_modes": ("AlwaysAllow",),
+        "disable_admission": ("ServiceAccount",),
+        **config,
+    }
     store = MemoryStore(clock=clock) if store is None else store
     server = ApiServer(ApiServerConfig(**settings), store, clock=clock)
     async with running("store", store.serve), running("apiserver", server.serve):

@@ -13,9 +13,9 @@ Read `feed.py` first.
 """
 
 from .entry import Entry
-from .fanout import Watcher
+from .fanout import Change, Watcher
 from .feed import WatchCache
-from .resource_cache import Change, ResourceCache
+from .resource_cache import ResourceCache
 from .selection import Selection
 
 __all__ = ["Change", "Entry", "ResourceCache", "Selection", "WatchCache", "Watcher"]
