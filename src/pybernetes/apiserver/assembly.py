@@ -7,6 +7,7 @@ from ..base.clock import Clock
 from .admission import build as build_admission
 from .admission.plugin import AdmissionPlugin
 from .authz.authorizer import Authorizer
+from .authz.escalation import EscalationCheck
 from .authz.modes import build_authorizer
 from .authz.rbac import RbacAuthorizer
 from .config import ApiServerConfig
@@ -83,7 +84,10 @@ def _keys(config: ApiServerConfig) -> ServiceAccountKeys | None:
 def admission_plugins(config: ApiServerConfig, reader: ObjectReader, security: Security) -> list[AdmissionPlugin]:
     """The enabled plugins, in order."""
     enable, disable = config.enable_admission, config.disable_admission
-    return build_admission(reader, security.authorizer, enable=enable, disable=disable)
+    plugins = build_admission(reader, security.authorizer, enable=enable, disable=disable)
+    if security.rbac is not None:
+        plugins.append(EscalationCheck(security.authorizer, security.rbac))
+    return plugins
 
 
 def service_network(config: ApiServerConfig, registry: Registry) -> None:

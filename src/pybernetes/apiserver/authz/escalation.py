@@ -1,12 +1,14 @@
 """Nobody may hand out rights they do not hold: checks on writing roles and bindings.
 
-`check_role_write` and `check_binding_write` are called on create and update of the four RBAC kinds, once authorized.
+`check_role_write` and `check_binding_write` are called on create and update of the four RBAC kinds, once authorized;
+`EscalationCheck` has the form of an admission plugin and calls them.
 `system:masters`, and whoever holds the verb `escalate` (roles) or `bind` (bindings) on the role, pass.
 """
 
-from ...api.resource import resource
+from ...api.resource import ResourceInfo, resource
 from ...api.status import forbidden, not_found
 from ...api.user import SYSTEM_MASTERS, UserInfo
+from ..admission.plugin import AdmissionRequest
 from ..reader import Object
 from .authorizer import Attributes, Authorizer
 from .forbidden import quote, quote_list
@@ -23,6 +25,32 @@ _RESOURCES = {
     "RoleBinding": "rolebindings",
     "ClusterRoleBinding": "clusterrolebindings",
 }
+
+
+class EscalationCheck:
+    """The validating step for the four RBAC kinds; always on with the mode RBAC, so it is no named plugin upstream."""
+
+    name = "RBACEscalation"
+
+    def __init__(self, authorizer: Authorizer, rbac: RbacAuthorizer) -> None:
+        self._authorizer = authorizer
+        self._rbac = rbac
+
+    def handles(self, operation: str, resource: ResourceInfo, subresource: str) -> bool:
+        """See AdmissionPlugin."""
+        return resource.group == GROUP and operation in ("CREATE", "UPDATE")
+
+    async def admit(self, request: AdmissionRequest) -> None:
+        """Changes nothing."""
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        """StatusError 403 when the write hands out more than the writer holds."""
+        new = request.object
+        if new is None:
+            return
+        is_role = request.resource.plural in ("roles", "clusterroles")
+        check = check_role_write if is_role else check_binding_write
+        await check(request.user, new, request.old_object, authorizer=self._authorizer, rbac=self._rbac)
 
 
 async def check_role_write(
