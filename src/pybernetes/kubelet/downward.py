@@ -80,7 +80,8 @@ def field_value(pod: Pod, path: str, runtime_values: Mapping[str, str]) -> str:
 
 def container_named(pod: Pod, name: str) -> Container:
     """A container or init container of the pod. DownwardError when there is none of that name."""
-    for container in [*(pod.spec.containers or ()), *(pod.spec.init_containers or ())]:
+    containers: list[Container] = [*(pod.spec.containers or ()), *(pod.spec.init_containers or ())]
+    for container in containers:
         if container.name == name:
             return container
     raise DownwardError(f"container {name} not found")

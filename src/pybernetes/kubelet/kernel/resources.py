@@ -1,4 +1,4 @@
-"""Requests and limits as the kernel understands them: pure arithmetic, no I/O.
+"""Requests and limits in the terms of the kernel: pure arithmetic, no I/O.
 
     Pod, container, node allocatable ──▶ LinuxResources   (handed to the runtime per container)
     Pod ──▶ PodResources                                  (written into the pod-level cgroup by `cgroups.py`)

@@ -1,6 +1,6 @@
 """emptyDir: scratch space that lives as long as the pod, on disk or (medium Memory) on a tmpfs of its own.
 
-A memory-backed one is as large as the smallest of its sizeLimit, the pod's memory limit and the node's allocatable
+A memory-backed one is only as large as the smallest of its sizeLimit, the pod's memory limit and the node's allocatable
 memory (KEP-1967), so that filling it cannot take more than the pod may use.
 """
 
