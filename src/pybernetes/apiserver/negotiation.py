@@ -1,7 +1,7 @@
 """Which form a client sends and wants: media types of bodies, and the forms an object can be answered in.
 
 Accept         application/json (default), application/yaml; `;as=Table`, `;as=PartialObjectMetadata[List]`
-Content-Type   application/json (default), application/yaml; patches name their own
+Content-Type   application/json (default), application/yaml, Kubernetes protobuf; patches name their own
 
 A `Format` turns the bytes of one object, as the cache serves them, into what goes over the wire. The usual case
 (JSON, storage version) is the identity, so the bytes pass untouched. Formats are made once per resource version and
@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from ..api import status
+from ..api import protobuf, status
 from ..api.resource import ResourceInfo
 from ..base.http.message import BodyTooLarge, Request
 from .watch_cache.fanout import Format
@@ -26,6 +26,7 @@ Convert = Callable[[Object], Object]
 JSON = "application/json"
 YAML = "application/yaml"
 ACCEPTED = (JSON, YAML)
+ACCEPTED_BODIES = (JSON, YAML, protobuf.MEDIA_TYPE)
 BODY_LIMIT = 3 * 1024 * 1024
 
 _TRANSFORMS = ("", "Table", "PartialObjectMetadata", "PartialObjectMetadataList")
@@ -91,12 +92,14 @@ def media_type(request: Request) -> str:
     return value.partition(";")[0].strip().lower() if value else JSON
 
 
-def parse(data: bytes, media: str, accepted: tuple[str, ...] = ACCEPTED) -> Any:
+def parse(data: bytes, media: str, accepted: tuple[str, ...] = ACCEPTED_BODIES) -> Any:
     """Decode a body. StatusError 415 for other media types; ValueError with the parser's words for bad syntax."""
     if media == JSON:
         return orjson.loads(data)
     if media == YAML and media in accepted:
         return parse_yaml(data)
+    if media == protobuf.MEDIA_TYPE and media in accepted:
+        return protobuf.decode(data)
     raise status.unsupported_media_type(accepted)
 
 

@@ -1,12 +1,15 @@
 """Images without a registry: the ones we build on the spot, and archives into the node's image store.
 
 The pause image is Debian's catatonit, the sample's image is Debian's static busybox with its web server. Both are made
-from installed files in well under a second, are the same bytes every time, and are imported once: the archive's digest
-is remembered beside the store.
+from installed files in well under a second and are imported once: a fingerprint of the files is remembered beside the
+store.
 """
 
 import asyncio
+import hashlib
+import os
 import subprocess
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -19,7 +22,6 @@ from .oci_archive import (
     busybox_layer,
     layer_of_directory,
     layer_of_files,
-    manifest_digest,
 )
 
 SAMPLE_IMAGE = "localhost/pybernetes/sample-web:1"
@@ -41,6 +43,25 @@ wait $server
 
 class ImageError(Exception):
     """An archive or image that cannot be used; the message is one line."""
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """How to make one of our own images, and the files it is made of: as long as they are the same, so is the image."""
+
+    name: str
+    sources: tuple[str, ...]
+    build: Callable[[], "BuiltImage"]
+
+    def fingerprint(self) -> str:
+        """Changes when a source file does, or this module."""
+        digest = hashlib.sha256()
+        for path in (*self.sources, __file__):
+            try:
+                found = os.stat(path)
+            except OSError:
+                continue
+            digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
 
 
 class BuiltImage(msgspec.Struct, frozen=True):
@@ -68,13 +89,15 @@ def _applets() -> list[str]:
 def build_pause() -> BuiltImage:
     """The image of the sandbox's own process: it only waits and reaps."""
     layer = layer_of_files([LayerFile(path="pause", content=_tool("/usr/bin/catatonit", "catatonit"))])
-    return BuiltImage(PAUSE_IMAGE, archive(PAUSE_IMAGE, layer, ImageConfig(entrypoint=["/pause", "-P"])))
+    return BuiltImage(
+        PAUSE_IMAGE, archive(PAUSE_IMAGE, layer, ImageConfig(entrypoint=["/pause", "-P"]), compress=False)
+    )
 
 
 def build_busybox() -> BuiltImage:
     """A small Linux user land."""
     layer = busybox_layer(applets=_applets())
-    return BuiltImage(BUSYBOX_IMAGE, archive(BUSYBOX_IMAGE, layer, ImageConfig(command=["sh"])))
+    return BuiltImage(BUSYBOX_IMAGE, archive(BUSYBOX_IMAGE, layer, ImageConfig(command=["sh"]), compress=False))
 
 
 def build_sample() -> BuiltImage:
@@ -85,7 +108,7 @@ def build_sample() -> BuiltImage:
     files.append(LayerFile(path="etc/passwd", content=b"root:x:0:0:root:/:/bin/sh\n", mode=0o644))
     files.append(LayerFile(path="app/serve", content=_SAMPLE_SCRIPT))
     config = ImageConfig(command=["/app/serve"], exposed_ports=["8080/tcp"], environment=("PATH=/bin", "VERSION=1"))
-    return BuiltImage(SAMPLE_IMAGE, archive(SAMPLE_IMAGE, layer_of_files(files), config))
+    return BuiltImage(SAMPLE_IMAGE, archive(SAMPLE_IMAGE, layer_of_files(files), config, compress=False))
 
 
 def build_from_directory(root: Path, name: str, config: ImageConfig) -> BuiltImage:
@@ -137,20 +160,23 @@ class ImageStore:
         shown = await self._ctr("images", "list", "--quiet")
         return sorted(line for line in shown.split() if not line.startswith("sha256:"))
 
-    async def ensure(self, images: list[BuiltImage], directory: Path) -> None:
-        """Import those of our own images that the store does not have in exactly this form."""
+    async def ensure(self, recipes: Iterable[Recipe], directory: Path) -> None:
+        """Build and import those of our own images that the store does not have in their present form."""
         directory.mkdir(parents=True, exist_ok=True)
-        missing = [image for image in images if not self._has(image, directory)]
-        for image in missing:
-            path = directory / (image.name.replace("/", "_").replace(":", "_") + ".tar")
-            path.write_bytes(image.archive)
-            await self.import_file(path)
-            path.unlink()
-            self._mark(image, directory).write_text(manifest_digest(image.archive))
+        await asyncio.gather(*(self._ensure(recipe, directory) for recipe in recipes))
 
-    def _mark(self, image: BuiltImage, directory: Path) -> Path:
-        return directory / (image.name.replace("/", "_").replace(":", "_") + ".digest")
+    async def _ensure(self, recipe: Recipe, directory: Path) -> None:
+        stem = recipe.name.replace("/", "_").replace(":", "_")
+        mark, path = directory / f"{stem}.fingerprint", directory / f"{stem}.tar"
+        fingerprint = recipe.fingerprint()
+        if mark.exists() and mark.read_text() == fingerprint:
+            return
+        image = await asyncio.to_thread(recipe.build)
+        path.write_bytes(image.archive)
+        await self.import_file(path)
+        path.unlink()
+        mark.write_text(fingerprint)
 
-    def _has(self, image: BuiltImage, directory: Path) -> bool:
-        mark = self._mark(image, directory)
-        return mark.exists() and mark.read_text() == manifest_digest(image.archive)
+
+PAUSE = Recipe(PAUSE_IMAGE, ("/usr/bin/catatonit",), build_pause)
+SAMPLE = Recipe(SAMPLE_IMAGE, ("/bin/busybox",), build_sample)

@@ -6,10 +6,9 @@ use for merging.
 """
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
-from ...api.resource import load_data
+from ...api.schema.table import table as types
 
 _PACKAGES = {
     "meta": "io.k8s.apimachinery.pkg.apis.meta.",
@@ -36,12 +35,6 @@ _SCALARS: dict[str, dict[str, Any]] = {
     "any": {},
 }
 _ZERO = {"string": "", "bool": False, "int32": 0, "int64": 0, "double": 0}
-
-
-@cache
-def types() -> dict[str, Any]:
-    """The schema table."""
-    return dict(load_data("types"))
 
 
 def schema_name(type_name: str) -> str:

@@ -9,8 +9,9 @@ import orjson
 from ... import GIT_VERSION
 from ...api import status
 from ...api.resource import ResourceInfo
+from ...api.schema.table import table as types
 from ...base.http.message import Request, Response
-from .definitions import Schemas, closure, schema_name, types
+from .definitions import Schemas, closure, schema_name
 from .operations import Operations
 
 _INFO = {"title": "Kubernetes", "version": GIT_VERSION}

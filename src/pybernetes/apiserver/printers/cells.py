@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from ...api.duration import human_duration
+from ...api.duration import human
 from . import network, pods
 from .columns import Cell, age, dig, format_label_selector, format_labels
 
@@ -185,7 +185,7 @@ def _job_duration(obj: dict[str, Any], now: datetime) -> str:
     if not start:
         return ""
     until = datetime.fromisoformat(end) if end else now
-    return human_duration((until - datetime.fromisoformat(start)).total_seconds())
+    return human((until - datetime.fromisoformat(start)).total_seconds())
 
 
 def _suspend(obj: dict[str, Any], now: datetime) -> str:
@@ -249,7 +249,7 @@ def _csr_condition(obj: dict[str, Any], now: datetime) -> str:
 
 def _csr_duration(obj: dict[str, Any], now: datetime) -> str:
     seconds = dig(obj, "spec.expirationSeconds")
-    return "<none>" if seconds is None else human_duration(float(seconds))
+    return "<none>" if seconds is None else human(float(seconds))
 
 
 def _pod_selector(obj: dict[str, Any], now: datetime) -> str:

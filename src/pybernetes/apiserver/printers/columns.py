@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from ...api.duration import human_duration
+from ...api.duration import human
 
 Cell = Callable[[dict[str, Any], datetime], Any]
 
@@ -57,7 +57,7 @@ def age(stamp: Any, now: datetime) -> str:
     """`5m`, `3d4h`: the time since an RFC 3339 instant; `<unknown>` when there is none."""
     if not stamp:
         return "<unknown>"
-    return human_duration((now - datetime.fromisoformat(stamp)).total_seconds())
+    return human((now - datetime.fromisoformat(stamp)).total_seconds())
 
 
 def format_labels(labels: dict[str, str] | None) -> str:

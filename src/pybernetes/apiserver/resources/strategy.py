@@ -21,6 +21,8 @@ Object = dict[str, Any]
 Finish = Callable[[bool], Awaitable[None]]
 """Ends what `begin_create` or `begin_update` began; told whether the object was stored."""
 
+_FREE_NAMES = frozenset({"rbac.authorization.k8s.io", "apiregistration.k8s.io"})
+"""Groups whose names only have to fit into a path: `system:node`, `v1.`."""
 _KEEPS_STATUS_ON_CREATE = frozenset({"nodes"})
 _WITHOUT_GENERATION = frozenset(
     {
@@ -78,6 +80,8 @@ class Strategy:
     def __init__(self, info: ResourceInfo, reader: ObjectReader) -> None:
         self.info = info
         self.reader = reader
+        if info.group in _FREE_NAMES:
+            self.name_rule = "path_segment"
         self.has_status = "status" in info.subresources
         name = info.group_resource
         self.has_generation = name in _WITH_GENERATION or (self._has_spec(info) and name not in _WITHOUT_GENERATION)

@@ -8,11 +8,14 @@ from typing import Any
 
 from ..config import ClusterConfig
 
+USER = "system:coredns"
+"""The identity of the DNS server (kubeadm's name for it)."""
+
 _LABELS = {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"}
 
 
 def objects(config: ClusterConfig) -> list[dict[str, Any]]:
-    """Service and EndpointSlice."""
+    """Service, EndpointSlice, and the server's right to read what it answers from."""
     ports = [("dns", "UDP"), ("dns-tcp", "TCP")]
     service = {
         "apiVersion": "v1",
@@ -38,4 +41,21 @@ def objects(config: ClusterConfig) -> list[dict[str, Any]]:
         "endpoints": [{"addresses": [config.node_ip], "conditions": {"ready": True}}],
         "ports": [{"name": name, "port": config.dns_port, "protocol": protocol} for name, protocol in ports],
     }
-    return [service, endpoints]
+    read = ["list", "watch"]
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": USER},
+        "rules": [
+            {"apiGroups": [""], "resources": ["services", "namespaces"], "verbs": read},
+            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read},
+        ],
+    }
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": USER},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": USER},
+        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": USER}],
+    }
+    return [role, binding, service, endpoints]

@@ -1,0 +1,30 @@
+"""What joining nodes need to find: the cluster's CA and address in `kube-public/cluster-info`, as kubeadm publishes
+them, and the right of nodes to run the service proxy.
+"""
+
+from typing import Any
+
+import yaml
+
+from ...client import kubeconfig
+from ..config import ClusterConfig
+
+
+def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
+    """ConfigMap with a kubeconfig without credentials; binding of nodes to the proxy's role."""
+    document = kubeconfig.make(server=f"https://{config.node_ip}:{config.api_port}", ca_data=ca_data)
+    document["users"], document["contexts"], document["current-context"] = [], [], ""
+    information = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "cluster-info", "namespace": "kube-public"},
+        "data": {"kubeconfig": yaml.safe_dump(document, sort_keys=False)},
+    }
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "pybernetes:node-proxier"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:node-proxier"},
+        "subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:nodes"}],
+    }
+    return [information, binding]

@@ -1,0 +1,59 @@
+"""How the components of this machine reach the API server: in the same process, or over HTTPS with a kubeconfig.
+
+Both give `Client`s; the identity, and with it what RBAC allows, is the same either way.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .. import GIT_VERSION
+from ..api.user import AUTHENTICATED, UserInfo, component
+from ..base.http.message import App
+from ..client import config as rest
+from ..client import kubeconfig
+from ..client.client import Client
+from ..client.in_process import InProcessTransport
+
+MANAGER = "kube-controller-manager"
+_SERVICE_ACCOUNTS = "system:serviceaccounts"
+
+ClientFor = Callable[[str], Client]
+
+
+class ClientError(Exception):
+    """No usable credentials; the message is one line."""
+
+
+def controller_user(name: str) -> UserInfo:
+    """The identity of a controller: its service account in kube-system, or the manager itself."""
+    if name == MANAGER:
+        return component("system:kube-controller-manager")
+    groups = (_SERVICE_ACCOUNTS, f"{_SERVICE_ACCOUNTS}:kube-system", AUTHENTICATED)
+    return UserInfo(f"system:serviceaccount:kube-system:{name}", groups=groups)
+
+
+def node_user(name: str) -> UserInfo:
+    """The identity of a kubelet."""
+    return component(f"system:node:{name}", "system:nodes")
+
+
+def in_process(app: App, user: UserInfo) -> Client:
+    """A client of an API server in this process."""
+    return Client(InProcessTransport(app, user))
+
+
+def from_kubeconfig(path: Path, component_name: str) -> Client:
+    """A client over HTTPS. ClientError when the file is missing or of no use."""
+    return rest.client(rest_config(path), user_agent=f"pybernetes-{component_name}/{GIT_VERSION}")
+
+
+def rest_config(path: Path) -> rest.RestConfig:
+    """The connection a kubeconfig describes. ClientError."""
+    try:
+        return kubeconfig.resolve(kubeconfig.read(path))
+    except FileNotFoundError:
+        raise ClientError(
+            f"{path} does not exist; give the file with --kubeconfig or the directory with --data-dir"
+        ) from None
+    except (OSError, kubeconfig.KubeconfigError) as error:
+        raise ClientError(f"{path} cannot be used: {error}") from None

@@ -1,0 +1,169 @@
+"""The control plane in one process: store, API server, controllers, scheduler, DNS service objects.
+
+    running(store)
+      running(apiserver)                 listening on loopback and the node's address
+        controllers | scheduler | add-ons      side by side, through in-process transports
+
+Start order is nesting order; the API server is ready before anybody asks it, and the store closes last.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from ..api.user import SYSTEM_MASTERS, UserInfo, component
+from ..apiserver.config import ApiServerConfig, TlsFiles
+from ..apiserver.server import ApiServer
+from ..base.clock import SYSTEM_CLOCK
+from ..base.http.message import App
+from ..base.log import logger
+from ..base.tasks import Serve, running
+from ..client.client import Client
+from ..client.informers import Informers
+from ..store.store import Store
+from . import clients
+from .addons import apply, dns, joining
+from .config import ClusterConfig
+from .pki import Pki
+from .progress import Progress
+
+log = logger(__name__)
+
+ADMIN = UserInfo("system:pybernetes", groups=(SYSTEM_MASTERS, "system:authenticated"))
+
+
+def api_server_config(config: ClusterConfig, pki: Pki) -> ApiServerConfig:
+    """The API server's settings in this cluster."""
+    return ApiServerConfig(
+        listen_host="127.0.0.1",
+        listen_port=config.api_port,
+        tls=TlsFiles(
+            certificate=str(config.pki / "apiserver.crt"),
+            key=str(config.pki / "apiserver.key"),
+            client_ca=str(config.pki / "ca.crt"),
+        ),
+        advertise_address="" if config.node_ip == "127.0.0.1" else config.node_ip,
+        advertise_port=config.api_port,
+        service_cidr=config.service_cidr,
+        node_port_range=config.node_port_range,
+        cluster_domain=config.cluster_domain,
+        request_header_ca=str(config.pki / "front-proxy-ca.crt"),
+        request_header_allowed_names=("front-proxy-client",),
+        service_account_signing_key=pki.service_account_key,
+        service_account_issuer=f"https://kubernetes.default.svc.{config.cluster_domain}",
+    )
+
+
+def open_store(config: ClusterConfig, *, memory: bool = False) -> Store:
+    """The store of a control plane on one machine."""
+    if memory:
+        from ..store.memory import MemoryStore
+
+        return MemoryStore()
+    from ..store.sqlite import SqliteStore
+
+    config.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return SqliteStore(config.database)
+
+
+class ControlPlane:
+    """`serve` runs it; `app` is its API server for components in the same process, once it is ready."""
+
+    def __init__(self, config: ClusterConfig, pki: Pki, store: Store, progress: Progress | None = None) -> None:
+        self._config = config
+        self._pki = pki
+        self._store = store
+        self._progress = progress or Progress()
+        self.server = make_server(config, pki, store)
+
+    @property
+    def app(self) -> App:
+        return self.server.app
+
+    @property
+    def admin(self) -> Client:
+        """A client that may do everything, for the cluster's own set-up."""
+        return clients.in_process(self.app, ADMIN)
+
+    async def serve(self, ready: asyncio.Event) -> None:
+        """Ready once the API server answers; controllers and scheduler follow at their own pace."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(running("store", self._store.serve))
+            await stack.enter_async_context(running("apiserver", self.server.serve))
+            if self._config.node_ip != "127.0.0.1":
+                outer = second_listener(self._config, self._pki, self.app)
+                await stack.enter_async_context(running("apiserver-node-address", outer))
+            self._progress.tell("apiserver")
+            ready.set()
+            async with asyncio.TaskGroup() as group:
+                for name, serve in self._parts().items():
+                    group.create_task(serve(asyncio.Event()), name=name)
+                await self._add_ons()
+
+    def _parts(self) -> dict[str, Serve]:
+        config, app = self._config, self.app
+        return {
+            "controller-manager": controller_manager(
+                config, self._pki, lambda name: clients.in_process(app, clients.controller_user(name))
+            ),
+            "scheduler": scheduler(config, clients.in_process(app, component("system:kube-scheduler"))),
+        }
+
+    async def _add_ons(self) -> None:
+        objects = joining.objects(self._config, self._pki.ca.certificate_pem)
+        if self._config.has_containers:
+            objects += dns.objects(self._config)
+        await apply.apply(self.admin, objects)
+
+
+def make_server(config: ClusterConfig, pki: Pki, store: Store) -> ApiServer:
+    """The API server with its streaming subresources connected to the kubelets."""
+    from ..apiserver.streams.handlers import build_streams
+    from ..apiserver.streams.kubelet_dialer import KubeletDialer
+    from ..base.x509 import client_context
+
+    server = ApiServer(api_server_config(config, pki), store)
+    dialer = KubeletDialer(server.cache, tls=client_context(pki.ca.certificate_pem, pki.kubelet_client))
+    server.dispatcher.connect.update(build_streams(server.cache, dialer, server.authorizer))
+    return server
+
+
+def second_listener(config: ClusterConfig, pki: Pki, app: App) -> Serve:
+    """The API on the node's own address, for pods and other nodes."""
+    from ..base.http.server import HttpServer
+    from ..base.x509 import server_context
+
+    tls = server_context(pki.apiserver, client_ca=pki.ca.certificate_pem)
+    return HttpServer(app, host=config.node_ip, port=config.api_port, tls=tls, name="apiserver").serve
+
+
+def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.ClientFor) -> Serve:
+    """The controllers under leader election."""
+    from ..controllers import CONTROLLERS
+    from ..reconcile.config import ControllerManagerConfig
+    from ..reconcile.manager import ControllerManager
+
+    settings = ControllerManagerConfig(
+        identity=config.node_name,
+        cluster_cidrs=(config.pod_cidr,),
+        service_cidrs=(config.service_cidr,),
+        root_ca=pki.ca.certificate_pem,
+        signing_certificate=pki.ca.certificate_pem,
+        signing_key=pki.ca.key_pem,
+        service_account_key=pki.service_account_key,
+    )
+    return ControllerManager(client_for, settings, controllers=CONTROLLERS).serve
+
+
+def scheduler(config: ClusterConfig, client: Client) -> Serve:
+    """The scheduler under leader election. The identity is the node's name, so that a restarted process goes on at once
+    instead of waiting for its own lease to run out."""
+    from ..client.leader import LeaderElector
+    from ..scheduler import Scheduler, SchedulerConfig
+
+    async def lead(ready: asyncio.Event) -> None:
+        informers = Informers(client)
+        async with running("scheduler-informers", informers.serve):
+            await Scheduler(client, informers, SchedulerConfig(), clock=SYSTEM_CLOCK).serve(ready)
+
+    elector = LeaderElector(client, "kube-system", "kube-scheduler", config.node_name, lead, clock=SYSTEM_CLOCK)
+    return elector.serve
