@@ -36,5 +36,12 @@ async def api_server(
     }
     store = MemoryStore(clock=clock) if store is None else store
     server = ApiServer(ApiServerConfig(**settings), store, clock=clock)
-    async with running("store", store.serve), running("apiserver", server.serve):
-        yield server
+    try:
+        async with running("store", store.serve), running("apiserver", server.serve):
+            yield server
+    except BaseExceptionGroup as group:
+        # A failing test shows its own failure, not the groups of the parts around it.
+        inner: BaseException = group
+        while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
+            inner = inner.exceptions[0]
+        raise inner from None

@@ -139,7 +139,9 @@ class Api:
         spec: Object = {"containers": [{"name": "main", "image": "image"}]}
         if node:
             spec["nodeName"] = node
-        answer = await self.post(f"/api/v1/namespaces/{namespace}/pods", {"metadata": {"name": name, **metadata}, "spec": spec})
+        answer = await self.post(
+            f"/api/v1/namespaces/{namespace}/pods", {"metadata": {"name": name, **metadata}, "spec": spec}
+        )
         assert answer.code == 201, answer
         return answer
 

@@ -24,6 +24,7 @@ from .resources.service_allocation import ServiceNetwork
 from .reviews import build_reviews
 from .service_account_keys import CONFIGURATION_PATH, JWKS_PATH, ServiceAccountKeys
 from .token_request import TokenRequests
+from .watch_cache import WatchCache
 
 
 class Security(msgspec.Struct):
@@ -35,7 +36,7 @@ class Security(msgspec.Struct):
 
 
 def security_filters(
-    config: ApiServerConfig, reader: ObjectReader, dispatcher: Dispatcher, pages: Pages, clock: Clock
+    config: ApiServerConfig, reader: WatchCache, dispatcher: Dispatcher, pages: Pages, clock: Clock
 ) -> Security:
     """Authentication, impersonation, authorization; reviews and token requests go to the dispatcher."""
     rbac = RbacAuthorizer(reader) if "RBAC" in config.authorization_modes else None
@@ -52,7 +53,9 @@ def security_filters(
     tokens = build_tokens(authentication, reader, keys, clock=clock)
     dispatcher.reviews.update(build_reviews(authorizer, tokens))
     if keys is not None:
-        dispatcher.reviews["serviceaccounts/token"] = TokenRequests(reader, keys, clock=clock)
+        dispatcher.reviews["serviceaccounts/token"] = TokenRequests(
+            reader, keys, clock=clock, refresh=reader.wait_consistent
+        )
         pages.served[JWKS_PATH] = keys.serve_jwks
         pages.served[CONFIGURATION_PATH] = keys.serve_configuration
     filters: dict[str, Filter] = {

@@ -35,6 +35,9 @@ COLLECTION: dict[str, Handler] = {
     "create": create,
     "deletecollection": delete_collection,
 }
+COLLECTION_READS = frozenset({"list", "watch"})
+"""These may carry a name out of `fieldSelector=metadata.name=`."""
+
 OBJECT: dict[str, Handler] = {"get": get, "update": update, "patch": patch, "delete": delete}
 
 SUBRESOURCES: dict[str, dict[str, Handler]] = {
@@ -76,6 +79,8 @@ class Dispatcher:
         if verb not in endpoint.verbs:
             raise not_allowed()
         named = verb in OBJECT
+        if named is not bool(info.name) and verb not in COLLECTION_READS:
+            raise not_allowed()
         if endpoint.info.namespaced:
             if not info.namespace and (named or verb == "create"):
                 # `/api/v1/pods/x` is no path at all, `POST /api/v1/pods` one without that method.

@@ -101,6 +101,7 @@ class Registry:
             _strategy(info, self._cache),
             store=self._store,
             cache=self._cache.cache(info),
+            seen=self._cache.seen,
             admission=self._admission,
             leases=self._leases,
             clock=self._clock,

@@ -85,8 +85,18 @@ REFUSED: list[tuple[str, Any, int, str]] = [
         400,
         'Nothing in version "v1" cannot be handled as a ConfigMap: no kind "Nothing" is registered for version "v1"',
     ),
-    ("no JSON", b"{", 400, "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind"),
-    ("no object", b"[]", 400, "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind"),
+    (
+        "no JSON",
+        b"{",
+        400,
+        "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind",
+    ),
+    (
+        "no object",
+        b"[]",
+        400,
+        "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind",
+    ),
     ("nothing", b"", 400, "the object provided is unrecognized (must be of type ConfigMap)"),
     (
         "a bad name",
@@ -116,7 +126,9 @@ async def test_an_unknown_media_type_is_refused() -> None:
     async with running_api() as api:
         answer = await api.post(CONFIG_MAPS, b"\x00", media="application/vnd.kubernetes.protobuf")
         assert answer.code == 415
-        assert answer.message.startswith("the body of the request was in an unknown format - accepted media types include")
+        assert answer.message.startswith(
+            "the body of the request was in an unknown format - accepted media types include"
+        )
 
 
 async def test_yaml_is_read() -> None:

@@ -36,6 +36,7 @@ async def delete(resource: GenericResource, namespace: str, name: str, options: 
                     return Written(entry.data, deleted=True)
                 revision, _ = await store.delete(key, expected=entry.revision)
                 await strategy.after_delete(old, write)
+                await resource.seen(revision)
                 value = encode(old)
                 return Written(splice(value, cache.head_size, revision), deleted=True)
             if plan.obj is None:
@@ -46,7 +47,10 @@ async def delete(resource: GenericResource, namespace: str, name: str, options: 
                         continue
                 return Written(entry.data)
             value = encode(plan.obj)
-            revision = entry.revision if write.dry_run else await store.put(key, value, expected=entry.revision)
+            revision = entry.revision
+            if not write.dry_run:
+                revision = await store.put(key, value, expected=entry.revision)
+                await resource.seen(revision)
             return Written(splice(value, cache.head_size, revision))
         except Conflict as lost:
             entry, fresh = (cache.entry(lost.current) if lost.current is not None else None), True

@@ -11,7 +11,7 @@ nothing.
 
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +67,7 @@ class GenericResource:
         *,
         store: Store,
         cache: ResourceCache,
+        seen: Callable[[int], Awaitable[None]],
         admission: AdmissionChain,
         leases: LeasePool,
         clock: Clock,
@@ -77,6 +78,8 @@ class GenericResource:
         self.cache = cache
         self.admission = admission
         self.clock = clock
+        self.seen = seen
+        """Waits until the caches have a write, so that a client finds what it was told is done."""
         self._leases = leases
 
     # -- errors
@@ -146,6 +149,7 @@ class GenericResource:
             except Conflict as lost:
                 raise self._exists(name, lost.current) from None
             stored = True
+            await self.seen(revision)
             return Written(splice(value, self.cache.head_size, revision), created=True)
         finally:
             if finish is not None:
@@ -263,6 +267,7 @@ class GenericResource:
                 return Written(splice(value, self.cache.head_size, entry.revision))
             revision = await self._put(entry.key, value, entry.revision)
             stored = True
+            await self.seen(revision)
             return Written(splice(value, self.cache.head_size, revision))
         finally:
             if finish is not None:
@@ -313,6 +318,7 @@ class GenericResource:
             return Written(encode(new), deleted=True)
         revision, _ = await self.store.delete(entry.key, expected=entry.revision)
         await self.strategy.after_delete(new, write)
+        await self.seen(revision)
         return Written(splice(encode(new), self.cache.head_size, revision), deleted=True)
 
 

@@ -24,6 +24,7 @@ from .resource_cache import ResourceCache
 
 ROOT = "/registry/"
 FRESHNESS_TIMEOUT_SECONDS = 3.0
+_OWN_WRITE_TIMEOUT_SECONDS = 1.0
 
 log = logger(__name__)
 
@@ -164,6 +165,15 @@ class WatchCache:
                 await waiter
         except TimeoutError:
             raise too_large_resource_version(revision, self.revision) from None
+
+    async def seen(self, revision: int) -> None:
+        """Until the caches have a write of this server, or for a second. A client that was answered finds its write
+        wherever it asks next: in a list, in admission (a new namespace), in authorization (a new role)."""
+        if self.revision < revision:
+            try:
+                await self.wait(revision, _OWN_WRITE_TIMEOUT_SECONDS)
+            except status.StatusError:
+                log.warning("Watch cache is behind", rv=self.revision, wanted=revision)
 
     async def wait_consistent(self) -> int:
         """Until the caches hold every write acknowledged before this call; the revision they have reached."""
