@@ -4,6 +4,7 @@ Kubelets ask this for every pod. The API server signs; nothing is stored, the to
 """
 
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +30,11 @@ _BINDABLE = {("v1", "Pod"): "pods", ("v1", "Secret"): "secrets", ("v1", "Node"):
 
 
 class TokenRequests:
-    """The handler; `extend_expiration` is `--service-account-extend-token-expiration`."""
+    """The handler; `extend_expiration` is `--service-account-extend-token-expiration`.
+
+    `refresh` waits until the reader has caught up with the store: what is not found is looked up once more after it, so
+    that an account may be used as soon as its creation was answered.
+    """
 
     def __init__(
         self,
@@ -39,7 +44,9 @@ class TokenRequests:
         clock: Clock = SYSTEM_CLOCK,
         max_expiration_seconds: int = 0,
         extend_expiration: bool = True,
+        refresh: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
+        self._refresh = refresh
         self._reader = reader
         self._keys = keys
         self._clock = clock
@@ -49,9 +56,7 @@ class TokenRequests:
     async def __call__(self, review: Object, request: Request) -> Object:
         """Answer one TokenRequest (wire form) for the account named by the path."""
         info: RequestInfo = request.context["info"]
-        account = self._reader.get(resource("serviceaccounts"), info.namespace, info.name)
-        if account is None:
-            raise not_found("", "serviceaccounts", info.name)
+        account = await self._find("serviceaccounts", info.namespace, info.name)
         spec = dict(review.get("spec") or {})
         spec["audiences"] = list(spec.get("audiences") or self._keys.api_audiences)
         lifetime = spec.get("expirationSeconds")
@@ -68,7 +73,7 @@ class TokenRequests:
         spec["expirationSeconds"] = lifetime
         private = PrivateClaims(info.namespace, Reference(info.name, account["metadata"]["uid"]))
         if spec.get("boundObjectRef"):
-            private = self._bound(private, spec["boundObjectRef"])
+            private = await self._bound(private, spec["boundObjectRef"])
         now = self._clock.now().replace(microsecond=0)
         seconds = int(now.timestamp())
         signed_lifetime = lifetime
@@ -106,16 +111,24 @@ class TokenRequests:
             and all(audience in known for audience in audiences)
         )
 
-    def _bound(self, private: PrivateClaims, reference: dict[str, Any]) -> PrivateClaims:
+    async def _find(self, plural: str, namespace: str, name: str) -> Object:
+        """The object; StatusError 404 when there is none."""
+        found = self._reader.get(resource(plural), namespace, name)
+        if found is None and self._refresh is not None:
+            await self._refresh()
+            found = self._reader.get(resource(plural), namespace, name)
+        if found is None:
+            raise not_found("", plural, name)
+        return found
+
+    async def _bound(self, private: PrivateClaims, reference: dict[str, Any]) -> PrivateClaims:
         """The claims with the object the token is bound to; of a pod also its node."""
         api_version, kind, name = reference.get("apiVersion", ""), reference.get("kind", ""), reference.get("name", "")
         plural = _BINDABLE.get((api_version, kind))
         if plural is None:
             group, _, version = api_version.rpartition("/")
             raise bad_request(f"cannot bind token to object of type {group}/{version}, Kind={kind}")
-        found = self._reader.get(resource(plural), "" if kind == "Node" else private.namespace, name)
-        if found is None:
-            raise not_found("", plural, name)
+        found = await self._find(plural, "" if kind == "Node" else private.namespace, name)
         account = private.service_account.name
         if kind == "Pod" and found["spec"].get("serviceAccountName", "") != account:
             raise bad_request(
