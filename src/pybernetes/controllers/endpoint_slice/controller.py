@@ -77,10 +77,9 @@ class EndpointSliceController:
         if new is None:
             if written is not None:
                 written.pop(name, None)
-        elif written is not None and key not in self._waiting:
+        elif key not in self._waiting and int(new.metadata.resource_version or 0) <= (written or {}).get(name, 0):
             # Our own write that comes back is of interest only to a run that waited for it.
-            if int(new.metadata.resource_version or 0) <= written.get(name, 0):
-                return
+            return
         self._controller.enqueue(key)
 
     async def _reconcile(self, key: str) -> Result | None:

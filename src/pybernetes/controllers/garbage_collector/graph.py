@@ -4,8 +4,8 @@
     removed(object)   ─▶ node gone; its dependents need a look, and owners that wait for it
 
 Both return the uids that need a look. Edges are kept by uid alone, so an owner that was deleted and made again under
-its name is another node. A virtual node stands for an owner that only references know; looking at it asks the API whether
-it exists.
+its name is another node. A virtual node stands for an owner that only references know; looking at it asks the API
+whether it exists.
 """
 
 from collections.abc import Iterable
