@@ -88,6 +88,7 @@ class ProbeManager:
         self._clock = clock
         self._watched: dict[tuple[str, str], _Watched] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._counts: dict[tuple[str, str, str, str], int] = {}
 
     async def serve(self, ready: asyncio.Event) -> None:
         """Own the probes' tasks until cancelled."""
@@ -147,6 +148,8 @@ class ProbeManager:
         for key in [key for key in self._watched if key[0] == pod_uid and container_name in (None, key[1])]:
             for task in self._watched.pop(key).tasks.values():
                 task.cancel()
+            for count in [count for count in self._counts if count[:2] == key]:
+                del self._counts[count]
 
     def stop_liveness_and_startup(self, pod_uid: str) -> None:
         """The pod is being deleted: it is not restarted any more, but its readiness still matters to Services."""
@@ -165,6 +168,19 @@ class ProbeManager:
         started = watched.started.is_set()
         readiness = watched.states.get("readiness")
         return ProbeResults(started=started, ready=started and (readiness is None or readiness.verdict is True))
+
+    def metrics(self) -> str:
+        """The counters of /metrics/probes in the text format: probes of the containers that are probed now."""
+        lines = ["# TYPE prober_probe_total counter"]
+        for (uid, name, kind, result), count in sorted(self._counts.items()):
+            watched = self._watched.get((uid, name))
+            if watched is not None:
+                meta = watched.pod.metadata
+                lines.append(
+                    f'prober_probe_total{{container="{name}",namespace="{meta.namespace}",pod="{meta.name}",'
+                    f'pod_uid="{uid}",probe_type="{kind.capitalize()}",result="{result}"}} {count}'
+                )
+        return "\n".join(lines) + "\n"
 
     def _begin(self, watched: _Watched) -> None:
         if self._group is None:
@@ -203,6 +219,9 @@ class ProbeManager:
         self, watched: _Watched, kind: ProbeKind, state: ProbeState, probe: Probe, settings: ProbeSettings
     ) -> None:
         outcome = await self._carry_out(watched, kind, probe, settings)
+        result = "unknown" if outcome is None else "failed" if outcome.result == "failure" else "successful"
+        key = (watched.pod.metadata.uid or "", watched.container.name, kind, result)
+        self._counts[key] = self._counts.get(key, 0) + 1
         if outcome is None:
             return
         title = kind.capitalize()
