@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from tests.support.api import CONFIG_MAPS, PODS, Api, running_api
 
 TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
@@ -172,7 +171,7 @@ async def test_a_revision_of_the_future_times_out(monkeypatch: pytest.MonkeyPatc
     from pybernetes.apiserver.watch_cache.feed import WatchCache
 
     wait = WatchCache.wait
-    monkeypatch.setattr(WatchCache, "wait", lambda self, revision: wait(self, revision, 0.01))
+    monkeypatch.setattr(WatchCache, "wait", lambda self, revision, seconds=0: wait(self, revision, 0.01))
     async with running_api() as api:
         for path in (CONFIG_MAPS, CONFIG_MAPS + "/a"):
             answer = await api.get(path, "resourceVersion=1000")

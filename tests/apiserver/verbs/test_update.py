@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from tests.support.api import CONFIG_MAPS, PODS, running_api
 
 A = CONFIG_MAPS + "/a"
