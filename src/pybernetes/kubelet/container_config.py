@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from ..api.core import Container, EphemeralContainer, Pod
+from ..api.core import Container, EphemeralContainer, Pod, VolumeMount
 from .cri import messages as m
 from .cri.protocol import CONTAINER_NAME_LABEL, POD_NAME_LABEL, POD_NAMESPACE_LABEL, POD_UID_LABEL
 from .environment import expand, expand_all
@@ -206,9 +206,6 @@ def volume_mount(*, host_path: str, container_path: str, read_only: bool, propag
     )
 
 
-def sub_path(container: Container | EphemeralContainer, mount_path: str, environment: Mapping[str, str]) -> str:
-    """subPath or the expanded subPathExpr of the mount at mount_path."""
-    for mount in container.volume_mounts or ():
-        if mount.mount_path == mount_path:
-            return expand(mount.sub_path_expr, environment) if mount.sub_path_expr else mount.sub_path or ""
-    return ""
+def sub_path(mount: VolumeMount, environment: Mapping[str, str]) -> str:
+    """subPath, or the expanded subPathExpr, or "" for the whole volume."""
+    return expand(mount.sub_path_expr, environment) if mount.sub_path_expr else mount.sub_path or ""

@@ -146,9 +146,10 @@ def _value(
     raise ConfigError(f"unsupported source of environment variable {variable.name}")
 
 
-def _missing(optional: bool | None, message: str) -> None:
+def _missing(optional: bool | None, message: str) -> str | None:
     if not optional:
         raise ConfigError(message)
+    return None
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:

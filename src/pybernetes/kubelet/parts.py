@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
@@ -58,8 +59,19 @@ class ProbeManager(Protocol):
 
     on_result: ProbeCallback | None
 
-    def start(self, pod: "Pod", container_name: str, container_id: str, pod_ip: str) -> None:
-        """Probe this container from now on; replaces the probes of an earlier run of the same container."""
+    def start(
+        self,
+        pod: "Pod",
+        container_name: str,
+        container_id: str,
+        pod_ip: str,
+        *,
+        started_at: datetime | None = None,
+        restored: ProbeResults | None = None,
+    ) -> None:
+        """Probe this container from now on; replaces the probes of an earlier run of the same container.
+
+        For a container that ran before the kubelet did, started_at is when it began and restored what was known."""
 
     def stop(self, pod_uid: str, container_name: str | None) -> None:
         """Stop the probes of one container, or of the whole pod."""

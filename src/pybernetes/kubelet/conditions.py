@@ -1,0 +1,104 @@
+"""The conditions of a pod that the kubelet owns. Pure.
+
+PodReadyToStartContainers, Initialized, Ready, ContainersReady and PodScheduled; all others (readiness gates,
+DisruptionTarget, ...) belong to whoever set them and are left alone. Reasons and messages are upstream's.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ..api.core import ContainerStatus, Pod, PodCondition, PodStatus
+from .restart_policy import is_sidecar
+
+READY_TO_START = "PodReadyToStartContainers"
+OWNED = (READY_TO_START, "Initialized", "Ready", "ContainersReady", "PodScheduled")
+
+Verdict = tuple[bool, str, str]
+"""status, reason, message"""
+
+
+def pod_conditions(
+    pod: Pod,
+    status: PodStatus,
+    previous: Sequence[PodCondition],
+    *,
+    has_sandbox: bool,
+    initialized: bool,
+    now: datetime,
+) -> list[PodCondition]:
+    """The owned conditions of a status whose phase and container statuses are set, then the others unchanged."""
+    containers = _containers_ready(pod, status)
+    verdicts = {
+        READY_TO_START: (has_sandbox, "", ""),
+        "Initialized": _initialized(pod, status, initialized),
+        "Ready": _ready(pod, containers, previous),
+        "ContainersReady": containers,
+        "PodScheduled": (True, "", ""),
+    }
+    by_type = {condition.type: condition for condition in previous}
+    conditions = [_condition(pod, type_, verdicts[type_], by_type.get(type_), now) for type_ in OWNED]
+    return conditions + [condition for condition in previous if condition.type not in OWNED]
+
+
+def _condition(pod: Pod, type_: str, verdict: Verdict, before: PodCondition | None, now: datetime) -> PodCondition:
+    holds, reason, message = verdict
+    text = "True" if holds else "False"
+    same = before is not None and before.status == text
+    return PodCondition(
+        type=type_,
+        status=text,
+        observed_generation=pod.metadata.generation,
+        reason=reason or None,
+        message=message or None,
+        last_transition_time=before.last_transition_time
+        if same and before is not None and before.last_transition_time is not None
+        else now.replace(microsecond=0),
+    )
+
+
+def _terminal(status: PodStatus) -> Verdict | None:
+    if status.phase == "Succeeded":
+        return (False, "PodCompleted", "")
+    if status.phase == "Failed":
+        return (False, "PodFailed", "")
+    return None
+
+
+def _initialized(pod: Pod, status: PodStatus, initialized: bool) -> Verdict:
+    if initialized:
+        return (True, "PodCompleted" if status.phase == "Succeeded" else "", "")
+    pairs = zip(pod.spec.init_containers or (), status.init_container_statuses or (), strict=False)
+    incomplete = [
+        c.name for c, s in pairs if not (s.started and s.state.running is not None if is_sidecar(c) else s.ready)
+    ]
+    message = f"containers with incomplete status: [{' '.join(incomplete)}]"
+    return (False, "ContainersNotInitialized", message)
+
+
+def _containers_ready(pod: Pod, status: PodStatus) -> Verdict:
+    terminal = _terminal(status)
+    if terminal is not None:
+        return terminal
+    sidecars = {c.name for c in pod.spec.init_containers or () if is_sidecar(c)}
+    counted: list[ContainerStatus] = [s for s in status.init_container_statuses or () if s.name in sidecars]
+    counted += status.container_statuses or ()
+    unready = [s.name for s in counted if not s.ready]
+    if not unready:
+        return (True, "", "")
+    return (False, "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
+
+
+def _ready(pod: Pod, containers: Verdict, conditions: Sequence[PodCondition]) -> Verdict:
+    if not containers[0]:
+        return containers
+    by_type = {condition.type: condition.status for condition in conditions}
+    problems = []
+    for gate in pod.spec.readiness_gates or ():
+        if gate.condition_type not in by_type:
+            problems.append(f'corresponding condition of pod readiness gate "{gate.condition_type}" does not exist.')
+        elif by_type[gate.condition_type] != "True":
+            found = by_type[gate.condition_type]
+            problems.append(f'the status of pod readiness gate "{gate.condition_type}" is not "True", but {found}')
+    if problems:
+        return (False, "ReadinessGatesNotReady", ", ".join(problems))
+    return (True, "", "")

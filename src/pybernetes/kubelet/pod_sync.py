@@ -1,0 +1,467 @@
+"""Carry out one step of a pod's life: the effects behind the actions of `pod_worker.py`.
+
+    CreateSandbox   cgroup, directories, volumes ──▶ sandbox ──▶ /etc/hosts
+    StartContainer  image ──▶ environment, mounts, security ──▶ create ──▶ start ──▶ postStart
+    KillContainer   event ──▶ preStop ──▶ stop with what is left of the grace period
+    StopSandbox     stop
+
+`PodSync` serves all pods of the node and remembers nothing about them; what a pod keeps between steps is in its
+`PodFiles`. A step that fails raises `StepError` with the waiting reason to show and when to try again. Events have
+upstream's reasons and messages, which people and scripts read.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from ..api.core import ConfigMap, Container, EphemeralContainer, Pod, Secret
+from ..base.clock import Clock
+from ..base.log import logger
+from .config import KubeletConfig
+from .container_config import (
+    DEFAULT_MESSAGE_PATH,
+    HOSTS_PATH,
+    ContainerSettings,
+    SandboxSettings,
+    container_config,
+    log_name,
+    pod_logs_directory,
+    sandbox_config,
+    sub_path,
+    volume_mount,
+)
+from .cri import messages as m
+from .cri.protocol import ContainerRuntime, RuntimeServiceError, is_runtime_not_found
+from .downward import DownwardError, container_named, field_value, resource_value
+from .environment import ConfigError, EnvironmentSources, environment, references
+from .images import ImageError, ImageManager
+from .parts import HookError, Parts, VolumeError
+from .pod_runtime import PodRuntime
+from .pod_worker import CreateSandbox, KillContainer, StartContainer, StopSandbox, pod_id
+from .restart_policy import container_named as any_container_named
+
+T = TypeVar("T")
+log = logger(__name__)
+
+RETRY_SECONDS = 10.0
+MOUNT_RETRY_SECONDS = 2.0
+SANDBOX_RETRY_SECONDS = 5.0
+MINIMUM_STOP_SECONDS = 2
+KEPT_RUNS = 2
+"""Of each container: the newest run and the one before it, for `logs --previous`."""
+EVENT_CONTAINER_CREATED = "Container created"
+EVENT_CONTAINER_STARTED = "Container started"
+
+
+class StepError(Exception):
+    """A step failed: the waiting reason and message to show, and in how many seconds to try again."""
+
+    def __init__(self, reason: str, message: str, retry_seconds: float) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.retry_seconds = retry_seconds
+
+
+class NodeView(Protocol):
+    """What a step has to know about its node and cluster."""
+
+    host_ips: Sequence[str]
+
+    def allocatable(self) -> Mapping[str, str]:
+        """The node's allocatable resources."""
+
+    def service_variables(self, pod: Pod) -> dict[str, str]:
+        """Environment variables of the services the pod sees."""
+
+    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        """A config map, or None."""
+
+    async def secret(self, namespace: str, name: str) -> Secret | None:
+        """A secret, or None."""
+
+    async def network_ready(self) -> None:
+        """Return once pods can be given a network."""
+
+    async def services_synced(self) -> None:
+        """Return once the services are known."""
+
+
+class PodFiles(msgspec.Struct):
+    """What a pod keeps between steps: where its volumes are mounted (None = not yet)."""
+
+    volumes: dict[str, str] | None = None
+
+
+Recorder = Callable[[Pod, str, str, str, str], None]
+"""(pod, container name or "", type, reason, message)."""
+
+
+class PodSync:
+    """Effects for all pods of a node; every method is one step of one pod."""
+
+    def __init__(
+        self,
+        config: KubeletConfig,
+        runtime: ContainerRuntime,
+        parts: Parts,
+        images: ImageManager,
+        node: NodeView,
+        event: Recorder,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._runtime = runtime
+        self._parts = parts
+        self._images = images
+        self._node = node
+        self._event = event
+        self._clock = clock
+        self._seccomp = os.path.join(config.root_directory, "seccomp")
+
+    # Directories and files of a pod.
+
+    def pod_directory(self, uid: str) -> str:
+        return os.path.join(self._config.root_directory, "pods", uid)
+
+    def logs_directory(self, pod: Pod) -> str:
+        meta = pod.metadata
+        return pod_logs_directory(self._config.logs_directory, meta.namespace or "", meta.name or "", meta.uid or "")
+
+    async def mount_volumes(self, pod: Pod, files: PodFiles) -> dict[str, str]:
+        """Mount what the pod needs, once. StepError with the event FailedMount."""
+        if files.volumes is None:
+            try:
+                files.volumes = await self._parts.volumes.mount(pod)
+            except VolumeError as error:
+                self._event(pod, "", "Warning", "FailedMount", str(error))
+                raise StepError("", str(error), MOUNT_RETRY_SECONDS) from None
+        return files.volumes
+
+    # The sandbox.
+
+    def _sandbox_config(self, pod: Pod, attempt: int, cgroup_parent: str) -> m.PodSandboxConfig:
+        dns = self._parts.dns_config(
+            pod, self._config.cluster_dns, self._config.cluster_domain, _read(self._config.host_resolv_conf)
+        )
+        return sandbox_config(
+            pod,
+            SandboxSettings(
+                attempt=attempt,
+                logs_directory=self._config.logs_directory,
+                cgroup_parent=cgroup_parent,
+                dns=dns,
+                cluster_domain=self._config.cluster_domain,
+                seccomp_directory=self._seccomp,
+            ),
+        )
+
+    async def create_sandbox(self, pod: Pod, files: PodFiles, action: CreateSandbox) -> None:
+        """Everything a pod needs before its first container. StepError."""
+        if action.replaces:
+            message = "Pod sandbox changed, it will be killed and re-created."
+            self._event(pod, "", "Normal", "SandboxChanged", message)
+            for sandbox_id in action.replaces:
+                await self._quiet_stop(sandbox_id)
+        try:
+            cgroup_parent = self._parts.cgroups.ensure(pod)
+        except OSError as error:
+            message = (
+                f"failed to ensure that the pod: {pod.metadata.uid} cgroups exist and are correctly applied: {error}"
+            )
+            self._event(pod, "", "Warning", "FailedCreatePodContainer", message)
+            raise StepError("", message, SANDBOX_RETRY_SECONDS) from None
+        os.makedirs(self.pod_directory(pod.metadata.uid or ""), 0o750, exist_ok=True)
+        os.makedirs(self.logs_directory(pod), 0o755, exist_ok=True)
+        if not pod.spec.host_network:
+            await self._node.network_ready()
+        await self.mount_volumes(pod, files)
+        config = self._sandbox_config(pod, action.attempt, cgroup_parent)
+        try:
+            await _to_the_end(self._runtime.run_sandbox(config, self._config.runtime_handler))
+        except RuntimeServiceError as error:
+            message = f"Failed to create pod sandbox: {error}"
+            self._event(pod, "", "Warning", "FailedCreatePodSandBox", message)
+            raise StepError("", message, SANDBOX_RETRY_SECONDS) from None
+
+    async def stop_sandbox(self, pod: Pod, action: StopSandbox) -> None:
+        """StepError with the event FailedKillPod."""
+        try:
+            await self._runtime.stop_sandbox(action.id)
+        except RuntimeServiceError as error:
+            message = f'error killing pod: failed to "KillPodSandbox" for "{pod.metadata.uid}" with: {error}'
+            self._event(pod, "", "Warning", "FailedKillPod", message)
+            raise StepError("", message, SANDBOX_RETRY_SECONDS) from None
+
+    async def _quiet_stop(self, sandbox_id: str) -> None:
+        try:
+            await self._runtime.stop_sandbox(sandbox_id)
+        except RuntimeServiceError as error:
+            log.warning("Old sandbox was not stopped", sandbox=sandbox_id, err=error)
+
+    # Containers.
+
+    async def start_container(self, pod: Pod, runtime: PodRuntime, files: PodFiles, action: StartContainer) -> None:
+        """From image to postStart. StepError, ImageError."""
+        container = any_container_named(pod, action.name)
+        sandbox = runtime.sandbox
+        if container is None or sandbox is None:
+            return
+        for stale in runtime.runs(action.name):
+            if stale.state in ("created", "unknown"):
+                await self._runtime.remove_container(stale.id)
+        volumes = await self.mount_volumes(pod, files)
+        pod_ip = sandbox.ips[0] if sandbox.ips else next(iter(self._node.host_ips), "")
+        of_sandbox = self._sandbox_config(pod, sandbox.attempt, self._parts.cgroups.ensure(pod))
+        try:
+            image = await self._images.ensure(pod, container, of_sandbox)
+        except ImageError as error:
+            self._event(pod, container.name, "Warning", "Failed", f"Error: {error.reason}")
+            raise
+        try:
+            config = await self._container_config(pod, container, runtime, action, volumes, image, pod_ip)
+        except (ConfigError, DownwardError, VolumeError, OSError) as error:
+            self._event(pod, container.name, "Warning", "Failed", f"Error: {error}")
+            raise StepError("CreateContainerConfigError", str(error), RETRY_SECONDS) from None
+        container_id = await self._create_and_start(pod, container, sandbox.id, config, of_sandbox)
+        await self._post_start(pod, container, container_id, pod_ip)
+
+    async def _create_and_start(
+        self,
+        pod: Pod,
+        container: Container | EphemeralContainer,
+        sandbox_id: str,
+        config: m.ContainerConfig,
+        of_sandbox: m.PodSandboxConfig,
+    ) -> str:
+        os.makedirs(os.path.join(of_sandbox.log_directory, container.name), 0o755, exist_ok=True)
+        try:
+            container_id = await _to_the_end(self._runtime.create_container(sandbox_id, config, of_sandbox))
+        except RuntimeServiceError as error:
+            self._event(pod, container.name, "Warning", "Failed", f"Error: {error.message}")
+            raise StepError("CreateContainerError", error.message, RETRY_SECONDS) from None
+        self._event(pod, container.name, "Normal", "Created", EVENT_CONTAINER_CREATED)
+        try:
+            await _to_the_end(self._runtime.start_container(container_id))
+        except RuntimeServiceError as error:
+            self._event(pod, container.name, "Warning", "Failed", f"Error: {error.message}")
+            raise StepError("RunContainerError", error.message, 1.0) from None
+        self._event(pod, container.name, "Normal", "Started", EVENT_CONTAINER_STARTED)
+        return container_id
+
+    async def _container_config(
+        self,
+        pod: Pod,
+        container: Container | EphemeralContainer,
+        runtime: PodRuntime,
+        action: StartContainer,
+        volumes: Mapping[str, str],
+        image: m.Image,
+        pod_ip: str,
+    ) -> m.ContainerConfig:
+        uid = pod.metadata.uid or ""
+        variables = await self._environment(pod, container, pod_ip)
+        target = container.target_container_name if isinstance(container, EphemeralContainer) else None
+        beside = runtime.current(target) if target else None
+        hosts = os.path.join(self.pod_directory(uid), "etc-hosts")
+        if all(mount.mount_path != HOSTS_PATH for mount in container.volume_mounts or ()):
+            self._parts.write_hosts(pod, pod_ip, hosts)
+        message_path = self._message_file(pod, container, action.restarts)
+        settings = ContainerSettings(
+            restarts=action.restarts,
+            image_id=image.id,
+            image_uid=image.uid,
+            image_user=image.username,
+            environment=variables,
+            mounts=self._mounts(pod, container, volumes, variables),
+            hosts_path=hosts,
+            message_path=message_path,
+            resources=self._resources(pod, container),
+            target_id=beside.id if beside is not None else "",
+            seccomp_directory=self._seccomp,
+        )
+        return container_config(pod, container, settings)
+
+    def _resources(self, pod: Pod, container: Container | EphemeralContainer) -> m.LinuxContainerResources | None:
+        if isinstance(container, EphemeralContainer):
+            return None
+        return self._parts.container_resources(pod, container, self._node.allocatable())
+
+    def _message_file(self, pod: Pod, container: Container | EphemeralContainer, restarts: int) -> str:
+        """An empty file the container may write its last words to, mounted at terminationMessagePath."""
+        inside = container.termination_message_path or DEFAULT_MESSAGE_PATH
+        if not inside.startswith("/"):
+            return ""
+        directory = os.path.join(self.pod_directory(pod.metadata.uid or ""), "containers", container.name)
+        os.makedirs(directory, 0o750, exist_ok=True)
+        path = os.path.join(directory, str(restarts))
+        with open(path, "wb"):
+            os.chmod(path, 0o666)
+        return path
+
+    async def _environment(self, pod: Pod, container: Container | EphemeralContainer, pod_ip: str) -> dict[str, str]:
+        namespace = pod.metadata.namespace or ""
+        wanted = references(container)
+        config_maps = {n: await self._node.config_map(namespace, n) for n in sorted(wanted.config_maps)}
+        secrets = {n: await self._node.secret(namespace, n) for n in sorted(wanted.secrets)}
+        await self._node.services_synced()
+        hosts = self._node.host_ips
+        values = {
+            "status.podIP": pod_ip,
+            "status.podIPs": pod_ip,
+            "status.hostIP": hosts[0] if hosts else "",
+            "status.hostIPs": ",".join(hosts),
+            "spec.nodeName": self._config.node_name,
+        }
+        sources = EnvironmentSources(
+            config_maps={name: found for name, found in config_maps.items() if found is not None},
+            secrets={name: found for name, found in secrets.items() if found is not None},
+            services=self._node.service_variables(pod),
+            field=lambda path: field_value(pod, path, values),
+            resource=lambda name, resource, divisor: resource_value(
+                pod, container_named(pod, name), resource, divisor, self._node.allocatable()
+            ),
+        )
+        variables, skipped = environment(pod, container, sources)
+        for source, keys in skipped.items():
+            message = (
+                f"Keys [{', '.join(keys)}] from the EnvFrom {source} were skipped since they are considered invalid "
+                "environment variable names."
+            )
+            self._event(pod, "", "Warning", "InvalidEnvironmentVariableNames", message)
+        return variables
+
+    def _mounts(
+        self,
+        pod: Pod,
+        container: Container | EphemeralContainer,
+        volumes: Mapping[str, str],
+        variables: Mapping[str, str],
+    ) -> list[m.Mount]:
+        mounts = []
+        for mount in container.volume_mounts or ():
+            if mount.name not in volumes:
+                raise ConfigError(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
+            host_path = volumes[mount.name]
+            inner = sub_path(mount, variables)
+            if inner:
+                host_path = self._parts.volumes.subpath(pod, host_path, inner)
+            mounts.append(
+                volume_mount(
+                    host_path=host_path,
+                    container_path=mount.mount_path,
+                    read_only=bool(mount.read_only),
+                    propagation=mount.mount_propagation,
+                )
+            )
+        return mounts
+
+    # Hooks and ends.
+
+    async def _exec(self, container_id: str, command: Sequence[str], timeout_seconds: int) -> tuple[int, bytes]:
+        answer = await self._runtime.exec_sync(container_id, command, timeout_seconds)
+        return answer.exit_code, answer.stdout + answer.stderr
+
+    async def _post_start(
+        self, pod: Pod, container: Container | EphemeralContainer, container_id: str, pod_ip: str
+    ) -> None:
+        """A failing postStart hook ends the container."""
+        if not isinstance(container, Container) or container.lifecycle is None:
+            return
+        handler = container.lifecycle.post_start
+        if handler is None:
+            return
+        try:
+            await self._parts.run_hook(handler, pod, container, container_id, pod_ip, 0, self._exec)
+        except HookError as error:
+            self._event(pod, container.name, "Warning", "FailedPostStartHook", f"PostStartHook failed: {error}")
+            self._event(pod, container.name, "Normal", "Killing", "FailedPostStartHook")
+            await self._runtime.stop_container(container_id, MINIMUM_STOP_SECONDS)
+            raise StepError("PostStartHookError", f"PostStartHook failed: {error}", 1.0) from None
+
+    async def kill_container(self, pod: Pod, action: KillContainer, pod_ip: str) -> None:
+        """preStop, then stop within the grace period. StepError."""
+        self._event(pod, action.name, "Normal", "Killing", action.message)
+        container = any_container_named(pod, action.name)
+        grace = action.grace_seconds
+        if isinstance(container, Container) and container.lifecycle is not None and grace > 0:
+            grace = await self._pre_stop(pod, container, action, pod_ip)
+        try:
+            await self._runtime.stop_container(action.id, grace)
+        except RuntimeServiceError as error:
+            raise StepError("", str(error), SANDBOX_RETRY_SECONDS) from None
+
+    async def _pre_stop(self, pod: Pod, container: Container, action: KillContainer, pod_ip: str) -> int:
+        """Run the preStop hook; what is left of the grace period, at least two seconds."""
+        handler = container.lifecycle.pre_stop if container.lifecycle is not None else None
+        if handler is None:
+            return action.grace_seconds
+        began = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(action.grace_seconds):
+                await self._parts.run_hook(handler, pod, container, action.id, pod_ip, action.grace_seconds, self._exec)
+        except TimeoutError:
+            log.info("preStop hook outlived the grace period", pod=pod_id(pod), container=container.name)
+        except HookError as error:
+            self._event(pod, container.name, "Warning", "FailedPreStopHook", f"PreStopHook failed: {error}")
+        spent = int(self._clock.monotonic() - began)
+        return max(action.grace_seconds - spent, MINIMUM_STOP_SECONDS)
+
+    # After the end.
+
+    async def release(self, pod: Pod, files: PodFiles) -> None:
+        """Nothing runs any more: give volumes and cgroup back. VolumeError, OSError."""
+        self._parts.probes.stop(pod.metadata.uid or "", None)
+        await self._parts.volumes.unmount(pod.metadata.uid or "")
+        files.volumes = None
+        self._parts.cgroups.remove(pod.metadata.uid or "")
+
+    async def forget(self, pod: Pod, runtime: PodRuntime) -> None:
+        """The pod is gone from the API: remove sandboxes, containers, logs and files."""
+        for sandbox in runtime.sandboxes:
+            try:
+                await self._runtime.remove_sandbox(sandbox.id)
+            except RuntimeServiceError as error:
+                log.warning("Sandbox was not removed", sandbox=sandbox.id, err=error)
+        self._images.forget(pod.metadata.uid or "")
+        await asyncio.to_thread(self._delete_files, pod)
+
+    def _delete_files(self, pod: Pod) -> None:
+        shutil.rmtree(self.logs_directory(pod), ignore_errors=True)
+        shutil.rmtree(os.path.join(self.pod_directory(pod.metadata.uid or ""), "containers"), ignore_errors=True)
+
+    async def remove_old_runs(self, pod: Pod, runtime: PodRuntime) -> None:
+        """Keep KEPT_RUNS of each container; remove older ones and their logs."""
+        for name in {c.name for c in runtime.containers}:
+            for old in runtime.runs(name)[KEPT_RUNS:]:
+                if old.state == "exited":
+                    try:
+                        await self._runtime.remove_container(old.id)
+                    except RuntimeServiceError as error:
+                        if not is_runtime_not_found(error):
+                            log.warning("Old container was not removed", container=old.id, err=error)
+                    path = os.path.join(self.logs_directory(pod), log_name(name, old.restarts))
+                    if os.path.exists(path):
+                        os.unlink(path)
+
+
+async def _to_the_end(call: Coroutine[Any, Any, T]) -> T:
+    """A call that makes something: when cancelled, see it through, so that nothing appears after the last look."""
+    task = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
