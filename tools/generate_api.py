@@ -81,7 +81,7 @@ _SCALARS = {
     "any": "Any",
     "Object": "dict[str, Any]",
 }
-_FACTORIES = {"str": "str", "int": "int", "bool": "bool", "float": "float", "int | str": "int", "bytes": "bytes"}
+_FACTORIES = {"str": "str", "int": "int", "bool": "bool", "float": "float", "int | str": "int"}
 _BUILTIN_NAMES = {"int", "str", "bool", "bytes", "float", "list", "dict", "type_"}
 _WORD = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+[0-9]*(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
 _WRAPPED = re.compile(r"^(\[\]|map\[string\])")

@@ -12,7 +12,7 @@ from pybernetes.api.meta import ObjectMeta
 
 
 class CertificateSigningRequestSpec(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    request: bytes = msgspec.field(default_factory=bytes)
+    request: bytes | None = None
     signer_name: str = msgspec.field(name="signerName", default_factory=str)
     expiration_seconds: int | None = msgspec.field(name="expirationSeconds", default=None)
     usages: list[str] | None = None

@@ -17,4 +17,4 @@ class RangeAllocation(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False
     kind: str = msgspec.field(default_factory=lambda: "RangeAllocation")
     metadata: ObjectMeta = msgspec.field(default_factory=ObjectMeta)
     range: str = msgspec.field(default_factory=str)
-    data: bytes = msgspec.field(default_factory=bytes)
+    data: bytes | None = None
