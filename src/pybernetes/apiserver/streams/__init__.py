@@ -5,5 +5,5 @@
 
 `handlers.py` gives one handler per subresource. `kubelet_dialer.py` knows where kubelets are; `relay.py` passes
 upgraded connections through byte by byte. Clients since kubectl 1.30 speak WebSocket forms that no kubelet understands;
-these are translated: `stream_translator.py` (v5.channel.k8s.io to SPDY streams) and `tunnel.py` (SPDY inside a WebSocket).
+these are translated: `stream_translator.py` (v5.channel.k8s.io to SPDY) and `tunnel.py` (SPDY inside a WebSocket).
 """
