@@ -5,11 +5,13 @@ from typing import Any
 import orjson
 
 from ...api import status
+from ...api.patch import apply_patch
+from ...api.schema import schema_for
 from ...base.http.message import Response
 from ..call import Call
 from ..verbs.body import read_object
 from ..verbs.get import fresh
-from ..verbs.patch import apply_patch, conform_patched, read_patch
+from ..verbs.patch import conform_patched, read_patch
 from ..verbs.update import check_name
 from ..verbs.write_options import write_options
 from .strategy import Object
@@ -82,10 +84,11 @@ async def update(call: Call) -> Response:
 async def patch(call: Call) -> Response:
     """PATCH .../scale."""
     write = write_options(call, "PatchOptions")
-    document, media, text = await read_patch(call)
+    media, text = await read_patch(call)
+    schema = schema_for(API_VERSION, KIND)
 
     def make(current: Object) -> Object:
-        patched = apply_patch(scale_of(current), document, media, API_VERSION, KIND)
+        patched = apply_patch(media, scale_of(current), text, schema)
         conform_patched(patched, API_VERSION, KIND, write, text)
         check_name(patched, call.name, call.namespace)
         return _scaled(current, patched)

@@ -1,0 +1,163 @@
+"""PATCH, and what the schema says of bodies."""
+
+from typing import Any
+
+import pytest
+from tests.support.api import CONFIG_MAPS, PODS, running_api
+
+A = CONFIG_MAPS + "/a"
+JSON = "application/json-patch+json"
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+
+APPLIED: list[tuple[str, str, Any, dict[str, str]]] = [
+    ("merge", MERGE, {"data": {"b": "2", "a": None}}, {"b": "2"}),
+    ("json", JSON, [{"op": "add", "path": "/data/b", "value": "2"}], {"a": "1", "b": "2"}),
+    ("strategic", STRATEGIC, {"data": {"b": "2"}}, {"a": "1", "b": "2"}),
+]
+
+
+@pytest.mark.parametrize(("media", "patch", "expected"), [row[1:] for row in APPLIED], ids=[row[0] for row in APPLIED])
+async def test_applied(media: str, patch: Any, expected: dict[str, str]) -> None:
+    async with running_api() as api:
+        await api.config_map("a")
+        answer = await api.patch(A, patch, media)
+        assert (answer.code, answer.body["data"]) == (200, expected), answer
+
+
+async def test_a_strategic_patch_merges_lists_by_key() -> None:
+    async with running_api() as api:
+        await api.pod("p")
+        patch = {"metadata": {"labels": {"x": "y"}}, "spec": {"containers": [{"name": "main", "image": "other"}]}}
+        answer = await api.patch(PODS + "/p", patch, STRATEGIC)
+        (container,) = answer.body["spec"]["containers"]
+        assert (container["name"], container["image"]) == ("main", "other")
+
+
+REFUSED: list[tuple[str, str, Any, int, str]] = [
+    ("apply, for now", "application/apply-patch+yaml", {}, 415, "the body of the request was in an unknown format"),
+    ("no media type of patches", "application/json", {}, 415, "the body of the request was in an unknown format"),
+    ("no JSON", MERGE, b"{", 400, "error decoding patch: "),
+    ("no list of operations", JSON, {}, 400, "json: cannot unmarshal object into Go value of type jsonpatch.Patch"),
+    (
+        "a path that is not there",
+        JSON,
+        [{"op": "remove", "path": "/data/x"}],
+        422,
+        "the server rejected our request due to an error in our request",
+    ),
+    ("another name", MERGE, {"metadata": {"name": "b"}}, 400, "the name of the object (b) does not match the name on"),
+    ("a wrong type", MERGE, {"data": {"b": 2}}, 422, ' "" is invalid: patch: Invalid value: "{\\"data'),
+    (
+        "an old version",
+        MERGE,
+        {"metadata": {"resourceVersion": "1"}},
+        409,
+        "Operation cannot be fulfilled on configmaps",
+    ),
+    ("an immutable field", MERGE, {"metadata": {"creationTimestamp": None, "uid": "x"}}, 409, "Operation cannot"),
+]
+
+
+@pytest.mark.parametrize(
+    ("media", "patch", "code", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
+)
+async def test_refused(media: str, patch: Any, code: int, message: str) -> None:
+    async with running_api() as api:
+        await api.config_map("a")
+        answer = await api.patch(A, patch, media)
+        assert answer.code == code, answer
+        assert answer.message.startswith(message)
+
+
+async def test_a_missing_object_is_not_found() -> None:
+    async with running_api() as api:
+        assert (await api.patch(A, {})).code == 404
+
+
+async def test_a_patch_that_changes_nothing_writes_nothing() -> None:
+    async with running_api() as api:
+        before = await api.config_map("a")
+        assert (await api.patch(A, {"data": {"a": "1"}})).version == before.version
+
+
+async def test_the_status_is_patched_on_its_own_path() -> None:
+    async with running_api() as api:
+        await api.pod("p", node="n1")
+        await api.patch(PODS + "/p", {"status": {"phase": "Failed"}})
+        assert (await api.get(PODS + "/p")).body["status"]["phase"] == "Pending"
+        patch = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+        body = (await api.patch(PODS + "/p/status", patch, STRATEGIC)).body
+        assert body["status"]["phase"] == "Running"
+        patch = {"status": {"conditions": [{"type": "PodScheduled", "status": "True"}]}}
+        body = (await api.patch(PODS + "/p/status", patch, STRATEGIC)).body
+        assert {condition["type"] for condition in body["status"]["conditions"]} == {"Ready", "PodScheduled"}
+
+
+async def test_a_scale_is_patched() -> None:
+    async with running_api() as api:
+        sets = "/apis/apps/v1/namespaces/default/deployments"
+        template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+        spec = {"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+        await api.post(sets, {"metadata": {"name": "d"}, "spec": spec})
+        answer = await api.patch(sets + "/d/scale", {"spec": {"replicas": 4}})
+        assert (answer.code, answer.body["spec"]) == (200, {"replicas": 4})
+        assert (await api.get(sets + "/d")).body["spec"]["replicas"] == 4
+
+
+async def test_an_event_is_patched_in_its_other_version() -> None:
+    async with running_api() as api:
+        event = {"metadata": {"name": "e"}, "involvedObject": {"name": "p"}, "message": "m"}
+        await api.post("/api/v1/namespaces/default/events", event)
+        path = "/apis/events.k8s.io/v1/namespaces/default/events/e"
+        answer = await api.patch(path, {"note": "new", "series": {"count": 2, "lastObservedTime": None}})
+        assert (answer.code, answer.body["note"]) == (200, "new"), answer
+        assert (await api.get("/api/v1/namespaces/default/events/e")).body["message"] == "new"
+
+
+UNKNOWN = {"metadata": {"name": "a"}, "data": {}, "extra": 1}
+DUPLICATE = b'{"metadata": {"name": "a", "name": "a"}, "data": {}}'
+
+
+@pytest.mark.parametrize("body", [UNKNOWN, DUPLICATE], ids=["unknown", "duplicate"])
+async def test_what_does_not_belong_is_warned_of_refused_or_ignored(body: Any) -> None:
+    words = 'unknown field "extra"' if body is UNKNOWN else 'duplicate field "metadata.name"'
+    escaped = words.replace('"', '\\"')
+    async with running_api() as api:
+        answer = await api.post(CONFIG_MAPS, body, query="dryRun=All")
+        assert answer.header("warning") == [f'299 - "{escaped}"']
+        assert "extra" not in answer.body
+        answer = await api.post(CONFIG_MAPS, body, query="dryRun=All&fieldValidation=Ignore")
+        assert (answer.code, answer.header("warning")) == (201, [])
+        answer = await api.post(CONFIG_MAPS, body, query="dryRun=All&fieldValidation=Strict")
+        assert (answer.code, answer.message) == (
+            400,
+            f'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: {words}',
+        )
+
+
+async def test_what_does_not_belong_in_a_patch() -> None:
+    async with running_api() as api:
+        await api.config_map("a")
+        answer = await api.patch(A, {"extra": 1})
+        assert answer.header("warning") == ['299 - "unknown field \\"extra\\""']
+        answer = await api.patch(A, {"extra": 1}, query="fieldValidation=Strict")
+        assert answer.code == 422
+        assert 'strict decoding error: unknown field "extra"' in answer.message
+
+
+async def test_a_wrong_type_names_the_field() -> None:
+    async with running_api() as api:
+        pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": 3}]}}
+        answer = await api.post(PODS, pod)
+        assert answer.code == 400
+        assert answer.message.startswith(
+            'Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal number'
+        )
+
+
+async def test_defaults_are_stored() -> None:
+    async with running_api() as api:
+        spec = (await api.pod("p")).body["spec"]
+        assert (spec["restartPolicy"], spec["terminationGracePeriodSeconds"]) == ("Always", 30)
+        assert spec["containers"][0]["terminationMessagePath"] == "/dev/termination-log"
