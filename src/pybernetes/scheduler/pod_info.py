@@ -191,6 +191,14 @@ class PodInfo:
             self.affinity, self.preferred_affinity = self._terms(spec.affinity.pod_affinity)
             self.anti_affinity, self.preferred_anti_affinity = self._terms(spec.affinity.pod_anti_affinity)
 
+    def renewed(self, pod: Pod) -> "PodInfo":
+        """The same for a version of the pod that differs in its status only."""
+        twin = PodInfo.__new__(PodInfo)
+        for slot in PodInfo.__slots__:
+            setattr(twin, slot, getattr(self, slot))
+        twin.pod = pod
+        return twin
+
     def _terms(self, affinity: Any) -> tuple[tuple[AffinityTerm, ...], tuple[AffinityTerm, ...]]:
         if affinity is None:
             return (), ()

@@ -113,9 +113,9 @@ class InterPodAffinity:
             labels = node.labels
             if affinity_keys and not self._near(required.affinity, affinity_keys, labels, first_of_its_kind):
                 rejected[node.row] = self._no_affinity
-            elif any(required.anti_affinity.get((key, labels.get(key, "")), 0) > 0 for key in anti_keys):
+            elif _occupied(required.anti_affinity, anti_keys, labels):
                 rejected[node.row] = self._anti
-            elif any(required.rejecting.get((key, labels.get(key, "")), 0) > 0 for key in rejecting_keys):
+            elif _occupied(required.rejecting, rejecting_keys, labels):
                 rejected[node.row] = self._rejected
         return rejected
 
@@ -197,6 +197,11 @@ class InterPodAffinity:
             if any(term.matches(pod, self._namespace_labels) for term in other.anti_affinity):
                 return True
         return False
+
+
+def _occupied(domains: Domains, keys: Iterable[str], labels: dict[str, str]) -> bool:
+    """Whether the node lies in a domain with such a pod."""
+    return any(key in labels and domains.get((key, labels[key]), 0) > 0 for key in keys)
 
 
 def _spread(domains: Domains, snapshot: Snapshot, key: str, by_node: dict[str, int], weight: int) -> None:

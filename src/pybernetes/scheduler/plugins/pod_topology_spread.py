@@ -55,9 +55,9 @@ class Constraint:
     def counts_node(self, pod: PodInfo, node: NodeInfo) -> bool:
         """Whether the constraint's policies include the node."""
         spec = pod.pod.spec
-        if self.honour_affinity and (spec.node_selector or spec.affinity is not None):
-            if not node_affinity_matches(spec, node.name, node.labels):
-                return False
+        selective = self.honour_affinity and (spec.node_selector or spec.affinity is not None)
+        if selective and not node_affinity_matches(spec, node.name, node.labels):
+            return False
         return not (
             self.honour_taints
             and node.hard_taints

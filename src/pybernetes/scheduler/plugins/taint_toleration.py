@@ -1,5 +1,4 @@
-"""TaintToleration: NoSchedule and NoExecute taints must be tolerated; the fewer untolerated PreferNoSchedule taints a node
-has, the better."""
+"""TaintToleration: NoSchedule and NoExecute taints must be tolerated; PreferNoSchedule taints should be."""
 
 from collections.abc import Sequence
 from typing import ClassVar

@@ -1,0 +1,108 @@
+"""How many pods per second does the scheduler place? Decisions only: queue, filters, scores, assume.
+
+    .venv/bin/python bench/scheduler.py [--nodes 100 1000] [--pods 3000] [--rounds 3]
+
+Cases: plain requests; pods of services (built-in spreading); a maxSkew over zones; anti-affinity by host name.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tests.support.scheduling import FakeApi, Recorder, node, pod
+
+from pybernetes.api.core import (
+    Affinity,
+    Pod,
+    PodAffinityTerm,
+    PodAntiAffinity,
+    Service,
+    ServiceSpec,
+    TopologySpreadConstraint,
+)
+from pybernetes.api.meta import LabelSelector, ObjectMeta
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.scheduler import Scheduler
+
+
+def make_pod(case: str, number: int, pods_per_group: int) -> Pod:
+    """The number-th pod of a case, in groups that share their labels."""
+    group = f"g{number // pods_per_group}"
+    spec: dict[str, object] = {}
+    if case == "spread":
+        spec["topology_spread_constraints"] = [
+            TopologySpreadConstraint(
+                max_skew=1,
+                topology_key="topology.kubernetes.io/zone",
+                when_unsatisfiable="DoNotSchedule",
+                label_selector=LabelSelector(match_labels={"app": group}),
+            )
+        ]
+    if case == "anti-affinity":
+        term = PodAffinityTerm(
+            topology_key="kubernetes.io/hostname", label_selector=LabelSelector(match_labels={"app": group})
+        )
+        spec["affinity"] = Affinity(
+            pod_anti_affinity=PodAntiAffinity(required_during_scheduling_ignored_during_execution=[term])
+        )
+    return pod(f"p{number}", cpu="50m", memory="50Mi", labels={"app": group}, **spec)
+
+
+async def place(case: str, nodes: int, pods: int) -> float:
+    """Placements per second."""
+    api = FakeApi()
+    api.put(
+        *(
+            node(f"n{i}", cpu="32", memory="64Gi", labels={"topology.kubernetes.io/zone": f"z{i % 3}"})
+            for i in range(nodes)
+        )
+    )
+    per_group = min(50, nodes)
+    if case == "service":
+        api.put(
+            *(
+                Service(
+                    metadata=ObjectMeta(name=f"g{i}", namespace="default", uid=f"s{i}"),
+                    spec=ServiceSpec(selector={"app": f"g{i}"}),
+                )
+                for i in range(pods // per_group + 1)
+            )
+        )
+    scheduler = Scheduler(api, api.informers, recorder=Recorder(), random=Random(1))  # type: ignore[arg-type]
+    api.informers.of(type(node("x"))).add_handler(scheduler._node_changed)
+    made = [make_pod(case, i, per_group) for i in range(pods)]
+    began = time.process_time()
+    for one in made:
+        scheduler.queue.add(PodInfo(one))
+    for _ in range(pods):
+        queued = await scheduler.queue.pop()
+        decision = scheduler._cycle.decide(queued.pod)
+        assert decision.node_name, decision.diagnosis.message()
+        scheduler.snapshot.assume(queued.pod, decision.node_name)
+        scheduler.queue.done(queued.pod.uid)
+    return pods / (time.process_time() - began)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nodes", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--pods", type=int, default=3000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    for nodes in options.nodes:
+        for case in ("plain", "service", "spread", "anti-affinity"):
+            rates = [asyncio.run(place(case, nodes, options.pods)) for _ in range(options.rounds)]
+            print(
+                f"{nodes:6} nodes  {case:14} {statistics.median(rates):8,.0f} placements/s"
+                f"  ({min(rates):,.0f} - {max(rates):,.0f})"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""What can be set about the scheduler."""
+
+import msgspec
+
+DEFAULT_SCHEDULER = "default-scheduler"
+
+
+class SchedulerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Upstream's defaults (KubeSchedulerConfiguration v1)."""
+
+    scheduler_name: str = DEFAULT_SCHEDULER
+    """Pods with this `spec.schedulerName` are ours."""
+    percentage_of_nodes_to_score: int = 0
+    """How many fitting nodes end the search in a large cluster; 0: by the size of the cluster."""
+    initial_backoff_seconds: float = 1.0
+    max_backoff_seconds: float = 10.0
+    max_waiting_seconds: float = 300.0
+    """A rejected pod is tried again after this time even if nothing happened."""
+    parallel_bindings: int = 64
+    """Bindings on their way to the API server at the same time."""

@@ -1,0 +1,408 @@
+"""The scheduler: watches pods and nodes, decides pod by pod, binds.
+
+    informers ──▶ snapshot (pods with a node, nodes) ◀── assume ──┐
+        │                                                         │
+        └──▶ queue (pods without) ──▶ one decision at a time ─────┼──▶ its own task: permit, bind
+               ▲       ▲                      │ no node           │         │ failed
+               │       └── event wakes ── wait, condition, event ◀┘         │
+               └────────────────────────── back-off ◀───────────────────────┘
+
+Decisions are synchronous and one after the other, so each sees what the one before assumed. Everything that needs the
+API server (bindings, conditions, preemptions) runs in tasks of its own, at most `parallel_bindings` at a time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+from pybernetes.api.core import Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod
+from pybernetes.api.policy import PodDisruptionBudget
+from pybernetes.api.status import StatusError, is_not_found
+from pybernetes.api.storage import StorageClass
+from pybernetes.base.clock import SYSTEM_CLOCK, Clock
+from pybernetes.base.log import logger
+from pybernetes.base.tasks import running
+from pybernetes.client.client import STRATEGIC_MERGE_PATCH, Client
+from pybernetes.client.events import NORMAL, WARNING, EventRecorder
+from pybernetes.client.informer import Informer
+from pybernetes.client.informers import Informers
+from pybernetes.scheduler import preemption
+from pybernetes.scheduler.config import SchedulerConfig
+from pybernetes.scheduler.cycle import Cycle, Decision
+from pybernetes.scheduler.events import NONE, node_actions, pod_actions
+from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Verdict
+from pybernetes.scheduler.nominations import Nominations
+from pybernetes.scheduler.ownership import Owners
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.profile import default_profile
+from pybernetes.scheduler.queue import QueuedPod, SchedulingQueue
+from pybernetes.scheduler.snapshot import Snapshot
+from pybernetes.scheduler.status import SCHEDULER_ERROR, UNSCHEDULABLE, preempted_patch, unscheduled_patch
+
+log = logger(__name__)
+
+
+class Rejected(Exception):
+    """A plugin said no after the decision."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(", ".join(verdict.reasons))
+        self.verdict = verdict
+
+
+class Scheduler:
+    """See the module docstring. `serve` may be called once; a new leader makes a new Scheduler."""
+
+    def __init__(
+        self,
+        client: Client,
+        informers: Informers,
+        config: SchedulerConfig | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        recorder: EventRecorder | None = None,
+        random: Random | None = None,
+    ) -> None:
+        """informers are served by the caller. recorder None: one of its own."""
+        self._client = client
+        self._config = config or SchedulerConfig()
+        self._clock = clock
+        self._own_recorder = recorder is None
+        self._recorder = recorder or EventRecorder(client, self._config.scheduler_name, clock=clock)
+        self._random = random or Random()
+        self._pods = informers.of(Pod)
+        self._nodes = informers.of(Node)
+        self._namespaces = informers.of(Namespace)
+        self._budgets = informers.of(PodDisruptionBudget)
+        self._storage: dict[str, Informer[Any]] = {
+            kind.KIND: informers.of(kind) for kind in (PersistentVolumeClaim, PersistentVolume, StorageClass)
+        }
+        self._informers = informers
+        self._owners = Owners(informers)
+        self.snapshot = Snapshot()
+        self.nominations = Nominations()
+        self.profile = default_profile(
+            self._config.scheduler_name,
+            client,
+            informers,
+            owner_selectors=self._owners.selectors,
+            namespace_labels=self._namespace_labels,
+            namespaces=lambda: [namespace.metadata.name or "" for namespace in self._namespaces.list()],
+        )
+        self.queue = SchedulingQueue(
+            self.profile,
+            clock,
+            initial_backoff_seconds=self._config.initial_backoff_seconds,
+            max_backoff_seconds=self._config.max_backoff_seconds,
+            max_waiting_seconds=self._config.max_waiting_seconds,
+        )
+        self._cycle = Cycle(
+            self.profile,
+            self.snapshot,
+            self.nominations,
+            random=self._random,
+            percentage_of_nodes_to_score=self._config.percentage_of_nodes_to_score,
+        )
+        self._slots = asyncio.Semaphore(self._config.parallel_bindings)
+        self._tasks: asyncio.TaskGroup | None = None
+
+    # life
+
+    async def serve(self, ready: asyncio.Event) -> None:
+        """Schedule until cancelled; ready once the informers have their first lists."""
+        if self._own_recorder:
+            async with running("scheduler events", self._recorder.serve):
+                await self._serve(ready)
+        else:
+            await self._serve(ready)
+
+    async def _serve(self, ready: asyncio.Event) -> None:
+        await self._informers.synced()
+        watched: list[tuple[Informer[Any], Callable[[Any, Any], None]]] = [
+            (self._nodes, self._node_changed),
+            (self._pods, self._pod_changed),
+            *((informer, self._storage_handler(kind)) for kind, informer in self._storage.items()),
+        ]
+        for informer, handler in watched:
+            informer.add_handler(handler)
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self.queue.serve(asyncio.Event()), name="scheduling queue")
+                ready.set()
+                while True:
+                    await self._slots.acquire()
+                    try:
+                        queued = await self.queue.pop()
+                    except BaseException:
+                        self._slots.release()
+                        raise
+                    self._schedule(queued)
+                    await asyncio.sleep(0)
+        finally:
+            for informer, handler in watched:
+                informer.remove_handler(handler)
+            self._owners.close()
+
+    # watching
+
+    def _namespace_labels(self, name: str) -> dict[str, str]:
+        namespace = self._namespaces.get(name)
+        return (namespace.metadata.labels if namespace is not None else None) or {}
+
+    def _node_changed(self, old: Node | None, new: Node | None) -> None:
+        if new is None:
+            assert old is not None
+            self.snapshot.remove_node(old.metadata.name or "")
+            self.queue.on_event(ClusterEvent("Node", Action.DELETE, old))
+            return
+        if old is None:
+            self.snapshot.set_node(new)
+            self.queue.on_event(ClusterEvent("Node", Action.ADD, None, new))
+            return
+        actions = node_actions(old, new)
+        if actions:
+            self.snapshot.set_node(new)
+            self.queue.on_event(ClusterEvent("Node", actions, old, new))
+
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        pod = new if new is not None else old
+        assert pod is not None
+        uid = pod.metadata.uid or f"{pod.metadata.namespace}/{pod.metadata.name}"
+        if new is None or new.status.phase in ("Succeeded", "Failed"):
+            self.queue.remove(uid)
+            self._pod_left(uid)
+        elif new.spec.node_name:
+            self.queue.remove(uid)
+            self._pod_placed(uid, new)
+        elif (new.spec.scheduler_name or "") == self._config.scheduler_name and not self.snapshot.is_assumed(uid):
+            if new.metadata.deletion_timestamp is not None:
+                self.queue.remove(uid)
+                self._withdraw(uid)
+                return
+            info = PodInfo(new)
+            nominated = new.status.nominated_node_name or ""
+            if old is not None and nominated == (old.status.nominated_node_name or ""):
+                nominated = self.nominations.node_of(uid)  # decided here, and perhaps not written yet
+            self.nominations.set(info, nominated)
+            self.queue.update(info)
+
+    def _pod_placed(self, uid: str, pod: Pod) -> None:
+        """The watch shows the pod on a node."""
+        self.nominations.remove(uid)
+        node_name = pod.spec.node_name or ""
+        known = self.snapshot.placed.get(uid)
+        if known is None or known.assumed or known.node_name != node_name:
+            info = PodInfo(pod)
+            self.snapshot.set_pod(info, node_name)
+            self.queue.on_event(ClusterEvent("Pod", Action.ADD, None, info))
+            return
+        before = known.pod
+        info = before.renewed(pod) if _only_status_differs(before.pod, pod) else PodInfo(pod)
+        self.snapshot.set_pod(info, node_name)
+        actions = pod_actions(before, info)
+        if actions is not NONE:
+            self.queue.on_event(ClusterEvent("Pod", actions, before, info))
+
+    def _pod_left(self, uid: str) -> None:
+        """The pod is gone or has ended: its room is free."""
+        self._withdraw(uid)
+        known = self.snapshot.placed.get(uid)
+        if known is not None:
+            self.snapshot.remove_pod(uid)
+            self.queue.on_event(ClusterEvent("Pod", Action.DELETE, known.pod))
+
+    def _withdraw(self, uid: str) -> None:
+        """A nominated pod that goes away leaves the room made for it to others."""
+        nominated = self.nominations.node_of(uid)
+        if nominated:
+            pod = next(pod for pod in self.nominations.on(nominated) if pod.uid == uid)
+            self.nominations.remove(uid)
+            self.queue.on_event(ClusterEvent("Pod", Action.DELETE, pod))
+
+    def _storage_handler(self, kind: str) -> Callable[[Any, Any], None]:
+        def changed(old: Any, new: Any) -> None:
+            if new is not None:
+                self.queue.on_event(ClusterEvent(kind, Action.ADD if old is None else Action.UPDATE, old, new))
+
+        return changed
+
+    # deciding
+
+    def _schedule(self, queued: QueuedPod) -> None:
+        """One attempt for one pod. Holds a slot, which the task that follows lets go of."""
+        pod = queued.pod
+        try:
+            decision = self._cycle.decide(pod)
+            if not decision.node_name:
+                self._no_node(queued, decision)
+                return
+            verdict = self._reserve(decision.state, pod, decision.node_name)
+        except Exception as error:
+            log.exception("Scheduling attempt failed", pod=pod.key)
+            self._give_up(queued, f"running the scheduling cycle: {error}")
+            return
+        if verdict is not None:
+            self._put_back(queued, Rejected(verdict))
+            return
+        self._start("bind", pod, self._bind(queued, decision.state, decision.node_name))
+
+    def _start(self, what: str, pod: PodInfo, work: Awaitable[None]) -> None:
+        """Run work in a task of its own, which gives the slot back."""
+
+        async def run() -> None:
+            try:
+                await work
+            except (StatusError, OSError) as error:
+                log.warning("Call failed", step=what, pod=pod.key, err=error)
+            finally:
+                self._slots.release()
+
+        assert self._tasks is not None
+        self._tasks.create_task(run(), name=f"{what} {pod.key}")
+
+    def _reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
+        """Assume the pod on the node and let the plugins claim what it needs."""
+        self.snapshot.assume(pod, node_name)
+        state.data["node"] = self.snapshot.node(node_name)
+        verdict: Verdict | None = None
+        for plugin in self.profile.reserve:
+            verdict = plugin.reserve(state, pod, node_name)
+            if verdict is not None:
+                break
+        else:
+            for permit in self.profile.permit:
+                verdict = permit.permit(state, pod, node_name)
+                if verdict is not None:
+                    break
+        if verdict is not None:
+            self._unreserve(state, pod, node_name)
+        return verdict
+
+    def _unreserve(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
+        for plugin in reversed(self.profile.reserve):
+            plugin.unreserve(state, pod, node_name)
+        self.snapshot.forget(pod.uid)
+
+    async def _bind(self, queued: QueuedPod, state: CycleState, node_name: str) -> None:
+        """PreBind, Bind, PostBind; or undo everything and put the pod back."""
+        pod = queued.pod
+        try:
+            for step in self.profile.pre_bind:
+                verdict = await step.pre_bind(state, pod, node_name)
+                if verdict is not None:
+                    raise Rejected(verdict)
+            for binder in self.profile.bind:
+                verdict = await binder.bind(state, pod, node_name)
+                if verdict is None:
+                    break
+                if verdict.code is not Code.SKIP:
+                    raise Rejected(verdict)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self._unreserve(state, pod, node_name)
+            self.queue.on_event(ClusterEvent("Pod", Action.DELETE, pod))
+            if isinstance(error, StatusError) and is_not_found(error):
+                self.queue.remove(pod.uid)
+                return
+            await self._bind_failed(queued, error)
+            return
+        self.queue.done(pod.uid)
+        self.nominations.remove(pod.uid)
+        for post in self.profile.post_bind:
+            post.post_bind(state, pod, node_name)
+        self._recorder.event(pod.pod, NORMAL, "Scheduled", f"Successfully assigned {pod.key} to {node_name}")
+        log.debug("Pod bound", pod=pod.key, node=node_name)
+
+    async def _bind_failed(self, queued: QueuedPod, error: Exception) -> None:
+        if isinstance(error, Rejected):
+            message = str(error)
+            self.queue.rejected(queued, frozenset((error.verdict.plugin,)))
+            await self._report(queued.pod, UNSCHEDULABLE, message)
+            return
+        message = f"binding rejected: {error}"
+        log.warning("Binding failed", pod=queued.pod.key, err=error)
+        self.queue.failed(queued)
+        await self._report(queued.pod, SCHEDULER_ERROR, message)
+
+    # not scheduling
+
+    def _no_node(self, queued: QueuedPod, decision: Decision) -> None:
+        """No node fits: see whether preemption helps, wait, and say why."""
+        pod, diagnosis = queued.pod, decision.diagnosis
+        outcome: preemption.Plan | str = ""
+        if diagnosis.total:
+            outcome = preemption.plan(
+                self._cycle, self.snapshot, self.nominations, pod, diagnosis, self._budgets.list(), self._random
+            )
+        plugins = diagnosis.plugins or frozenset(plugin.name for plugin in self.profile.interests)
+        self.queue.rejected(queued, plugins)
+        if isinstance(outcome, preemption.Plan):
+            self.nominations.set(pod, outcome.node_name)
+            message = diagnosis.message()
+            self._start("preempt", pod, self._preempt(pod, outcome, message))
+        else:
+            message = diagnosis.message(outcome)
+            self._start("report", pod, self._report(pod, UNSCHEDULABLE, message))
+
+    async def _preempt(self, pod: PodInfo, plan: preemption.Plan, message: str) -> None:
+        """Nominate the pod, remove the victims; their deletions wake the pod."""
+        await self._report(pod, UNSCHEDULABLE, message, plan.node_name)
+        for other in self.nominations.on(plan.node_name):
+            if other.priority < pod.priority:
+                self.nominations.remove(other.uid)
+                await self._patch_status(other, {"status": {"nominatedNodeName": None}})
+        log.info("Preempting", pod=pod.key, node=plan.node_name, victims=len(plan.victims))
+        for victim in plan.victims:
+            if victim.terminating:
+                continue
+            try:
+                await self._patch_status(
+                    victim, preempted_patch(victim.pod, self._config.scheduler_name, self._clock.now())
+                )
+                await self._client.delete(Pod, victim.name, victim.namespace, uid=victim.pod.metadata.uid or "")
+            except StatusError as error:
+                if not is_not_found(error):
+                    raise
+            self._recorder.event(
+                victim.pod, NORMAL, "Preempted", f"Preempted by pod {pod.uid} on node {plan.node_name}"
+            )
+
+    def _put_back(self, queued: QueuedPod, error: Rejected) -> None:
+        """A reservation was refused."""
+        self.queue.rejected(queued, frozenset((error.verdict.plugin,)))
+        self._start("report", queued.pod, self._report(queued.pod, UNSCHEDULABLE, str(error)))
+
+    def _give_up(self, queued: QueuedPod, message: str) -> None:
+        """The attempt itself failed."""
+        self.snapshot.forget(queued.pod.uid)
+        self.queue.failed(queued)
+        self._start("report", queued.pod, self._report(queued.pod, SCHEDULER_ERROR, message))
+
+    async def _report(self, pod: PodInfo, reason: str, message: str, nominated: str | None = None) -> None:
+        """Event and condition."""
+        self._recorder.event(pod.pod, WARNING, "FailedScheduling", message)
+        body = unscheduled_patch(pod.pod, reason, message, self._clock.now(), nominated)
+        if body is not None:
+            await self._patch_status(pod, body)
+
+    async def _patch_status(self, pod: PodInfo, body: dict[str, Any]) -> None:
+        try:
+            await self._client.patch(
+                Pod, pod.name, pod.namespace, body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="status"
+            )
+        except StatusError as error:
+            if not is_not_found(error):
+                raise
+
+
+def _only_status_differs(old: Pod, new: Pod) -> bool:
+    """Whether nothing that a PodInfo is computed from changed (the generation counts changes of the spec)."""
+    before, after = old.metadata, new.metadata
+    return (
+        before.generation is not None
+        and before.generation == after.generation
+        and before.labels == after.labels
+        and before.deletion_timestamp == after.deletion_timestamp
+    )
