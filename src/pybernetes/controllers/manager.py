@@ -15,14 +15,23 @@ from ..reconcile.config import ControllerManagerConfig
 from ..reconcile.manager import MANAGER, Registration
 from ..reconcile.manager import ControllerManager as GenericManager
 from .clusterrole_aggregation import ClusterRoleAggregation
+from .csr_approver import CSRApprover
+from .csr_cleaner import CSRCleaner
+from .csr_signer import CSRSigner
 from .deployment.controller import DeploymentController
 from .endpoint_slice.controller import EndpointSliceController
 from .endpoints import EndpointsController
 from .garbage_collector.controller import GarbageCollector
+from .job.controller import JobController
 from .namespace import NamespaceController
+from .node_ipam import NodeIPAM
+from .node_lifecycle.controller import NodeLifecycleController
+from .pod_garbage_collector import PodGarbageCollector
 from .replicaset import ReplicaSetController
 from .root_ca_publisher import RootCAPublisher
 from .service_account import ServiceAccountController
+from .taint_eviction import TaintEvictionController
+from .ttl_after_finished import TTLAfterFinished
 
 CONTROLLERS: dict[str, Registration] = {
     "serviceaccount-controller": Registration(ServiceAccountController, "service-account-controller"),
@@ -33,6 +42,15 @@ CONTROLLERS: dict[str, Registration] = {
     "replicaset-controller": Registration(ReplicaSetController, "replicaset-controller"),
     "endpointslice-controller": Registration(EndpointSliceController, "endpointslice-controller"),
     "endpoints-controller": Registration(EndpointsController, "endpoint-controller"),
+    "job-controller": Registration(JobController, "job-controller"),
+    "ttl-after-finished-controller": Registration(TTLAfterFinished, "ttl-after-finished-controller"),
+    "node-ipam-controller": Registration(NodeIPAM, "node-controller"),
+    "node-lifecycle-controller": Registration(NodeLifecycleController, "node-controller"),
+    "taint-eviction-controller": Registration(TaintEvictionController, "node-controller"),
+    "pod-garbage-collector-controller": Registration(PodGarbageCollector, "pod-garbage-collector"),
+    "certificatesigningrequest-approving-controller": Registration(CSRApprover, "certificate-controller"),
+    "certificatesigningrequest-signing-controller": Registration(CSRSigner, "certificate-controller"),
+    "certificatesigningrequest-cleaner-controller": Registration(CSRCleaner, "certificate-controller"),
     "garbage-collector-controller": Registration(GarbageCollector, "generic-garbage-collector"),
 }
 
