@@ -1,0 +1,278 @@
+"""The whole scheduler against an API server's stand-in: pods are bound, and those that cannot be say why."""
+
+from contextlib import asynccontextmanager
+from random import Random
+
+import msgspec
+import pytest
+from tests.contract.store import FakeClock, settle
+from tests.support.scheduling import FakeApi, Recorder, node, pod
+
+from pybernetes.api.core import (
+    NodeSelector,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    PersistentVolumeClaimStatus,
+    PersistentVolumeClaimVolumeSource,
+    PersistentVolumeSpec,
+    PersistentVolumeStatus,
+    Volume,
+    VolumeNodeAffinity,
+    VolumeResourceRequirements,
+)
+from pybernetes.api.core.pod import PersistentVolumeClaimSpec
+from pybernetes.api.meta import ObjectMeta
+from pybernetes.api.storage import StorageClass
+from pybernetes.base.tasks import running
+from pybernetes.scheduler.config import SchedulerConfig
+from pybernetes.scheduler.scheduler import Scheduler
+
+
+class Cluster(FakeApi):
+    scheduler: Scheduler
+    recorder: Recorder
+    clock: FakeClock
+
+    def condition(self, name):
+        return next(row for row in self.pod(name).status.conditions or () if row.type == "PodScheduled")
+
+
+@asynccontextmanager
+async def cluster(*objects, **config):
+    api = Cluster()
+    api.put(*objects)
+    api.recorder, api.clock = Recorder(), FakeClock()
+    api.scheduler = Scheduler(
+        api,  # type: ignore[arg-type]
+        api.informers,
+        SchedulerConfig(**config),
+        clock=api.clock,
+        recorder=api.recorder,  # type: ignore[arg-type]
+        random=Random(0),
+    )
+    async with running("scheduler", api.scheduler.serve):
+        yield api
+
+
+async def test_a_pod_is_bound_and_says_so():
+    async with cluster(node("a")) as api:
+        api.put(pod("p"))
+        await api.until(lambda: api.bound)
+        await settle()
+        assert api.bound == {"p": "a"}
+        assert api.recorder.events == [("Normal", "Scheduled", "p", "Successfully assigned default/p to a")]
+        assert len(api.scheduler.queue) == 0
+        assert not api.scheduler.snapshot.is_assumed("uid-default-p")
+
+
+async def test_many_pods_fill_the_nodes_exactly():
+    async with cluster(*(node(f"n{i}", cpu="2") for i in range(5))) as api:
+        api.put(*(pod(f"p{i}", cpu="500m") for i in range(23)))
+        await api.until(lambda: len(api.bound) == 20)
+        await settle()
+        assert sorted(list(api.bound.values()).count(f"n{i}") for i in range(5)) == [4] * 5
+        assert api.scheduler.queue.counts()["waiting"] == 3
+
+
+async def test_a_pod_without_a_place_gets_condition_and_event_and_is_bound_when_a_node_comes():
+    async with cluster(node("a", cpu="1")) as api:
+        api.put(pod("p", cpu="2"))
+        await api.until(lambda: api.patches)
+        await settle()
+        message = (
+            "0/1 nodes are available: 1 Insufficient cpu. "
+            "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+        )
+        assert api.recorder.events == [("Warning", "FailedScheduling", "p", message)]
+        condition = api.condition("p")
+        assert (condition.status, condition.reason, condition.message) == ("False", "Unschedulable", message)
+        assert condition.observed_generation == 1
+        api.put(node("b", cpu="4"))
+        await api.until(lambda: api.bound)
+        assert api.bound == {"p": "b"}
+
+
+async def test_the_same_failure_is_not_written_twice():
+    async with cluster(node("a", cpu="1"), pod("q", cpu="1", on="a", priority=1)) as api:
+        api.put(pod("p", cpu="1"))
+        await api.until(lambda: api.patches)
+        for i in range(3):
+            api.put(pod(f"r{i}", on="a"))
+            api.remove(api.pod(f"r{i}"))
+            await settle()
+        assert api.recorder.reasons().count("FailedScheduling") == 4
+        assert len(api.patches) == 1
+
+
+async def test_without_nodes_a_pod_waits_for_the_first():
+    async with cluster() as api:
+        api.put(pod("p"))
+        await api.until(lambda: api.patches)
+        assert api.condition("p").message == "no nodes available to schedule pods"
+        api.put(node("a"))
+        await api.until(lambda: api.bound)
+
+
+async def test_a_pod_that_leaves_makes_room():
+    async with cluster(node("a", cpu="1"), pod("q", cpu="1", on="a")) as api:
+        api.put(pod("p", cpu="1"))
+        await api.until(lambda: api.patches)
+        api.remove(api.pod("q"))
+        await api.until(lambda: api.bound)
+
+
+async def test_a_pod_that_ended_makes_room():
+    async with cluster(node("a", cpu="1"), pod("q", cpu="1", on="a")) as api:
+        api.put(pod("p", cpu="1"))
+        await api.until(lambda: api.patches)
+        ended = api.pod("q")
+        api.put(msgspec.structs.replace(ended, status=msgspec.structs.replace(ended.status, phase="Succeeded")))
+        await api.until(lambda: api.bound)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pod("p", gates=["x"]),
+        msgspec.structs.replace(pod("p"), spec=msgspec.structs.replace(pod("p").spec, scheduler_name="mine")),
+    ],
+    ids=["gated", "of another scheduler"],
+)
+async def test_pods_that_are_not_to_be_scheduled_are_left_alone(other):
+    async with cluster(node("a")) as api:
+        api.put(other)
+        await settle()
+        assert not api.bound
+        assert not api.recorder.events
+
+
+async def test_a_refused_binding_gives_the_room_back_and_is_tried_again():
+    async with cluster(node("a", cpu="1")) as api:
+        api.fail_bindings = 1
+        api.put(pod("p", cpu="1"))
+        await api.until(lambda: api.patches)
+        assert api.condition("p").reason == "SchedulerError"
+        assert api.scheduler.snapshot.rows[0].cpu == 0
+        await api.clock.advance(1)
+        await api.until(lambda: api.bound)
+
+
+async def test_a_pod_deleted_before_it_is_bound_is_forgotten():
+    async with cluster(node("a", cpu="1")) as api:
+        api.put(pod("p", cpu="1"))
+        api.remove(api.pod("p"))
+        await settle()
+        api.put(pod("q", cpu="1"))
+        await api.until(lambda: api.bound)
+        assert api.bound == {"q": "a"}
+
+
+async def test_an_important_pod_preempts_and_is_nominated():
+    async with cluster(node("a", cpu="1"), pod("low", cpu="1", on="a")) as api:
+        api.put(pod("high", cpu="1", priority=10))
+        await api.until(lambda: api.bound)
+        await settle()
+        assert api.deleted == ["low"]
+        assert api.bound == {"high": "a"}
+        assert ("Normal", "Preempted", "low", "Preempted by pod uid-default-high on node a") in api.recorder.events
+        nominated = [body["status"].get("nominatedNodeName") for name, body in api.patches if name == "high"]
+        assert nominated == ["a"]
+        disrupted = [body for name, body in api.patches if name == "low"]
+        assert disrupted[0]["status"]["conditions"][0]["reason"] == "PreemptionByScheduler"
+
+
+async def test_room_made_for_a_nominated_pod_is_not_taken_by_a_lesser_one():
+    async with cluster(node("a", cpu="1"), pod("low", cpu="1", on="a")) as api:
+        api.put(pod("high", cpu="1", priority=10), pod("small", cpu="1"))
+        await api.until(lambda: api.bound)
+        await settle()
+        assert api.bound == {"high": "a"}
+
+
+# volumes
+
+
+def claim(name, volume="", storage_class="local"):
+    return PersistentVolumeClaim(
+        metadata=ObjectMeta(name=name, namespace="default", uid=f"c-{name}"),
+        spec=PersistentVolumeClaimSpec(
+            access_modes=["ReadWriteOnce"],
+            storage_class_name=storage_class,
+            volume_name=volume or None,
+            resources=VolumeResourceRequirements(requests={"storage": "1Gi"}),
+        ),
+        status=PersistentVolumeClaimStatus(phase="Bound" if volume else "Pending"),
+    )
+
+
+def volume(name, on):
+    requirement = NodeSelectorRequirement(key="kubernetes.io/hostname", operator="In", values=[on])
+    return PersistentVolume(
+        metadata=ObjectMeta(name=name, uid=f"v-{name}"),
+        spec=PersistentVolumeSpec(
+            capacity={"storage": "2Gi"},
+            access_modes=["ReadWriteOnce"],
+            storage_class_name="local",
+            node_affinity=VolumeNodeAffinity(
+                required=NodeSelector(node_selector_terms=[NodeSelectorTerm(match_expressions=[requirement])])
+            ),
+        ),
+        status=PersistentVolumeStatus(phase="Available"),
+    )
+
+
+def with_claim(name, claim_name):
+    source = PersistentVolumeClaimVolumeSource(claim_name=claim_name)
+    return pod(name, volumes=[Volume(name="data", persistent_volume_claim=source)])
+
+
+WAITS = StorageClass(
+    metadata=ObjectMeta(name="local"), provisioner="example.com/disk", volume_binding_mode="WaitForFirstConsumer"
+)
+
+
+async def test_a_missing_claim_is_waited_for():
+    async with cluster(node("a")) as api:
+        api.put(with_claim("p", "data"))
+        await api.until(lambda: api.patches)
+        assert api.condition("p").message.startswith('0/1 nodes are available: persistentvolumeclaim "data" not found.')
+        api.put(volume("v", "a"), claim("data", "v"))
+        await api.until(lambda: api.bound)
+
+
+async def test_a_pod_goes_where_its_volume_is():
+    async with cluster(node("a"), node("b"), volume("v", "b"), claim("data", "v")) as api:
+        api.put(with_claim("p", "data"))
+        await api.until(lambda: api.bound)
+        assert api.bound == {"p": "b"}
+
+
+async def test_an_unbound_claim_with_immediate_binding_is_waited_for():
+    async with cluster(node("a"), claim("data")) as api:
+        api.put(with_claim("p", "data"))
+        await api.until(lambda: api.patches)
+        assert "pod has unbound immediate PersistentVolumeClaims" in api.condition("p").message
+
+
+async def test_a_waiting_claim_is_provisioned_for_the_node_of_the_pod():
+    async with cluster(node("a"), WAITS, claim("data")) as api:
+        api.put(with_claim("p", "data"))
+        await api.until(lambda: api.patches)
+        assert api.patches == [("data", {"metadata": {"annotations": {"volume.kubernetes.io/selected-node": "a"}}})]
+        assert not api.bound
+        api.put(volume("v", "a"), claim("data", "v"))
+        await api.until(lambda: api.bound)
+
+
+async def test_a_waiting_claim_takes_an_existing_volume():
+    async with cluster(node("b"), WAITS, volume("v", "b"), claim("data")) as api:
+        api.put(with_claim("p", "data"))
+        await api.until(lambda: api.patches)
+        reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "name": "data"}
+        reference |= {"namespace": "default", "uid": "c-data"}
+        assert api.patches == [("v", {"spec": {"claimRef": reference}})]
+        assert not api.bound
+        api.put(claim("data", "v"))
+        await api.until(lambda: api.bound)
