@@ -122,7 +122,11 @@ def make_server(config: ClusterConfig, pki: Pki, store: Store) -> ApiServer:
     from ..base.x509 import client_context
 
     server = ApiServer(api_server_config(config, pki), store)
-    dialer = KubeletDialer(server.cache, tls=client_context(pki.ca.certificate_pem, pki.kubelet_client))
+    dialer = KubeletDialer(
+        server.cache,
+        tls=client_context(pki.ca.certificate_pem, pki.kubelet_client),
+        insecure_tls=lambda: client_context(None, pki.kubelet_client),
+    )
     server.dispatcher.connect.update(build_streams(server.cache, dialer, server.authorizer))
     return server
 
@@ -138,9 +142,8 @@ def second_listener(config: ClusterConfig, pki: Pki, app: App) -> Serve:
 
 def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.ClientFor) -> Serve:
     """The controllers under leader election."""
-    from ..controllers import CONTROLLERS
+    from ..controllers.manager import ControllerManager
     from ..reconcile.config import ControllerManagerConfig
-    from ..reconcile.manager import ControllerManager
 
     settings = ControllerManagerConfig(
         identity=config.node_name,
@@ -151,14 +154,15 @@ def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.Clie
         signing_key=pki.ca.key_pem,
         service_account_key=pki.service_account_key,
     )
-    return ControllerManager(client_for, settings, controllers=CONTROLLERS).serve
+    return ControllerManager(client_for, settings).serve
 
 
 def scheduler(config: ClusterConfig, client: Client) -> Serve:
     """The scheduler under leader election. The identity is the node's name, so that a restarted process goes on at once
     instead of waiting for its own lease to run out."""
     from ..client.leader import LeaderElector
-    from ..scheduler import Scheduler, SchedulerConfig
+    from ..scheduler.config import SchedulerConfig
+    from ..scheduler.scheduler import Scheduler
 
     async def lead(ready: asyncio.Event) -> None:
         informers = Informers(client)

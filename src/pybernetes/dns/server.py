@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import struct
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -146,8 +147,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         if self._transport is not None:

@@ -16,7 +16,7 @@ def objects() -> list[dict[str, Any]]:
         "image": SAMPLE_IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "ports": [{"containerPort": 8080}],
-        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 5},
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
         "resources": {"requests": {"cpu": "10m", "memory": "8Mi"}},
     }
     deployment = {

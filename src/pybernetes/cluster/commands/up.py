@@ -97,16 +97,13 @@ def _lines(reader: IO[str], deadline: float) -> Iterator[dict[str, Any]]:
 
 
 def _follow(config: ClusterConfig, reader: IO[str]) -> None:
-    done = False
     for line in _lines(reader, time.monotonic() + _TIMEOUT_SECONDS):
         if line["step"] == "done":
-            done = True
-        elif line["step"] == "error":
+            return
+        if line["step"] == "error":
             raise CommandError(line["message"])
-        else:
-            print(f"  {_STEPS.get(line['step'], line['step']):<28} {line['seconds']:6.2f} s", flush=True)
-    if not done:
-        raise CommandError(f"the cluster ended while it was starting: {_last_line(config)}; see {config.log_file}")
+        print(f"  {_STEPS.get(line['step'], line['step']):<28} {line['seconds']:6.2f} s", flush=True)
+    raise CommandError(f"the cluster ended while it was starting: {_last_line(config)}; see {config.log_file}")
 
 
 def _last_line(config: ClusterConfig) -> str:

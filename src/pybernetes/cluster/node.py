@@ -1,0 +1,135 @@
+"""A node in one process: container runtime, kubelet, proxy, and on the control plane's machine the DNS server.
+
+    containerd and our own images  |  waiting for the API
+      kubelet  |  proxy  |  dns            side by side
+
+Every part reaches the API with a client of its own identity; whether that client goes through a socket is decided by
+whoever calls `serve`.
+"""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+
+from ..base.clock import SYSTEM_CLOCK
+from ..base.log import logger
+from ..base.tasks import Serve
+from ..base.x509 import KeyPair, server_context
+from ..client.client import Client
+from .config import ClusterConfig
+from .containerd import Containerd
+from .images import PAUSE, SAMPLE, ImageStore
+from .progress import Progress
+from .teardown import CGROUP, TABLE
+
+log = logger(__name__)
+
+CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
+
+
+class NodeClients(msgspec.Struct, frozen=True):
+    """The clients of a node's parts; `dns` is None where no DNS server runs."""
+
+    kubelet: Client
+    proxy: Client
+    dns: Client | None = None
+
+
+class Node:
+    """This machine as a node. `serve` is ready when the kubelet and the proxy are."""
+
+    def __init__(
+        self,
+        config: ClusterConfig,
+        clients: NodeClients,
+        serving: KeyPair,
+        ca: bytes,
+        *,
+        control_plane: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self._config = config
+        self._clients = clients
+        self._serving = serving
+        self._ca = ca
+        self._control_plane = control_plane
+        self._progress = progress or Progress()
+        self._containerd = Containerd(config.containerd_dir)
+
+    async def serve_runtime(self, ready: asyncio.Event) -> None:
+        """containerd with our own images; can start before the API is there."""
+        answering = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._containerd.serve(answering), name="containerd")
+            await answering.wait()
+            self._progress.tell("containerd")
+            images = [PAUSE, SAMPLE] if self._config.sample else [PAUSE]
+            await ImageStore(self._containerd.paths).ensure(images, self._config.images_dir)
+            ready.set()
+
+    async def serve(self, ready: asyncio.Event) -> None:
+        """Run the node's parts; call it once the API and the runtime are ready."""
+        parts: dict[str, Serve] = {
+            "kubelet": kubelet(
+                self._config,
+                self._clients.kubelet,
+                self._containerd.paths.socket,
+                self._serving,
+                self._ca,
+                control_plane=self._control_plane,
+            ),
+            "proxy": proxy(self._config, self._clients.proxy),
+        }
+        if self._clients.dns is not None:
+            parts["dns"] = dns_server(self._config, self._clients.dns)
+        async with asyncio.TaskGroup() as group:
+            events = [asyncio.Event() for _ in parts]
+            for (name, serve), event in zip(parts.items(), events, strict=True):
+                group.create_task(serve(event), name=name)
+            for event in events:
+                await event.wait()
+            ready.set()
+
+
+def kubelet(
+    config: ClusterConfig, client: Client, socket: Path, serving: KeyPair, ca: bytes, *, control_plane: bool = False
+) -> Serve:
+    """The kubelet with its real parts."""
+    from ..kubelet.assembly import RealKubelet
+    from ..kubelet.config import KubeletConfig
+
+    taints = ((CONTROL_PLANE_LABEL, "", "NoSchedule"),) if control_plane and config.taint_control_plane else ()
+    settings = KubeletConfig(
+        node_name=config.node_name,
+        root_directory=str(config.kubelet_dir),
+        logs_directory=str(config.data_dir / "log" / "pods"),
+        container_runtime_socket=str(socket),
+        static_pod_directory=str(config.data_dir / "manifests"),
+        node_ips=(config.node_ip,),
+        taints=taints,
+        cluster_dns=(config.dns_ip,),
+        cluster_domain=config.cluster_domain,
+        cni_config_directory=str(socket.parent / "cni"),
+        cni_data_directory=str(config.data_dir / "cni"),
+        port=config.kubelet_port,
+    )
+    tls = server_context(serving, client_ca=ca)
+    return RealKubelet(settings, client, tls=tls, cgroup=CGROUP, host=config.node_ip).serve
+
+
+def proxy(config: ClusterConfig, client: Client) -> Serve:
+    """The service proxy."""
+    from ..proxy import Proxy, ProxyConfig
+    from ..proxy.backend import LinuxBackend
+
+    settings = ProxyConfig(node_name=config.node_name, pod_cidr=config.pod_cidr, table=TABLE)
+    return Proxy(settings, client, LinuxBackend()).serve
+
+
+def dns_server(config: ClusterConfig, client: Client) -> Serve:
+    """The cluster's DNS server, on the node's address."""
+    from ..dns import DnsConfig, DnsServer
+
+    settings = DnsConfig(host=config.node_ip, port=config.dns_port, zone=config.cluster_domain)
+    return DnsServer(settings, client, clock=SYSTEM_CLOCK).serve
