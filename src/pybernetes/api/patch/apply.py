@@ -1,6 +1,5 @@
 """Picks the patch by its content type and parses the body (apiserver `endpoints/handlers/patch.go`)."""
 
-from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 _OPERATION_LIMIT = 10_000
+_CONTAINERS = (dict, list)
 _decode = msgspec.json.Decoder().decode
 
 
@@ -23,6 +23,7 @@ def apply_patch(
     content_type: str, original: dict[str, Any], patch: bytes, schema: ObjectSchema | None
 ) -> dict[str, Any]:
     """The object after the patch. `schema` is None for kinds that only custom resources define."""
+    original = _copied(original)
     kind = content_type.partition(";")[0].strip().lower()
     if kind == JSON_PATCH:
         return _json_patch(original, patch)
@@ -44,6 +45,13 @@ def apply_patch(
     raise status.unsupported_media_type([*accepted, "application/apply-patch+yaml"])
 
 
+def _copied(value: Any) -> Any:
+    """A copy of a JSON value, several times faster than `copy.deepcopy`."""
+    if type(value) is dict:
+        return {key: _copied(inner) if type(inner) in _CONTAINERS else inner for key, inner in value.items()}
+    return [_copied(inner) if type(inner) in _CONTAINERS else inner for inner in value]
+
+
 def _json_patch(original: dict[str, Any], patch: bytes) -> dict[str, Any]:
     try:
         operations = _decode(patch)
@@ -58,7 +66,7 @@ def _json_patch(original: dict[str, Any], patch: bytes) -> dict[str, Any]:
             f"The allowed maximum operations in a JSON patch is {_OPERATION_LIMIT}, got {len(operations)}"
         )
     try:
-        patched = apply_operations(deepcopy(original), operations)
+        patched = apply_operations(original, operations)
     except PatchError:
         raise _does_not_fit() from None
     if not isinstance(patched, dict):
