@@ -41,6 +41,7 @@ class Stage:
         self.front_port = 0
         self.authorizer: Any = AlwaysAllow()
         self.reader = MemoryReader()
+        self.kubelet_ca = CA.certificate_pem
 
     def put_world(self) -> None:
         endpoints = {"kubeletEndpoint": {"Port": self.kubelet_port}}
@@ -97,7 +98,9 @@ async def _nothing(request: Request) -> Response:
 
 @asynccontextmanager
 async def stage(
-    kubelet: Callable[[Request], Awaitable[Response]] = _nothing, backend: App = _nothing
+    kubelet: Callable[[Request], Awaitable[Response]] = _nothing,
+    backend: App = _nothing,
+    kubelet_ca: bytes = CA.certificate_pem,
 ) -> AsyncIterator[Stage]:
     """Everything running; the world has node n1, pods web, two and pending, services svc and empty."""
     held: list[Stage] = []
@@ -117,9 +120,13 @@ async def stage(
         await stack.enter_async_context(running("backend", backend_server.serve))
         made = Stage(kubelet_server.port, backend_server.port)
         held.append(made)
-        made.kubelet, made.backend = kubelet, backend
+        made.kubelet, made.backend, made.kubelet_ca = kubelet, backend, kubelet_ca
         made.put_world()
-        dialer = KubeletDialer(made.reader, tls=x509.client_context(CA.certificate_pem, CLIENT_PAIR))
+        dialer = KubeletDialer(
+            made.reader,
+            tls=x509.client_context(made.kubelet_ca, CLIENT_PAIR),
+            insecure_tls=lambda: x509.client_context(None, CLIENT_PAIR),
+        )
         stack.push_async_callback(dialer.backends.close)
 
         async def front(request: Request) -> Response:

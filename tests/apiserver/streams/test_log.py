@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.apiserver.streams.stage import message, stage
 
+from pybernetes.base import x509
 from pybernetes.base.http.message import Request, Response
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -122,3 +123,14 @@ async def test_both_kinds_of_since() -> None:
 async def test_init_container_by_name() -> None:
     async with stage(lines) as s:
         assert (await s.get(f"{PODS}/two/log", "container=setup"))[0] == 200
+
+
+async def test_unverified_kubelet_only_when_asked() -> None:
+    other = x509.CertificateAuthority.create("other").certificate_pem
+    async with stage(lines, kubelet_ca=other) as s:
+        code, body, _ = await s.get(f"{PODS}/web/log")
+        assert code == 500
+        assert "tls: failed to verify certificate" in message(body)
+        assert not s.seen
+        assert (await s.get(f"{PODS}/web/log", "insecureSkipTLSVerifyBackend=true"))[:2] == (200, "one\ntwo\n")
+        assert s.seen[0].peer_certificate is not None

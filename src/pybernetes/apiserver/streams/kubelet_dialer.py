@@ -1,7 +1,7 @@
 """Where the kubelets are and how to speak to them: HTTPS to port 10250 with the API server's client certificate."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -31,7 +31,8 @@ class KubeletDialer:
     """`tls` is the client context (client certificate, and the CA that signs kubelets' serving certificates).
 
     Without one the kubelet's certificate is not checked, as upstream without `--kubelet-certificate-authority`.
-    `insecure_tls` serves `logs --insecure-skip-tls-verify-backend`: the same client certificate, no check.
+    `insecure_tls` makes the context for `logs --insecure-skip-tls-verify-backend`: the same client certificate, no
+    check of the server. It is called when first needed.
     """
 
     def __init__(
@@ -39,13 +40,14 @@ class KubeletDialer:
         reader: ObjectReader,
         *,
         tls: ssl.SSLContext | None = None,
-        insecure_tls: ssl.SSLContext | None = None,
+        insecure_tls: Callable[[], ssl.SSLContext] = unverified_context,
         preferred_address_types: Sequence[str] = PREFERRED_ADDRESS_TYPES,
         backends: Backends | None = None,
     ) -> None:
         self._reader = reader
         self._tls = tls
-        self._insecure_tls = insecure_tls
+        self._make_insecure = insecure_tls
+        self._insecure: ssl.SSLContext | None = None
         self._preferred = tuple(preferred_address_types)
         self.backends = backends if backends is not None else Backends()
 
@@ -59,10 +61,11 @@ class KubeletDialer:
     async def send(self, node_name: str, request: Request, *, insecure: bool = False) -> Response:
         """One request to the kubelet of a node. TransportError when it cannot be reached."""
         url = f"https://{self.address(node_name).authority}"
-        if insecure:
-            context = self._insecure_tls or unverified_context()
-        else:
-            context = self._tls or self._insecure_tls or unverified_context()
+        context = self._tls
+        if insecure or context is None:
+            if self._insecure is None:
+                self._insecure = self._make_insecure()
+            context = self._insecure
         return await self.backends.send(url, context, request)
 
 

@@ -83,8 +83,8 @@ async def _run(socket: WebSocket, connection: SpdyConnection, channels: Channels
     ends: list[asyncio.Future[Any]] = [reading, done]
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        if done.done():
-            done.result()
+        if done.done() and not done.result()[0]:
+            raise ConnectionResetError("the kubelet closed the connection before the command's status arrived")
     finally:
         for task in (reading, *writing):
             task.cancel()
@@ -110,11 +110,22 @@ async def _from_client(socket: WebSocket, inputs: dict[int, SpdyStream]) -> None
             inputs.pop(channel, None)
 
 
-async def _to_client(socket: WebSocket, channel: int, stream: SpdyStream) -> None:
+async def _to_client(socket: WebSocket, channel: int, stream: SpdyStream) -> bool:
+    """Output until the stream ends; whether there was any. Runtimes end streams by resetting them."""
     prefix = bytes([channel])
-    while data := await stream.read():
+    some = False
+    while data := await _read(stream):
+        some = True
         for start in range(0, len(data), _PIECE):
             await socket.send_binary(prefix + data[start : start + _PIECE])
+    return some
+
+
+async def _read(stream: SpdyStream) -> bytes:
+    try:
+        return await stream.read()
+    except ConnectionError:
+        return b""
 
 
 async def _report(socket: WebSocket, error: ConnectionError) -> None:
