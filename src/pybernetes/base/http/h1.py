@@ -35,7 +35,6 @@ log = logger(__name__)
 _MAX_TARGET = 32 * 1024
 _MAX_PIPELINED = 128
 _BODY_HIGH_WATER = 256 * 1024
-_LINGER_SECONDS = 0.5
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NOTED = frozenset({"host", "expect", "content-length"})
 
@@ -456,7 +455,7 @@ class Http1Connection(asyncio.Protocol):
         if (exchange.body is not None and not exchange.body.complete) or exchange.refusal is not None:
             # Closing with unread input would reset the connection and take the answer with it.
             self._resume_reading()
-            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.close)
+            asyncio.get_running_loop().call_later(self._server.limits.linger_seconds, self._transport.close)
         else:
             self._transport.close()
 

@@ -39,6 +39,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Without progress of a body, in either direction."""
     grace_seconds: float = 5.0
     """For running requests when the server stops."""
+    linger_seconds: float = 0.5
+    """Between the last answer and the close when the peer may still be sending."""
     max_streams: int = 250
     """Concurrent requests of one HTTP/2 connection."""
 
