@@ -40,6 +40,7 @@ class Representation(msgspec.Struct, frozen=True):
 
 
 PLAIN = Representation()
+"""What most requests want; `negotiate` returns this very object for it."""
 
 
 @lru_cache(256)
@@ -56,7 +57,7 @@ def negotiate(accept: str, *, transforms: bool = True) -> Representation:
         if form and options.get("v") not in ("v1", "v1beta1"):
             continue
         if media in ("*/*", "application/*", JSON):
-            return Representation(JSON, form)
+            return Representation(JSON, form) if form else PLAIN
         if media == YAML:
             return Representation(YAML, form)
     raise status.not_acceptable(ACCEPTED)

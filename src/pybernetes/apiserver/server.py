@@ -7,6 +7,7 @@ On the way down `/readyz` fails first, then the listener closes, then watches en
 
 import asyncio
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..api.resource import ResourceInfo, resources
@@ -172,7 +173,7 @@ class ApiServer:
 
         config, files = self.config, self.config.tls
         assert files is not None
-        with open(files.client_ca, "rb") as file:
-            client_ca = file.read()
+        # Front proxies have a CA of their own; authentication tells the two apart again.
+        client_ca = b"\n".join(Path(path).read_bytes() for path in (files.client_ca, config.request_header_ca) if path)
         context = server_context(KeyPair.load(files.certificate, files.key), client_ca=client_ca)
         return HttpServer(self.app, host=config.listen_host, port=config.listen_port, tls=context, name="apiserver")

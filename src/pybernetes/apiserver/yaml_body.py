@@ -1,8 +1,10 @@
 """YAML bodies: one document as JSON values, and JSON values as one document.
 
-YAML 1.1 as the API reads it: timestamps stay text, duplicate keys and aliases are refused.
+YAML 1.1 as the API reads it: timestamps and base-60 numbers (`12:30`) stay text, aliases are refused since they can
+grow without bound.
 """
 
+import re
 from typing import Any
 
 import yaml
@@ -10,13 +12,21 @@ import yaml
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
+_TAG = "tag:yaml.org,2002:"
+_INTEGER = re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
+_FLOAT = re.compile(
+    r"(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
+    r"|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
+_NUMBERS = {_TAG + "int": _INTEGER, _TAG + "float": _FLOAT}
+
 
 class _Loader(_Base):  # type: ignore[misc]
-    """SafeLoader without timestamps and sexagesimal integers."""
+    """SafeLoader with the resolvers of the module docstring."""
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, _NUMBERS.get(tag, pattern)) for tag, pattern in resolvers if tag != _TAG + "timestamp"]
     for first, resolvers in _Base.yaml_implicit_resolvers.items()
 }
 
@@ -25,17 +35,15 @@ def load(data: bytes) -> Any:
     """The first document. ValueError when the text is not YAML or uses an alias."""
     try:
         text = data.decode()
-        if (
-            any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=_Loader))
-            if b"*" in data
-            else False
-        ):
-            raise ValueError("aliases are not supported")
+        if "*" in text and any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=_Loader)):
+            raise ValueError("error converting YAML to JSON: aliases are not supported")
         return yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError("error converting YAML to JSON: yaml: " + str(error).replace("\n", " ")) from None
+        words = str(error).replace("\n", " ")
+        raise ValueError(f"error converting YAML to JSON: yaml: {words}") from None
 
 
 def dump(value: Any) -> bytes:
+    """Block style, keys in order."""
     text: str = yaml.dump(value, Dumper=_Dumper, default_flow_style=False, sort_keys=True, allow_unicode=True)
     return text.encode()

@@ -17,7 +17,6 @@ CHAIN = (
     "in_flight",  # limits.py: at most so many at a time
     "timeout",  # limits.py: at most so long
     "authentication",
-    "audit",
     "impersonation",
     "authorization",
 )

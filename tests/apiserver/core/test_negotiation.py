@@ -1,0 +1,52 @@
+"""Which representation an Accept header gets."""
+
+import pytest
+
+from pybernetes.api.status import StatusError
+from pybernetes.apiserver.negotiation import PLAIN, Representation, negotiate
+from pybernetes.apiserver.yaml_body import load
+
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", PLAIN),
+        ("*/*", PLAIN),
+        ("application/json, */*", PLAIN),
+        ("application/vnd.kubernetes.protobuf,application/json", PLAIN),
+        (f"{TABLE},application/json", Representation(form="Table")),
+        ("application/json;as=Table;v=v9;g=meta.k8s.io,application/json", PLAIN),
+        ("application/yaml", Representation("application/yaml")),
+        ("application/yaml;q=0.1, application/json;q=0.9", PLAIN),
+        (
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+            Representation(form="PartialObjectMetadataList"),
+        ),
+    ],
+)
+def test_the_first_acceptable_form_is_taken(accept: str, expected: Representation) -> None:
+    assert negotiate(accept) == expected
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/vnd.kubernetes.protobuf", "application/json;as=Chart"])
+def test_nothing_acceptable(accept: str) -> None:
+    with pytest.raises(StatusError, match="only the following media types are accepted"):
+        negotiate(accept)
+
+
+def test_yaml_keeps_timestamps_as_text() -> None:
+    assert load(b"a: 2020-01-01T00:00:00Z\nb: '2020-01-01'\nc: 12:30\nd: yes\ne: [8080, 0.5, 1e3, 1.2.3, 010]") == {
+        "a": "2020-01-01T00:00:00Z",
+        "b": "2020-01-01",
+        "c": "12:30",
+        "e": [8080, 0.5, 1000.0, "1.2.3", 8],
+        "d": True,
+    }
+
+
+@pytest.mark.parametrize("text", [b"a: [", b"a: &x [1]\nb: *x", b"\xff"])
+def test_yaml_that_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match="alias|YAML"):
+        load(text)
