@@ -16,7 +16,7 @@ from pybernetes.base.http.message import BytesBody, Request, Response
 class _Stream:
     def __init__(self) -> None:
         self.head: asyncio.Future[list[tuple[str, str]]] = asyncio.get_running_loop().create_future()
-        self.informational: list[list[tuple[str, str]]] = []
+        self.informational: asyncio.Queue[list[tuple[str, str]]] = asyncio.Queue()
         self.data: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self.reset: int | None = None
 
@@ -79,7 +79,7 @@ class H2Client:
             case h2.events.WindowUpdated():
                 self.window_opened.set()
             case h2.events.InformationalResponseReceived() if stream:
-                stream.informational.append(event.headers)
+                stream.informational.put_nowait(event.headers)
             case h2.events.ResponseReceived() if stream:
                 stream.head.set_result(event.headers)
             case h2.events.DataReceived() if stream:

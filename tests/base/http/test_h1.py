@@ -61,10 +61,11 @@ async def dial() -> AsyncIterator[Any]:
 
 
 async def echo(request: Request) -> Response:
-    return Response(
-        200, [], f"{request.method} {request.path}?{request.query}|".encode() + await request.body.read(10**8)
-    )
+    line = f"{request.method} {request.path}?{request.query}|"
+    return Response(200, [], line.encode() + await request.body.read(10**8))
 
+
+BRIEF = Limits(linger_seconds=0.001)
 
 REFUSED = {
     "no HTTP": (b"nonsense\r\n\r\n", 400),

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _STATIC: list[tuple[str, str]] = [("", "")] + [(n.decode(), v.decode()) for n, v in HeaderTable.STATIC_TABLE]
 _STATIC_NAMES: dict[str, int] = {}
-for _index, (_name, _) in enumerate(_STATIC):
+for _index, (_name, _) in enumerate(_STATIC[1:], 1):
     _STATIC_NAMES.setdefault(_name, _index)
 _STATIC_STATUS = {int(value): index for index, (name, value) in enumerate(_STATIC) if name == ":status"}
 
