@@ -1,5 +1,6 @@
 """Requests against a server in memory, in wire form: `status, body = await api.post(path, obj)`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -52,16 +53,24 @@ class Watching:
         self.data = b""
         self.closed = False
         self.waiting = 0
+        self._more = asyncio.Event()
         body.start(self)
 
     def write(self, data: bytes) -> None:
         self.data += data
+        self._more.set()
 
     def buffered(self) -> int:
         return self.waiting
 
     def close(self) -> None:
         self.closed = True
+
+    async def received(self, count: int) -> None:
+        """Wait for that many events."""
+        while len(self.events) < count:
+            self._more.clear()
+            await self._more.wait()
 
     @property
     def events(self) -> list[Object]:

@@ -48,5 +48,5 @@ def test_yaml_keeps_timestamps_as_text() -> None:
 
 @pytest.mark.parametrize("text", [b"a: [", b"a: &x [1]\nb: *x", b"\xff"])
 def test_yaml_that_is_refused(text: bytes) -> None:
-    with pytest.raises(ValueError, match="alias|YAML"):
+    with pytest.raises(ValueError, match=r"alias|YAML"):
         load(text)

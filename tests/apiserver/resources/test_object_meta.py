@@ -26,8 +26,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "a bad label key",
         {"labels": {"a b": "c"}},
         "metadata.labels: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', "
-        "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used "
-        "for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+        "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex "
+        "used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
     ),
     (
         "a bad label value",
@@ -50,7 +50,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "a finalizer without domain",
         {"finalizers": ["mine"]},
-        'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+        'metadata.finalizers[0]: Invalid value: "mine": '
+        "name is neither a standard finalizer name nor is it fully qualified",
     ),
     (
         "contrary finalizers",

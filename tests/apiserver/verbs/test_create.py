@@ -101,7 +101,7 @@ REFUSED: list[tuple[str, Any, int, str]] = [
         "a bad name",
         {"metadata": {"name": "A_b"}},
         422,
-        'ConfigMap "A_b" is invalid: metadata.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of',
+        'ConfigMap "A_b" is invalid: metadata.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain',
     ),
 ]
 

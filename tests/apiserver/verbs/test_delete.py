@@ -76,7 +76,7 @@ REFUSED: list[tuple[str, Any, int, str]] = [
         "uid",
         {"preconditions": {"uid": "x"}},
         409,
-        'Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (x) does not match the UID in record',
+        'Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (x) does not match the UID',
     ),
     (
         "resourceVersion",

@@ -166,8 +166,8 @@ async def test_bookmarks_come_regularly_and_before_the_end(monkeypatch: pytest.M
     async with running_api() as api:
         watching = await api.watch(CONFIG_MAPS, "allowWatchBookmarks=true")
         plain = await api.watch(CONFIG_MAPS)
-        while len(watching.events) < 2:
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(5):
+            await watching.received(2)
         assert {kind for kind, _ in watching.seen} == {"BOOKMARK"}
         assert plain.events == []
 
