@@ -233,7 +233,12 @@ async def main(directory: Path) -> None:
         await volumes.unmount("uid-1")
         check("nothing stays mounted", kernel.mounts_below(str(directory / "kubelet")) == [])
         cgroups.remove("uid-1")
-        check("the pod's cgroup is gone", cgroups.pods() == set() and cgroups.destroy())
+        left = [
+            hierarchy
+            for hierarchy in os.listdir("/sys/fs/cgroup")
+            if os.path.exists(f"/sys/fs/cgroup/{hierarchy}{parent}")
+        ]
+        check("the pod's cgroup is gone", cgroups.pods() == set() and cgroups.destroy() and not left)
     await cri.close()
 
 

@@ -26,10 +26,11 @@ UNIFIED = "41 31 0:38 / /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw\n"
 
 
 def test_controllers_that_share_a_mount() -> None:
-    v1, v2 = controller_mounts(HYBRID)
+    v1, v2, every = controller_mounts(HYBRID)
     assert v1["cpu"] == v1["cpuacct"] == "/sys/fs/cgroup/cpu,cpuacct"
     assert "name=systemd" not in v1
     assert v2 == "/sys/fs/cgroup/unified"
+    assert "/sys/fs/cgroup/systemd" in every
 
 
 def test_hybrid_is_v1_and_pure_v2_is_v2() -> None:
@@ -100,7 +101,8 @@ def test_a_memory_limit_below_the_use_is_left_for_later(v1: RecordingKernel) -> 
 def test_removal_takes_what_a_runtime_left_below(v1: RecordingKernel) -> None:
     cgroups = cgroups_of(v1)
     path = cgroups.ensure(pod_of())
-    v1.make_cgroup(f"/sys/fs/cgroup/memory{path}/container")
+    for hierarchy in ("memory", "systemd", "unified"):
+        v1.make_cgroup(f"/sys/fs/cgroup/{hierarchy}{path}/container")
     assert cgroups.pods() == {"uid-1"}
     cgroups.remove("uid-1")
     assert cgroups.pods() == set()

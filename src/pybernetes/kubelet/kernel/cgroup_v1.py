@@ -6,7 +6,7 @@ and a memory limit cannot be lowered below the current use (EBUSY), which is lef
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .cgroup_layout import CgroupUsage
 from .protocol import Kernel
@@ -17,12 +17,16 @@ NO_MEMORY_LIMIT = 1 << 62
 
 
 class CgroupV1:
-    """`CgroupLayout` over v1 hierarchies: controllers maps a controller's name to where it is mounted."""
+    """`CgroupLayout` over v1 hierarchies: controllers maps a controller's name to where it is mounted.
 
-    def __init__(self, kernel: Kernel, controllers: Mapping[str, str]) -> None:
+    Runtimes follow a pod's cgroup in every hierarchy there is, also those that limit nothing (`name=systemd`, the v2
+    part of a hybrid machine): hierarchies lists them all, and removal clears each."""
+
+    def __init__(self, kernel: Kernel, controllers: Mapping[str, str], hierarchies: Sequence[str] = ()) -> None:
         self._kernel = kernel
         self._controllers = dict(controllers)
         self._roots = sorted(set(controllers.values()))
+        self._every = sorted({*self._roots, *hierarchies})
 
     def _directory(self, controller: str, path: str) -> str | None:
         root = self._controllers.get(controller)
@@ -65,7 +69,7 @@ class CgroupV1:
             self._kernel.write_cgroup_file(pids, "pids.max", str(process_limit) if process_limit > 0 else "max")
 
     def remove(self, path: str) -> bool:
-        removed = [self._remove_tree(os.path.join(root, path.strip("/"))) for root in self._roots]
+        removed = [self._remove_tree(os.path.join(root, path.strip("/"))) for root in self._every]
         return all(removed)
 
     def _remove_tree(self, directory: str) -> bool:
@@ -81,7 +85,7 @@ class CgroupV1:
 
     def children(self, path: str) -> list[str]:
         found: set[str] = set()
-        for root in self._roots:
+        for root in self._every:
             found.update(self._kernel.child_cgroups(os.path.join(root, path.strip("/")).rstrip("/")))
         return sorted(found)
 
