@@ -139,10 +139,14 @@ class NodeStats:
         return Snapshot(
             time=self._clock.now(),
             machine=self._machine(),
-            node_fs=self._kernel.file_system_usage(self._root_dir),
+            node_fs=self.node_file_system(),
             image_fs=image_fs,
             pods=pods,
         )
+
+    def node_file_system(self) -> FileSystemUsage:
+        """How full the kubelet's file system is."""
+        return self._kernel.file_system_usage(self._root_dir)
 
     def _cgroup(self, pod: Pod) -> CgroupUsage | None:
         if self._cgroups is None:
@@ -329,7 +333,7 @@ def resource_metrics(snapshot: Snapshot) -> str:
 
     def add(name: str, labels: str, value: float, nanoseconds: int) -> None:
         stamp = f" {nanoseconds // 1_000_000}" if nanoseconds else ""
-        families.setdefault(name, []).append(f"{name}{labels} {value:.9g}{stamp}")
+        families.setdefault(name, []).append(f"{name}{labels} {value:.12g}{stamp}")
 
     now = int(snapshot.time.timestamp() * 1e9)
     for usage in snapshot.pods:

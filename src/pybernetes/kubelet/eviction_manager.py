@@ -1,0 +1,118 @@
+"""Watches the node's memory, disks and process ids, and evicts one pod at a time while they run short.
+
+    every 10 s: look (three cheap reads) ──▶ nothing crossed: done
+        crossed ──▶ node condition ──▶ disk: delete unused images and look again ──▶ evict the first of the ranked pods
+
+Pods are only measured once a threshold is crossed. After an eviction the next one waits until that pod is gone, so that
+its memory counts before anybody else has to go (page "Node-pressure Eviction").
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from pybernetes.base.clock import SYSTEM_CLOCK, Clock
+from pybernetes.base.log import logger
+
+from .cri.protocol import RuntimeServiceError
+from .eviction import (
+    DEFAULT_THRESHOLDS,
+    RESOURCES,
+    Observation,
+    Pressures,
+    Signal,
+    Threshold,
+    eviction_message,
+    rank,
+    thresholds_met,
+)
+from .stats import MachineUsage, NodeStats, read_machine
+
+log = logger(__name__)
+
+PERIOD_SECONDS = 10.0
+GRACE_SECONDS = 1
+"""A hard eviction leaves no time, as the node has none."""
+
+EVICTED = "Evicted"
+
+
+class EvictionManager:
+    """See the module docstring.
+
+    `evict(uid, reason, message, grace)` ends a pod and answers whether it was running, `set_pressures` publishes the
+    conditions, `reclaim_images` frees disk, `node_event(reason, message)` reports on the node.
+    """
+
+    def __init__(
+        self,
+        stats: NodeStats,
+        evict: Callable[[str, str, str, int], bool],
+        set_pressures: Callable[[frozenset[str]], None],
+        *,
+        reclaim_images: Callable[[], Awaitable[Any]],
+        node_event: Callable[[str, str], None],
+        thresholds: Sequence[Threshold] = DEFAULT_THRESHOLDS,
+        machine: Callable[[], MachineUsage] = read_machine,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._stats = stats
+        self._evict = evict
+        self._set_pressures = set_pressures
+        self._reclaim_images = reclaim_images
+        self._node_event = node_event
+        self._thresholds = thresholds
+        self._machine = machine
+        self._clock = clock
+        self._pressures = Pressures()
+        self._leaving = ""
+
+    async def serve(self, ready: asyncio.Event) -> None:
+        """Keep watch until cancelled."""
+        ready.set()
+        while True:
+            await self._clock.sleep(PERIOD_SECONDS)
+            try:
+                await self.look()
+            except (RuntimeServiceError, OSError) as error:
+                log.warning("Node pressure could not be checked", err=error)
+
+    def observe(self) -> dict[Signal, Observation]:
+        """What is left of everything that is watched."""
+        machine, disk = self._machine(), self._stats.node_file_system()
+        return {
+            "memory.available": Observation(machine.memory_available_bytes, machine.memory_capacity_bytes),
+            "nodefs.available": Observation(disk.available_bytes, disk.capacity_bytes),
+            "nodefs.inodesFree": Observation(disk.inodes_free, disk.inodes),
+            "imagefs.available": Observation(disk.available_bytes, disk.capacity_bytes),
+            "pid.available": Observation(machine.maximum_processes - machine.processes, machine.maximum_processes),
+        }
+
+    async def look(self) -> str | None:
+        """Check once; the uid of the pod that was evicted, if one was."""
+        observations = self.observe()
+        met = thresholds_met(observations, self._thresholds)
+        self._set_pressures(self._pressures.update(met, self._clock.now()))
+        if not met:
+            self._leaving = ""
+            return None
+        signal = met[0].signal
+        self._node_event("EvictionThresholdMet", f"Attempting to reclaim {RESOURCES[signal]}")
+        if signal in ("nodefs.available", "nodefs.inodesFree", "imagefs.available"):
+            await self._reclaim_images()
+            observations = self.observe()
+            met = thresholds_met(observations, self._thresholds)
+            if not met:
+                return None
+        snapshot = await self._stats.collect()
+        if any(usage.pod.metadata.uid == self._leaving and usage.containers for usage in snapshot.pods):
+            return None
+        threshold = met[0]
+        observation = observations[threshold.signal]
+        for usage in rank(snapshot.pods, threshold.signal):
+            uid = usage.pod.metadata.uid or ""
+            if self._evict(uid, EVICTED, eviction_message(usage, threshold, observation), GRACE_SECONDS):
+                self._leaving = uid
+                log.info("Pod evicted", pod=usage.pod.metadata.name, signal=threshold.signal)
+                return uid
+        return None

@@ -1,0 +1,158 @@
+"""Who has to go when the node runs short."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.kubelet.pods import pod_of
+
+from pybernetes.kubelet.cri.messages import ContainerStats, MemoryUsage
+from pybernetes.kubelet.eviction import (
+    Observation,
+    Pressures,
+    Threshold,
+    binary_amount,
+    eviction_message,
+    rank,
+    thresholds_met,
+)
+from pybernetes.kubelet.eviction_manager import EvictionManager
+from pybernetes.kubelet.kernel.cgroup_layout import CgroupUsage
+from pybernetes.kubelet.kernel.recording import RecordingKernel
+from pybernetes.kubelet.stats import MachineUsage, PodUsage, Snapshot
+
+MIB = 1 << 20
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MEMORY = Threshold(signal="memory.available", amount=100 * MIB)
+
+
+def usage(name: str, used: int, request: str = "0", priority: int = 0) -> PodUsage:
+    container = {"name": "web", "resources": {"requests": {"memory": request}}}
+    pod = pod_of({"containers": [container], "priority": priority}, name=name, uid=name)
+    stats = ContainerStats(memory=MemoryUsage(working_set_bytes=used * MIB))
+    return PodUsage(pod=pod, own=CgroupUsage(memory_working_set_bytes=used * MIB), containers={"web": stats})
+
+
+@pytest.mark.parametrize(
+    ("threshold", "available", "capacity", "met"),
+    [
+        (MEMORY, 99 * MIB, 1 << 30, True),
+        (MEMORY, 100 * MIB, 1 << 30, False),
+        (Threshold(signal="nodefs.available", percent=10), 9, 100, True),
+        (Threshold(signal="nodefs.available", percent=10), 10, 100, False),
+        (Threshold(signal="nodefs.inodesFree", percent=5), 0, 0, False),
+    ],
+    ids=["amount", "amount reached exactly", "percent", "percent exactly", "file systems without inodes"],
+)
+def test_thresholds(threshold: Threshold, available: int, capacity: int, met: bool) -> None:
+    found = thresholds_met({threshold.signal: Observation(available, capacity)}, [threshold])
+    assert found == ([threshold] if met else [])
+
+
+def test_a_condition_holds_for_five_minutes() -> None:
+    pressures = Pressures()
+    assert pressures.update([MEMORY], NOW) == {"MemoryPressure"}
+    assert pressures.update([], NOW + timedelta(seconds=299)) == {"MemoryPressure"}
+    assert pressures.update([], NOW + timedelta(seconds=300)) == frozenset()
+
+
+def test_ranking() -> None:
+    pods = [
+        usage("modest", 50, "100Mi"),
+        usage("important and greedy", 500, "100Mi", priority=100),
+        usage("greedy", 300, "100Mi"),
+        usage("greedier", 400, "100Mi"),
+        usage("critical", 900, priority=2_000_000_000),
+    ]
+    found = [entry.pod.metadata.name for entry in rank(pods, "memory.available")]
+    assert found == ["greedier", "greedy", "important and greedy", "modest"]
+
+
+def test_message() -> None:
+    text = eviction_message(usage("p", 300, "100Mi"), MEMORY, Observation(50 * MIB, 1 << 30))
+    assert text == (
+        "The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi. "
+        "Container web was using 300Mi, request is 100Mi, has larger consumption of memory. "
+    )
+
+
+@pytest.mark.parametrize(("amount", "text"), [(0, "0"), (1500, "1500"), (2048, "2Ki"), (3 << 30, "3Gi")])
+def test_amounts(amount: int, text: str) -> None:
+    assert binary_amount(amount) == text
+
+
+class Node:
+    """A node whose free memory the test sets."""
+
+    def __init__(self) -> None:
+        self.free = 1000
+        self.pods = [usage("small", 10), usage("big", 500)]
+        self.evicted: list[str] = []
+        self.pressures: frozenset[str] = frozenset()
+        self.events: list[str] = []
+        self.reclaimed = 0
+        self.kernel = RecordingKernel()
+        self.manager = EvictionManager(
+            self,  # type: ignore[arg-type]
+            self.evict,
+            self.set_pressures,
+            reclaim_images=self.reclaim,
+            node_event=lambda reason, message: self.events.append(message),
+            machine=self.machine,
+        )
+
+    def machine(self) -> MachineUsage:
+        return MachineUsage(
+            cpu_nanoseconds=0,
+            memory_capacity_bytes=1 << 30,
+            memory_available_bytes=self.free * MIB,
+            memory_usage_bytes=0,
+            memory_rss_bytes=0,
+            processes=10,
+            maximum_processes=32768,
+            boot_time=0,
+        )
+
+    def node_file_system(self) -> Any:
+        return self.kernel.usage
+
+    async def collect(self) -> Snapshot:
+        return Snapshot(time=NOW, machine=self.machine(), node_fs=self.kernel.usage, image_fs=[], pods=list(self.pods))
+
+    def evict(self, uid: str, reason: str, message: str, grace: int) -> bool:
+        self.evicted.append(uid)
+        return True
+
+    def set_pressures(self, pressures: frozenset[str]) -> None:
+        self.pressures = pressures
+
+    async def reclaim(self) -> None:
+        self.reclaimed += 1
+        self.kernel.usage = RecordingKernel().usage
+
+
+async def test_nothing_happens_while_there_is_enough() -> None:
+    node = Node()
+    assert await node.manager.look() is None
+    assert (node.evicted, node.pressures) == ([], frozenset())
+
+
+async def test_one_pod_goes_at_a_time() -> None:
+    node = Node()
+    node.free = 50
+    assert await node.manager.look() == "big"
+    assert node.pressures == {"MemoryPressure"}
+    assert node.events == ["Attempting to reclaim memory"]
+    assert await node.manager.look() is None
+    node.pods = node.pods[:1]
+    assert await node.manager.look() == "small"
+
+
+async def test_images_go_before_pods() -> None:
+    node = Node()
+    full = RecordingKernel().usage
+    node.kernel.usage = type(full)(
+        capacity_bytes=100, available_bytes=1, used_bytes=99, inodes=full.inodes, inodes_free=full.inodes_free
+    )
+    assert await node.manager.look() is None
+    assert (node.reclaimed, node.evicted, node.pressures) == (1, [], {"DiskPressure"})

@@ -1,0 +1,101 @@
+"""The Summary API and resource metrics from one snapshot."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from tests.kubelet.pods import pod_of
+
+from pybernetes.kubelet.cri.messages import ContainerAttributes, ContainerStats, CpuUsage, FilesystemUsage, MemoryUsage
+from pybernetes.kubelet.kernel.cgroup_layout import CgroupUsage
+from pybernetes.kubelet.kernel.recording import RecordingKernel
+from pybernetes.kubelet.stats import MachineUsage, PodUsage, Rates, Snapshot, read_machine, resource_metrics, summary
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NANOSECONDS = int(NOW.timestamp()) * 10**9
+
+
+def snapshot(cpu_nanoseconds: int = 2 * 10**9, seconds: int = 0) -> Snapshot:
+    pod = pod_of()
+    status = {"containerStatuses": [{"name": "web", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]}
+    pod.status = msgspec.convert(status, type(pod.status))
+    stamp = NANOSECONDS + seconds * 10**9
+    stats = ContainerStats(
+        attributes=ContainerAttributes(id="id"),
+        cpu=CpuUsage(timestamp=stamp, usage_core_nano_seconds=cpu_nanoseconds),
+        memory=MemoryUsage(timestamp=stamp, working_set_bytes=1000),
+        writable_layer=FilesystemUsage(timestamp=stamp, used_bytes=7, inodes_used=3),
+    )
+    machine = MachineUsage(
+        cpu_nanoseconds=10**9,
+        memory_capacity_bytes=4000,
+        memory_available_bytes=3000,
+        memory_usage_bytes=2000,
+        memory_rss_bytes=500,
+        processes=5,
+        maximum_processes=100,
+        boot_time=NOW.timestamp(),
+    )
+    own = CgroupUsage(
+        cpu_usage_nanoseconds=3 * 10**9, memory_working_set_bytes=1500, memory_limit_bytes=2000, processes=2
+    )
+    return Snapshot(
+        time=datetime.fromtimestamp(NOW.timestamp() + seconds, UTC),
+        machine=machine,
+        node_fs=RecordingKernel().usage,
+        image_fs=[],
+        pods=[PodUsage(pod=pod, own=own, containers={"web": stats})],
+    )
+
+
+def test_summary() -> None:
+    found = summary(snapshot(), "n1", Rates())
+    assert found["node"]["nodeName"] == "n1"
+    assert found["node"]["memory"]["workingSetBytes"] == 1000
+    assert found["node"]["rlimit"] == {"time": "2026-01-01T00:00:00Z", "maxpid": 100, "curproc": 5}
+    pod = found["pods"][0]
+    assert pod["podRef"] == {"name": "web", "namespace": "default", "uid": "uid-1"}
+    assert pod["memory"]["availableBytes"] == 500
+    container = pod["containers"][0]
+    assert container["cpu"] == {"time": "2026-01-01T00:00:00Z", "usageCoreNanoSeconds": 2 * 10**9}
+    assert container["rootfs"]["usedBytes"] == 7
+
+
+def test_the_second_summary_has_rates() -> None:
+    rates = Rates()
+    summary(snapshot(), "n1", rates)
+    found = summary(snapshot(cpu_nanoseconds=3 * 10**9, seconds=10), "n1", rates)
+    assert found["pods"][0]["containers"][0]["cpu"]["usageNanoCores"] == 10**8
+
+
+def test_only_cpu_and_memory() -> None:
+    found = summary(snapshot(), "n1", Rates(), only_cpu_and_memory=True)
+    assert "fs" not in found["node"]
+    assert "rootfs" not in found["pods"][0]["containers"][0]
+
+
+def test_a_restarted_counter_has_no_rate() -> None:
+    rates = Rates()
+    rates.nano_cores("a", 0, 100)
+    assert rates.nano_cores("a", 1, 50) is None
+
+
+def test_resource_metrics() -> None:
+    text = resource_metrics(snapshot())
+    stamp = NANOSECONDS // 10**6
+    for line in (
+        f'container_cpu_usage_seconds_total{{container="web",namespace="default",pod="web"}} 2 {stamp}',
+        f'container_memory_working_set_bytes{{container="web",namespace="default",pod="web"}} 1000 {stamp}',
+        f'container_start_time_seconds{{container="web",namespace="default",pod="web"}} {NOW.timestamp():.12g}',
+        f'pod_memory_working_set_bytes{{namespace="default",pod="web"}} 1500 {stamp}',
+        f"node_cpu_usage_seconds_total 1 {stamp}",
+        "# TYPE node_cpu_usage_seconds_total counter",
+        "resource_scrape_error 0",
+    ):
+        assert line in text.splitlines()
+
+
+def test_this_machine() -> None:
+    machine = read_machine()
+    assert machine.cpu_nanoseconds > 0
+    assert 0 < machine.memory_working_set_bytes < machine.memory_capacity_bytes
+    assert 0 < machine.processes < machine.maximum_processes
