@@ -1,0 +1,187 @@
+"""Endpoint slices and Endpoints of a Service follow its pods."""
+
+from typing import Any
+
+from pybernetes.api.core import Endpoints, Pod, Service
+from pybernetes.api.discovery import Endpoint, EndpointSlice
+from pybernetes.controllers.endpoint_slice.plan import pack
+from tests.support.control_plane import World, control_plane, node, pod, replica_set
+
+ONLY = ("endpointslice-controller", "endpoints-controller", "replicaset-controller")
+
+
+def service(name: str = "web", **spec: Any) -> dict[str, Any]:
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"selector": {"app": "web"}, "ports": ports, **spec},
+    }
+
+
+async def slices(world: World) -> list[EndpointSlice]:
+    found = await world.client.list(EndpointSlice, "default", label_selector="kubernetes.io/service-name=web")
+    return found.items or []
+
+
+async def ready_count(world: World) -> int:
+    return sum(bool(e.conditions.ready) for found in await slices(world) for e in found.endpoints or ())
+
+
+async def test_ready_pods_become_endpoints() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.run_pods()
+        await world.create(node("n1", labels={"topology.kubernetes.io/zone": "east"}))
+        await world.create(service())
+        await world.create(pod("web-1", labels={"app": "web"}, node="n1"))
+
+        async def done() -> bool:
+            return await ready_count(world) == 1
+
+        await world.until(done)
+        (found,) = await slices(world)
+        (endpoint,) = found.endpoints or ()
+        assert (found.address_type, [(p.name, p.port, p.protocol) for p in found.ports or ()]) == (
+            "IPv4",
+            [("http", 8080, "TCP")],
+        )
+        assert (endpoint.node_name, endpoint.zone) == ("n1", "east")
+        assert endpoint.target_ref is not None and endpoint.target_ref.name == "web-1"
+        labels = found.metadata.labels or {}
+        assert labels["endpointslice.kubernetes.io/managed-by"] == "endpointslice-controller.k8s.io"
+        (older,) = [e for e in await world.list(Endpoints) if e.metadata.name == "web"]
+        assert [(a.ip, a.node_name) for a in (older.subsets or [])[0].addresses or ()] == [
+            ((endpoint.addresses or [""])[0], "n1")
+        ]
+
+
+async def test_service_without_pods_has_one_empty_slice() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.create(service())
+
+        async def done() -> bool:
+            return [found.endpoints for found in await slices(world)] == [[]]
+
+        await world.until(done)
+
+
+async def test_at_most_a_hundred_endpoints_a_slice() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.run_pods()
+        await world.create(replica_set("web", 250))
+        await world.create(service())
+
+        async def done() -> bool:
+            return await ready_count(world) == 250
+
+        await world.until(done)
+        sizes = sorted(len(found.endpoints or ()) for found in await slices(world))
+        assert max(sizes) <= 100
+        uids = [e.target_ref.uid for found in await slices(world) for e in found.endpoints or () if e.target_ref]
+        assert len(uids) == len(set(uids)) == 250
+
+
+async def test_terminating_pod_is_serving_but_not_ready() -> None:
+    async with control_plane(*ONLY) as world:
+        created = await world.create(pod("web-1", labels={"app": "web"}, node="n1"))
+        await world.create(service())
+        await world.report(await world.get(Pod, "web-1"), "Running", ready=True, pod_ip="10.0.0.9")
+
+        async def is_ready() -> bool:
+            return await ready_count(world) == 1
+
+        await world.until(is_ready)
+        await world.client.delete(Pod, created["metadata"]["name"], "default")
+
+        async def done() -> bool:
+            conditions = [e.conditions for found in await slices(world) for e in found.endpoints or ()]
+            return [(c.ready, c.serving, c.terminating) for c in conditions] == [(False, True, True)]
+
+        await world.until(done)
+
+
+async def test_not_ready_pod_is_published_on_request() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.create(pod("web-1", labels={"app": "web"}, node="n1"))
+        await world.create(service(publishNotReadyAddresses=True, clusterIP="None"))
+        await world.report(await world.get(Pod, "web-1"), "Running", ready=False, pod_ip="10.0.0.9")
+
+        async def done() -> bool:
+            return await ready_count(world) == 1
+
+        await world.until(done)
+        assert "service.kubernetes.io/headless" in ((await slices(world))[0].metadata.labels or {})
+
+
+async def test_named_port_is_looked_up_in_each_pod() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.run_pods()
+        body = pod("web-1", labels={"app": "web"}, node="n1")
+        body["spec"]["containers"][0]["ports"] = [{"name": "web", "containerPort": 9090}]
+        await world.create(body)
+        await world.create(service(ports=[{"port": 80, "targetPort": "web"}]))
+
+        async def done() -> bool:
+            return [p.port for found in await slices(world) for p in found.ports or ()] == [9090]
+
+        await world.until(done)
+
+
+async def test_slice_that_somebody_deletes_comes_back() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.create(service())
+
+        async def has_one() -> bool:
+            return len(await slices(world)) == 1
+
+        await world.until(has_one)
+        first = (await slices(world))[0].metadata.name or ""
+        await world.client.delete(EndpointSlice, first, "default")
+
+        async def done() -> bool:
+            return [found.metadata.name for found in await slices(world)] not in ([], [first])
+
+        await world.until(done)
+
+
+async def test_deleted_service_takes_its_slices_and_endpoints() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.create(service())
+
+        async def has_one() -> bool:
+            return len(await slices(world)) == 1
+
+        await world.until(has_one)
+        await world.client.delete(Service, "web", "default")
+
+        async def done() -> bool:
+            return not await slices(world) and "web" not in {e.metadata.name for e in await world.list(Endpoints)}
+
+        await world.until(done)
+
+
+def test_unchanged_endpoints_change_nothing() -> None:
+    from pybernetes.api.codec import from_wire
+
+    owner = from_wire(Service, service())
+    endpoints = [Endpoint(addresses=[f"10.0.0.{n}"]) for n in range(3)]
+    ports = (("http", "TCP", 8080, None),)
+    created = pack(owner, "IPv4", {ports: endpoints}, [], 100, "").create
+    again = pack(owner, "IPv4", {ports: endpoints}, created, 100, "")
+    assert not (again.create or again.update or again.delete)
+
+
+def test_new_endpoints_fill_existing_slices_first() -> None:
+    from pybernetes.api.codec import from_wire
+
+    owner = from_wire(Service, service())
+    ports = (("http", "TCP", 8080, None),)
+    some = [Endpoint(addresses=[f"10.0.0.{n}"]) for n in range(3)]
+    existing = pack(owner, "IPv4", {ports: some}, [], 4, "").create
+    more = [*some, Endpoint(addresses=["10.0.1.1"])]
+    changes = pack(owner, "IPv4", {ports: more}, existing, 4, "")
+    assert (len(changes.create), len(changes.update)) == (0, 1)
+    evenmore = [*more, Endpoint(addresses=["10.0.1.2"])]
+    changes = pack(owner, "IPv4", {ports: evenmore}, changes.update, 4, "")
+    assert (len(changes.create), len(changes.update)) == (1, 0)
