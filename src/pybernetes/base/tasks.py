@@ -8,11 +8,41 @@ A long-lived part is a coroutine function `serve(ready)`: it sets `ready` once i
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from .log import logger
+
+log = logger(__name__)
+
 Serve = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+_STEADY_SECONDS = 30.0
+_MAX_DELAY_SECONDS = 10.0
+
+
+def restarting(name: str, make: Callable[[], Serve]) -> Serve:
+    """A part that is made afresh whenever it fails, so that its failure does not end its neighbours.
+
+    What a process of its own would get from its supervisor: the error is logged, the next try waits 0.1 s, then twice
+    as long each time up to 10 s; half a minute of steady work starts the count anew.
+    """
+
+    async def serve(ready: asyncio.Event) -> None:
+        delay = 0.1
+        while True:
+            began = time.monotonic()
+            try:
+                await make()(ready)
+                return
+            except Exception:
+                log.exception("Part failed; it is started again", part=name)
+            delay = 0.1 if time.monotonic() - began > _STEADY_SECONDS else min(delay * 2, _MAX_DELAY_SECONDS)
+            await asyncio.sleep(delay)
+
+    return serve
 
 
 @asynccontextmanager

@@ -29,6 +29,10 @@ _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 
 
+class ContainerdError(Exception):
+    """containerd does not run; the message is one line with the place of its log."""
+
+
 class ContainerdPaths(msgspec.Struct, frozen=True):
     """Where one instance keeps its things."""
 
@@ -145,7 +149,7 @@ class Containerd:
         return number if str(self.paths.config).encode() in command else 0
 
     async def start(self) -> int:
-        """Make sure that it runs and answers; its process id. RuntimeError with its last log line otherwise."""
+        """Make sure that it runs and answers; its process id. ContainerdError with its last log line otherwise."""
         number = self.process_id()
         if not number:
             for directory in (self.paths.base, self.paths.cni_configuration, self.paths.registries):
@@ -158,7 +162,7 @@ class Containerd:
                 await self._answering(number)
         except TimeoutError:
             reason = f"containerd does not answer after {_START_SECONDS:.0f} s"
-            raise RuntimeError(f"{reason}; see {self.paths.log_file}") from None
+            raise ContainerdError(f"{reason}; see {self.paths.log_file}") from None
         return number
 
     def _spawn(self) -> int:
@@ -182,7 +186,7 @@ class Containerd:
             except OSError:
                 if not _alive(number):
                     where = self.paths.log_file
-                    raise RuntimeError(f"containerd ended at once: {self._last_line()}; see {where}") from None
+                    raise ContainerdError(f"containerd ended at once: {self._last_line()}; see {where}") from None
                 await asyncio.sleep(delay)
                 delay = min(delay * 1.5, 0.05)
                 continue

@@ -8,6 +8,7 @@ Start order is nesting order; the API server is ready before anybody asks it, an
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from ..api.user import SYSTEM_MASTERS, UserInfo, component
@@ -16,7 +17,7 @@ from ..apiserver.server import ApiServer
 from ..base.clock import SYSTEM_CLOCK
 from ..base.http.message import App
 from ..base.log import logger
-from ..base.tasks import Serve, running
+from ..base.tasks import Serve, restarting, running
 from ..client.client import Client
 from ..client.informers import Informers
 from ..store.store import Store
@@ -95,17 +96,17 @@ class ControlPlane:
             self._progress.tell("apiserver")
             ready.set()
             async with asyncio.TaskGroup() as group:
-                for name, serve in self._parts().items():
-                    group.create_task(serve(asyncio.Event()), name=name)
+                for name, make in self._parts().items():
+                    group.create_task(restarting(name, make)(asyncio.Event()), name=name)
                 await self._add_ons()
 
-    def _parts(self) -> dict[str, Serve]:
+    def _parts(self) -> dict[str, Callable[[], Serve]]:
         config, app = self._config, self.app
         return {
-            "controller-manager": controller_manager(
+            "controller-manager": lambda: controller_manager(
                 config, self._pki, lambda name: clients.in_process(app, clients.controller_user(name))
             ),
-            "scheduler": scheduler(config, clients.in_process(app, component("system:kube-scheduler"))),
+            "scheduler": lambda: scheduler(config, clients.in_process(app, component("system:kube-scheduler"))),
         }
 
     async def _add_ons(self) -> None:

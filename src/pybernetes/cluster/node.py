@@ -8,13 +8,14 @@ whoever calls `serve`.
 """
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from ..base.clock import SYSTEM_CLOCK
 from ..base.log import logger
-from ..base.tasks import Serve
+from ..base.tasks import Serve, restarting
 from ..base.x509 import KeyPair, server_context
 from ..client.client import Client
 from .config import ClusterConfig
@@ -70,8 +71,8 @@ class Node:
 
     async def serve(self, ready: asyncio.Event) -> None:
         """Run the node's parts; call it once the API and the runtime are ready."""
-        parts: dict[str, Serve] = {
-            "kubelet": kubelet(
+        parts: dict[str, Callable[[], Serve]] = {
+            "kubelet": lambda: kubelet(
                 self._config,
                 self._clients.kubelet,
                 self._containerd.paths.socket,
@@ -79,14 +80,15 @@ class Node:
                 self._ca,
                 control_plane=self._control_plane,
             ),
-            "proxy": proxy(self._config, self._clients.proxy),
+            "proxy": lambda: proxy(self._config, self._clients.proxy),
         }
-        if self._clients.dns is not None:
-            parts["dns"] = dns_server(self._config, self._clients.dns)
+        dns_client = self._clients.dns
+        if dns_client is not None:
+            parts["dns"] = lambda: dns_server(self._config, dns_client)
         async with asyncio.TaskGroup() as group:
             events = [asyncio.Event() for _ in parts]
-            for (name, serve), event in zip(parts.items(), events, strict=True):
-                group.create_task(serve(event), name=name)
+            for (name, make), event in zip(parts.items(), events, strict=True):
+                group.create_task(restarting(name, make)(event), name=name)
             for event in events:
                 await event.wait()
             ready.set()

@@ -19,6 +19,7 @@ class Progress:
         number = os.environ.pop(DESCRIPTOR, "")
         self._descriptor = int(number) if number else -1
         self._began = _process_start()
+        self.complete = False
 
     def tell(self, step: str, **facts: Any) -> None:
         """One step is done."""
@@ -31,6 +32,12 @@ class Progress:
             os.write(self._descriptor, line.encode() + b"\n")
         except OSError:
             self.close()
+
+    def finish(self) -> None:
+        """The start is complete."""
+        self.tell("done")
+        self.complete = True
+        self.close()
 
     def close(self) -> None:
         """Nothing more will be told."""

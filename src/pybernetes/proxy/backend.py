@@ -32,11 +32,11 @@ class Backend(Protocol):
 async def _run(*command: str, given: str = "") -> str:
     process = await asyncio.create_subprocess_exec(
         *command,
-        stdin=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE if given else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await process.communicate(given.encode())
+    out, err = await process.communicate(given.encode() if given else None)
     if process.returncode:
         raise BackendError(f"{command[0]}: {err.decode(errors='replace').strip()[:2000]}")
     return out.decode(errors="replace")

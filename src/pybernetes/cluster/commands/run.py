@@ -21,6 +21,7 @@ from ...base.x509 import CertificateError, KeyPair
 from ...store.store import StoreError
 from .. import clients, pki
 from ..config import ClusterConfig
+from ..containerd import ContainerdError
 from ..images import ImageError
 from ..progress import Progress
 from .settings import CommandError, cluster_config
@@ -28,6 +29,8 @@ from .settings import CommandError, cluster_config
 __all__ = ["CommandError", "main"]
 
 Body = Coroutine[Any, Any, None]
+CRASHED = 70
+"""Exit code after an error in operation: another start may help. Code 1 means that it cannot."""
 _MENDABLE = (
     StoreError,
     OSError,
@@ -36,7 +39,7 @@ _MENDABLE = (
     clients.ClientError,
     TransportError,
     StatusError,
-    RuntimeError,
+    ContainerdError,
 )
 
 
@@ -48,9 +51,10 @@ def main(arguments: argparse.Namespace) -> int:
     progress = Progress()
     try:
         _run(_until_signal(command(arguments, config, progress)))
-    except BaseExceptionGroup as group:
-        raise _explained(group, progress) from None
-    except _MENDABLE as error:
+    except (BaseExceptionGroup, *_MENDABLE) as error:
+        if progress.complete:
+            log.logger(__name__).exception("Ended by an error")
+            return CRASHED
         raise _explained(error, progress) from None
     return 0
 
@@ -108,8 +112,7 @@ async def _server(arguments: argparse.Namespace, config: ClusterConfig, progress
             from ..sample import deploy_once
 
             await deploy_once(config, plane.admin, progress)
-        progress.tell("done")
-        progress.close()
+        progress.finish()
         gc.freeze()
         await asyncio.get_running_loop().create_future()
 
