@@ -1,6 +1,6 @@
 """A kubelet with its real parts: containerd, the Linux kernel, real probes, the 10250 server.
 
-    running(event recorder) > (volumes) > (probes) > (kubelet core) > server, log rotation
+    running(event recorder) > (volumes) > (probes) > (kubelet core) > log rotation, eviction, server
 
 The core learns of its parts through `Parts`; this is the one place that knows both.
 """
@@ -9,6 +9,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 
+from ..api.core import ObjectReference
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.tasks import running
 from ..client.client import Client
@@ -17,6 +18,7 @@ from . import hosts_file, resolv
 from .config import KubeletConfig
 from .cri.containerd import Containerd
 from .cri.protocol import ContainerRuntime
+from .eviction_manager import EvictionManager
 from .hooks import run_hook
 from .kernel.cgroup_mounts import detect
 from .kernel.cgroups import PodCgroups
@@ -58,6 +60,7 @@ class RealKubelet:
         healthz_port: int = 10248,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._node_name = config.node_name
         self._clock = clock
         self._runtime = Containerd(config.container_runtime_socket)
         kernel = LinuxKernel()
@@ -84,12 +87,22 @@ class RealKubelet:
         self._kubelet = Kubelet(config, client, self._runtime, parts, self._recorder, clock=clock)
         self._volumes.on_change = self._kubelet.pod_changed
         self._rotation = LogRotation(self._kubelet, clock=clock)
+        stats = NodeStats(self._kubelet, cgroups, kernel, config.root_directory, config.node_name, clock=clock)
+        self._eviction = EvictionManager(
+            stats,
+            self._kubelet.evict,
+            self._kubelet.set_pressures,
+            reclaim_images=self._kubelet.collector.collect,
+            node_event=self._node_event,
+            clock=clock,
+        )
         self._server = KubeletServer(
             ServerConfig(node_name=config.node_name, host=host, port=config.port, healthz_port=healthz_port),
             self._kubelet,
             client,
             tls=tls,
-            stats=NodeStats(self._kubelet, cgroups, kernel, config.root_directory, config.node_name, clock=clock),
+            stats=stats,
+            probe_metrics=self._probes.metrics,
             healthy=self._kubelet.healthy,
             clock=clock,
         )
@@ -103,9 +116,14 @@ class RealKubelet:
                 running("probes", self._probes.serve),
                 running("kubelet-core", self._kubelet.serve),
                 running("log-rotation", self._rotation.serve),
+                running("eviction", self._eviction.serve),
                 running("kubelet-server", self._server.serve),
             ):
                 ready.set()
                 await asyncio.get_running_loop().create_future()
         finally:
             await self._runtime.close()
+
+    def _node_event(self, reason: str, message: str) -> None:
+        node = ObjectReference(kind="Node", api_version="v1", name=self._node_name, uid=self._node_name)
+        self._recorder.event(node, "Warning", reason, message)

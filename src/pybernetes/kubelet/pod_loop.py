@@ -114,8 +114,11 @@ class PodLoop:
     # What others tell the loop.
 
     def update(self, pod: Pod) -> None:
-        """The pod changed in the API (or in its static file)."""
-        self.pod = pod
+        """The pod changed in the API (or in its static file); volumes that show its labels follow."""
+        before, self.pod = self.pod.metadata, pod
+        relabelled = (before.labels, before.annotations) != (pod.metadata.labels, pod.metadata.annotations)
+        if relabelled and self._files.volumes is not None and "refresh" not in self._busy:
+            self._run("refresh", self._services.sync.refresh_volumes(pod))
         self._wake.set()
 
     def removed(self) -> None:

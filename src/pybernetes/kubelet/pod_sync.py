@@ -142,6 +142,13 @@ class PodSync:
                 raise StepError("", str(error), MOUNT_RETRY_SECONDS) from None
         return files.volumes
 
+    async def refresh_volumes(self, pod: Pod) -> None:
+        """Show the pod's new labels and annotations in its downwardAPI volumes; a failure leaves the old ones."""
+        try:
+            await self._parts.volumes.refresh(pod)
+        except VolumeError as error:
+            log.warning("Volumes were not refreshed", pod=pod_id(pod), err=error)
+
     # The sandbox.
 
     def _sandbox_config(self, pod: Pod, attempt: int, cgroup_parent: str) -> m.PodSandboxConfig:
