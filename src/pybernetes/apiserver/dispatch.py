@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from ..base.http.message import Request, Response
 from .call import Call, no_such_path, not_allowed
+from .filters.requests import LONG_RUNNING_SUBRESOURCES
 from .registry import Endpoint, Registry
 from .request_info import RequestInfo
 from .resources import binding, eviction, scale
@@ -88,12 +89,22 @@ class Dispatcher:
         elif info.namespace and info.resource != "namespaces":
             raise no_such_path()
         call = Call(request, info, endpoint, self._registry, self._cache)
+        if info.resource == "bindings" and not info.group:
+            return await self._binding(request, info)
         if endpoint.resource is None:
             handler = self.reviews.get(endpoint.info.group_resource)
             if handler is None:
                 raise not_allowed()
             return await review(call, handler)
         return await (OBJECT[verb] if named else COLLECTION[verb])(call)
+
+    async def _binding(self, request: Request, info: RequestInfo) -> Response:
+        """`POST bindings` is `POST pods/NAME/binding` with the name in the body."""
+        pods = self._registry.find("", "v1", "pods")
+        assert pods is not None
+        call = Call(request, info, pods, self._registry, self._cache)
+        call.subresource = "binding"
+        return await binding.create(call)
 
     async def _subresource(self, request: Request, info: RequestInfo, endpoint: Endpoint) -> Response:
         found = endpoint.subresource(info.subresource)
@@ -102,7 +113,7 @@ class Dispatcher:
         streaming = self.connect.get((info.resource, info.subresource))
         if streaming is not None and not info.group:
             return await streaming(request, info)
-        if info.verb not in found.verbs:
+        if info.verb not in found.verbs or info.subresource in LONG_RUNNING_SUBRESOURCES:
             raise not_allowed()
         call = Call(request, info, endpoint, self._registry, self._cache)
         answered = self.reviews.get(f"{endpoint.info.group_resource}/{info.subresource}")

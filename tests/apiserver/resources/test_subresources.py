@@ -234,3 +234,19 @@ async def test_ephemeral_containers_and_resources_change_nothing_else() -> None:
         container = answer.body["spec"]["containers"][0]
         assert (container["image"], container["resources"]["requests"]) == ("image", {"cpu": "1"})
         assert answer.body["metadata"]["generation"] == 3
+
+
+async def test_a_binding_may_be_posted_to_the_collection() -> None:
+    async with running_api() as api:
+        await api.pod("p")
+        path = "/api/v1/namespaces/default/bindings"
+        answer = await api.post(path, {"metadata": {"name": "p"}, "target": {"name": "n1"}})
+        assert answer.code == 201, answer
+        assert (await api.get(PODS + "/p")).body["spec"]["nodeName"] == "n1"
+        assert (await api.post(path, {"target": {"name": "n1"}})).code == 422
+
+
+async def test_streams_that_nobody_serves_are_refused() -> None:
+    async with running_api() as api:
+        await api.pod("p")
+        assert (await api.get(PODS + "/p/log")).code == 405

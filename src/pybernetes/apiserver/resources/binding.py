@@ -17,20 +17,21 @@ KIND = "Binding"
 
 
 async def create(call: Call) -> Response:
-    """POST pods/NAME/binding: a Status."""
+    """POST pods/NAME/binding, or bindings: a Status."""
     write = write_options(call, "CreateOptions")
     sent = await read_object(call.request, API_VERSION, KIND, write)
     metadata: Object = sent.setdefault("metadata", {})
     match_namespace(metadata, call.namespace)
     name = metadata.get("name") or ""
-    if name and name != call.name:
+    if name and call.name and name != call.name:
         raise status.bad_request("name in URL does not match name in Binding object")
-    metadata["name"] = call.name
+    name = metadata["name"] = call.name or name
     errors = _errors(sent)
     if errors:
-        raise status.invalid("", KIND, call.name, errors)
+        raise status.invalid("", KIND, name, errors)
+    write.subresource = "binding"
     resource = call.resource
-    request = resource.admission_request("CREATE", write, call.namespace, call.name, sent)
+    request = resource.admission_request("CREATE", write, call.namespace, name, sent)
     await resource.admission.admit(request)
     await resource.admission.validate(request)
     await bind(resource, sent, write)
@@ -41,6 +42,8 @@ async def create(call: Call) -> Response:
 def _errors(binding: Object) -> list[field.FieldError]:
     target = binding.get("target") or {}
     errors = []
+    if not binding["metadata"].get("name"):
+        errors.append(field.required("metadata.name", "name or generateName is required"))
     kind = target.get("kind") or "Node"
     if kind != "Node":
         errors.append(field.not_supported("target.kind", kind, ("Node", "<empty>")))

@@ -58,22 +58,22 @@ async def page(call: Call, options: ListOptions, chosen: Selection) -> tuple[lis
         if revision < 0:
             revision = await call.cache.wait_consistent()
         try:
-            entries = await _at(call, cache, chosen, revision, after)
+            entries, more = await _at(call, cache, chosen, revision, after, options.limit)
         except Compacted:
             raise ExpiredContinue(_EXPIRED_CONTINUE, encode_token(-1, token.start)) from None
-        return _cut(cache, entries, revision, options.limit, chosen)
+        return _cut(cache, entries, revision, options.limit, chosen, more)
     version = options.version
     if version == "0":
         return cache.select(chosen), call.cache.revision, {}
     if version and (options.match == "Exact" or (not options.match and options.limit)):
         revision = revision_of(call.served, version)
         try:
-            entries = await _at(call, cache, chosen, revision, "")
+            entries, more = await _at(call, cache, chosen, revision, "", options.limit)
         except Compacted:
             raise status.expired(_EXPIRED_LIST) from None
         except FutureRevision:
             raise too_large_resource_version(revision, call.cache.revision) from None
-        return _cut(cache, entries, revision, options.limit, chosen)
+        return _cut(cache, entries, revision, options.limit, chosen, more)
     if version:
         await call.cache.wait(revision_of(call.served, version))
     else:
@@ -81,24 +81,31 @@ async def page(call: Call, options: ListOptions, chosen: Selection) -> tuple[lis
     return _cut(cache, cache.select(chosen), call.cache.revision, options.limit, chosen)
 
 
-async def _at(call: Call, cache: ResourceCache, chosen: Selection, revision: int, after: str) -> list[Entry]:
-    """The selected objects as of a revision, after a key."""
+async def _at(
+    call: Call, cache: ResourceCache, chosen: Selection, revision: int, after: str, limit: int
+) -> tuple[list[Entry], int]:
+    """The selected objects as of a revision, after a key; and how many more there are behind those returned."""
     if cache.changed <= revision <= call.cache.revision:
-        return [entry for entry in cache.range(chosen.namespace, after) if chosen.matches(entry)]
+        return [entry for entry in cache.range(chosen.namespace, after) if chosen.matches(entry)], 0
     prefix = f"{cache.prefix}{chosen.namespace}/" if chosen.namespace else cache.prefix
-    found = await call.resource.store.list(prefix, revision=revision, after=after)
-    return [entry for entry in map(cache.entry, found.items) if chosen.matches(entry)]
+    # Without selectors a page of the store is a page of the answer; else all of it must be looked at.
+    found = await call.resource.store.list(
+        prefix, revision=revision, after=after, limit=limit if chosen.everything else 0
+    )
+    return [entry for entry in map(cache.entry, found.items) if chosen.matches(entry)], found.remaining
 
 
 def _cut(
-    cache: ResourceCache, entries: list[Entry], revision: int, limit: int, chosen: Selection
+    cache: ResourceCache, entries: list[Entry], revision: int, limit: int, chosen: Selection, more: int = 0
 ) -> tuple[list[Entry], int, dict[str, object]]:
-    if not limit or len(entries) <= limit:
+    """The first `limit` entries, with a token when there are others, or `more` than those."""
+    if not more and (not limit or len(entries) <= limit):
         return entries, revision, {}
-    metadata: dict[str, object] = {"continue": encode_token(revision, entries[limit - 1].key[len(cache.prefix) :])}
+    shown = entries[:limit]
+    metadata: dict[str, object] = {"continue": encode_token(revision, shown[-1].key[len(cache.prefix) :])}
     if chosen.labels is None and not chosen.fields:
-        metadata["remainingItemCount"] = len(entries) - limit
-    return entries[:limit], revision, metadata
+        metadata["remainingItemCount"] = len(entries) - limit + more
+    return shown, revision, metadata
 
 
 def respond(call: Call, entries: list[Entry], metadata: dict[str, object], want: Representation) -> Response:
