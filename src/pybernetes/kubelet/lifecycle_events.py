@@ -80,10 +80,12 @@ class LifecycleEvents:
         if kind == "deleted":
             self._owner.pop(thing_id, None)
             self._states.pop(thing_id, None)
+        if uid is None and kind != "deleted":
+            # A container that ended faster than its pod was looked at again.
+            await self._relist()
+            uid = self._owner.get(thing_id)
         if uid is not None:
             self._on_change(uid, thing_id, kind)
-        elif kind != "deleted":
-            await self._relist()
 
     async def _relist_and_say(self, ready: asyncio.Event) -> None:
         """The listing that follows a (re)connection; it says whether the runtime answers."""
