@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from pybernetes.api.defaulting import apply_defaults
+from pybernetes.api.defaulting import apply_defaults, cluster, pods, services, workloads
 from pybernetes.api.defaulting.pods import pull_policy
-from pybernetes.api.resource import ResourceInfo
+from pybernetes.api.resource import ResourceInfo, load_data
 from pybernetes.api.schema import schema_for
 
 from .objects import ENABLED
@@ -653,3 +653,22 @@ def test_other_kinds_are_left_alone() -> None:
     obj = {"spec": {}}
     apply_defaults(obj, "example.com/v1", "Widget")
     assert obj == {"spec": {}}
+
+
+_NOT_SET_HERE = {
+    "core/v1.ConfigMap": "internal only",
+    "core/v1.PodLogOptions": "behind a gate that is off",
+    "core/v1.ResourceList": "rounded wherever one is held",
+    "certificates/v1beta1.CertificateSigningRequestSpec": "a version that is not served",
+}
+
+
+def test_every_conditional_default_of_the_table_has_code() -> None:
+    table = load_data("defaults")
+    conditional = {
+        name
+        for name, rows in table.items()
+        if not name.startswith("_") and any(isinstance(row, dict) and "when" in row for row in rows.values())
+    }
+    written = {*pods.CONDITIONAL, *workloads.CONDITIONAL, *services.CONDITIONAL, *cluster.CONDITIONAL}
+    assert conditional - written == conditional & set(_NOT_SET_HERE)

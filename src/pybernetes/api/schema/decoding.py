@@ -68,20 +68,19 @@ def zero_value(field: FieldSchema) -> Callable[[], Any] | None:
 def _compile_struct(type_name: str) -> Rule:
     go_type = type_name.rpartition("/")[2]
     struct = go_type.rpartition(".")[2]
-    plain: dict[str, type] = {}
     rules: dict[str, Rule] = {}
+    first_look: dict[str, Any] = {}
     droppable: set[str] = set()
     always: list[tuple[str, Callable[[], Any]]] = []
     for field in fields(type_name).values():
         zero = zero_value(field)
         if zero is not None:
             always.append((field.name, zero))
-        if field.type in _PLAIN:
-            plain[field.name] = _PLAIN[field.type]
         if _drops_empty(field):
             droppable.add(field.name)
         rules[field.name] = _rule(field.type, field.go_type)
-    plain_type, rule_of = plain.get, rules.get
+        first_look[field.name] = _PLAIN.get(field.type, rules[field.name])
+    look = first_look.get
 
     def decode(value: Any, found: Found) -> Any:
         if type(value) is not dict:
@@ -90,12 +89,14 @@ def _compile_struct(type_name: str) -> Rule:
         name = ""
         try:
             for name, inner in value.items():
-                if inner and plain_type(name) is type(inner):
+                rule = look(name)
+                if rule is type(inner) and inner:
                     continue
-                rule = rule_of(name)
                 if rule is None:
                     found.append((value, name))
                 elif inner is not None:
+                    if rule is str or rule is bool:
+                        rule = rules[name]
                     result = rule(inner, found)
                     if result is not inner:
                         value[name] = result
