@@ -38,7 +38,10 @@ def decide(wanted, *objects, random=0) -> Decision:
     api = FakeApi()
     api.put(*objects)
     scheduler = Scheduler(api, api.informers, recorder=Recorder(), random=Random(random))  # type: ignore[arg-type]
-    for informer, handler in ((scheduler._nodes, scheduler._node_changed), (scheduler._pods, scheduler._pod_changed)):
+    for informer, handler in (
+        (scheduler._nodes, scheduler.intake.node_changed),
+        (scheduler._pods, scheduler.intake.pod_changed),
+    ):
         informer.add_handler(handler)
     return scheduler._cycle.decide(PodInfo(wanted))
 
@@ -339,7 +342,7 @@ def test_the_search_in_a_large_cluster_goes_round():
     api = FakeApi()
     api.put(*(node(f"n{i}") for i in range(400)))
     scheduler = Scheduler(api, api.informers, recorder=Recorder(), random=Random(0))  # type: ignore[arg-type]
-    scheduler._nodes.add_handler(scheduler._node_changed)
+    scheduler._nodes.add_handler(scheduler.intake.node_changed)
     seen: set[str] = set()
     for i in range(40):
         decision = scheduler._cycle.decide(PodInfo(pod(f"p{i}")))

@@ -19,7 +19,10 @@ def planned(wanted, *objects, nominated=""):
     api = FakeApi()
     api.put(*objects)
     scheduler = Scheduler(api, api.informers, recorder=Recorder(), random=Random(0))  # type: ignore[arg-type]
-    for informer, handler in ((scheduler._nodes, scheduler._node_changed), (scheduler._pods, scheduler._pod_changed)):
+    for informer, handler in (
+        (scheduler._nodes, scheduler.intake.node_changed),
+        (scheduler._pods, scheduler.intake.pod_changed),
+    ):
         informer.add_handler(handler)
     info = PodInfo(wanted)
     if nominated:

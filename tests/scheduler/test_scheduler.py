@@ -27,6 +27,7 @@ from pybernetes.api.meta import ObjectMeta
 from pybernetes.api.storage import StorageClass
 from pybernetes.base.tasks import running
 from pybernetes.scheduler.config import SchedulerConfig
+from pybernetes.scheduler.framework import Code, Verdict
 from pybernetes.scheduler.scheduler import Scheduler
 
 
@@ -189,6 +190,65 @@ async def test_room_made_for_a_nominated_pod_is_not_taken_by_a_lesser_one():
         await api.until(lambda: api.bound)
         await settle()
         assert api.bound == {"high": "a"}
+
+
+class Holding:
+    """A Permit plugin that holds every pod for a while."""
+
+    name = "Holding"
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def permit(self, state, pod, node_name):
+        return Verdict(Code.WAIT, self.name, (), self._seconds)
+
+
+@asynccontextmanager
+async def holding_cluster(seconds):
+    async with cluster(node("a", cpu="1")) as api:
+        scheduler = api.scheduler
+        scheduler.profile = msgspec.structs.replace(scheduler.profile, permit=(Holding(seconds),))
+        api.put(pod("p", cpu="1"))
+        while not scheduler.permits.held():
+            await settle()
+        yield api
+
+
+async def test_a_held_pod_keeps_its_room_and_is_bound_when_allowed():
+    async with holding_cluster(60) as api:
+        assert api.scheduler.snapshot.rows[0].cpu == 1000
+        assert not api.bound
+        api.scheduler.permits.allow("uid-default-p", "Holding")
+        await api.until(lambda: api.bound)
+        assert api.scheduler.permits.held() == []
+
+
+async def test_a_held_pod_that_is_rejected_gives_its_room_back():
+    async with holding_cluster(60) as api:
+        api.scheduler.permits.reject("uid-default-p", "Holding", "no")
+        await api.until(lambda: api.patches)
+        assert api.condition("p").message == "no"
+        assert api.scheduler.snapshot.rows[0].cpu == 0
+
+
+async def test_a_held_pod_is_rejected_when_time_is_up():
+    async with holding_cluster(0.01) as api:
+        await api.until(lambda: api.patches)
+        assert api.condition("p").message == "rejected due to timeout after waiting at plugin Holding"
+
+
+async def test_attempts_and_waiting_pods_are_counted():
+    async with cluster(node("a", cpu="1")) as api:
+        api.put(pod("p", cpu="1"))
+        await api.until(lambda: api.bound)
+        api.put(pod("q", cpu="1"))
+        await api.until(lambda: api.patches)
+        await settle()
+        text = api.scheduler.metrics.registry.text().decode()
+        assert 'scheduler_schedule_attempts_total{result="scheduled",profile="default-scheduler"} 1' in text
+        assert 'scheduler_schedule_attempts_total{result="unschedulable",profile="default-scheduler"} 1' in text
+        assert 'scheduler_pending_pods{queue="unschedulable"} 1' in text
 
 
 # volumes

@@ -40,7 +40,18 @@ class Place(Enum):
 class QueuedPod:
     """A pod with its history in the queue. Instants are `Clock.monotonic` seconds."""
 
-    __slots__ = ("attempts", "backoff_until", "failures", "first_at", "place", "plugins", "pod", "queued_at", "ticket")
+    __slots__ = (
+        "attempts",
+        "backoff_until",
+        "failures",
+        "first_at",
+        "place",
+        "plugins",
+        "pod",
+        "popped_at",
+        "queued_at",
+        "ticket",
+    )
 
     def __init__(self, pod: PodInfo, now: float) -> None:
         self.pod = pod
@@ -48,7 +59,7 @@ class QueuedPod:
         self.ticket = 0
         self.attempts = 0
         self.failures = 0
-        self.queued_at = self.first_at = now
+        self.queued_at = self.first_at = self.popped_at = now
         self.backoff_until = 0.0
         self.plugins: frozenset[str] = frozenset()
 

@@ -30,10 +30,13 @@ from pybernetes.client.informers import Informers
 from pybernetes.scheduler import preemption
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.cycle import Cycle, Decision
-from pybernetes.scheduler.events import NONE, node_actions, pod_actions
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Verdict
+from pybernetes.scheduler.intake import Intake
+from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
+from pybernetes.scheduler.metrics import UNSCHEDULABLE as REJECTED
 from pybernetes.scheduler.nominations import Nominations
 from pybernetes.scheduler.ownership import Owners
+from pybernetes.scheduler.permit import Permits
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.profile import default_profile
 from pybernetes.scheduler.queue import QueuedPod, SchedulingQueue
@@ -104,6 +107,9 @@ class Scheduler:
             random=self._random,
             percentage_of_nodes_to_score=self._config.percentage_of_nodes_to_score,
         )
+        self.intake = Intake(self._config.scheduler_name, self.snapshot, self.queue, self.nominations)
+        self.permits = Permits()
+        self.metrics = SchedulerMetrics(self._config.scheduler_name, self.queue)
         self._slots = asyncio.Semaphore(self._config.parallel_bindings)
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -120,9 +126,9 @@ class Scheduler:
     async def _serve(self, ready: asyncio.Event) -> None:
         await self._informers.synced()
         watched: list[tuple[Informer[Any], Callable[[Any, Any], None]]] = [
-            (self._nodes, self._node_changed),
-            (self._pods, self._pod_changed),
-            *((informer, self._storage_handler(kind)) for kind, informer in self._storage.items()),
+            (self._nodes, self.intake.node_changed),
+            (self._pods, self.intake.pod_changed),
+            *((informer, self.intake.storage_handler(kind)) for kind, informer in self._storage.items()),
         ]
         for informer, handler in watched:
             informer.add_handler(handler)
@@ -144,94 +150,16 @@ class Scheduler:
                 informer.remove_handler(handler)
             self._owners.close()
 
-    # watching
-
     def _namespace_labels(self, name: str) -> dict[str, str]:
         namespace = self._namespaces.get(name)
         return (namespace.metadata.labels if namespace is not None else None) or {}
-
-    def _node_changed(self, old: Node | None, new: Node | None) -> None:
-        if new is None:
-            assert old is not None
-            self.snapshot.remove_node(old.metadata.name or "")
-            self.queue.on_event(ClusterEvent("Node", Action.DELETE, old))
-            return
-        if old is None:
-            self.snapshot.set_node(new)
-            self.queue.on_event(ClusterEvent("Node", Action.ADD, None, new))
-            return
-        actions = node_actions(old, new)
-        if actions:
-            self.snapshot.set_node(new)
-            self.queue.on_event(ClusterEvent("Node", actions, old, new))
-
-    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        pod = new if new is not None else old
-        assert pod is not None
-        uid = pod.metadata.uid or f"{pod.metadata.namespace}/{pod.metadata.name}"
-        if new is None or new.status.phase in ("Succeeded", "Failed"):
-            self.queue.remove(uid)
-            self._pod_left(uid)
-        elif new.spec.node_name:
-            self.queue.remove(uid)
-            self._pod_placed(uid, new)
-        elif (new.spec.scheduler_name or "") == self._config.scheduler_name and not self.snapshot.is_assumed(uid):
-            if new.metadata.deletion_timestamp is not None:
-                self.queue.remove(uid)
-                self._withdraw(uid)
-                return
-            info = PodInfo(new)
-            nominated = new.status.nominated_node_name or ""
-            if old is not None and nominated == (old.status.nominated_node_name or ""):
-                nominated = self.nominations.node_of(uid)  # decided here, and perhaps not written yet
-            self.nominations.set(info, nominated)
-            self.queue.update(info)
-
-    def _pod_placed(self, uid: str, pod: Pod) -> None:
-        """The watch shows the pod on a node."""
-        self.nominations.remove(uid)
-        node_name = pod.spec.node_name or ""
-        known = self.snapshot.placed.get(uid)
-        if known is None or known.assumed or known.node_name != node_name:
-            info = PodInfo(pod)
-            self.snapshot.set_pod(info, node_name)
-            self.queue.on_event(ClusterEvent("Pod", Action.ADD, None, info))
-            return
-        before = known.pod
-        info = before.renewed(pod) if _only_status_differs(before.pod, pod) else PodInfo(pod)
-        self.snapshot.set_pod(info, node_name)
-        actions = pod_actions(before, info)
-        if actions is not NONE:
-            self.queue.on_event(ClusterEvent("Pod", actions, before, info))
-
-    def _pod_left(self, uid: str) -> None:
-        """The pod is gone or has ended: its room is free."""
-        self._withdraw(uid)
-        known = self.snapshot.placed.get(uid)
-        if known is not None:
-            self.snapshot.remove_pod(uid)
-            self.queue.on_event(ClusterEvent("Pod", Action.DELETE, known.pod))
-
-    def _withdraw(self, uid: str) -> None:
-        """A nominated pod that goes away leaves the room made for it to others."""
-        nominated = self.nominations.node_of(uid)
-        if nominated:
-            pod = next(pod for pod in self.nominations.on(nominated) if pod.uid == uid)
-            self.nominations.remove(uid)
-            self.queue.on_event(ClusterEvent("Pod", Action.DELETE, pod))
-
-    def _storage_handler(self, kind: str) -> Callable[[Any, Any], None]:
-        def changed(old: Any, new: Any) -> None:
-            if new is not None:
-                self.queue.on_event(ClusterEvent(kind, Action.ADD if old is None else Action.UPDATE, old, new))
-
-        return changed
 
     # deciding
 
     def _schedule(self, queued: QueuedPod) -> None:
         """One attempt for one pod. Holds a slot, which the task that follows lets go of."""
         pod = queued.pod
+        queued.popped_at = self._clock.monotonic()
         try:
             decision = self._cycle.decide(pod)
             if not decision.node_name:
@@ -271,13 +199,22 @@ class Scheduler:
             if verdict is not None:
                 break
         else:
-            for permit in self.profile.permit:
-                verdict = permit.permit(state, pod, node_name)
-                if verdict is not None:
-                    break
+            verdict = self._ask_permission(state, pod, node_name)
         if verdict is not None:
             self._unreserve(state, pod, node_name)
         return verdict
+
+    def _ask_permission(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
+        waits: list[Verdict] = []
+        for plugin in self.profile.permit:
+            verdict = plugin.permit(state, pod, node_name)
+            if verdict is not None and verdict.code is not Code.WAIT:
+                return verdict
+            if verdict is not None:
+                waits.append(verdict)
+        if waits:
+            self.permits.hold(pod.uid, waits)
+        return None
 
     def _unreserve(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
         for plugin in reversed(self.profile.reserve):
@@ -288,6 +225,9 @@ class Scheduler:
         """PreBind, Bind, PostBind; or undo everything and put the pod back."""
         pod = queued.pod
         try:
+            refusal = await self.permits.wait(pod.uid)
+            if refusal is not None:
+                raise Rejected(refusal)
             for step in self.profile.pre_bind:
                 verdict = await step.pre_bind(state, pod, node_name)
                 if verdict is not None:
@@ -308,6 +248,9 @@ class Scheduler:
                 return
             await self._bind_failed(queued, error)
             return
+        now = self._clock.monotonic()
+        self.metrics.attempt(SCHEDULED, now - queued.popped_at)
+        self.metrics.bound(queued.attempts, now - queued.first_at)
         self.queue.done(pod.uid)
         self.nominations.remove(pod.uid)
         for post in self.profile.post_bind:
@@ -321,6 +264,7 @@ class Scheduler:
             self.queue.rejected(queued, frozenset((error.verdict.plugin,)))
             await self._report(queued.pod, UNSCHEDULABLE, message)
             return
+        self.metrics.attempt(ERROR, self._clock.monotonic() - queued.popped_at)
         message = f"binding rejected: {error}"
         log.warning("Binding failed", pod=queued.pod.key, err=error)
         self.queue.failed(queued)
@@ -330,6 +274,7 @@ class Scheduler:
 
     def _no_node(self, queued: QueuedPod, decision: Decision) -> None:
         """No node fits: see whether preemption helps, wait, and say why."""
+        self.metrics.attempt(REJECTED, self._clock.monotonic() - queued.popped_at)
         pod, diagnosis = queued.pod, decision.diagnosis
         outcome: preemption.Plan | str = ""
         if diagnosis.total:
@@ -339,6 +284,7 @@ class Scheduler:
         plugins = diagnosis.plugins or frozenset(plugin.name for plugin in self.profile.interests)
         self.queue.rejected(queued, plugins)
         if isinstance(outcome, preemption.Plan):
+            self.metrics.preemptions.inc()
             self.nominations.set(pod, outcome.node_name)
             message = diagnosis.message()
             self._start("preempt", pod, self._preempt(pod, outcome, message))
@@ -376,6 +322,7 @@ class Scheduler:
 
     def _give_up(self, queued: QueuedPod, message: str) -> None:
         """The attempt itself failed."""
+        self.metrics.attempt(ERROR, self._clock.monotonic() - queued.popped_at)
         self.snapshot.forget(queued.pod.uid)
         self.queue.failed(queued)
         self._start("report", queued.pod, self._report(queued.pod, SCHEDULER_ERROR, message))
@@ -395,14 +342,3 @@ class Scheduler:
         except StatusError as error:
             if not is_not_found(error):
                 raise
-
-
-def _only_status_differs(old: Pod, new: Pod) -> bool:
-    """Whether nothing that a PodInfo is computed from changed (the generation counts changes of the spec)."""
-    before, after = old.metadata, new.metadata
-    return (
-        before.generation is not None
-        and before.generation == after.generation
-        and before.labels == after.labels
-        and before.deletion_timestamp == after.deletion_timestamp
-    )

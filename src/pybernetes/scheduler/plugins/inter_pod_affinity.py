@@ -107,16 +107,15 @@ class InterPodAffinity:
             and not any(required.affinity.values())
             and all(term.matches(pod, self._namespace_labels) for term in pod.affinity)
         )
-        anti_keys = {term.topology_key for term in pod.anti_affinity}
-        rejecting_keys = {key for key, _ in required.rejecting}
-        for node in nodes:
-            labels = node.labels
-            if affinity_keys and not self._near(required.affinity, affinity_keys, labels, first_of_its_kind):
-                rejected[node.row] = self._no_affinity
-            elif _occupied(required.anti_affinity, anti_keys, labels):
-                rejected[node.row] = self._anti
-            elif _occupied(required.rejecting, rejecting_keys, labels):
-                rejected[node.row] = self._rejected
+        if affinity_keys:
+            for node in nodes:
+                if not self._near(required.affinity, affinity_keys, node.labels, first_of_its_kind):
+                    rejected[node.row] = self._no_affinity
+        for domains, verdict in ((required.anti_affinity, self._anti), (required.rejecting, self._rejected)):
+            for key, values in _occupied(domains).items():
+                for node in nodes:
+                    if node.labels.get(key) in values and node.row not in rejected:
+                        rejected[node.row] = verdict
         return rejected
 
     @staticmethod
@@ -199,9 +198,13 @@ class InterPodAffinity:
         return False
 
 
-def _occupied(domains: Domains, keys: Iterable[str], labels: dict[str, str]) -> bool:
-    """Whether the node lies in a domain with such a pod."""
-    return any(key in labels and domains.get((key, labels[key]), 0) > 0 for key in keys)
+def _occupied(domains: Domains) -> dict[str, set[str]]:
+    """The domains with such a pod: their values by topology key."""
+    found: dict[str, set[str]] = {}
+    for (key, value), number in domains.items():
+        if number > 0:
+            found.setdefault(key, set()).add(value)
+    return found
 
 
 def _spread(domains: Domains, snapshot: Snapshot, key: str, by_node: dict[str, int], weight: int) -> None:

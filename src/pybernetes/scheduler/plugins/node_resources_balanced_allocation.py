@@ -26,8 +26,12 @@ class NodeResourcesBalancedAllocation:
         scores = []
         for node in nodes:
             if node.allocatable_cpu and node.allocatable_memory:
-                cpu = min((node.cpu + more_cpu) / node.allocatable_cpu, 1.0)
-                memory = min((node.memory + more_memory) / node.allocatable_memory, 1.0)
+                cpu = (node.cpu + more_cpu) / node.allocatable_cpu
+                memory = (node.memory + more_memory) / node.allocatable_memory
+                if cpu > 1.0:
+                    cpu = 1.0
+                if memory > 1.0:
+                    memory = 1.0
                 scores.append(int((1 - abs(cpu - memory) / 2) * MAX_SCORE))
             else:
                 scores.append(MAX_SCORE)

@@ -52,6 +52,11 @@ class Constraint:
         self.honour_taints = spec is not None and spec.node_taints_policy == "Honor"
         self.self_match = 1 if self.matcher.labels_match(pod.labels) else 0
 
+    def counts_every_node(self, pod: PodInfo) -> bool:
+        """Whether the policies leave no node out, whatever it looks like."""
+        spec = pod.pod.spec
+        return not self.honour_taints and not (self.honour_affinity and (spec.node_selector or spec.affinity))
+
     def counts_node(self, pod: PodInfo, node: NodeInfo) -> bool:
         """Whether the constraint's policies include the node."""
         spec = pod.pod.spec
@@ -125,15 +130,15 @@ class PodTopologySpread:
             return self._skip
         keys = [constraint.key for constraint in constraints]
         counts: list[dict[str, int]] = [{} for _ in constraints]
-        matching = [snapshot.counts(constraint.matcher) for constraint in constraints]
-        for node in snapshot.rows:
-            labels = node.labels
-            if not all(key in labels for key in keys):
-                continue
-            for constraint, count, by_node in zip(constraints, counts, matching, strict=True):
-                if constraint.counts_node(pod, node):
-                    domain = labels[constraint.key]
-                    count[domain] = count.get(domain, 0) + by_node.get(node.name, 0)
+        complete = _having(snapshot.rows, keys)
+        for constraint, count in zip(constraints, counts, strict=True):
+            key, pods_on = constraint.key, snapshot.counts(constraint.matcher).get
+            counted = complete
+            if not constraint.counts_every_node(pod):
+                counted = [node for node in complete if constraint.counts_node(pod, node)]
+            for node in counted:
+                domain = node.labels[key]
+                count[domain] = count.get(domain, 0) + pods_on(node.name, 0)
         state.data[self.name] = _Domains(constraints, counts)
         return None
 
@@ -254,3 +259,10 @@ class PodTopologySpread:
         return any(
             constraint.matcher.matches(other.namespace, other.labels) for other in others for constraint in constraints
         )
+
+
+def _having(nodes: Sequence[NodeInfo], keys: Sequence[str]) -> Sequence[NodeInfo]:
+    """The nodes that have all these labels."""
+    for key in keys:
+        nodes = [node for node in nodes if key in node.labels]
+    return nodes
