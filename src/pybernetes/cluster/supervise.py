@@ -1,7 +1,8 @@
 """Keeps one foreground command running: starts it, starts it again when it dies, ends with it on SIGTERM.
 
-Deliberately without the rest of the package and without an event loop: this process only waits, and costs nine MiB. The
-child dies with it (PR_SET_PDEATHSIG), so that a killed supervisor never leaves a second owner of the data behind.
+Run as a script of its own (`python -I -S supervise.py COMMAND...`), without the rest of the package and without an
+event loop: this process only waits, and costs ten MiB. The child dies with it (PR_SET_PDEATHSIG), so that a killed
+supervisor never leaves a second owner of the data behind.
 """
 
 import ctypes
@@ -74,3 +75,7 @@ def _close_progress() -> None:
     number = os.environ.pop("PYBERNETES_PROGRESS_FD", "")
     if number:
         os.close(int(number))
+
+
+if __name__ == "__main__":
+    sys.exit(supervise(sys.argv[1:]))

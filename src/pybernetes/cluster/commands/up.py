@@ -142,21 +142,22 @@ def _sample_address(config: ClusterConfig) -> str:
 
 
 def _supervise(data_dir: Path) -> int:
-    """Hold the data directory's lock for as long as the cluster runs."""
-    from ..supervise import supervise
+    """Take the data directory's lock, then become the supervisor, which holds it for as long as the cluster runs."""
+    from .. import supervise
 
     known = state.load(data_dir)
     if known is None:
         raise CommandError(f"{data_dir}/cluster.json is missing or damaged; start with: pybernetes up")
-    with (data_dir / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _tell_error(f"{data_dir} is in use by another cluster; choose another with --data-dir")
-            return 1
-        mine = state.own(known.config, sample_deployed=known.sample_deployed)
-        state.save(mine)
-        return supervise([sys.executable, "-m", "pybernetes", *_flags(known.config)])
+    lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _tell_error(f"{data_dir} is in use by another cluster; choose another with --data-dir")
+        return 1
+    os.set_inheritable(lock, True)
+    state.save(state.own(known.config, sample_deployed=known.sample_deployed))
+    child = [sys.executable, "-m", "pybernetes", *_flags(known.config)]
+    return os.execv(sys.executable, [sys.executable, "-I", "-S", supervise.__file__, *child])
 
 
 def _flags(config: ClusterConfig) -> list[str]:

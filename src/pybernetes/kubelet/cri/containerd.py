@@ -6,8 +6,12 @@ event service on the same socket (containerd 1.6 answers the CRI's GetContainerE
 the server to the few topics that change a pod, so an idle node costs nothing.
 """
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
+
+# Read when grpc is imported: its fork handlers are of no use here and log a line for every process we start.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
 import grpc.aio
