@@ -2,7 +2,7 @@
 
 `app` is the whole server as one function and needs no socket: components in the same process call it directly. `serve`
 starts the caches, writes the objects every cluster has, then opens the HTTPS port when the configuration names one.
-On the way down `/readyz` fails first, then the listener closes, then watches end.
+On the way down `/readyz` fails first, then watches end, then the listener closes.
 """
 
 import asyncio

@@ -93,7 +93,7 @@ async def run(steps: list[tuple[str, str, str, str, str]]) -> None:
     replicas: list[tuple[int, Replica]] = []
 
     def listed(position: int) -> dict[str, str]:
-        found = (entry.object()["metadata"] for entry in cache.select(chosen[position]))
+        found = (entry.copy()["metadata"] for entry in cache.select(chosen[position]))
         return {f"{m['namespace']}/{m['name']}": m["resourceVersion"] for m in found}
 
     def start(after: int | None) -> None:

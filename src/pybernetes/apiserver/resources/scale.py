@@ -65,7 +65,7 @@ async def get(call: Call) -> Response:
     entry = cache.get(cache.key(call.namespace, call.name))
     if entry is None:
         raise call.not_found()
-    return call.respond_raw(orjson.dumps(scale_of(entry.object())))
+    return call.respond_raw(orjson.dumps(scale_of(cache.object(entry))))
 
 
 async def update(call: Call) -> Response:

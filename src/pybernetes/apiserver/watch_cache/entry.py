@@ -25,7 +25,7 @@ _EVENT_SOURCE = ("source", "reportingComponent")
 
 class Entry(msgspec.Struct, gc=False):
     """One object at one revision. `data` is the JSON as served; `fields` are the values of the resource's selectable
-    fields in the order of `Probe.names`. `decoded` is filled on first use, shared, and never to be changed."""
+    fields in the order of `Probe.names`. `decoded` belongs to `ResourceCache.object`."""
 
     key: str
     namespace: str
@@ -35,13 +35,6 @@ class Entry(msgspec.Struct, gc=False):
     labels: dict[str, str]
     fields: tuple[str, ...]
     decoded: Object | None = None
-
-    def object(self) -> Object:
-        """The object in wire form, shared by all readers: never change it."""
-        found = self.decoded
-        if found is None:
-            found = self.decoded = orjson.loads(self.data)
-        return found
 
     def copy(self) -> Object:
         """A private copy."""

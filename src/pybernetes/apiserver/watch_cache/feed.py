@@ -194,10 +194,11 @@ class WatchCache:
     def get(self, resource: ResourceInfo, namespace: str, name: str) -> Object | None:
         cache = self.cache(resource)
         entry = cache.get(cache.key(namespace, name))
-        return entry.object() if entry is not None else None
+        return cache.object(entry) if entry is not None else None
 
     def list(self, resource: ResourceInfo, namespace: str = "") -> Iterable[Object]:
-        return [entry.object() for entry in self.cache(resource).range(namespace)]
+        cache = self.cache(resource)
+        return [cache.object(entry) for entry in cache.range(namespace)]
 
     def subscribe(self, resource: ResourceInfo, listener: Listener) -> None:
         self.cache(resource).subscribe(listener)

@@ -10,15 +10,18 @@ from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterable
 
+import orjson
+
 from ...api import status
 from ...api.resource import ResourceInfo
 from ...store.store import Event, KeyValue
-from ..reader import Listener
+from ..reader import Listener, Object
 from .entry import Entry, Probe, head, probe_for, splice
 from .fanout import Change, Fanout, Format, Watcher, bookmark_line, classify, event_line
 from .selection import Selection
 
 HISTORY = 1024
+DECODED_LIMIT = 512
 
 
 class ResourceCache:
@@ -37,6 +40,7 @@ class ResourceCache:
         self._keys: list[str] = []
         self._ring: deque[Change] = deque()
         self._listeners: list[Listener] = []
+        self._decoded: deque[Entry] = deque()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -47,6 +51,17 @@ class ResourceCache:
 
     def get(self, key: str) -> Entry | None:
         return self._entries.get(key)
+
+    def object(self, entry: Entry) -> Object:
+        """The object in wire form, shared by all readers: never change it. A decoded object takes five times the room
+        of its bytes, so only the last `DECODED_LIMIT` are kept."""
+        found = entry.decoded
+        if found is None:
+            found = entry.decoded = orjson.loads(entry.data)
+            self._decoded.append(entry)
+            if len(self._decoded) > DECODED_LIMIT:
+                self._decoded.popleft().decoded = None
+        return found
 
     def entry(self, kv: KeyValue) -> Entry:
         """A stored value as an entry."""
@@ -83,7 +98,7 @@ class ResourceCache:
         self.oldest = self.changed = revision
         for listener in self._listeners:
             for entry in self._entries.values():
-                listener(None, entry.object())
+                listener(None, self.object(entry))
 
     def reload(self, items: Iterable[KeyValue], revision: int) -> None:
         """After a gap in the store's events: bring watchers and listeners to the state listed at `revision`."""
@@ -124,8 +139,8 @@ class ResourceCache:
         ring.append(change)
         self.fanout.publish(change)
         if self._listeners:
-            before = old.object() if old is not None else None
-            after = new.object() if new is not None else None
+            before = self.object(old) if old is not None else None
+            after = self.object(new) if new is not None else None
             for listener in self._listeners:
                 listener(before, after)
 
@@ -141,7 +156,7 @@ class ResourceCache:
         """Present objects as created, then every change, in order."""
         self._listeners.append(listener)
         for entry in self._entries.values():
-            listener(None, entry.object())
+            listener(None, self.object(entry))
 
     def watch(
         self,
