@@ -1,0 +1,67 @@
+"""The outside of a protobuf object: four bytes of magic, then runtime.Unknown with the type and the message."""
+
+from typing import Any
+
+import msgspec
+
+from ..schema.table import type_of
+from .messages import message
+from .values import SCALARS
+from .wire import ProtobufError, fields, write_delimited
+
+CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
+MAGIC = b"k8s\0"
+
+_TYPE_META, _RAW, _CONTENT_TYPE = 1, 2, 4
+_text = SCALARS["string"][1]
+
+
+def encode(obj: dict[str, Any]) -> bytes:
+    """A wire dict in its envelope. ProtobufError for kinds the table does not know (custom resources)."""
+    api_version, kind = obj.get("apiVersion", ""), obj.get("kind", "")
+    type_meta = bytearray()
+    write_delimited(type_meta, 1, api_version.encode())
+    write_delimited(type_meta, 2, kind.encode())
+    out = bytearray(MAGIC)
+    write_delimited(out, _TYPE_META, type_meta)
+    write_delimited(out, _RAW, encode_message(obj, _type_name(api_version, kind)))
+    write_delimited(out, 3, b"")
+    write_delimited(out, _CONTENT_TYPE, b"")
+    return bytes(out)
+
+
+def decode(data: bytes | memoryview) -> dict[str, Any]:
+    """The wire dict in an envelope, with kind and apiVersion. ProtobufError when it is broken or of an unknown kind."""
+    view = memoryview(data)
+    if bytes(view[:4]) != MAGIC:
+        raise ProtobufError("provided data does not appear to be a protobuf message")
+    members = dict(fields(view[4:]))
+    head = members.get(_TYPE_META)
+    type_meta = dict(fields(head)) if isinstance(head, memoryview) else {}
+    api_version, kind = _text(type_meta.get(1, memoryview(b""))), _text(type_meta.get(2, memoryview(b"")))
+    raw = members.get(_RAW, memoryview(b""))
+    if not isinstance(raw, memoryview):
+        raise ProtobufError("the envelope holds no message")
+    obj: dict[str, Any] = {"kind": kind, "apiVersion": api_version}
+    if _CONTENT_TYPE in members and _text(members[_CONTENT_TYPE]) == "application/json":
+        obj.update(msgspec.json.decode(raw))
+    else:
+        obj.update(decode_message(raw, _type_name(api_version, kind)))
+    return obj
+
+
+def encode_message(obj: dict[str, Any], type_name: str) -> bytes:
+    """A wire dict as the bare message of a struct type (`core/v1.Pod`)."""
+    return bytes(message(type_name).write(obj))
+
+
+def decode_message(data: bytes | memoryview, type_name: str) -> dict[str, Any]:
+    """A bare message of a struct type as a wire dict."""
+    return message(type_name).read(memoryview(data))
+
+
+def _type_name(api_version: str, kind: str) -> str:
+    name = type_of(api_version, kind)
+    if name is None:
+        raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
+    return name
