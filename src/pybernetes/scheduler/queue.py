@@ -238,6 +238,12 @@ class SchedulingQueue:
                     woken[uid] = queued
         self._wake(woken.values())
 
+    def wake(self, uid: str) -> None:
+        """Try a waiting pod again, whatever it waits for."""
+        queued = self._pods.get(uid)
+        if queued is not None and queued.place is Place.WAITING:
+            self._enter(queued)
+
     def _plugins_for(self, event: ClusterEvent) -> list[EnqueueExtensions]:
         key = (event.kind, event.action)
         found = self._interested.get(key)

@@ -183,6 +183,8 @@ class Scheduler:
                 await work
             except (StatusError, OSError) as error:
                 log.warning("Call failed", step=what, pod=pod.key, err=error)
+            except Exception:
+                log.exception("Step failed", step=what, pod=pod.key)
             finally:
                 self._slots.release()
 
@@ -293,8 +295,16 @@ class Scheduler:
             self._start("report", pod, self._report(pod, UNSCHEDULABLE, message))
 
     async def _preempt(self, pod: PodInfo, plan: preemption.Plan, message: str) -> None:
-        """Nominate the pod, remove the victims; their deletions wake the pod."""
-        await self._report(pod, UNSCHEDULABLE, message, plan.node_name)
+        """Nominate the pod, remove the victims; their deletions wake the pod. If that fails the pod starts over."""
+        try:
+            await self._report(pod, UNSCHEDULABLE, message, plan.node_name)
+            await self._remove_victims(pod, plan)
+        except Exception:
+            self.nominations.remove(pod.uid)
+            self.queue.wake(pod.uid)
+            raise
+
+    async def _remove_victims(self, pod: PodInfo, plan: preemption.Plan) -> None:
         for other in self.nominations.on(plan.node_name):
             if other.priority < pod.priority:
                 self.nominations.remove(other.uid)

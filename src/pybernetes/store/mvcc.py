@@ -120,8 +120,8 @@ class Index:
     def __init__(self) -> None:
         self.revision = 1
         """The last applied revision."""
-        self.compacted = 0
-        """The revision of the last compaction: nothing older can be read. 0: none so far."""
+        self.compacted = 1
+        """The revision of the last compaction: nothing older can be read."""
         self.current: dict[str, tuple[int, int]] = {}
         """Live keys: (mod revision, create revision)."""
         self._keys = SortedKeys()

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.base.log import logger
@@ -68,6 +69,7 @@ _RECLAIM_PAGES = 64
 
 log = logger(__name__)
 
+T = TypeVar("T")
 Thunk = Callable[[sqlite3.Connection], bool]
 
 
@@ -134,7 +136,7 @@ class SqliteStore:
 
     async def serve(self, ready: asyncio.Event) -> None:
         """Open, work until cancelled, close. Unavailable when the file cannot be used."""
-        file = await asyncio.to_thread(open_file, self._path)
+        file = await _finished(open_file, self._path)
         try:
             await self._open(file)
             thread = threading.Thread(
@@ -155,7 +157,7 @@ class SqliteStore:
             finally:
                 self._closed = "the store is closed"
                 self._inbox.put(None)
-                await asyncio.to_thread(thread.join)
+                await _finished(thread.join)
                 self._fail_all(Unavailable(self._closed))
                 self._broadcaster.close(self._closed)
         finally:
@@ -165,7 +167,7 @@ class SqliteStore:
         self._writer = file.connect()
         self._reader = file.connect()
         self._scanner = file.connect()
-        loaded = await asyncio.to_thread(load, file, self._reader)
+        loaded = await _finished(load, file, self._reader)
         index = self._index = loaded.index
         self._last_revision = index.revision
         self._garbage = index.compact(index.compacted)
@@ -443,6 +445,8 @@ class SqliteStore:
         if revision > index.compacted:
             await self._run(mark_compacted(revision))
             index.compacted = max(index.compacted, revision)
+        elif not self._garbage:
+            return
         while True:
             async with self._exclusive:
                 if len(self._garbage) < _COMPACTION_STEP:
@@ -482,6 +486,18 @@ class SqliteStore:
     async def keep_alive(self, lease: int) -> int:
         self._check_open()
         return self._leases.keep_alive(lease, self._clock.monotonic())
+
+
+async def _finished(function: Callable[..., T], *arguments: object) -> T:
+    """Run a function in a thread and wait for its end even when cancelled: it works on a file that is closed next."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        if not work.cancelled() and work.exception() is None and isinstance(result := work.result(), DataFile):
+            result.close()
+        raise
 
 
 def _attempt(work: Thunk, connection: sqlite3.Connection) -> bool:

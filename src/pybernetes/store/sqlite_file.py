@@ -195,7 +195,7 @@ def load(file: DataFile, connection: sqlite3.Connection) -> Loaded:
     try:
         index.load(connection.execute("SELECT revision, key, create_revision, value IS NULL FROM log"))
         found = connection.execute("SELECT value FROM meta WHERE name = 'compacted'").fetchone()
-        index.compacted = found[0] if found else 0
+        index.compacted = found[0] if found else index.compacted
         leases = connection.execute("SELECT id, ttl_seconds FROM lease").fetchall()
         rows = connection.execute("SELECT key, lease, revision FROM log WHERE lease != 0").fetchall()
     except sqlite3.Error as error:
