@@ -155,6 +155,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(module.main(parsed))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
     except module.CommandError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
