@@ -26,7 +26,7 @@ Convert = Callable[[Object], Object]
 JSON = "application/json"
 YAML = "application/yaml"
 ACCEPTED = (JSON, YAML)
-ACCEPTED_BODIES = (JSON, YAML, protobuf.CONTENT_TYPE)
+ACCEPTED_BODIES = (JSON, YAML, protobuf.MEDIA_TYPE)
 BODY_LIMIT = 3 * 1024 * 1024
 
 _TRANSFORMS = ("", "Table", "PartialObjectMetadata", "PartialObjectMetadataList")
@@ -99,7 +99,7 @@ def parse(data: bytes, media: str, accepted: tuple[str, ...] = ACCEPTED_BODIES) 
         return orjson.loads(data)
     if media == YAML and media in accepted:
         return parse_yaml(data)
-    if media == protobuf.CONTENT_TYPE and media in accepted:
+    if media == protobuf.MEDIA_TYPE and media in accepted:
         return protobuf.decode(data)
     raise status.unsupported_media_type(accepted)
 
