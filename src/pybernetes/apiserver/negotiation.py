@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from ..api import protobuf, status
+from ..api import status
 from ..api.resource import ResourceInfo
 from ..base.http.message import BodyTooLarge, Request
 from .watch_cache.fanout import Format
@@ -26,7 +26,8 @@ Convert = Callable[[Object], Object]
 JSON = "application/json"
 YAML = "application/yaml"
 ACCEPTED = (JSON, YAML)
-ACCEPTED_BODIES = (JSON, YAML, protobuf.MEDIA_TYPE)
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+ACCEPTED_BODIES = (JSON, YAML, PROTOBUF)
 BODY_LIMIT = 3 * 1024 * 1024
 
 _TRANSFORMS = ("", "Table", "PartialObjectMetadata", "PartialObjectMetadataList")
@@ -99,8 +100,10 @@ def parse(data: bytes, media: str, accepted: tuple[str, ...] = ACCEPTED_BODIES) 
         return orjson.loads(data)
     if media == YAML and media in accepted:
         return parse_yaml(data)
-    if media == protobuf.MEDIA_TYPE and media in accepted:
-        return protobuf.decode(data)
+    if media == PROTOBUF and media in accepted:
+        from ..api.protobuf import decode
+
+        return decode(data)
     raise status.unsupported_media_type(accepted)
 
 
