@@ -76,6 +76,12 @@ def test_a_second_implementation_reads_the_same() -> None:
     assert decode_message(other.SerializeToString(), "core/v1.Container") == wire
 
 
+def test_numbers_may_come_packed() -> None:
+    context = {"supplementalGroups": [1, 300]}
+    assert encode_message(context, "core/v1.PodSecurityContext").hex() == "200120ac02"
+    assert decode_message(bytes.fromhex("220301ac02"), "core/v1.PodSecurityContext") == context
+
+
 def test_the_envelope() -> None:
     data = encode({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}})
     assert data.startswith(b"k8s\0\x0a\x09\x0a\x02v1\x12\x03Pod\x12")

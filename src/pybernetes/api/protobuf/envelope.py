@@ -9,7 +9,7 @@ from .messages import message
 from .values import SCALARS
 from .wire import ProtobufError, fields, write_delimited
 
-CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
+MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\0"
 
 _TYPE_META, _RAW, _CONTENT_TYPE = 1, 2, 4
@@ -34,19 +34,22 @@ def decode(data: bytes | memoryview) -> dict[str, Any]:
     """The wire dict in an envelope, with kind and apiVersion. ProtobufError when it is broken or of an unknown kind."""
     view = memoryview(data)
     if bytes(view[:4]) != MAGIC:
-        raise ProtobufError("provided data does not appear to be a protobuf message")
+        raise ProtobufError("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
     members = dict(fields(view[4:]))
     head = members.get(_TYPE_META)
     type_meta = dict(fields(head)) if isinstance(head, memoryview) else {}
     api_version, kind = _text(type_meta.get(1, memoryview(b""))), _text(type_meta.get(2, memoryview(b"")))
     raw = members.get(_RAW, memoryview(b""))
-    if not isinstance(raw, memoryview):
-        raise ProtobufError("the envelope holds no message")
+    if not isinstance(raw, memoryview) or not api_version or not kind:
+        raise ProtobufError("the message names no apiVersion and kind")
     obj: dict[str, Any] = {"kind": kind, "apiVersion": api_version}
     if _CONTENT_TYPE in members and _text(members[_CONTENT_TYPE]) == "application/json":
         obj.update(msgspec.json.decode(raw))
     else:
-        obj.update(decode_message(raw, _type_name(api_version, kind)))
+        try:
+            obj.update(decode_message(raw, _type_name(api_version, kind)))
+        except RecursionError:
+            raise ProtobufError("the message is nested too deeply") from None
     return obj
 
 

@@ -11,13 +11,14 @@ import msgspec
 
 from ..schema.table import LIST, MAP, UNIONS, element, is_struct, resolved, table
 from .values import EMPTY, SCALARS, Reader, Writer, bytes_of
-from .wire import fields, write_delimited, write_integer
+from .wire import fields, read_varint, write_delimited, write_integer
 
 _SCHEMA = "apiextensions/v1.JSONSchemaProps"
 
 
 class _Field(msgspec.Struct, frozen=True):
-    """One field of a message. `collect` says how repeated occurrences come together: "", "list", "map" or "inline"."""
+    """One field of a message. `collect` says how repeated occurrences come together: "", "list",
+    "numbers" (a list whose items may come packed into one field), "map" or "inline"."""
 
     name: str
     number: int
@@ -51,7 +52,7 @@ class Message:
             value = obj.get(field.name)
             if value is None:
                 continue
-            if field.collect == "list":
+            if field.collect in ("list", "numbers"):
                 for item in value:
                     field.write(out, field.number, item)
             elif field.collect == "map":
@@ -73,6 +74,8 @@ class Message:
                 obj.update(found)
             elif field.collect == "list":
                 obj.setdefault(field.name, []).append(found)
+            elif field.collect == "numbers":
+                obj.setdefault(field.name, []).extend(found)
             elif field.collect == "map":
                 key, inner = found
                 obj.setdefault(field.name, {})[key] = inner
@@ -102,6 +105,8 @@ def _field(row: dict[str, Any]) -> _Field:
         return _Field(row["n"], number, write, read)
     if type_name.startswith(LIST):
         write, read = _type(element(type_name))
+        if element(type_name) in ("bool", "int32", "int64"):
+            return _Field(row["n"], number, write, _packed(read), "numbers")
         return _Field(row["n"], number, write, read, "list")
     if type_name.startswith(MAP):
         inner = element(type_name)
@@ -121,6 +126,21 @@ def _type(type_name: str) -> tuple[Writer, Reader]:
             lambda value: inner.read(bytes_of(value)),
         )
     return SCALARS[type_name]
+
+
+def _packed(read_item: Reader) -> Reader:
+    """One number, or several in a row without tags; always as a list."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, memoryview):
+            return [read_item(value)]
+        items, at = [], 0
+        while at < len(value):
+            number, at = read_varint(value, at)
+            items.append(read_item(number))
+        return items
+
+    return read
 
 
 def _wrapped(type_name: str) -> tuple[Writer, Reader]:
