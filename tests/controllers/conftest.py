@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
+from tests.support.clock import VirtualLoop
 
 from pybernetes.api.codec import encode
 from pybernetes.client import informer
-from tests.support.clock import VirtualLoop
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], VirtualLoop]]:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from tests.support.control_plane import World, control_plane, node, pod, replica_set
+
 from pybernetes.api.core import Endpoints, Pod, Service
 from pybernetes.api.discovery import Endpoint, EndpointSlice
 from pybernetes.controllers.endpoint_slice.plan import pack
-from tests.support.control_plane import World, control_plane, node, pod, replica_set
 
 ONLY = ("endpointslice-controller", "endpoints-controller", "replicaset-controller")
 

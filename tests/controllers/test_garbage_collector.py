@@ -3,8 +3,9 @@
 import asyncio
 from typing import Any
 
-from pybernetes.api.core import ConfigMap, Secret
 from tests.support.control_plane import World, control_plane
+
+from pybernetes.api.core import ConfigMap, Secret
 
 ONLY = ("garbage-collector-controller",)
 

@@ -2,10 +2,11 @@
 
 import asyncio
 
+from tests.support.control_plane import World, control_plane, pod
+
 from pybernetes.api.core import ConfigMap, Namespace, Pod, Secret, ServiceAccount
 from pybernetes.api.meta import ObjectMeta
 from pybernetes.api.status import StatusError
-from tests.support.control_plane import World, control_plane, pod
 
 CA = b"-----BEGIN CERTIFICATE-----\n"
 

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support.clock import START
+from tests.support.control_plane import control_plane, pod, replica_set
 
 from pybernetes.api.apps import ReplicaSet, ReplicaSetSpec
 from pybernetes.api.core import Pod, PodCondition, PodSpec, PodStatus
@@ -12,8 +14,6 @@ from pybernetes.api.meta import ObjectMeta
 from pybernetes.base.http.message import Request
 from pybernetes.controllers.replicaset import plan
 from pybernetes.reconcile.pods import DELETION_COST
-from tests.support.clock import START
-from tests.support.control_plane import control_plane, pod, replica_set
 
 ONLY = ("replicaset-controller",)
 

@@ -90,10 +90,14 @@ async def settled(turns: int = 50) -> None:
         await asyncio.sleep(0)
 
 
-async def eventually(check: Callable[[], Any], *, within_seconds: float = 600.0, step_seconds: float = 0.05) -> Any:
-    """Let virtual time pass until `check()` is true; AssertionError after `within_seconds` of it."""
+async def eventually(check: Callable[[], Any], *, within_seconds: float = 600.0) -> Any:
+    """Let virtual time pass until `check()` is true; AssertionError after `within_seconds` of it.
+
+    It looks again after 0.05 s at first, and less and less often up to once a second.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_seconds
+    step_seconds = 0.05
     while True:
         found = check()
         if asyncio.iscoroutine(found):
@@ -103,3 +107,4 @@ async def eventually(check: Callable[[], Any], *, within_seconds: float = 600.0,
         if loop.time() >= deadline:
             raise AssertionError(f"not so within {within_seconds} s: {check}")
         await asyncio.sleep(step_seconds)
+        step_seconds = min(step_seconds * 1.05, 1.0)

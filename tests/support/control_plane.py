@@ -13,6 +13,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
+from tests.support.clock import LoopClock, eventually
+from tests.support.scripted_app import json_response
+
 from pybernetes.api.core import Event, Pod
 from pybernetes.api.status import StatusError, forbidden, is_not_found
 from pybernetes.base.http.message import Request, Response
@@ -22,8 +25,6 @@ from pybernetes.client.in_process import InProcessTransport
 from pybernetes.client.informer import Informer
 from pybernetes.controllers.manager import ControllerManager, ControllerManagerConfig
 from pybernetes.testing import ADMIN, api_server
-from tests.support.clock import LoopClock, eventually
-from tests.support.scripted_app import json_response
 
 T = TypeVar("T")
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from tests.support.control_plane import World, control_plane, deployment
+
 from pybernetes.api.apps import Deployment, ReplicaSet
 from pybernetes.api.core import Pod
-from tests.support.control_plane import World, control_plane, deployment
 
 CONTROLLERS = ("deployment-controller", "replicaset-controller")
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from tests.support.control_plane import World, control_plane, job
+
 from pybernetes.api.batch import Job
 from pybernetes.api.core import Pod
-from tests.support.control_plane import World, control_plane, job
 
 ONLY = ("job-controller",)
 
