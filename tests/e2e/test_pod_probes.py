@@ -1,0 +1,129 @@
+"""Probes, hooks, logs and streams of containers on a real node."""
+
+from typing import Any
+
+from tests.support.kubectl import Kubectl
+
+IMAGE = "localhost/pybernetes/sample-web:1"
+QUICK = {"periodSeconds": 1, "failureThreshold": 1}
+
+
+def pod(name: str, namespace: str, script: str, **container: Any) -> dict[str, Any]:
+    """A pod of one container that runs a shell script."""
+    main = {"name": "main", "image": IMAGE, "imagePullPolicy": "Never", "command": ["sh", "-c", script], **container}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"containers": [main], "terminationGracePeriodSeconds": 1},
+    }
+
+
+def messages(kubectl: Kubectl, namespace: str, reason: str) -> list[str]:
+    found = kubectl.json("get", "events", "-n", namespace, "--field-selector", f"reason={reason}")
+    return [item["message"] for item in found["items"]]
+
+
+def test_readiness_comes_and_goes(kubectl: Kubectl, namespace: str) -> None:
+    probe = {"exec": {"command": ["test", "-f", "/tmp/ok"]}, **QUICK}
+    kubectl.apply(pod("r", namespace, "mkdir -p /tmp; sleep 1000", readinessProbe=probe))
+    kubectl.wait("pod/r", "jsonpath={.status.phase}=Running", "-n", namespace)
+    kubectl("exec", "-n", namespace, "r", "--", "touch", "/tmp/ok")
+    kubectl.wait("pod/r", "condition=Ready", "-n", namespace)
+    kubectl("exec", "-n", namespace, "r", "--", "rm", "/tmp/ok")
+    kubectl.wait("pod/r", "condition=Ready=false", "-n", namespace)
+    assert any(text.startswith("Readiness probe failed: ") for text in messages(kubectl, namespace, "Unhealthy"))
+
+
+def test_a_container_that_fails_its_liveness_probe_is_restarted(kubectl: Kubectl, namespace: str) -> None:
+    script = "mkdir -p /www; echo hi > /www/index.html; httpd -f -p 8080 -h /www"
+    probe = {"httpGet": {"path": "/alive", "port": 8080}, **QUICK, "initialDelaySeconds": 1}
+    kubectl.apply(pod("l", namespace, script, livenessProbe=probe))
+
+    def restarted(found: Any) -> bool:
+        return any(status["restartCount"] >= 1 for status in found["status"].get("containerStatuses", []))
+
+    kubectl.until(restarted, "get", "pod/l", "-n", namespace)
+    assert "Liveness probe failed: HTTP probe failed with statuscode: 404" in messages(kubectl, namespace, "Unhealthy")
+    killing = messages(kubectl, namespace, "Killing")
+    assert "Container main failed liveness probe, will be restarted" in killing
+
+
+def test_a_startup_probe_holds_the_others_back(kubectl: Kubectl, namespace: str) -> None:
+    startup = {"exec": {"command": ["test", "-f", "/tmp/up"]}, "periodSeconds": 1, "failureThreshold": 60}
+    body = pod(
+        "s",
+        namespace,
+        "mkdir -p /tmp; sleep 2; touch /tmp/up; httpd -f -p 8080",
+        startupProbe=startup,
+        livenessProbe={"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 3},
+    )
+    kubectl.apply(body)
+    kubectl.wait("pod/s", "condition=Ready", "-n", namespace)
+    status = kubectl.json("get", "pod/s", "-n", namespace)["status"]["containerStatuses"][0]
+    assert (status["started"], status["restartCount"]) == (True, 0)
+
+
+def test_hooks_run(kubectl: Kubectl, namespace: str) -> None:
+    lifecycle = {
+        "postStart": {"exec": {"command": ["sh", "-c", "echo posted > /proc/1/fd/1"]}},
+        "preStop": {"exec": {"command": ["sh", "-c", "echo stopping > /proc/1/fd/1; sleep 1"]}},
+    }
+    body = pod("h", namespace, "sleep 1000", lifecycle=lifecycle)
+    body["spec"]["terminationGracePeriodSeconds"] = 4
+    kubectl.apply(body)
+    kubectl.wait("pod/h", "condition=Ready", "-n", namespace)
+    with kubectl.start("logs", "-n", namespace, "-f", "h") as follow:
+        assert follow.stdout is not None
+        assert follow.stdout.readline() == "posted\n"
+        kubectl("delete", "-n", namespace, "pod/h", "--wait=false")
+        assert follow.stdout.read() == "stopping\n"
+
+
+def test_a_failing_post_start_hook(kubectl: Kubectl, namespace: str) -> None:
+    hook = {"postStart": {"exec": {"command": ["sh", "-c", "echo no; exit 7"]}}}
+    kubectl.apply(pod("f", namespace, "sleep 1000", lifecycle=hook))
+    events = ("events", "-n", namespace, "--field-selector", "reason=FailedPostStartHook")
+    kubectl.until(lambda found: any("exited with 7" in item["message"] for item in found["items"]), "get", *events)
+
+
+def test_logs(kubectl: Kubectl, namespace: str) -> None:
+    kubectl.apply(pod("g", namespace, "for i in 1 2 3 4 5; do echo line $i; done; echo oops >&2; sleep 1000"))
+    kubectl.wait("pod/g", "condition=Ready", "-n", namespace)
+    assert kubectl("logs", "-n", namespace, "g", "--tail=2").splitlines() == ["line 5", "oops"]
+    assert kubectl("logs", "-n", namespace, "g", "--limit-bytes=6") == "line 1"
+    stamped = kubectl("logs", "-n", namespace, "g", "--timestamps", "--tail=1")
+    assert stamped.endswith("Z oops")
+    assert kubectl("logs", "-n", namespace, "g", "--since=1h").count("\n") == 5
+    previous = kubectl.run("logs", "-n", namespace, "g", "-p", check=False)
+    assert 'previous terminated container "main" in pod "g" not found' in previous.stderr
+
+
+def test_exec_attach_and_port_forward(kubectl: Kubectl, namespace: str) -> None:
+    script = "mkdir -p /www; echo hello > /www/index.html; httpd -p 8080 -h /www; while read l; do echo got $l; done"
+    kubectl.apply(pod("x", namespace, script, stdin=True))
+    kubectl.wait("pod/x", "condition=Ready", "-n", namespace)
+    assert kubectl("exec", "-n", namespace, "-i", "x", "--", "cat", given="through\n") == "through"
+    failed = kubectl.run("exec", "-n", namespace, "x", "--", "sh", "-c", "exit 42", check=False)
+    assert failed.returncode == 42
+    attached = kubectl.start("attach", "-n", namespace, "-i", "x")
+    with attached:
+        assert attached.stdout is not None
+        kubectl("exec", "-n", namespace, "x", "--", "sh", "-c", "echo via exec > /proc/1/fd/1")
+        assert any("via exec" in line for line in attached.stdout)
+        attached.kill()
+    forward = kubectl.start("port-forward", "-n", namespace, "pod/x", "18080:8080")
+    with forward:
+        assert forward.stdout is not None
+        assert "Forwarding from 127.0.0.1:18080" in forward.stdout.readline()
+        assert kubectl.machine.run("busybox", "wget", "-qO-", "http://127.0.0.1:18080/").stdout == "hello\n"
+        forward.kill()
+
+
+def test_summary_and_resource_metrics_through_the_node_proxy(kubectl: Kubectl, namespace: str) -> None:
+    kubectl.apply(pod("m", namespace, "sleep 1000"))
+    kubectl.wait("pod/m", "condition=Ready", "-n", namespace)
+    node = kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
+    text = kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/metrics/resource")
+    assert f'container_memory_working_set_bytes{{container="main",namespace="{namespace}",pod="m"}}' in text
+    assert kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/healthz") == "ok"
