@@ -469,6 +469,24 @@ CASES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         {"status": {"allocatable": {"cpu": "2"}}},
     ),
     "secret": ("v1", "Secret", {}, {"type": "Opaque"}),
+    "texts of a secret become its data": (
+        "v1",
+        "Secret",
+        {"data": {"a": "AAAA", "b": "AAAA"}, "stringData": {"b": "hello"}},
+        {"data": {"a": "AAAA", "b": "aGVsbG8="}, "stringData": "absent"},
+    ),
+    "addresses of a pod": (
+        "v1",
+        "Pod",
+        {"status": {"podIP": "10.0.0.2", "podIPs": [{"ip": "10.0.0.1"}]}},
+        {"status": {"podIP": "10.0.0.2", "podIPs": [{"ip": "10.0.0.2"}]}},
+    ),
+    "pod range of a node": (
+        "v1",
+        "Node",
+        {"spec": {"podCIDRs": ["10.0.0.0/24", "fd00::/64"]}},
+        {"spec": {"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.0.0/24", "fd00::/64"]}},
+    ),
     "endpoints": (
         "v1",
         "Endpoints",

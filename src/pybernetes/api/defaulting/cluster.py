@@ -1,5 +1,6 @@
 """Conditional defaults of the kinds that shape the cluster: namespaces, nodes, limits, roles, drivers, custom kinds."""
 
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,23 @@ def _namespace(namespace: Object) -> None:
     name = metadata.get("name")
     if name:
         metadata["labels"] = {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": name}
+
+
+def _secret(secret: Object) -> None:
+    """`stringData` is only for writing: it is put into `data`."""
+    texts = secret.pop("stringData", None)
+    if texts:
+        encoded = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
+        secret["data"] = {**(secret.get("data") or {}), **encoded}
+
+
+def _node_spec(spec: Object) -> None:
+    """The single range and the first of the list are the same; the single one decides."""
+    single, ranges = spec.get("podCIDR"), spec.get("podCIDRs")
+    if single and (not ranges or ranges[0] != single):
+        spec["podCIDRs"] = [single]
+    elif ranges and not single:
+        spec["podCIDR"] = ranges[0]
 
 
 def _node_status(status: Object) -> None:
@@ -83,6 +101,8 @@ def _device_taint(taint: Object) -> None:
 
 CONDITIONAL = {
     "core/v1.Namespace": _namespace,
+    "core/v1.Secret": _secret,
+    "core/v1.NodeSpec": _node_spec,
     "core/v1.NodeStatus": _node_status,
     "core/v1.LimitRangeItem": _limit_range_item,
     "rbac/v1.Subject": _subject,

@@ -48,6 +48,15 @@ def _pod_spec(spec: Object) -> None:
         spec["serviceAccountName"] = spec["serviceAccount"] = name
 
 
+def _pod_status(status: Object) -> None:
+    """The single address and the first of the list are the same; the single one decides."""
+    address, addresses = status.get("podIP"), status.get("podIPs")
+    if address and (not addresses or addresses[0].get("ip") != address):
+        status["podIPs"] = [{"ip": address}]
+    elif addresses and not address:
+        status["podIP"] = addresses[0].get("ip", "")
+
+
 def _pod(pod: Object) -> None:
     spec = pod.setdefault("spec", {})
     containers = (spec.get("containers") or []) + (spec.get("initContainers") or [])
@@ -126,6 +135,7 @@ def _merge(
 CONDITIONAL = {
     "core/v1.Pod": _pod,
     "core/v1.PodSpec": _pod_spec,
+    "core/v1.PodStatus": _pod_status,
     "core/v1.Container": _container,
     "core/v1.EphemeralContainerCommon": _container,
     "core/v1.ImageVolumeSource": _image_volume,
