@@ -88,9 +88,8 @@ async def scale_up(client: Client, pods: Pods, replicas: int) -> None:
     await client.create(deployment("web", replicas))
     await pods.count(replicas)
     seconds = time.perf_counter() - began
-    print(
-        f"scale up           {replicas / seconds:8.0f} pods/s ({replicas} in {seconds:.2f} s, cpu {cpu_seconds() - cpu:.2f} s)"
-    )
+    rate, used = replicas / seconds, cpu_seconds() - cpu
+    print(f"scale up           {rate:8.0f} pods/s ({replicas} in {seconds:.2f} s, cpu {used:.2f} s)")
 
 
 async def replace(client: Client, pods: Pods, replicas: int) -> None:

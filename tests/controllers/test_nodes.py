@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.support.control_plane import World, control_plane, node, pod
 
+from pybernetes.api.coordination import Lease
 from pybernetes.api.core import Node, Pod, Taint, Toleration
 from pybernetes.api.status import StatusError
 from pybernetes.controllers.node_ipam import RangeSet
@@ -30,7 +31,7 @@ async def renew(world: World, name: str) -> None:
     try:
         await world.client.create(lease)
     except StatusError:
-        await world.client.update(lease)
+        await world.client.patch(Lease, name, "kube-node-lease", body={"spec": lease["spec"]})
 
 
 async def exists(world: World, name: str) -> bool:
@@ -73,7 +74,9 @@ async def test_node_that_comes_back_loses_its_taints() -> None:
             return len(await taints(world, "back")) == 2
 
         await world.until(is_tainted)
-        await world.client.patch(Node, "back", body={"status": node("back")["status"]}, subresource="status")
+        status = node("back")["status"]
+        status["conditions"][0]["lastHeartbeatTime"] = world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        await world.client.patch(Node, "back", body={"status": status}, subresource="status")
 
         async def is_clean() -> bool:
             return not await taints(world, "back")
