@@ -67,6 +67,7 @@ async def bind(resource: GenericResource, binding: Object, write: Write) -> None
             if metadata.get(key):
                 merged[key] = {**(merged.get(key) or {}), **metadata[key]}
         current: Object = pod.setdefault("status", {})
+        current.pop("nominatedNodeName", None)
         set_condition(current, "PodScheduled", "True", instant(resource.clock.now()))
         return pod
 
