@@ -207,6 +207,7 @@ class Kubelet:
                 self._nodes.add_handler(self._node_changed)
                 if node.spec.pod_cidr:
                     self._network_assigned(node)
+                await self._check_runtime()
                 self._group.create_task(self._lifecycle.serve(asyncio.Event()), name="runtime")
                 self._group.create_task(self._reporter.serve(asyncio.Event()), name="node status")
                 self._sources.follow(self._pods)
@@ -284,7 +285,7 @@ class Kubelet:
             event=self._event,
             clock=self._clock,
             host_ips=lambda: list(self._node.host_ips),
-            runtime_name=self._health.runtime_version.partition(":")[0] or "containerd",
+            runtime_name=lambda: self._health.runtime_version.partition(":")[0] or "containerd",
         )
 
     async def _run_loop(self, uid: str, loop: PodLoop) -> None:

@@ -78,7 +78,7 @@ class LoopServices(msgspec.Struct, frozen=True, kw_only=True):
     event: Callable[[Pod, str, str, str, str], None]
     clock: Clock
     host_ips: Callable[[], list[str]]
-    runtime_name: str = "containerd"
+    runtime_name: Callable[[], str]
 
 
 class PodLoop:
@@ -448,7 +448,7 @@ class PodLoop:
             StatusInputs(
                 now=self._now(),
                 previous=msgspec.structs.replace(previous, conditions=owned + foreign),
-                runtime_name=self._services.runtime_name,
+                runtime_name=self._services.runtime_name(),
                 host_ips=self._services.host_ips(),
                 waiting=plan.waiting,
                 results=self._results(),
