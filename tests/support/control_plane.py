@@ -18,7 +18,8 @@ from tests.support.scripted_app import json_response
 
 from pybernetes.api.core import Event, Pod
 from pybernetes.api.status import StatusError, forbidden, is_not_found
-from pybernetes.base.http.message import Request, Response
+from pybernetes.api.user import UserInfo, component
+from pybernetes.base.http.message import App, Request, Response
 from pybernetes.base.tasks import running
 from pybernetes.client.client import STRATEGIC_MERGE_PATCH, Client
 from pybernetes.client.in_process import InProcessTransport
@@ -37,6 +38,7 @@ class World:
         self.clock = clock
         self.reject: Callable[[Pod], bool] = lambda pod: False
         self.refuse: Callable[[Request], bool] = lambda request: False
+        self.denied: list[str] = []
         self._stack = stack
 
     async def create(self, obj: Any) -> Any:
@@ -122,24 +124,41 @@ class World:
 
 
 @asynccontextmanager
-async def control_plane(*controllers: str, **config: Any) -> AsyncIterator[World]:
-    """A running API server and those controllers (all by default); keywords are fields of ControllerManagerConfig."""
+async def control_plane(*controllers: str, rbac: bool = False, **config: Any) -> AsyncIterator[World]:
+    """A running API server and those controllers (all by default); keywords are fields of ControllerManagerConfig.
+
+    With `rbac` requests are authorized, and every controller acts as its own service account; answers of 403 are
+    collected in `world.denied`.
+    """
     clock = LoopClock()
     settings = ControllerManagerConfig(leader_elect=False, controllers=controllers or ("*",), **config)
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(api_server(clock=clock))
+        modes = ("Node", "RBAC") if rbac else ("AlwaysAllow",)
+        server = await stack.enter_async_context(api_server(clock=clock, authorization_modes=modes))
         client = Client(InProcessTransport(server.app, ADMIN))
         world = World(client, clock, stack)
 
         async def guarded(request: Request) -> Response:
             if world.refuse(request):
                 return json_response(forbidden("", "pods", "", "refused by the test").status(), 403)
-            return await server.app(request)
+            response = await server.app(request)
+            if response.status == 403:
+                world.denied.append(f"{request.context['user'].name}: {request.method} {request.path}")
+            return response
 
-        controllers_client = Client(InProcessTransport(guarded, ADMIN))
-        manager = ControllerManager(lambda _: controllers_client, settings, clock)
+        manager = ControllerManager(lambda name: client_as(name, guarded, rbac=rbac), settings, clock)
         await stack.enter_async_context(running("controller manager", manager.serve))
         yield world
+
+
+def client_as(controller: str, app: App, *, rbac: bool) -> Client:
+    """A client that acts as a controller: its service account, or the administrator without RBAC."""
+    if not rbac:
+        return Client(InProcessTransport(app, ADMIN))
+    if controller == "kube-controller-manager":
+        return Client(InProcessTransport(app, component("system:kube-controller-manager")))
+    groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
+    return Client(InProcessTransport(app, UserInfo(f"system:serviceaccount:kube-system:{controller}", groups=groups)))
 
 
 def template(labels: dict[str, str], *, image: str = "example/web:1", **spec: Any) -> dict[str, Any]:
