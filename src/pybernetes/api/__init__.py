@@ -10,7 +10,7 @@ works on it, whatever the kind. A **Struct** is one of the generated classes: co
     apply_patch(content_type, obj, body, schema)     # patch/: JSON patch, merge patch, strategic merge patch
 
 Everything is driven by the tables in `data/` (types, defaults, resources, printer columns, well-known names). The
-Structs are generated from them by `tools/generate_api.py`; decision 3 in `docs/decisions` tells why there are three forms.
+Structs are generated from them by `tools/generate_api.py`; `docs/decisions/0003` tells why there are three forms.
 
 `status.py` has the one error that reaches clients, `resource.py` what is served under which path, `field.py` the errors
 of validation. `quantity.py`, `selectors/`, `names.py`, `intstr.py`, `duration.py` and `instants.py` read and write the
