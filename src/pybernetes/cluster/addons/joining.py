@@ -11,7 +11,8 @@ from ..config import ClusterConfig
 
 
 def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
-    """ConfigMap with a kubeconfig without credentials; binding of nodes to the proxy's role."""
+    """ConfigMap with a kubeconfig without credentials; bindings of nodes to the proxy's role, and of the controller
+    that approves requests to the role for kubelets' serving certificates."""
     document = kubeconfig.make(server=f"https://{config.node_ip}:{config.api_port}", ca_data=ca_data)
     document["users"], document["contexts"], document["current-context"] = [], [], ""
     information = {
@@ -27,4 +28,15 @@ def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:node-proxier"},
         "subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:nodes"}],
     }
-    return [information, binding]
+    approver = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "pybernetes:kubelet-serving-approver"},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "system:certificates.k8s.io:kubelet-serving-approver",
+        },
+        "subjects": [{"kind": "ServiceAccount", "namespace": "kube-system", "name": "certificate-controller"}],
+    }
+    return [information, binding, approver]
