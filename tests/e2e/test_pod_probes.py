@@ -1,5 +1,6 @@
 """Probes, hooks, logs and streams of containers on a real node."""
 
+import subprocess
 from typing import Any
 
 from tests.support.kubectl import Kubectl
@@ -88,8 +89,14 @@ def test_a_failing_post_start_hook(kubectl: Kubectl, namespace: str) -> None:
 
 
 def test_logs(kubectl: Kubectl, namespace: str) -> None:
-    kubectl.apply(pod("g", namespace, "for i in 1 2 3 4 5; do echo line $i; done; echo oops >&2; sleep 1000"))
+    kubectl.apply(
+        pod("g", namespace, "for i in 1 2 3 4 5; do echo line $i; done; sleep 0.3; echo oops >&2; sleep 1000")
+    )
     kubectl.wait("pod/g", "condition=Ready", "-n", namespace)
+    with kubectl.start("logs", "-n", namespace, "-f", "g") as follow:
+        assert follow.stdout is not None
+        assert any(line == "oops\n" for line in follow.stdout)
+        follow.kill()
     assert kubectl("logs", "-n", namespace, "g", "--tail=2").splitlines() == ["line 5", "oops"]
     assert kubectl("logs", "-n", namespace, "g", "--limit-bytes=6") == "line 1"
     stamped = kubectl("logs", "-n", namespace, "g", "--timestamps", "--tail=1")
@@ -106,14 +113,13 @@ def test_exec_attach_and_port_forward(kubectl: Kubectl, namespace: str) -> None:
     assert kubectl("exec", "-n", namespace, "-i", "x", "--", "cat", given="through\n") == "through"
     failed = kubectl.run("exec", "-n", namespace, "x", "--", "sh", "-c", "exit 42", check=False)
     assert failed.returncode == 42
-    attached = kubectl.start("attach", "-n", namespace, "-i", "x")
-    with attached:
-        assert attached.stdout is not None
-        kubectl("exec", "-n", namespace, "x", "--", "sh", "-c", "echo via exec > /proc/1/fd/1")
-        assert any("via exec" in line for line in attached.stdout)
+    with kubectl.start("attach", "-n", namespace, "-i", "x", stdin=subprocess.PIPE) as attached:
+        assert attached.stdin is not None and attached.stdout is not None
+        attached.stdin.write("hello\n")
+        attached.stdin.flush()
+        assert any(line == "got hello\n" for line in attached.stdout)
         attached.kill()
-    forward = kubectl.start("port-forward", "-n", namespace, "pod/x", "18080:8080")
-    with forward:
+    with kubectl.start("port-forward", "-n", namespace, "pod/x", "18080:8080") as forward:
         assert forward.stdout is not None
         assert "Forwarding from 127.0.0.1:18080" in forward.stdout.readline()
         assert kubectl.machine.run("busybox", "wget", "-qO-", "http://127.0.0.1:18080/").stdout == "hello\n"
