@@ -228,7 +228,7 @@ class Kubelet:
                 await remove_file_orphans(self._parts, self.config.root_directory, self.config.logs_directory, known)
                 if turn % SWEEPS_PER_COLLECTION == 0:
                     await self.collector.collect()
-            except RuntimeServiceError as error:
+            except (RuntimeServiceError, OSError) as error:
                 log.warning("Housekeeping was interrupted", err=error)
             turn += 1
 

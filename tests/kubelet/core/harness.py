@@ -12,6 +12,7 @@ from tests.support.clock import LoopClock
 from pybernetes.api.core import Container, ContainerStatus, Event, LifecycleHandler, Namespace, Node, Pod
 from pybernetes.api.meta import ObjectMeta
 from pybernetes.api.status import StatusError, is_already_exists, is_not_found
+from pybernetes.base.clock import Clock
 from pybernetes.base.tasks import running
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
@@ -19,6 +20,7 @@ from pybernetes.client.in_process import InProcessTransport
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri import messages as m
 from pybernetes.kubelet.cri.fake import FakeRuntime
+from pybernetes.kubelet.cri.protocol import ContainerRuntime
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.machine import Machine
 from pybernetes.kubelet.parts import ExecSync, HookError, Parts, ProbeCallback, ProbeKind, ProbeResults, VolumeError
@@ -143,13 +145,14 @@ def write_hosts(pod: Pod, ip: str, path: str) -> None:
 class World:
     """What a test sees: the API as administrator, the runtime, the parts, the kubelet."""
 
-    def __init__(self, client: Client, server: Any, directory: Path) -> None:
+    def __init__(self, client: Client, server: Any, directory: Path, clock: Clock) -> None:
         self.client = client
         self.server = server
         self.directory = directory
-        self.clock = LoopClock()
+        self.clock = clock
         self.runtime = FakeRuntime(self.clock)
         self.runtime.add_image(IMAGE)
+        self.cri: ContainerRuntime = self.runtime
         self.volumes, self.probes, self.cgroups, self.hooks = FakeVolumes(), FakeProbes(), FakeCgroups(), FakeHooks()
         self.kubelet: Kubelet = None  # type: ignore[assignment]
 
@@ -177,7 +180,7 @@ class World:
             write_hosts=write_hosts,
         )
         self.kubelet = Kubelet(
-            KubeletConfig(**settings), client, self.runtime, parts, recorder, clock=self.clock, machine=MACHINE
+            KubeletConfig(**settings), client, self.cri, parts, recorder, clock=self.clock, machine=MACHINE
         )
         async with running("events", recorder.serve), running("kubelet", self.kubelet.serve):
             yield self.kubelet
@@ -260,9 +263,9 @@ def waiting(pod: Pod, name: str = "web") -> str:
 
 
 @asynccontextmanager
-async def world(directory: Path) -> AsyncIterator[World]:
-    """An API server and everything a kubelet needs."""
-    clock = LoopClock()
+async def world(directory: Path, clock: Clock | None = None) -> AsyncIterator[World]:
+    """An API server and everything a kubelet needs, in virtual time unless a clock is given."""
+    clock = clock or LoopClock()
     async with api_server(clock=clock) as server:
         client = Client(InProcessTransport(server.app, ADMIN))
         for name in ("default", "kube-node-lease"):
@@ -270,7 +273,7 @@ async def world(directory: Path) -> AsyncIterator[World]:
                 await client.create(Namespace(metadata=ObjectMeta(name=name)))
             except StatusError as error:
                 assert is_already_exists(error), error
-        yield World(client, server, directory)
+        yield World(client, server, directory, clock)
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ async def test_node_registers_and_becomes_ready(tmp_path: Path) -> None:
         assert (labels["kubernetes.io/hostname"], labels["kubernetes.io/os"], labels["zone"]) == (NODE, "linux", "a")
         assert ("dedicated", "x", "NoSchedule") in [(t.key, t.value, t.effect) for t in found.spec.taints or ()]
         assert (found.status.capacity or {})["memory"] == "4Gi"
-        assert (found.status.allocatable or {})["memory"] == "4091904Ki"
+        assert (found.status.allocatable or {})["memory"] == "3996Mi"
         assert [(a.type, a.address) for a in found.status.addresses or ()] == [
             ("InternalIP", "172.30.0.11"),
             ("Hostname", NODE),
