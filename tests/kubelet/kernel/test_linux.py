@@ -44,6 +44,15 @@ print(kernel.is_mount_point(t))
 
 
 @needs_root
+def test_paths_with_blanks_are_mount_points_too(tmp_path: Path) -> None:
+    script = """
+os.mkdir("a b\\n"); kernel.mount_tmpfs(d + "/a b\\n")
+print(kernel.is_mount_point(d + "/a b\\n"), kernel.is_mount_point(d + "/a"), len(kernel.mounts_below(d)))
+"""
+    assert in_namespace(script, tmp_path).split() == ["True", "False", "1"]
+
+
+@needs_root
 def test_a_read_only_bind_mount_refuses_writes(tmp_path: Path) -> None:
     script = """
 a, b = d + "/a", d + "/b"; os.mkdir(a); os.mkdir(b); open(a + "/f", "w").write("x")

@@ -50,6 +50,13 @@ def _unescape(field: str) -> str:
     return os.fsdecode(os.fsencode(field).decode("unicode_escape").encode("latin-1"))
 
 
+def _escape(path: str) -> str:
+    """A path as mountinfo writes it."""
+    for character in "\\ \t\n":
+        path = path.replace(character, f"\\{ord(character):03o}")
+    return path
+
+
 def mount_points(mountinfo: str) -> list[str]:
     """The mount points listed in the text of a mountinfo file, in mount order."""
     return [_unescape(line.split(" ", 5)[4]) for line in mountinfo.splitlines() if line]
@@ -99,7 +106,13 @@ class LinuxKernel:
         return sorted(found, key=lambda point: -point.count("/"))
 
     def is_mount_point(self, path: str) -> bool:
-        return os.path.realpath(path) in self.mounts_below(path)
+        written = _escape(os.path.realpath(path))
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as source:
+            text = source.read()
+        # Asked for every volume of every pod: a search of the text is far cheaper than parsing all of its lines.
+        if f" {written} " not in text:
+            return False
+        return any(line.split(" ", 5)[4] == written for line in text.splitlines() if f" {written} " in line)
 
     def make_shared(self, path: str) -> None:
         _mount("none", path, "", MS_SHARED | MS_REC)

@@ -4,6 +4,8 @@ Every pod has one (the `kube-api-access` volume: token, cluster CA, namespace). 
 that writes the same path. Tokens are written again once they are due (see `tokens.py`).
 """
 
+import asyncio
+
 from pybernetes.api.core import Volume, VolumeProjection
 
 from .payload import (
@@ -47,8 +49,8 @@ class ProjectedVolume:
         assert volume is not None
         mode = volume.default_mode if volume.default_mode is not None else DEFAULT_MODE
         payload: Payload = {}
-        for source in volume.sources or ():
-            payload.update(await _source_payload(context, source, mode))
+        for found in await asyncio.gather(*(_source_payload(context, source, mode) for source in volume.sources or ())):
+            payload.update(found)
         private_directory(context)
         return show(context, payload)
 
