@@ -4,6 +4,7 @@ YAML 1.1 as the API reads it: timestamps and base-60 numbers (`12:30`) stay text
 grow without bound.
 """
 
+import math
 import re
 from typing import Any
 
@@ -37,10 +38,33 @@ def load(data: bytes) -> Any:
         text = data.decode()
         if "*" in text and any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=_Loader)):
             raise ValueError("error converting YAML to JSON: aliases are not supported")
-        return yaml.load(text, Loader=_Loader)
+        return _jsonable(yaml.load(text, Loader=_Loader))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         words = str(error).replace("\n", " ")
         raise ValueError(f"error converting YAML to JSON: yaml: {words}") from None
+
+
+def _jsonable(value: Any) -> Any:
+    """The value with text keys, as sigs.k8s.io/yaml makes them. ValueError for what JSON cannot say."""
+    if isinstance(value, dict):
+        return {_key(key): _jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"error converting YAML to JSON: json: unsupported value: {value}")
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise ValueError(f"error converting YAML to JSON: unsupported value of type {type(value).__name__}")
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if isinstance(key, int | float):
+        return str(key)
+    raise ValueError(f"error converting YAML to JSON: unsupported map key of type {type(key).__name__}")
 
 
 def dump(value: Any) -> bytes:

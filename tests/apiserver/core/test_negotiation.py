@@ -46,7 +46,11 @@ def test_yaml_keeps_timestamps_as_text() -> None:
     }
 
 
-@pytest.mark.parametrize("text", [b"a: [", b"a: &x [1]\nb: *x", b"\xff"])
+@pytest.mark.parametrize("text", [b"a: [", b"a: &x [1]\nb: *x", b"\xff", b"{null: 1}", b"a: .inf", b"a: !!binary aGk="])
 def test_yaml_that_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"alias|YAML"):
         load(text)
+
+
+def test_yaml_keys_become_text() -> None:
+    assert load(b"{2: a, true: b, 1.5: c}") == {"2": "a", "true": "b", "1.5": "c"}

@@ -116,7 +116,7 @@ request = st.tuples(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(request, min_size=1, max_size=12))
 def test_no_request_makes_the_server_fail(requests: list[tuple[str, str, str, str, str, bytes]]) -> None:
     async def run() -> None:

@@ -84,7 +84,7 @@ async def test_a_binding_assigns_the_pod_once() -> None:
         (
             {"target": {"kind": "Pod", "name": "n"}},
             422,
-            'Binding "p" is invalid: target.kind: Unsupported value: "Pod": supported values: "<empty>", "Node"',
+            'Binding "p" is invalid: target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>"',
         ),
         (
             {"metadata": {"name": "q"}, "target": {"name": "n"}},
