@@ -1,6 +1,7 @@
 """Who has to go when the node runs short."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from pybernetes.kubelet.eviction import (
     thresholds_met,
 )
 from pybernetes.kubelet.eviction_manager import EvictionManager
+from pybernetes.kubelet.eviction_storage import storage_excess
 from pybernetes.kubelet.kernel.cgroup_layout import CgroupUsage
 from pybernetes.kubelet.kernel.recording import RecordingKernel
 from pybernetes.kubelet.stats import MachineUsage, PodUsage, Snapshot
@@ -84,7 +86,7 @@ def test_amounts(amount: int, text: str) -> None:
 class Node:
     """A node whose free memory the test sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, pods_directory: str = "/none") -> None:
         self.free = 1000
         self.pods = [usage("small", 10), usage("big", 500)]
         self.evicted: list[str] = []
@@ -98,6 +100,8 @@ class Node:
             self.set_pressures,
             reclaim_images=self.reclaim,
             node_event=lambda reason, message: self.events.append(message),
+            limited_pods=lambda: True,
+            pods_directory=pods_directory,
             machine=self.machine,
         )
 
@@ -156,3 +160,38 @@ async def test_images_go_before_pods() -> None:
     )
     assert await node.manager.look() is None
     assert (node.reclaimed, node.evicted, node.pressures) == (1, [], {"DiskPressure"})
+
+
+LIMITED: dict[str, Any] = {
+    "containers": [{"name": "web", "resources": {"limits": {"ephemeral-storage": "1Mi"}}}],
+    "volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Ki"}}, {"name": "w", "emptyDir": {}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("volumes", "containers", "message"),
+    [
+        ({"v": 1024, "w": 1024}, {"web": 1024}, ""),
+        ({"v": 1025}, {}, 'Usage of EmptyDir volume "v" exceeds the limit "1Ki". '),
+        ({"w": MIB}, {"web": 1}, "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. "),
+    ],
+    ids=["within", "a volume", "the pod"],
+)
+def test_limits_on_local_storage(volumes: dict[str, int], containers: dict[str, int], message: str) -> None:
+    assert storage_excess(pod_of(LIMITED), volumes, containers) == message
+
+
+def test_a_container_may_exceed_its_limit_while_the_pod_has_none() -> None:
+    pod = pod_of({"containers": [*LIMITED["containers"], {"name": "free"}]})
+    excess = storage_excess(pod, {}, {"web": MIB + 1})
+    assert excess == 'Container web exceeded its local ephemeral storage limit "1Mi". '
+
+
+async def test_a_pod_that_fills_its_volume_is_evicted(tmp_path: Path) -> None:
+    node = Node(str(tmp_path))
+    node.pods = [PodUsage(pod=pod_of(LIMITED), own=None, containers={})]
+    volume = tmp_path / "uid-1" / "volumes" / "kubernetes.io~empty-dir" / "v"
+    volume.mkdir(parents=True)
+    assert await node.manager.look_at_storage() == []
+    (volume / "f").write_bytes(b"x" * 8192)
+    assert await node.manager.look_at_storage() == ["uid-1"]

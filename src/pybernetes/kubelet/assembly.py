@@ -6,6 +6,7 @@ The core learns of its parts through `Parts`; this is the one place that knows b
 """
 
 import asyncio
+import os
 import ssl
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ from . import hosts_file, resolv
 from .config import KubeletConfig
 from .cri.containerd import Containerd
 from .cri.protocol import ContainerRuntime
-from .eviction_manager import EvictionManager
+from .eviction_manager import EvictionManager, any_limited
 from .hooks import run_hook
 from .kernel.cgroup_mounts import detect
 from .kernel.cgroups import PodCgroups
@@ -94,6 +95,8 @@ class RealKubelet:
             self._kubelet.set_pressures,
             reclaim_images=self._kubelet.collector.collect,
             node_event=self._node_event,
+            limited_pods=lambda: any_limited(self._kubelet.pods()),
+            pods_directory=os.path.join(config.root_directory, "pods"),
             clock=clock,
         )
         self._server = KubeletServer(

@@ -1,16 +1,18 @@
 """Watches the node's memory, disks and process ids, and evicts one pod at a time while they run short.
 
-    every 10 s: look (three cheap reads) ──▶ nothing crossed: done
+    every 10 s: look (a few cheap reads) ──▶ nothing crossed: done
         crossed ──▶ node condition ──▶ disk: delete unused images and look again ──▶ evict the first of the ranked pods
 
-Pods are only measured once a threshold is crossed. After an eviction the next one waits until that pod is gone, so that
-its memory counts before anybody else has to go (page "Node-pressure Eviction").
+Pods are only measured once a threshold is crossed, and those that have a limit on local storage. After an eviction the
+next one waits until that pod is gone, so that its memory counts before anybody else has to go (page "Node-pressure
+Eviction").
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from pybernetes.api.core import Pod
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.base.log import logger
 
@@ -26,7 +28,8 @@ from .eviction import (
     rank,
     thresholds_met,
 )
-from .stats import MachineUsage, NodeStats, read_machine
+from .eviction_storage import is_limited, storage_excess, volume_usage
+from .stats import MachineUsage, NodeStats, PodUsage, read_machine
 
 log = logger(__name__)
 
@@ -41,7 +44,8 @@ class EvictionManager:
     """See the module docstring.
 
     `evict(uid, reason, message, grace)` ends a pod and answers whether it was running, `set_pressures` publishes the
-    conditions, `reclaim_images` frees disk, `node_event(reason, message)` reports on the node.
+    conditions, `reclaim_images` frees disk, `node_event(reason, message)` reports on the node, `limited_pods()` tells
+    whether any pod has a limit on local storage, which lies in `pods_directory/UID/volumes`.
     """
 
     def __init__(
@@ -53,6 +57,8 @@ class EvictionManager:
         reclaim_images: Callable[[], Awaitable[Any]],
         node_event: Callable[[str, str], None],
         thresholds: Sequence[Threshold] = DEFAULT_THRESHOLDS,
+        limited_pods: Callable[[], bool],
+        pods_directory: str,
         machine: Callable[[], MachineUsage] = read_machine,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -62,6 +68,8 @@ class EvictionManager:
         self._reclaim_images = reclaim_images
         self._node_event = node_event
         self._thresholds = thresholds
+        self._limited_pods = limited_pods
+        self._pods_directory = pods_directory
         self._machine = machine
         self._clock = clock
         self._pressures = Pressures()
@@ -74,6 +82,7 @@ class EvictionManager:
             await self._clock.sleep(PERIOD_SECONDS)
             try:
                 await self.look()
+                await self.look_at_storage()
             except (RuntimeServiceError, OSError) as error:
                 log.warning("Node pressure could not be checked", err=error)
 
@@ -116,3 +125,34 @@ class EvictionManager:
                 log.info("Pod evicted", pod=usage.pod.metadata.name, signal=threshold.signal)
                 return uid
         return None
+
+    async def look_at_storage(self) -> list[str]:
+        """Evict the pods that exceed a limit of their own on local storage; their uids."""
+        if not self._limited_pods():
+            return []
+        snapshot = await self._stats.collect()
+        evicted = []
+        for usage in snapshot.pods:
+            if not is_limited(usage.pod):
+                continue
+            volumes = await asyncio.to_thread(volume_usage, usage.pod, self._pods_directory)
+            excess = storage_excess(usage.pod, volumes, _layers(usage))
+            uid = usage.pod.metadata.uid or ""
+            if excess and self._evict(uid, EVICTED, excess, GRACE_SECONDS):
+                log.info("Pod evicted", pod=usage.pod.metadata.name, why=excess)
+                evicted.append(uid)
+        return evicted
+
+
+def _layers(usage: PodUsage) -> dict[str, int]:
+    """Bytes of the writable layer of each container."""
+    return {
+        name: stats.writable_layer.used_bytes or 0
+        for name, stats in usage.containers.items()
+        if stats.writable_layer is not None
+    }
+
+
+def any_limited(pods: Sequence[Pod]) -> bool:
+    """Whether any of the pods has a limit on local storage."""
+    return any(is_limited(pod) for pod in pods)
