@@ -145,3 +145,13 @@ def test_nothing_of_a_deleted_pod_stays(kubectl: Kubectl, namespace: str) -> Non
     while kubectl.machine.run(*where, check=False).stdout.split() != ["0", "0"]:
         assert time.monotonic() < deadline, "something of the pod stays"
         time.sleep(0.1)
+
+
+def test_a_pod_that_overfills_its_volume_is_evicted(kubectl: Kubectl, namespace: str) -> None:
+    volume = {"name": "small", "emptyDir": {"sizeLimit": "1Mi"}}
+    kubectl.apply(pod("full", namespace, "dd if=/dev/zero of=/small/f bs=1M count=3; sleep 1000", [volume]))
+    found = kubectl.until(
+        lambda found: found["status"]["phase"] == "Failed", "get", "pod/full", "-n", namespace, timeout=40
+    )
+    assert found["status"]["reason"] == "Evicted"
+    assert found["status"]["message"] == 'Usage of EmptyDir volume "small" exceeds the limit "1Mi". '
