@@ -14,11 +14,6 @@ class ServerMetrics:
         self.requests = Counter("apiserver_request_total", "Requests by verb, resource and code.", _REQUEST)
         self.durations = Histogram("apiserver_request_duration_seconds", "Response latency in seconds.", _DURATION)
         self.in_flight = Gauge("apiserver_current_inflight_requests", "Requests in progress.", ("request_kind",))
-        self.long_running = Gauge(
-            "apiserver_longrunning_requests",
-            "Long-running requests in progress.",
-            ("verb", "group", "version", "resource", "subresource", "scope", "component"),
-        )
         self.dropped = Counter("apiserver_dropped_requests_total", "Requests refused with 429.", ("request_kind",))
         self._objects = Gauge("apiserver_storage_objects", "Stored objects by resource.", ("resource",))
         self._watchers = Gauge("apiserver_registered_watchers", "Open watches by resource.", ("group", "kind"))
@@ -30,7 +25,6 @@ class ServerMetrics:
                 self.requests,
                 self.durations,
                 self.in_flight,
-                self.long_running,
                 self.dropped,
                 self._objects,
                 self._watchers,

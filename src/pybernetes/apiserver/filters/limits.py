@@ -55,7 +55,7 @@ def _is_exempt(request: Request) -> bool:
 
 
 class Timeout:
-    """504 for requests that take longer than the server allows, or than the client asked with `?timeout=`."""
+    """504 for requests that take longer than the server allows."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
