@@ -1,7 +1,7 @@
 """One real cluster for all end-to-end tests: started by `pybernetes up` on a machine made of namespaces.
 
-Tests use a namespace of their own (`namespace` fixture), so they may run in any order; a test that breaks the cluster on
-purpose (kills, `down`) makes its own with `cluster_on`.
+Tests use a namespace of their own (`namespace` fixture), so they may run in any order; a test that breaks the cluster
+on purpose (kills, `down`) makes its own with `cluster_on`.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.support.kubectl import Kubectl, installed
 from tests.support.machine import Machine, machine
 

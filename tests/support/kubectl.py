@@ -42,7 +42,8 @@ class Kubectl:
         self._binary = installed()[version] if version else list(installed().values())[-1]
 
     def arguments(self, *words: str) -> list[str]:
-        return [self._binary, "--kubeconfig", str(self.kubeconfig), *words]
+        cache = self.machine.directory / "kubectl-cache"
+        return [self._binary, "--kubeconfig", str(self.kubeconfig), "--cache-dir", str(cache), *words]
 
     def with_version(self, version: str) -> "Kubectl":
         return Kubectl(self.machine, self.kubeconfig, version)

@@ -99,8 +99,16 @@ class Machine:
             "stdout": subprocess.PIPE,
             "stderr": subprocess.STDOUT,
             "text": True,
+            "start_new_session": True,
         }
         return subprocess.Popen(self.command(arguments), **{**defaults, **options})  # type: ignore[call-overload,no-any-return]
+
+    @staticmethod
+    def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> str:
+        """What Ctrl-C does: signal the command and its children; what it still printed."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        return process.communicate(timeout=10)[0] or ""
 
     def processes(self, pattern: str) -> list[int]:
         """Ids, as the machine sees them, of processes whose command line contains the pattern."""

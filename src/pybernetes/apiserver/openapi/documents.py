@@ -11,6 +11,7 @@ from ...api import status
 from ...api.resource import ResourceInfo
 from ...api.schema.table import table as types
 from ...base.http.message import Request, Response
+from . import swagger_protobuf
 from .definitions import Schemas, closure, schema_name
 from .operations import Operations
 
@@ -48,10 +49,7 @@ class OpenApi:
         """The document of this path; None when there is none."""
         path = request.path.rstrip("/")
         if path == "/openapi/v2":
-            accept = request.header("accept") or "*/*"
-            if "json" not in accept and "*/*" not in accept:
-                raise status.not_acceptable(["application/json"])
-            return self._respond(request, path, lambda: self._v2())
+            return self._swagger(request)
         if path == "/openapi/v3":
             return self._respond(request, path, self._index)
         if path.startswith("/openapi/v3/"):
@@ -59,6 +57,22 @@ class OpenApi:
             infos = self._by_path().get(where)
             return self._respond(request, path, lambda: self._v3(infos)) if infos else None
         return None
+
+    def _swagger(self, request: Request) -> Response:
+        accept = request.header("accept") or "*/*"
+        if "application/json" in accept or "*/*" in accept:
+            return self._respond(request, "/openapi/v2", self._v2)
+        if swagger_protobuf.MEDIA_TYPE not in accept:
+            raise status.not_acceptable(["application/json", swagger_protobuf.MEDIA_TYPE])
+        key = "/openapi/v2 protobuf"
+        if key not in self._cache:
+            body = swagger_protobuf.encode(self._v2())
+            self._cache[key] = (body, '"' + hashlib.sha512(body).hexdigest().upper() + '"')
+        body, etag = self._cache[key]
+        headers = [("etag", etag), ("vary", "Accept-Encoding, Accept"), ("cache-control", "no-cache, private")]
+        if request.header("if-none-match") == etag:
+            return Response(304, headers)
+        return Response(200, [("content-type", swagger_protobuf.ANSWERED_TYPE), *headers], body)
 
     def _respond(self, request: Request, key: str, build: Any) -> Response:
         body, etag = self._encoded(key, build)
