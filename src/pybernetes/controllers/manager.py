@@ -14,11 +14,13 @@ from ..client.client import Client
 from ..reconcile.config import ControllerManagerConfig
 from ..reconcile.manager import MANAGER, Registration
 from ..reconcile.manager import ControllerManager as GenericManager
+from .bootstrap_tokens import BootstrapSigner, TokenCleaner
 from .clusterrole_aggregation import ClusterRoleAggregation
 from .csr_approver import CSRApprover
 from .csr_cleaner import CSRCleaner
 from .csr_signer import CSRSigner
 from .deployment.controller import DeploymentController
+from .disruption import DisruptionController
 from .endpoint_slice.controller import EndpointSliceController
 from .endpoints import EndpointsController
 from .garbage_collector.controller import GarbageCollector
@@ -30,6 +32,7 @@ from .pod_garbage_collector import PodGarbageCollector
 from .replicaset import ReplicaSetController
 from .root_ca_publisher import RootCAPublisher
 from .service_account import ServiceAccountController
+from .service_account_token import ServiceAccountTokenController
 from .taint_eviction import TaintEvictionController
 from .ttl_after_finished import TTLAfterFinished
 
@@ -51,6 +54,10 @@ CONTROLLERS: dict[str, Registration] = {
     "certificatesigningrequest-approving-controller": Registration(CSRApprover, "certificate-controller"),
     "certificatesigningrequest-signing-controller": Registration(CSRSigner, "certificate-controller"),
     "certificatesigningrequest-cleaner-controller": Registration(CSRCleaner, "certificate-controller"),
+    "serviceaccount-token-controller": Registration(ServiceAccountTokenController, MANAGER),
+    "bootstrap-signer-controller": Registration(BootstrapSigner, "bootstrap-signer"),
+    "token-cleaner-controller": Registration(TokenCleaner, "token-cleaner"),
+    "disruption-controller": Registration(DisruptionController, "disruption-controller"),
     "garbage-collector-controller": Registration(GarbageCollector, "generic-garbage-collector"),
 }
 
