@@ -10,7 +10,7 @@ import os
 from pybernetes.api.core import PersistentVolume, PersistentVolumeClaim, Volume
 from pybernetes.api.status import StatusError
 
-from .host_path import check_type
+from .host_path_type import check_type
 from .ownership import set_group
 from .volume import MountContext, ObjectReference, SetUpError
 
