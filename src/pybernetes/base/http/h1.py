@@ -84,7 +84,8 @@ class Http1Connection(asyncio.Protocol):
         self._headers: Headers = []
         self._noted: dict[str, str] = {}
         self._chunks: list[bytes] = []
-        self._head_bytes = 0
+        self._head_bytes = 0  # of the head, in earlier pieces
+        self._piece_bytes = 0
         self._in_head = False
         self._arriving: _Exchange | None = None
         self._leftover = b""
@@ -110,6 +111,7 @@ class Http1Connection(asyncio.Protocol):
             return
         if not self._in_head:
             self._since = self._server.clock()
+        self._piece_bytes = len(data)
         try:
             parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -186,9 +188,11 @@ class Http1Connection(asyncio.Protocol):
         parser = self._parser
         assert parser is not None
         headers, noted = self._headers, self._noted
-        size = len(self._url) + sum([len(name) + len(value) for name, value in headers])
-        if size > self._server.limits.max_head_bytes:
-            raise _Refused(431, "request header fields too large")
+        if self._head_bytes + self._piece_bytes > self._server.limits.max_head_bytes:
+            # Perhaps only the body made this piece so large: count exactly.
+            size = len(self._url) + sum([len(name) + len(value) for name, value in headers])
+            if size > self._server.limits.max_head_bytes:
+                raise _Refused(431, "request header fields too large")
         http10 = parser.get_http_version() == "1.0"
         if "host" not in noted and not http10:
             raise _Refused(400, "missing required Host header")
@@ -405,12 +409,7 @@ class Http1Connection(asyncio.Protocol):
             self._sink = None
             self._finish(exchange)
             if self._current is not None:
-                # The producer may be a task, within which no worker can be continued.
-                asyncio.get_running_loop().call_soon(self._run_current)
-
-    def _run_current(self) -> None:
-        if self._current is not None and self.task is None:
-            self._server.workers.run(self)
+                self._server.workers.run(self)
 
     async def _upgrade(self, response: Response) -> None:
         assert response.upgrade is not None

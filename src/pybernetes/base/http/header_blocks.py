@@ -196,6 +196,7 @@ def _encoded_name(name: str) -> bytes:
     return b"\0" + _encoded_integer(len(raw), 0x7F) + raw
 
 
+@lru_cache(maxsize=1024)
 def encoded_header(name: str, value: str) -> bytes:
     """One field, as a literal without indexing. ValueError if it would be two lines in HTTP/1.1."""
     if "\n" in value or "\r" in value or "\0" in value:

@@ -43,7 +43,10 @@ class _Parking:
         self.task: asyncio.Task[None] | None = None
 
     def wake(self, job: Job) -> None:
-        """Continue the parked worker with this job, now."""
+        """Continue the parked worker with this job, now. Not from within a task."""
+        if not self.usable:
+            job.task = None  # cancelled since it was given the job
+            return
         self.job = job
         wakeup, self._wakeup = self._wakeup, None
         assert wakeup is not None and self._context is not None
@@ -89,15 +92,18 @@ class Workers:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self, job: Job) -> None:
-        """Start the job: at once on a parked worker, otherwise on a new one in the next turn of the loop.
+        """Start the job: at once on a parked worker, otherwise in the next turn of the loop.
 
-        Call it from a callback of the loop (a protocol method), not from within a task.
+        "At once" needs a callback of the loop (a protocol method) as the caller, since tasks do not nest.
         """
         while self._idle:
             parking = self._idle.pop()
             if parking.usable:
                 job.task = parking.task
-                parking.wake(job)
+                if asyncio.current_task(self._loop) is None:
+                    parking.wake(job)
+                else:
+                    self._loop.call_soon(parking.wake, job)
                 return
         parking = _Parking(self._loop)
         parking.job = job
