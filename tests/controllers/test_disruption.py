@@ -56,12 +56,8 @@ async def test_eviction_uses_the_allowance_up() -> None:
     async with control_plane("disruption-controller") as world:
         await world.create(budget(minAvailable=1))
         for name in ("a", "b"):
-            created = await world.create(pod(name, labels={"app": "web"}, node="n1"))
-            from pybernetes.api.core import Pod
-
-            await world.report(
-                await world.get(Pod, created["metadata"]["name"]), "Running", ready=True, pod_ip="10.0.0.1"
-            )
+            await world.create(pod(name, labels={"app": "web"}, node="n1"))
+            await world.report(await world.get(Pod, name), "Running", ready=True, pod_ip="10.0.0.1")
         await world.until(lambda: allowed(world, 1))
 
         def eviction(name: str) -> dict[str, Any]:

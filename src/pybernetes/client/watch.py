@@ -13,7 +13,7 @@
 shell: it performs what the machine asks for and hands whole lists and single events to a `Target`, in order.
 
 Resuming continues after the last event or bookmark seen, so no event is missed or repeated. After 410 the collection is
-listed anew, not older than what was already seen, so the view never goes back in time. Errors wait 0.25 s to 30 s,
+listed anew, not older than what was already seen, so the view never goes back in time. Errors wait 0.25 s to 10 s,
 doubling, with full jitter; two quiet minutes reset the wait. A watch on which nothing was heard for `SILENCE_SECONDS`
 (bookmarks come about every minute) is taken for dead and resumed.
 """
@@ -36,7 +36,7 @@ T = TypeVar("T")
 log = logger(__name__)
 
 FIRST_WAIT_SECONDS = 0.25
-LONGEST_WAIT_SECONDS = 30.0
+LONGEST_WAIT_SECONDS = 10.0
 RESET_AFTER_SECONDS = 120.0
 SHORT_WATCH_SECONDS = 1.0
 SILENCE_SECONDS = 180.0
