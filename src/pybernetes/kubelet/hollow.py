@@ -54,6 +54,9 @@ WORKERS = 16
 QUEUE_SIZE = 100_000
 RETRY_SECONDS = 2.0
 STATUS_SECONDS = 300.0
+RANGE_PATIENCE_SECONDS = 5.0
+MADE_UP_RANGES = ipaddress.IPv4Network("100.64.0.0/10")
+"""For nodes beyond those the cluster's pod range has room for; nothing routes them."""
 
 
 class HollowNode:
@@ -68,6 +71,7 @@ class HollowNode:
         self.lease = NodeLease(client, self.name, clock, duration_seconds=config.lease_duration_seconds)
         self.stopped = False
         self.range = ""
+        self.registered_at = clock.now()
         self._used: dict[str, str] = {}
         self._numbers = itertools.count(2)
 
@@ -75,7 +79,7 @@ class HollowNode:
         """The pod's address in the node's range; the same each time it is asked for."""
         found = self._used.get(pod_uid)
         if found is None:
-            network = ipaddress.ip_network(self.range or "192.0.2.0/24")
+            network = ipaddress.ip_network(self.range)
             taken = set(self._used.values())
             hosts = max(network.num_addresses - 3, 1)
             for _ in range(hosts):
@@ -179,6 +183,7 @@ class HollowNodes:
                 reporter = NodeReporter(node.config, node.client, node.machine, node.health, _no_images, self._clock)
                 registered = await reporter.register()
                 node.range = registered.spec.pod_cidr or ""
+                node.registered_at = self._clock.now()
                 node.lease.node = registered
                 await self._beat_once(node, True)
 
@@ -227,9 +232,9 @@ class HollowNodes:
 
     def _node_changed(self, _old: Node | None, new: Node | None) -> None:
         node = self.nodes.get(new.metadata.name or "") if new is not None else None
-        if node is None or new is None or node.range == (new.spec.pod_cidr or ""):
+        if node is None or new is None or not new.spec.pod_cidr or node.range == new.spec.pod_cidr:
             return
-        node.range = new.spec.pod_cidr or ""
+        node.range = new.spec.pod_cidr
         for pod in self._latest.values():
             if pod.spec.node_name == node.name:
                 self._enqueue(pod)
@@ -289,7 +294,7 @@ class HollowNodes:
         if meta.deletion_timestamp is not None:
             await self._finish(node, pod)
             return
-        if not node.range and not pod.spec.host_network:
+        if not node.range and not self._give_range(node, pod):
             return
         succeeded = self._has_ended(pod)
         if pod.status.phase == "Running" and not succeeded and _is_ready(pod):
@@ -300,6 +305,16 @@ class HollowNodes:
         await node.client.patch(
             Pod, meta.name or "", meta.namespace or "", body=body, content_type=MERGE_PATCH, subresource="status"
         )
+
+    def _give_range(self, node: HollowNode, pod: Pod) -> bool:
+        """A node that the cluster has no range left for makes one up after a while; False as long as it waits."""
+        waited = (self._clock.now() - node.registered_at).total_seconds()
+        if waited < RANGE_PATIENCE_SECONDS:
+            self._later(pod, RANGE_PATIENCE_SECONDS - waited)
+            return False
+        first = int(MADE_UP_RANGES.network_address)
+        node.range = f"{ipaddress.IPv4Address(first + int(node.name.removeprefix(PREFIX)) % 16384 * 256)}/24"
+        return True
 
     def _has_ended(self, pod: Pod) -> bool:
         text = (pod.metadata.annotations or {}).get(SUCCEED_AFTER, "")

@@ -45,7 +45,13 @@ async def real_world(directory: Path, node: ContainerdNode) -> AsyncIterator[Wor
         await made.cri.close()
 
 
-SLEEP = ["sleep", "1000"]
+async def until_logged(path: str | None, text: str) -> None:
+    assert path is not None
+    for _ in range(500):
+        if text in Path(path).read_text():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{text!r} was never logged: {Path(path).read_text()!r}")
 
 
 async def test_life_of_a_pod(tmp_path: Path, runtime_node: ContainerdNode) -> None:
@@ -58,11 +64,7 @@ async def test_life_of_a_pod(tmp_path: Path, runtime_node: ContainerdNode) -> No
             print(f"bound to ready in {time.monotonic() - began:.3f} s")
             assert (pod.status.pod_ip or "").startswith("10.244.8.")
             assert (status(pod).container_id or "").startswith("containerd://")
-            log = n.kubelet.log_path(pod, "web")
-            assert log is not None
-            async with asyncio.timeout(5):
-                while "stdout F blue web" not in Path(log).read_text():
-                    await asyncio.sleep(0.01)
+            await until_logged(n.kubelet.log_path(pod, "web"), "stdout F blue web")
             container_id = n.kubelet.container_id(pod.metadata.uid or "", "web")
             assert container_id is not None
             hosts = await n.cri.exec_sync(container_id, ["cat", "/etc/hosts"])
@@ -100,19 +102,17 @@ async def test_killed_process_is_restarted_at_once(tmp_path: Path, runtime_node:
 async def test_init_sidecar_and_main_share_the_pod(tmp_path: Path, runtime_node: ContainerdNode) -> None:
     async with real_world(tmp_path, runtime_node) as n, n.kubelet_running():
         await n.run(
-            container("main", command=["sh", "-c", "wget -qO- http://127.0.0.1:8080/hello && sleep 1000"]),
+            container(
+                "main",
+                command=["sh", "-c", "until wget -qO- http://127.0.0.1:8080/hello; do sleep 0.1; done; sleep 1000"],
+            ),
             init=[
                 container("setup", command=["true"]),
                 sidecar("files", command=["sh", "-c", "echo hi > /tmp/hello; exec httpd -f -p 8080 -h /tmp"]),
             ],
         )
         pod = await n.until(ready, seconds=20)
-        log = n.kubelet.log_path(pod, "main")
-        assert log is not None
-        async with asyncio.timeout(10):
-            while "stdout F hi" not in Path(log).read_text():
-                await asyncio.sleep(0.02)
-                log = n.kubelet.log_path(pod, "main") or log
+        await until_logged(n.kubelet.log_path(pod, "main"), "stdout F hi")
         await n.client.delete(Pod, "web", "default", grace_period_seconds=1)
         await n.until_gone(seconds=20)
         await n.until_swept()

@@ -1,0 +1,117 @@
+"""Simulated nodes and their pods."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from tests.kubelet.builders import container, pod, sidecar
+from tests.support.clock import LoopClock
+
+from pybernetes.api.coordination import Lease
+from pybernetes.api.core import Namespace, Node, Pod
+from pybernetes.api.meta import ObjectMeta
+from pybernetes.api.status import StatusError
+from pybernetes.base.tasks import running
+from pybernetes.client.client import Client
+from pybernetes.client.in_process import InProcessTransport
+from pybernetes.kubelet.hollow import SUCCEED_AFTER, HollowNodes
+from pybernetes.testing import ADMIN, api_server
+
+
+class Cluster:
+    def __init__(self, client: Client, nodes: HollowNodes) -> None:
+        self.client = client
+        self.nodes = nodes
+
+    async def bind(self, name: str, node: str, annotations: dict[str, str] | None = None, **spec: Any) -> Pod:
+        wanted = pod(container(), name=name, node_name=node, **spec)
+        wanted.metadata = ObjectMeta(name=name, namespace="default", annotations=annotations)
+        return await self.client.create(wanted)
+
+    async def ready(self, name: str) -> Pod:
+        async with asyncio.timeout(60):
+            while True:
+                found = await self.client.get(Pod, name, "default")
+                if any(c.type == "Ready" and c.status == "True" for c in found.status.conditions or ()):
+                    return found
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def cluster(count: int, *, shared: bool = True) -> AsyncIterator[Cluster]:
+    """A server and hollow nodes that have their pod ranges."""
+    clock = LoopClock()
+    async with api_server(clock=clock) as server:
+        client = Client(InProcessTransport(server.app, ADMIN))
+        for name in ("default", "kube-node-lease"):
+            try:
+                await client.create(Namespace(metadata=ObjectMeta(name=name)))
+            except StatusError:
+                pass
+        nodes = HollowNodes(lambda _name: client, count, pods_client=client if shared else None, clock=clock)
+        async with running("hollow", nodes.serve):
+            for index in range(count):
+                cidr = f"10.244.{index}.0/24"
+                await client.patch(Node, f"hollow-{index}", body={"spec": {"podCIDR": cidr, "podCIDRs": [cidr]}})
+            yield Cluster(client, nodes)
+
+
+async def test_nodes_are_ready_and_have_leases() -> None:
+    async with cluster(3) as c:
+        nodes = (await c.client.list(Node)).items
+        assert sorted(n.metadata.name or "" for n in nodes) == ["hollow-0", "hollow-1", "hollow-2"]
+        for node in nodes:
+            assert [x.status for x in node.status.conditions or () if x.type == "Ready"] == ["True"]
+        assert len((await c.client.list(Lease, "kube-node-lease")).items) == 3
+
+
+async def test_bound_pods_run_with_addresses_of_their_node() -> None:
+    for shared in (True, False):
+        async with cluster(2, shared=shared) as c:
+            for name, node in (("a", "hollow-0"), ("b", "hollow-1"), ("c", "hollow-1")):
+                await c.bind(name, node, init=[container("setup"), sidecar()])
+            found = [await c.ready(name) for name in "abc"]
+            assert found[0].status.phase == "Running" and (found[0].status.pod_ip or "").startswith("10.244.0.")
+            assert found[1].status.pod_ip != found[2].status.pod_ip
+            assert all(s.ready for s in found[0].status.init_container_statuses or ())
+
+
+async def test_graceful_deletion_is_finished() -> None:
+    async with cluster(1) as c:
+        await c.bind("a", "hollow-0")
+        await c.ready("a")
+        await c.client.delete(Pod, "a", "default", grace_period_seconds=30)
+        async with asyncio.timeout(5):
+            while (await c.client.list(Pod, "default")).items:  # noqa: ASYNC110 (virtual time)
+                await asyncio.sleep(0.05)
+
+
+async def test_stopped_node_lets_its_lease_run_out() -> None:
+    async with cluster(2) as c:
+        await c.bind("a", "hollow-0")
+        await c.ready("a")
+        c.nodes.stop_node("hollow-0")
+        await asyncio.sleep(60)
+        stale = await c.client.get(Lease, "hollow-0", "kube-node-lease")
+        fresh = await c.client.get(Lease, "hollow-1", "kube-node-lease")
+        assert stale.spec.renew_time is not None and fresh.spec.renew_time is not None
+        assert (fresh.spec.renew_time - stale.spec.renew_time).total_seconds() >= 40
+        await c.client.delete(Pod, "a", "default")
+        await asyncio.sleep(60)
+        assert len((await c.client.list(Pod, "default")).items) == 1, "nobody finishes the deletion"
+        c.nodes.start_node("hollow-0")
+        async with asyncio.timeout(30):
+            while (await c.client.list(Pod, "default")).items:  # noqa: ASYNC110 (virtual time)
+                await asyncio.sleep(0.05)
+
+
+async def test_annotated_pod_ends_well() -> None:
+    async with cluster(1) as c:
+        await c.bind("a", "hollow-0", {SUCCEED_AFTER: "20"}, restart_policy="Never")
+        await c.ready("a")
+        await asyncio.sleep(25)
+        found = await c.client.get(Pod, "a", "default")
+        assert found.status.phase == "Succeeded"
+        ended = (found.status.container_statuses or [])[0].state.terminated
+        assert ended is not None and ended.exit_code == 0
