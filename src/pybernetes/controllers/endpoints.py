@@ -11,7 +11,7 @@ import msgspec
 
 from ..api.core import EndpointAddress, EndpointPort, Endpoints, EndpointSubset, ObjectReference, Pod, Service
 from ..api.meta import ObjectMeta
-from ..api.status import StatusError, is_already_exists, is_not_found
+from ..api.status import StatusError, is_already_exists, is_conflict, is_not_found
 from ..client.view import key_of, split_key
 from ..reconcile.controller import Controller, Result
 from ..reconcile.manager import ControllerContext
@@ -171,8 +171,11 @@ class EndpointsController:
             else:
                 await self._client.update(wanted)
         except StatusError as error:
-            if is_namespace_terminating(error) or is_already_exists(error):
+            if is_namespace_terminating(error):
                 return
+            if is_conflict(error) or is_already_exists(error):
+                # The cache was behind our own last write: not worth an event, the key comes back.
+                raise
             reason = "FailedToCreateEndpoint" if current is None else "FailedToUpdateEndpoint"
             verb = "create" if current is None else "update"
             message = f"Failed to {verb} endpoint {service.metadata.namespace}/{service.metadata.name}: {error.message}"

@@ -10,7 +10,7 @@ import asyncio
 
 from ...api.core import Node, Pod, Service
 from ...api.discovery import EndpointSlice
-from ...api.status import StatusError, is_not_found
+from ...api.status import StatusError, is_conflict, is_not_found
 from ...client.view import key_of, split_key
 from ...reconcile.controller import Controller, Result
 from ...reconcile.manager import ControllerContext
@@ -131,6 +131,8 @@ class EndpointSliceController:
         except StatusError as error:
             if is_namespace_terminating(error):
                 return
+            if is_conflict(error):
+                raise
             self._recorder.warning(
                 service,
                 "FailedToUpdateEndpointSlices",

@@ -140,6 +140,9 @@ class GarbageCollector:
         if decision.action is Action.DROP_REFERENCES:
             await self._drop_references(node, decision.uids)
         elif decision.action is Action.DELETE:
+            if OwnerState.WAITING in states.values() and any(d.waits_for_dependents for d in node.dependents.values()):
+                # A circle of foreground deletions would wait for itself for ever: this object blocks nobody any more.
+                await self._unblock_owners(node)
             await self._delete(node, live, decision.propagation)
 
     async def _state_of(self, owner: Owner, dependent: Node) -> OwnerState:
@@ -219,6 +222,15 @@ class GarbageCollector:
             return {"ownerReferences": kept} if len(kept) < len(references) else None
 
         await self._patch_metadata(node, without)
+
+    async def _unblock_owners(self, node: Node) -> None:
+        def unblocked(metadata: dict[str, Any]) -> dict[str, Any] | None:
+            references = metadata.get("ownerReferences") or []
+            if not any(reference.get("blockOwnerDeletion") for reference in references):
+                return None
+            return {"ownerReferences": [{**reference, "blockOwnerDeletion": False} for reference in references]}
+
+        await self._patch_metadata(node, unblocked)
 
     async def _remove_finalizer(self, node: Node, name: str) -> None:
         def without(metadata: dict[str, Any]) -> dict[str, Any] | None:
