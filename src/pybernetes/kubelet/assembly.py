@@ -9,6 +9,8 @@ import asyncio
 import os
 import ssl
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from ..api.core import ObjectReference
 from ..base.clock import SYSTEM_CLOCK, Clock
@@ -47,6 +49,28 @@ def exec_in(runtime: ContainerRuntime) -> ExecSync:
     return run
 
 
+def configuration(config: KubeletConfig) -> dict[str, Any]:
+    """The settings as `/configz` shows them: the fields of KubeletConfiguration (kubelet.config.k8s.io/v1beta1)."""
+    return {
+        "clusterDNS": list(config.cluster_dns),
+        "clusterDomain": config.cluster_domain,
+        "containerRuntimeEndpoint": f"unix://{config.container_runtime_socket}",
+        "evictionHard": {"memory.available": f"{config.eviction_memory_bytes >> 20}Mi"},
+        "imageGCHighThresholdPercent": config.image_gc_high_percent,
+        "imageGCLowThresholdPercent": config.image_gc_low_percent,
+        "maxPods": config.max_pods,
+        "nodeLeaseDurationSeconds": config.lease_duration_seconds,
+        "nodeStatusReportFrequency": f"{config.node_status_report_seconds:.0f}s",
+        "nodeStatusUpdateFrequency": f"{config.node_status_update_seconds:.0f}s",
+        "podLogsDir": config.logs_directory,
+        "port": config.port,
+        "resolvConf": config.host_resolv_conf,
+        "serializeImagePulls": config.serialize_image_pulls,
+        "staticPodPath": config.static_pod_directory,
+        "systemReserved": dict(config.system_reserved),
+    }
+
+
 class RealKubelet:
     """`serve` runs the kubelet with everything around it; `tls` is the server's context, `host` where it listens."""
 
@@ -83,7 +107,7 @@ class RealKubelet:
             cgroups=cgroups,
             container_resources=container_resources,
             dns_config=resolv.dns_config,
-            write_hosts=hosts_file.write,
+            write_hosts=partial(hosts_file.write, cluster_domain=config.cluster_domain),
         )
         self._kubelet = Kubelet(config, client, self._runtime, parts, self._recorder, clock=clock)
         self._volumes.on_change = self._kubelet.pod_changed
@@ -100,7 +124,13 @@ class RealKubelet:
             clock=clock,
         )
         self._server = KubeletServer(
-            ServerConfig(node_name=config.node_name, host=host, port=config.port, healthz_port=healthz_port),
+            ServerConfig(
+                node_name=config.node_name,
+                host=host,
+                port=config.port,
+                healthz_port=healthz_port,
+                configuration=configuration(config),
+            ),
             self._kubelet,
             client,
             tls=tls,
