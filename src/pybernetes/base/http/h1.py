@@ -1,6 +1,6 @@
 """HTTP/1.1 on the server's side.
 
-`data_received` feeds httptools, whose callbacks assemble `_Exchange` objects in a queue; a worker takes them one at a
+`data_received` feeds httptools, whose callbacks assemble `Exchange` objects in a queue; a worker takes them one at a
 time, so pipelined requests are answered in order. A body that is not complete with its head is an `IncomingBody`. The
 answer goes out by kind of body: bytes in one write, an iterator pulled under back-pressure, a `PushBody` with no task
 at all. A 101 hands the transport to a `TransportStream`.
@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from pybernetes.base.http.h1_exchange import ChunkSink, Exchange, Refused, origin_form
 from pybernetes.base.http.heads import header_name, response_head, upgrade_head
 from pybernetes.base.http.incoming import IncomingBody
 from pybernetes.base.http.message import BytesBody, Headers, PushBody, Request, Response
+from pybernetes.base.http.net import peer_of
 from pybernetes.base.http.upgraded import TransportStream
 from pybernetes.base.log import logger
 
@@ -39,31 +41,6 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NOTED = frozenset({"host", "expect", "content-length"})
 
 
-class _Refused(Exception):
-    """Raised inside parser callbacks: the request is answered with this status and the connection closed."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-
-
-class _Exchange:
-    """One request and what its head said about the connection."""
-
-    __slots__ = ("body", "expects_continue", "http10", "keep_alive", "refusal", "request", "started", "upgrade")
-
-    def __init__(self, request: Request, keep_alive: bool, http10: bool, upgrade: bool) -> None:
-        self.request = request
-        self.keep_alive = keep_alive
-        self.http10 = http10
-        self.upgrade = upgrade
-        self.expects_continue = False
-        self.started = False  # the head of the response was written
-        self.body: IncomingBody | None = None
-        self.refusal: Response | None = None
-
-
 class Http1Connection(asyncio.Protocol):
     """One connection. Also the `Job` that its worker runs: the requests of this connection, in order."""
 
@@ -76,8 +53,8 @@ class Http1Connection(asyncio.Protocol):
         self._peer_certificate: bytes | None = None
         self._remote_address = ""
         self._closing = False
-        self._queue: deque[_Exchange] = deque()
-        self._current: _Exchange | None = None
+        self._queue: deque[Exchange] = deque()
+        self._current: Exchange | None = None
         self._since = server.clock()
         # The message being parsed.
         self._url = b""
@@ -87,14 +64,14 @@ class Http1Connection(asyncio.Protocol):
         self._head_bytes = 0  # of the head, in earlier pieces
         self._piece_bytes = 0
         self._in_head = False
-        self._arriving: _Exchange | None = None
+        self._arriving: Exchange | None = None
         self._leftover = b""
         self._reading = True
         # The response being written.
         self._paused = False
         self._drained: asyncio.Future[None] | None = None
         self._stalled: tuple[float, int] | None = None
-        self._sink: _ChunkSink | None = None
+        self._sink: ChunkSink | None = None
 
     # Connection events.
 
@@ -119,7 +96,7 @@ class Http1Connection(asyncio.Protocol):
             self._leftover = data[upgrade.args[0] :]
         except HttpParserError as error:
             cause = error.__context__
-            if isinstance(cause, _Refused):
+            if isinstance(cause, Refused):
                 self._refuse(cause.status, str(cause))
             else:
                 self._refuse(400, f"malformed HTTP request: {error}")
@@ -175,7 +152,7 @@ class Http1Connection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         self._url = self._url + url if self._url else url
         if len(self._url) > _MAX_TARGET:
-            raise _Refused(414, "request URI too long")
+            raise Refused(414, "request URI too long")
 
     def on_header(self, raw: bytes, value: bytes) -> None:
         name = header_name(raw)
@@ -192,13 +169,13 @@ class Http1Connection(asyncio.Protocol):
             # Perhaps only the body made this piece so large: count exactly.
             size = len(self._url) + sum([len(name) + len(value) for name, value in headers])
             if size > self._server.limits.max_head_bytes:
-                raise _Refused(431, "request header fields too large")
+                raise Refused(431, "request header fields too large")
         http10 = parser.get_http_version() == "1.0"
         if "host" not in noted and not http10:
-            raise _Refused(400, "missing required Host header")
+            raise Refused(400, "missing required Host header")
         if len(self._queue) >= _MAX_PIPELINED:
-            raise _Refused(400, "too many pipelined requests")
-        path, _, query = _origin_form(self._url).partition("?")
+            raise Refused(400, "too many pipelined requests")
+        path, _, query = origin_form(self._url).partition("?")
         request = Request(
             parser.get_method().decode("ascii"),
             path,
@@ -207,13 +184,13 @@ class Http1Connection(asyncio.Protocol):
             peer_certificate=self._peer_certificate,
             remote_address=self._remote_address,
         )
-        exchange = _Exchange(request, parser.should_keep_alive(), http10, parser.should_upgrade())
+        exchange = Exchange(request, parser.should_keep_alive(), http10, parser.should_upgrade())
         if "expect" in noted and not http10:
             if noted["expect"].lower() != "100-continue":
-                raise _Refused(417, "unknown expectation")
+                raise Refused(417, "unknown expectation")
             exchange.expects_continue = True
         if exchange.upgrade and noted.get("content-length", "0") != "0":
-            raise _Refused(400, "an upgrade request cannot have a body")
+            raise Refused(400, "an upgrade request cannot have a body")
         self._in_head = False
         self._arriving = exchange
 
@@ -235,7 +212,7 @@ class Http1Connection(asyncio.Protocol):
 
     # Reading beyond the simple case.
 
-    def _arrived(self, exchange: _Exchange) -> None:
+    def _arrived(self, exchange: Exchange) -> None:
         """The head is complete and the body is not: the application reads it as it comes."""
         body = exchange.body
         if body is None:
@@ -250,7 +227,7 @@ class Http1Connection(asyncio.Protocol):
                 self._reading = False
                 self._transport.pause_reading()
 
-    def _body_demanded(self, exchange: _Exchange) -> None:
+    def _body_demanded(self, exchange: Exchange) -> None:
         if self._closing:
             return
         if exchange.expects_continue:
@@ -280,7 +257,7 @@ class Http1Connection(asyncio.Protocol):
         refusal = Response(status, [("content-type", "text/plain; charset=utf-8")], text.encode() + b"\n")
         exchange, self._arriving = self._arriving, None
         if exchange is None or exchange.body is None:
-            exchange = _Exchange(Request("", ""), False, False, False)
+            exchange = Exchange(Request("", ""), False, False, False)
             self._queue.append(exchange)
         exchange.refusal = refusal
         exchange.keep_alive = False
@@ -316,7 +293,7 @@ class Http1Connection(asyncio.Protocol):
                 self._fail(exchange)
             self._finish(exchange)
 
-    def _fail(self, exchange: _Exchange) -> None:
+    def _fail(self, exchange: Exchange) -> None:
         """The application raised: 500 if nothing was sent yet, otherwise the connection is cut."""
         if self._transport.is_closing():
             return
@@ -331,7 +308,7 @@ class Http1Connection(asyncio.Protocol):
             text = [("content-type", "text/plain; charset=utf-8")]
             self._send_whole(exchange, Response(500, text), b"internal server error\n")
 
-    def _head(self, exchange: _Exchange, response: Response, length: int | None) -> bytes:
+    def _head(self, exchange: Exchange, response: Response, length: int | None) -> bytes:
         """The response's head; decides whether the connection is kept and whether the body is chunked."""
         keep = (
             exchange.keep_alive
@@ -357,7 +334,7 @@ class Http1Connection(asyncio.Protocol):
         exchange.started = True
         return head
 
-    def _send_whole(self, exchange: _Exchange, response: Response, body: bytes) -> None:
+    def _send_whole(self, exchange: Exchange, response: Response, body: bytes) -> None:
         if exchange.request.method == "HEAD":
             self._transport.write(self._head(exchange, response, len(body) or None))
             return
@@ -370,7 +347,7 @@ class Http1Connection(asyncio.Protocol):
         else:
             self._transport.write(head + body)
 
-    async def _send_pieces(self, exchange: _Exchange, response: Response, pieces: AsyncIterator[bytes]) -> None:
+    async def _send_pieces(self, exchange: Exchange, response: Response, pieces: AsyncIterator[bytes]) -> None:
         try:
             head = self._head(exchange, response, None)
             self._transport.write(head)
@@ -389,21 +366,26 @@ class Http1Connection(asyncio.Protocol):
             if close is not None:
                 await close()
 
-    def _send_pushed(self, exchange: _Exchange, response: Response, body: PushBody) -> bool:
+    def _send_pushed(self, exchange: Exchange, response: Response, body: PushBody) -> bool:
         """Write the head and let the producer push. False when it is complete already."""
         head = self._head(exchange, response, None)
         self._transport.write(head)
         if exchange.request.method == "HEAD" or response.status in (204, 304):
             body.stop()
             return False
-        sink = _ChunkSink(self, exchange, body, self._transport, b"\r\ntransfer-encoding: chunked\r\n" in head)
+        sink = ChunkSink(
+            self._transport,
+            body,
+            chunked=b"\r\ntransfer-encoding: chunked\r\n" in head,
+            ended=lambda: self._pushed(exchange),
+        )
         self._sink = sink
         body.start(sink)
         if sink.closed:
             self._sink = None
         return not sink.closed
 
-    def pushed(self, exchange: _Exchange) -> None:
+    def _pushed(self, exchange: Exchange) -> None:
         """The producer of a pushed body closed its sink; go on with the connection."""
         if self._sink is not None and self.task is None:
             self._sink = None
@@ -437,7 +419,7 @@ class Http1Connection(asyncio.Protocol):
         if self._transport.is_closing():
             raise ConnectionResetError("the client closed the connection")
 
-    def _finish(self, exchange: _Exchange) -> None:
+    def _finish(self, exchange: Exchange) -> None:
         """The response is written: take the next request, wait for one, or close."""
         self._current = None
         self._since = self._server.clock()
@@ -494,64 +476,3 @@ class Http1Connection(asyncio.Protocol):
                 self._transport.close()
         elif self._current.body is not None and self._current.body.awaited and waited > limits.stall_seconds:
             self._transport.abort()
-
-
-class _ChunkSink:
-    """The `Sink` of one pushed response."""
-
-    __slots__ = ("_body", "_chunked", "_connection", "_exchange", "_transport", "closed")
-
-    def __init__(
-        self,
-        connection: Http1Connection,
-        exchange: _Exchange,
-        body: PushBody,
-        transport: asyncio.Transport,
-        chunked: bool,
-    ) -> None:
-        self._connection = connection
-        self._exchange = exchange
-        self._body = body
-        self._transport = transport
-        self._chunked = chunked
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        if data and not self.closed:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-
-    def buffered(self) -> int:
-        return 0 if self.closed else self._transport.get_write_buffer_size()
-
-    def close(self) -> None:
-        if self.closed:
-            return
-        if self._chunked:
-            self._transport.write(b"0\r\n\r\n")
-        self.detach()
-        self._connection.pushed(self._exchange)
-
-    def detach(self) -> None:
-        """The body ends here, whether complete or not."""
-        if not self.closed:
-            self.closed = True
-            self._body.stop()
-
-
-def peer_of(transport: asyncio.BaseTransport) -> tuple[bytes | None, str]:
-    """The peer's verified certificate (DER) and IP address, as far as there are any."""
-    tls = transport.get_extra_info("ssl_object")
-    peer = transport.get_extra_info("peername")
-    certificate = tls.getpeercert(True) if tls is not None else None
-    return certificate, str(peer[0]) if isinstance(peer, tuple) else ""
-
-
-def _origin_form(url: bytes) -> str:
-    """`/path?query` of a request target; the absolute form (RFC 9112 section 3.2.2) loses scheme and host."""
-    text = url.decode("utf-8", "surrogateescape")
-    if not text.startswith("/"):
-        scheme, separator, rest = text.partition("://")
-        if separator and scheme.isalpha():
-            _, slash, path = rest.partition("/")
-            return slash + path if slash else "/"
-    return text

@@ -14,12 +14,12 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from pybernetes.base.http import h2_frames as frames
-from pybernetes.base.http.h1 import peer_of
 from pybernetes.base.http.h2_frames import ConnectionFault, ErrorCode, StreamFault
 from pybernetes.base.http.h2_request import RequestHead, request_head
 from pybernetes.base.http.h2_stream import Http2Stream
 from pybernetes.base.http.header_blocks import BlockDecoder, BlockError, BlockTooLarge
 from pybernetes.base.http.message import Request
+from pybernetes.base.http.net import peer_of
 from pybernetes.base.log import logger
 
 if TYPE_CHECKING:
@@ -197,14 +197,7 @@ class Http2Connection(asyncio.Protocol):
     def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
         if stream_id == 0 or not stream_id & 1:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"HEADERS on stream {stream_id}")
-        if flags & frames.PADDED:
-            payload = _without_padding(payload)
-        if flags & frames.PRIORITY_FLAG:
-            if len(payload) < 5:
-                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "HEADERS too short for its priority")
-            if int.from_bytes(payload[:4], "big") & 0x7FFFFFFF == stream_id:
-                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a stream that depends on itself")
-            payload = payload[5:]
+        payload = frames.header_block(flags, stream_id, payload)
         ends_stream = bool(flags & frames.END_STREAM)
         if flags & frames.END_HEADERS:
             self._on_block(stream_id, payload, ends_stream)
@@ -300,7 +293,7 @@ class Http2Connection(asyncio.Protocol):
             raise StreamFault(stream_id, ErrorCode.FLOW_CONTROL_ERROR)
         ends_stream = flags & frames.END_STREAM
         if flags & frames.PADDED:
-            payload = _without_padding(payload)
+            payload = frames.without_padding(payload)
             self.consumed(stream, size - len(payload))
         if payload:
             stream.received_data(payload)
@@ -349,21 +342,13 @@ class Http2Connection(asyncio.Protocol):
                 raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS acknowledgement with content")
             self._decoder.table_size_acknowledged()
             return
-        if len(payload) % 6:
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS")
-        for name, value in frames.SETTING.iter_unpack(payload):
-            if name == frames.SETTINGS_ENABLE_PUSH and value > 1:
-                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "ENABLE_PUSH")
-            if name == frames.SETTINGS_MAX_FRAME_SIZE and not frames.MAX_FRAME <= value < 2**24:
-                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "MAX_FRAME_SIZE")
-            if name == frames.SETTINGS_INITIAL_WINDOW_SIZE:
-                self._change_initial_window(value)
+        window = frames.read_settings(payload).get(frames.SETTINGS_INITIAL_WINDOW_SIZE)
+        if window is not None:
+            self._change_initial_window(window)
         self.send(frames.frame(frames.SETTINGS, frames.ACK, 0))
         self.pump()
 
     def _change_initial_window(self, value: int) -> None:
-        if value > frames.MAX_WINDOW:
-            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE")
         change = value - self.initial_send_window
         self.initial_send_window = value
         for stream in self._streams.values():
@@ -543,9 +528,3 @@ class Http2Connection(asyncio.Protocol):
                 stream.stalled = (now, stream.send_window)
             elif now - stream.stalled[0] > stall:
                 self._stream_fault(StreamFault(stream.id, ErrorCode.CANCEL))
-
-
-def _without_padding(payload: bytes) -> bytes:
-    if not payload or payload[0] >= len(payload):
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "padding longer than its frame")
-    return payload[1 : len(payload) - payload[0]]

@@ -105,3 +105,40 @@ def headers(stream_id: int, block: bytes, *, end_stream: bool) -> bytes:
         flags = END_HEADERS if start + MAX_FRAME >= len(block) else 0
         frames.append(frame(CONTINUATION, flags, stream_id, block[start : start + MAX_FRAME]))
     return b"".join(frames)
+
+
+# Payloads of a client's frames.
+
+
+def without_padding(payload: bytes) -> bytes:
+    """The payload of a frame with the PADDED flag. ConnectionFault if it is nothing but padding."""
+    if not payload or payload[0] >= len(payload):
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "padding longer than its frame")
+    return payload[1 : len(payload) - payload[0]]
+
+
+def header_block(flags: int, stream_id: int, payload: bytes) -> bytes:
+    """The block fragment of a HEADERS frame, without padding and priority. ConnectionFault."""
+    if flags & PADDED:
+        payload = without_padding(payload)
+    if not flags & PRIORITY_FLAG:
+        return payload
+    if len(payload) < 5:
+        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "HEADERS too short for its priority")
+    if int.from_bytes(payload[:4], "big") & 0x7FFFFFFF == stream_id:
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a stream that depends on itself")
+    return payload[5:]
+
+
+def read_settings(payload: bytes) -> dict[int, int]:
+    """The values of a SETTINGS frame, checked. ConnectionFault."""
+    if len(payload) % 6:
+        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS")
+    values = dict(SETTING.iter_unpack(payload))
+    if values.get(SETTINGS_ENABLE_PUSH, 0) > 1:
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "ENABLE_PUSH")
+    if not MAX_FRAME <= values.get(SETTINGS_MAX_FRAME_SIZE, MAX_FRAME) < 2**24:
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "MAX_FRAME_SIZE")
+    if values.get(SETTINGS_INITIAL_WINDOW_SIZE, 0) > MAX_WINDOW:
+        raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE")
+    return values

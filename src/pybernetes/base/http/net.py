@@ -108,3 +108,11 @@ async def connect_unix(factory: Callable[[], asyncio.Protocol], path: str) -> as
     """A connection to a Unix socket."""
     transport, _ = await asyncio.get_running_loop().create_unix_connection(factory, path)
     return transport
+
+
+def peer_of(transport: asyncio.BaseTransport) -> tuple[bytes | None, str]:
+    """The peer's verified certificate (DER) and IP address, as far as there are any."""
+    tls = transport.get_extra_info("ssl_object")
+    peer = transport.get_extra_info("peername")
+    certificate = tls.getpeercert(True) if tls is not None else None
+    return certificate, str(peer[0]) if isinstance(peer, tuple) else ""

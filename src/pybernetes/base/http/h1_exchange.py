@@ -1,0 +1,80 @@
+"""The parts of an HTTP/1.1 exchange on the server's side that need no connection to be understood."""
+
+import asyncio
+from collections.abc import Callable
+
+from pybernetes.base.http.incoming import IncomingBody
+from pybernetes.base.http.message import PushBody, Request, Response
+
+
+class Refused(Exception):
+    """Raised inside parser callbacks: the request is answered with this status and the connection closed."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+class Exchange:
+    """One request and what its head said about the connection."""
+
+    __slots__ = ("body", "expects_continue", "http10", "keep_alive", "refusal", "request", "started", "upgrade")
+
+    def __init__(self, request: Request, keep_alive: bool, http10: bool, upgrade: bool) -> None:
+        self.request = request
+        self.keep_alive = keep_alive
+        self.http10 = http10
+        self.upgrade = upgrade
+        self.expects_continue = False
+        self.started = False  # the head of the response was written
+        self.body: IncomingBody | None = None
+        self.refusal: Response | None = None
+
+
+class ChunkSink:
+    """The `Sink` of one pushed response."""
+
+    __slots__ = ("_body", "_chunked", "_ended", "_transport", "closed")
+
+    def __init__(
+        self, transport: asyncio.Transport, body: PushBody, *, chunked: bool, ended: Callable[[], None]
+    ) -> None:
+        """`ended` is called when the producer closes the sink, after the end of the body was sent."""
+        self._transport = transport
+        self._body = body
+        self._chunked = chunked
+        self._ended = ended
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        if data and not self.closed:
+            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def buffered(self) -> int:
+        return 0 if self.closed else self._transport.get_write_buffer_size()
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        if self._chunked:
+            self._transport.write(b"0\r\n\r\n")
+        self.detach()
+        self._ended()
+
+    def detach(self) -> None:
+        """The body ends here, whether complete or not."""
+        if not self.closed:
+            self.closed = True
+            self._body.stop()
+
+
+def origin_form(url: bytes) -> str:
+    """`/path?query` of a request target; the absolute form (RFC 9112 section 3.2.2) loses scheme and host."""
+    text = url.decode("utf-8", "surrogateescape")
+    if not text.startswith("/"):
+        scheme, separator, rest = text.partition("://")
+        if separator and scheme.isalpha():
+            _, slash, path = rest.partition("/")
+            return slash + path if slash else "/"
+    return text
