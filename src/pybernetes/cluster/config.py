@@ -5,6 +5,8 @@ removes all of it. Nothing durable in it contains the machine's address but cert
 changes.
 """
 
+import hashlib
+import hashlib
 import ipaddress
 import json
 import socket
@@ -69,8 +71,42 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def state_file(self) -> Path:
-        """What `up` left for `down` and `status`: the settings in force and the supervisor's process id."""
+        """The settings of the last start."""
         return self.data_dir / "cluster.json"
+
+    @property
+    def node_kubeconfig(self) -> Path:
+        """The credentials of this machine's node."""
+        return self.data_dir / "kubelet.kubeconfig"
+
+    @property
+    def cgroup(self) -> str:
+        """The name of our part of the cgroup tree: clusters that share a machine must not share it."""
+        if self.data_dir == DEFAULT_DATA_DIR:
+            return "kpods"
+        return "kpods-" + hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:8]
+
+    @property
+    def healthz_port(self) -> int:
+        """Where the kubelet tells that it is well, on loopback: two below its port, as upstream's 10248 and 10250."""
+        return self.kubelet_port - 2
+
+    @property
+    def suffix(self) -> str:
+        """Tells the clusters of one machine apart in names that are not below a data directory; "" for the default."""
+        if self.data_dir == DEFAULT_DATA_DIR:
+            return ""
+        return "-" + hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:8]
+
+    @property
+    def cgroup(self) -> str:
+        """The name of our part of the cgroup tree."""
+        return f"kubepods{self.suffix}"
+
+    @property
+    def nftables_table(self) -> str:
+        """Our packet rules."""
+        return f"ip pybernetes{self.suffix}"
 
     @property
     def dns_ip(self) -> str:
@@ -120,12 +156,17 @@ def completed(config: ClusterConfig) -> ClusterConfig:
         ipaddress.ip_address(node_ip)
     except ValueError as error:
         raise ConfigError(f"{error}; give it as 10.0.0.0/16 (networks) or 10.0.0.1 (addresses)") from None
+    if pods.prefixlen > 24 or services.prefixlen > 27:
+        raise ConfigError("the pod network must be a /24 or larger, the service network a /27 or larger")
     if pods.overlaps(services):
         raise ConfigError(f"the pod network {pods} and the service network {services} overlap; choose another")
-    if not 0 < config.api_port < 65536:
-        raise ConfigError(f"--api-port {config.api_port} is not a port; choose one from 1 to 65535")
+    for flag, port in (("api", config.api_port), ("kubelet", config.kubelet_port), ("dns", config.dns_port)):
+        if not 0 < port < 65536:
+            raise ConfigError(f"--{flag}-port {port} is not a port; choose one from 1 to 65535")
+    if not is_subdomain(node_name):
+        raise ConfigError(f"the node name {node_name!r} is not a DNS name (a-z, 0-9, -, .); give one with --node-name")
     if config.hollow_nodes < 0:
-        raise ConfigError(f"--hollow-nodes {config.hollow_nodes} is negative")
+        raise ConfigError(f"--hollow-nodes {config.hollow_nodes} is negative; give how many nodes to simulate")
     return msgspec.structs.replace(
         config, node_ip=node_ip, node_name=node_name, data_dir=config.data_dir.expanduser().absolute()
     )

@@ -22,7 +22,6 @@ from .config import ClusterConfig
 from .containerd import Containerd
 from .images import PAUSE, SAMPLE, ImageStore
 from .progress import Progress
-from .teardown import CGROUP, TABLE
 
 log = logger(__name__)
 
@@ -117,7 +116,7 @@ def kubelet(
         port=config.kubelet_port,
     )
     tls = server_context(serving, client_ca=ca)
-    return RealKubelet(settings, client, tls=tls, cgroup=CGROUP, host=config.node_ip).serve
+    return RealKubelet(settings, client, tls=tls, cgroup=config.cgroup, host=config.node_ip).serve
 
 
 def proxy(config: ClusterConfig, client: Client) -> Serve:
@@ -125,7 +124,7 @@ def proxy(config: ClusterConfig, client: Client) -> Serve:
     from ..proxy import Proxy, ProxyConfig
     from ..proxy.backend import LinuxBackend
 
-    settings = ProxyConfig(node_name=config.node_name, pod_cidr=config.pod_cidr, table=TABLE)
+    settings = ProxyConfig(node_name=config.node_name, pod_cidr=config.pod_cidr, table=config.nftables_table)
     return Proxy(settings, client, LinuxBackend()).serve
 
 

@@ -18,8 +18,6 @@ from .containerd import Containerd
 
 log = logger(__name__)
 
-TABLE = "ip pybernetes"
-CGROUP = "kpods"
 _MNT_DETACH = 2
 
 
@@ -60,7 +58,7 @@ def unmount_below(directory: Path) -> None:
             log.warning("Could not unmount", path=point, err=os.strerror(ctypes.get_errno()))
 
 
-def remove_cgroups(root: Path = Path("/sys/fs/cgroup"), name: str = CGROUP) -> None:
+def remove_cgroups(name: str, root: Path = Path("/sys/fs/cgroup")) -> None:
     """Remove our part of the cgroup tree from every hierarchy."""
     for top in (root / name, *root.glob(f"*/{name}")):
         for directory, _, _ in os.walk(top, topdown=False):
@@ -70,7 +68,8 @@ def remove_cgroups(root: Path = Path("/sys/fs/cgroup"), name: str = CGROUP) -> N
 
 def remove_rules(config: ClusterConfig) -> None:
     """Delete our packet rules and the routes to other nodes' pods."""
-    commands = f"add table {TABLE}\ndelete table {TABLE}\n"
+    table = config.nftables_table
+    commands = f"add table {table}\ndelete table {table}\n"
     with contextlib.suppress(OSError):
         subprocess.run(["nft", "-f", "-"], input=commands.encode(), capture_output=True, check=False)
         shown = subprocess.run(
@@ -89,5 +88,5 @@ async def clean(config: ClusterConfig) -> None:
         await stop_sandboxes(containerd)
         await containerd.stop()
     unmount_below(config.data_dir)
-    remove_cgroups()
+    remove_cgroups(config.cgroup)
     remove_rules(config)
