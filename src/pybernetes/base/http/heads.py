@@ -4,7 +4,6 @@ Names and values are UTF-8 with surrogate escapes: ASCII costs nothing extra, an
 """
 
 import time
-from email.utils import formatdate
 from http import HTTPStatus
 
 from pybernetes.base.http.message import Headers
@@ -28,6 +27,17 @@ def header_name(raw: bytes) -> str:
     return name
 
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def http_date(seconds: int) -> str:
+    """An instant (seconds since 1970) as HTTP writes it, whatever the locale."""
+    t = time.gmtime(seconds)
+    day, month = _DAYS[t.tm_wday], _MONTHS[t.tm_mon - 1]
+    return f"{day}, {t.tm_mday:02} {month} {t.tm_year} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
+
+
 class _Date:
     """The `date` header, rendered once a second."""
 
@@ -40,7 +50,7 @@ def date_text() -> str:
     now = int(time.time())
     if now != _Date.second:
         _Date.second = now
-        _Date.text = formatdate(now, usegmt=True)
+        _Date.text = http_date(now)
     return _Date.text
 
 
