@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.support.kubectl import Kubectl, installed
 from tests.support.machine import Machine, machine
+from tests.support.pods import Pods
 
 PYBERNETES = str(Path(sys.executable).parent / "pybernetes")
 _NEEDED = ("containerd", "runc", "nft", "ip", "unshare", "nsenter", "catatonit", "busybox")
@@ -82,3 +83,9 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.kubectl("create", "namespace", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def pods(kubectl: Kubectl, namespace: str) -> Pods:
+    """The pods of the test's namespace."""
+    return Pods(kubectl, namespace)

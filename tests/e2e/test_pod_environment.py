@@ -4,33 +4,11 @@ from typing import Any
 
 from tests.e2e.conftest import Cluster
 from tests.e2e.objects import SLEEP, container, pod, service, shell
-from tests.support.kubectl import Kubectl
 from tests.support.machine import ADDRESS
+from tests.support.pods import Pods
 
 
-def seen(kubectl: Kubectl, namespace: str, name: str, script: str, of: str = "c") -> str:
-    """What a shell script prints in a container."""
-    return kubectl("exec", "-n", namespace, name, "-c", of, "--", "sh", "-c", script)
-
-
-def ready(kubectl: Kubectl, namespace: str, *names: str) -> None:
-    for name in names:
-        kubectl.wait(f"pod/{name}", "condition=Ready", "-n", namespace)
-
-
-def waiting(kubectl: Kubectl, namespace: str, name: str, reason: str) -> str:
-    """The message of the pod's first container, once it waits for this reason."""
-
-    def holds(found: Any) -> bool:
-        statuses = found["status"].get("containerStatuses", [])
-        return bool(statuses) and statuses[0]["state"].get("waiting", {}).get("reason") == reason
-
-    found = kubectl.until(holds, "get", f"pod/{name}", "-n", namespace)
-    message: str = found["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
-    return message
-
-
-def test_containers_share_address_and_volume_but_not_files_and_processes(kubectl: Kubectl, namespace: str) -> None:
+def test_containers_share_address_and_volume_but_not_files_and_processes(pods: Pods, namespace: str) -> None:
     mounts = [{"name": "shared", "mountPath": "/shared"}]
     serve = "echo own > /own; echo hello > /shared/index.html; httpd -f -p 8080 -h /shared & wait"
     body = pod(
@@ -41,46 +19,41 @@ def test_containers_share_address_and_volume_but_not_files_and_processes(kubectl
         shell("clash", f"httpd -f -p 8080 2>&1 || {SLEEP}"),
         volumes=[{"name": "shared", "emptyDir": {}}],
     )
-    kubectl.apply(body)
-    ready(kubectl, namespace, "two")
-    ip = kubectl("get", "pod/two", "-n", namespace, "-o", "jsonpath={.status.podIP}")
+    pods.kubectl.apply(body)
+    pods.ready("two")
+    ip = pods.address("two")
     script = "wget -qO- http://127.0.0.1:8080/; cat /shared/index.html; hostname; hostname -i; ls /own 2>&1; ps | wc -l"
-    here = seen(kubectl, namespace, "two", script, "b").splitlines()
+    here = pods.seen("two", script, "b").splitlines()
     assert here[:5] == ["hello", "hello", "two", ip, "ls: /own: No such file or directory"]
     assert int(here[5]) < 8, "processes of another container are visible"
-    assert "in use" in kubectl("logs", "-n", namespace, "two", "-c", "clash")
-    assert seen(kubectl, namespace, "two", "cat /proc/1/comm", "a") == "sh"
+    assert "in use" in pods("logs", "two", "-c", "clash")
+    assert pods.seen("two", "cat /proc/1/comm", "a") == "sh"
 
 
-def test_a_shared_process_namespace(kubectl: Kubectl, namespace: str) -> None:
+def test_a_shared_process_namespace(pods: Pods, namespace: str) -> None:
     body = pod("p", namespace, shell("a", SLEEP), shell("b", "sleep 4242 & wait"), shareProcessNamespace=True)
-    kubectl.apply(body)
-    ready(kubectl, namespace, "p")
-    shown = seen(
-        kubectl, namespace, "p", "cat /proc/1/comm; ps -o args; ls -d /proc/$(pidof sleep | cut -d' ' -f1)", "a"
-    )
+    pods.kubectl.apply(body)
+    pods.ready("p")
+    shown = pods.seen("p", "cat /proc/1/comm; ps -o args; ls -d /proc/$(pidof sleep | cut -d' ' -f1)", "a")
     assert shown.splitlines()[0] == "pause"
     assert "sleep 4242" in shown
 
 
-def test_the_hosts_own_namespaces(cluster: Cluster, namespace: str) -> None:
-    kubectl = cluster.kubectl
+def test_the_hosts_own_namespaces(cluster: Cluster, pods: Pods, namespace: str) -> None:
     body = pod("h", namespace, shell("c", SLEEP), hostNetwork=True, hostPID=True, hostIPC=True)
-    kubectl.apply(body)
-    ready(kubectl, namespace, "h")
-    status = kubectl.json("get", "pod/h", "-n", namespace)["status"]
+    pods.kubectl.apply(body)
+    pods.ready("h")
+    status = pods.get("h")["status"]
     assert (status["podIP"], status["hostIP"]) == (ADDRESS, ADDRESS)
-    shown = seen(
-        kubectl, namespace, "h", "hostname; ip -4 -o addr show eth0; cat /proc/1/comm; readlink /proc/self/ns/ipc"
-    )
+    shown = pods.seen("h", "hostname; ip -4 -o addr show eth0; cat /proc/1/comm; readlink /proc/self/ns/ipc")
     assert shown.splitlines()[0] == "m1"
     assert ADDRESS in shown
     assert "catatonit" in shown
     assert cluster.machine.run("readlink", "/proc/self/ns/ipc").stdout.strip() in shown
 
 
-def test_names_and_resolver(kubectl: Kubectl, namespace: str) -> None:
-    kubectl.apply(
+def test_names_and_resolver(pods: Pods, namespace: str) -> None:
+    pods.kubectl.apply(
         pod(
             "names",
             namespace,
@@ -100,11 +73,11 @@ def test_names_and_resolver(kubectl: Kubectl, namespace: str) -> None:
         ),
         pod("node", namespace, shell("c", SLEEP), dnsPolicy="Default"),
     )
-    ready(kubectl, namespace, "names", "fqdn", "own", "node")
-    shown = seen(kubectl, namespace, "names", "hostname; hostname -f; cat /etc/hosts /etc/resolv.conf")
+    pods.ready("names", "fqdn", "own", "node")
+    shown = pods.seen("names", "hostname; hostname -f; cat /etc/hosts /etc/resolv.conf")
     full = f"front.group.{namespace}.svc.cluster.local"
     assert shown.splitlines()[:2] == ["front", full]
-    ip = kubectl("get", "pod/names", "-n", namespace, "-o", "jsonpath={.status.podIP}")
+    ip = pods.address("names")
     assert f"{ip}\t{full}\tfront" in shown
     assert "10.9.8.7\tfoo.local\tbar.local" in shown
     searches = f"search {namespace}.svc.cluster.local svc.cluster.local cluster.local"
@@ -113,13 +86,13 @@ def test_names_and_resolver(kubectl: Kubectl, namespace: str) -> None:
     assert "nameserver 10.96.0.10" in shown
     options = next(line for line in shown.splitlines() if line.startswith("options")).split()[1:]
     assert sorted(options) == ["edns0", "ndots:2"]
-    assert seen(kubectl, namespace, "fqdn", "hostname") == f"fqdn.group.{namespace}.svc.cluster.local"
-    own = seen(kubectl, namespace, "own", "cat /etc/resolv.conf").splitlines()
+    assert pods.seen("fqdn", "hostname") == f"fqdn.group.{namespace}.svc.cluster.local"
+    own = pods.seen("own", "cat /etc/resolv.conf").splitlines()
     assert own == ["search a.example", "nameserver 192.0.2.1", "options rotate"]
-    assert "svc.cluster.local" not in seen(kubectl, namespace, "node", "cat /etc/resolv.conf")
+    assert "svc.cluster.local" not in pods.seen("node", "cat /etc/resolv.conf")
 
 
-def test_variables_from_every_source(kubectl: Kubectl, namespace: str) -> None:
+def test_variables_from_every_source(pods: Pods, namespace: str) -> None:
     values = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values", "namespace": namespace}}
     values["data"] = {"key": "from-map", "other": "more"}
     hidden = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden", "namespace": namespace}}
@@ -154,13 +127,15 @@ def test_variables_from_every_source(kubectl: Kubectl, namespace: str) -> None:
     main = container("c", "sh", "-c", f"trap 'exit 0' TERM; {script}", "$(PLAIN)", env=environment, envFrom=sources)
     main["args"] = ["$(KEY)"]
     main["resources"] = resources
-    kubectl.apply(values, hidden, service("some-web", namespace))
-    kubectl.apply(pod("env", namespace, main), pod("alone", namespace, shell("c", SLEEP), enableServiceLinks=False))
-    ready(kubectl, namespace, "env", "alone")
-    lines = kubectl("logs", "-n", namespace, "env").splitlines()
+    pods.kubectl.apply(values, hidden, service("some-web", namespace))
+    pods.kubectl.apply(
+        pod("env", namespace, main), pod("alone", namespace, shell("c", SLEEP), enableServiceLinks=False)
+    )
+    pods.ready("env", "alone")
+    lines = pods("logs", "env").splitlines()
     assert lines[0] == "one from-map"
     shown = dict(line.split("=", 1) for line in lines[1:] if "=" in line)
-    ip = kubectl("get", "pod/env", "-n", namespace, "-o", "jsonpath={.status.podIP}")
+    ip = pods.address("env")
     expected = {
         "PLAIN": "one", "EXPANDED": "one-$(PLAIN)-$(UNKNOWN)-80", "POD": "env", "LABEL": "env", "NODE": "m1",
         "ACCOUNT": "default", "POD_IP": ip, "HOST_IP": ADDRESS, "CPU": "50", "MEMORY": str(32 << 20),
@@ -169,32 +144,29 @@ def test_variables_from_every_source(kubectl: Kubectl, namespace: str) -> None:
     }  # fmt: skip
     assert {key: shown.get(key) for key in expected} == expected
     assert not {"NONE", "EMPTY"} & shown.keys()
-    cluster_ip = kubectl("get", "service/some-web", "-n", namespace, "-o", "jsonpath={.spec.clusterIP}")
+    cluster_ip = pods("get", "service/some-web", "-o", "jsonpath={.spec.clusterIP}")
     assert shown["SOME_WEB_PORT_80_TCP"] == f"tcp://{cluster_ip}:80"
-    unlinked = seen(kubectl, namespace, "alone", "env")
+    unlinked = pods.seen("alone", "env")
     assert "SOME_WEB" not in unlinked
     assert "KUBERNETES_SERVICE_HOST=10.96.0.1" in unlinked
 
 
-def test_missing_sources_of_variables_are_told_and_healed(kubectl: Kubectl, namespace: str) -> None:
+def test_missing_sources_of_variables_are_told_and_healed(pods: Pods, namespace: str) -> None:
     def wants(name: str, source: dict[str, Any]) -> dict[str, Any]:
         return pod(name, namespace, shell("c", SLEEP, env=[{"name": "X", "valueFrom": source}]))
 
     values = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values", "namespace": namespace}}
-    kubectl.apply(
+    pods.kubectl.apply(
         {**values, "data": {"key": "1"}},
         wants("no-map", {"configMapKeyRef": {"name": "absent", "key": "key"}}),
         wants("no-key", {"configMapKeyRef": {"name": "values", "key": "absent"}}),
         wants("no-secret", {"secretKeyRef": {"name": "absent", "key": "key"}}),
     )
     reason = "CreateContainerConfigError"
-    assert waiting(kubectl, namespace, "no-map", reason) == 'configmap "absent" not found'
-    assert waiting(kubectl, namespace, "no-key", reason) == f"couldn't find key absent in ConfigMap {namespace}/values"
-    assert waiting(kubectl, namespace, "no-secret", reason) == 'secret "absent" not found'
-    events = kubectl.json(
-        "get", "events", "-n", namespace, "--field-selector", "involvedObject.name=no-map,reason=Failed"
-    )
-    assert 'Error: configmap "absent" not found' in {item["message"] for item in events["items"]}
+    assert pods.waiting("no-map", reason) == 'configmap "absent" not found'
+    assert pods.waiting("no-key", reason) == f"couldn't find key absent in ConfigMap {namespace}/values"
+    assert pods.waiting("no-secret", reason) == 'secret "absent" not found'
+    pods.told("no-map", "Failed", 'Error: configmap "absent" not found')
     values["metadata"] = {"name": "absent", "namespace": namespace}
-    kubectl.apply({**values, "data": {"key": "1"}})
-    ready(kubectl, namespace, "no-map")
+    pods.kubectl.apply({**values, "data": {"key": "1"}})
+    pods.ready("no-map")

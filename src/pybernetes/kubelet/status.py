@@ -70,8 +70,10 @@ def pod_status(pod: Pod, runtime: PodRuntime, inputs: StatusInputs) -> PodStatus
     ]
     phase = _phase(pod, init, regular, initialized, inputs)
     ips = _pod_ips(pod, runtime, inputs)
+    if phase in ("Succeeded", "Failed") and phase != previous.phase and _any_runs([*init, *regular], inputs):
+        phase = previous.phase if previous.phase in ("Pending", "Running") else "Running"
     termination = inputs.termination
-    named = termination is not None and bool(termination.phase_reason)
+    named = termination is not None and bool(termination.phase_reason) and phase == "Failed"
     status = PodStatus(
         observed_generation=pod.metadata.generation,
         phase=phase,
@@ -268,6 +270,11 @@ def _phase(
     if running + len(ended_states) + len(restarting) == len(regular):
         return "Running"
     return "Failed" if inputs.terminated else "Pending"
+
+
+def _any_runs(statuses: Sequence[ContainerStatus], inputs: StatusInputs) -> bool:
+    """Something of the pod still runs, a sidecar at least: a terminal phase is not shown before it has ended."""
+    return not inputs.terminated and any(status.state.running is not None for status in statuses)
 
 
 def _any_restarts(pod: Pod, regular: Sequence[ContainerStatus]) -> bool:
