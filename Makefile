@@ -37,6 +37,7 @@ $(VENV)/.installed: pyproject.toml
 	@command -v python3 >/dev/null || tools/install-debian python3
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { tools/install-debian python3-venv && $(PYTHON) -m venv $(VENV); }
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
