@@ -19,6 +19,7 @@ from .clusterrole_aggregation import ClusterRoleAggregation
 from .csr_approver import CSRApprover
 from .csr_cleaner import CSRCleaner
 from .csr_signer import CSRSigner
+from .daemonset.controller import DaemonSetController
 from .deployment.controller import DeploymentController
 from .disruption import DisruptionController
 from .endpoint_slice.controller import EndpointSliceController
@@ -45,6 +46,7 @@ CONTROLLERS: dict[str, Registration] = {
     "replicaset-controller": Registration(ReplicaSetController, "replicaset-controller"),
     "endpointslice-controller": Registration(EndpointSliceController, "endpointslice-controller"),
     "endpoints-controller": Registration(EndpointsController, "endpoint-controller"),
+    "daemonset-controller": Registration(DaemonSetController, "daemon-set-controller"),
     "job-controller": Registration(JobController, "job-controller"),
     "ttl-after-finished-controller": Registration(TTLAfterFinished, "ttl-after-finished-controller"),
     "node-ipam-controller": Registration(NodeIPAM, "node-controller"),

@@ -27,11 +27,15 @@ class Expectations:
 
     def expect_creations(self, key: str, count: int, now: float) -> None:
         """`count` creations were or will be sent; replaces what was expected."""
-        self._expected[key] = _Expected(count, set(), now)
+        self.expect(key, count, set(), now)
 
     def expect_deletions(self, key: str, ids: "set[str]", now: float) -> None:
         """These deletions were or will be sent; replaces what was expected."""
-        self._expected[key] = _Expected(0, set(ids), now)
+        self.expect(key, 0, ids, now)
+
+    def expect(self, key: str, creations: int, deletions: "set[str]", now: float) -> None:
+        """Creations and deletions at once; replaces what was expected."""
+        self._expected[key] = _Expected(creations, set(deletions), now)
 
     def created(self, key: str, count: int = 1) -> None:
         """Creations were seen, or failed and will not be seen."""

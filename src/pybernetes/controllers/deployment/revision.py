@@ -6,13 +6,13 @@ names and selectors unique; `collisionCount` is mixed in when two templates happ
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
 
 import msgspec
 
 from ...api.apps import Deployment, ReplicaSet
 from ...api.core import PodTemplateSpec
 from ...reconcile.pods import structs_equal
+from ...reconcile.revisions import stable_hash
 
 HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
@@ -32,15 +32,10 @@ NOT_COPIED = frozenset(
 HISTORY_LENGTH = 2000
 NO_LIMIT = 2**31 - 1
 
-_SAFE_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-"""No vowels and no lookalikes: a hash never spells a word (apimachinery `util/rand`)."""
-_encode = msgspec.json.Encoder(order="deterministic").encode
-
 
 def template_hash(template: PodTemplateSpec, collision_count: int) -> str:
     """Ten letters that differ for different templates; the same in every process and version of Python."""
-    digest = blake2b(_encode(_bare(template)) + b"\0%d" % collision_count, digest_size=10).digest()
-    return "".join(_SAFE_LETTERS[byte % len(_SAFE_LETTERS)] for byte in digest)
+    return stable_hash(_bare(template), collision_count)
 
 
 def same_template(left: PodTemplateSpec, right: PodTemplateSpec) -> bool:

@@ -1,0 +1,97 @@
+"""Template hashes and ControllerRevisions: the history of DaemonSets and StatefulSets.
+
+A revision holds the pod template as the patch that restores it (`kubectl rollout undo` applies it). Revisions are
+numbered; the one equal to the current template is the newest: an old one that is used again gets the next number.
+"""
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from ..api.apps import ControllerRevision
+from ..api.codec import to_wire
+from ..api.core import PodTemplateSpec
+from ..api.meta import ObjectMeta
+from ..api.status import StatusError, is_already_exists, is_not_found
+from ..client.client import Client
+from .ownership import controller_reference, is_controlled_by
+
+_SAFE_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""No vowels and no lookalikes: a hash never spells a word (apimachinery `util/rand`)."""
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def stable_hash(value: Any, collision_count: int = 0) -> str:
+    """Ten letters that differ for different values; the same in every process and version of Python."""
+    digest = blake2b(_encode(value) + b"\0%d" % collision_count, digest_size=10).digest()
+    return "".join(_SAFE_LETTERS[byte % len(_SAFE_LETTERS)] for byte in digest)
+
+
+def template_patch(template: PodTemplateSpec) -> dict[str, Any]:
+    """The patch that makes an owner's template equal to this one."""
+    return {"spec": {"template": {**to_wire(template), "$patch": "replace"}}}
+
+
+def newest_number(revisions: Iterable[ControllerRevision]) -> int:
+    """The highest number in use, 0 for none."""
+    return max((revision.revision for revision in revisions), default=0)
+
+
+async def current_revision(
+    client: Client,
+    owner: Any,
+    template: PodTemplateSpec,
+    revisions: Sequence[ControllerRevision],
+    *,
+    hash_label: str,
+    labels: dict[str, str] | None,
+) -> ControllerRevision:
+    """The revision of the owner's current template, created or renumbered as needed.
+
+    StatusError Conflict or AlreadyExists when the cache was behind: the key comes back.
+    """
+    data = template_patch(template)
+    number = newest_number(revisions) + 1
+    for revision in revisions:
+        if revision.data == data:
+            if revision.revision == number - 1:
+                return revision
+            return await client.update(msgspec.structs.replace(revision, revision=number))
+    hashed = stable_hash(data, owner.status.collision_count or 0)
+    fresh = ControllerRevision(
+        metadata=ObjectMeta(
+            name=f"{owner.metadata.name}-{hashed}",
+            namespace=owner.metadata.namespace,
+            labels={**(labels or {}), hash_label: hashed},
+            annotations=dict(owner.metadata.annotations or {}) or None,
+            owner_references=[controller_reference(owner)],
+        ),
+        data=data,
+        revision=number,
+    )
+    try:
+        return await client.create(fresh)
+    except StatusError as error:
+        if not is_already_exists(error):
+            raise
+        existing = await client.get(ControllerRevision, fresh.metadata.name or "", fresh.metadata.namespace or "")
+        if is_controlled_by(existing, owner) and existing.data == data:
+            return existing
+        raise
+
+
+async def clean_up(
+    client: Client, revisions: Sequence[ControllerRevision], in_use: set[str], limit: int | None
+) -> None:
+    """Delete the oldest revisions beyond the limit; those whose names are in use stay."""
+    spare = sorted((r for r in revisions if r.metadata.name not in in_use), key=lambda r: r.revision)
+    surplus = len(spare) - (10 if limit is None else limit)
+    for revision in spare[: max(0, surplus)]:
+        meta = revision.metadata
+        try:
+            await client.delete(ControllerRevision, meta.name or "", meta.namespace or "", uid=meta.uid or "")
+        except StatusError as error:
+            if not is_not_found(error):
+                raise
