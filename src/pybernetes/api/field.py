@@ -4,6 +4,7 @@ A path is plain text built by the validators: `spec.containers[0].ports[1].name`
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if value is None:
-        return "null"
+        return '"null"'
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
@@ -47,23 +48,29 @@ def type_invalid(field: str, value: Any, detail: str = "") -> FieldError:
     return FieldError("FieldValueTypeInvalid", field, _joined(f"Invalid value: {_shown(value)}", detail))
 
 
-def not_supported(field: str, value: Any, supported: list[str] | tuple[str, ...]) -> FieldError:
-    values = ", ".join(f'"{v}"' for v in sorted(supported))
+def invalid_as_a_whole(field: str, detail: str) -> FieldError:
+    """A rule about several fields together: the message shows no value."""
+    return FieldError("FieldValueInvalid", field, _joined("Invalid value", detail))
+
+
+def not_supported(field: str, value: Any, supported: Sequence[str]) -> FieldError:
+    """`supported` is listed as given, as upstream does."""
+    values = ", ".join(f'"{v}"' for v in supported)
     return FieldError(
         "FieldValueNotSupported", field, f"Unsupported value: {_shown(value)}: supported values: {values}"
     )
 
 
-def duplicate(field: str, value: Any) -> FieldError:
-    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {_shown(value)}")
+def duplicate(field: str, value: Any, detail: str = "") -> FieldError:
+    return FieldError("FieldValueDuplicate", field, _joined(f"Duplicate value: {_shown(value)}", detail))
 
 
 def forbidden(field: str, detail: str) -> FieldError:
     return FieldError("FieldValueForbidden", field, _joined("Forbidden", detail))
 
 
-def not_found(field: str, value: Any) -> FieldError:
-    return FieldError("FieldValueNotFound", field, f"Not found: {_shown(value)}")
+def not_found(field: str, value: Any, detail: str = "") -> FieldError:
+    return FieldError("FieldValueNotFound", field, _joined(f"Not found: {_shown(value)}", detail))
 
 
 def too_long(field: str, limit: int) -> FieldError:
