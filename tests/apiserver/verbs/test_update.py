@@ -109,7 +109,7 @@ async def test_the_status_is_kept_on_the_object_and_changed_on_status() -> None:
         pod["metadata"] = answer.body["metadata"]
         pod["spec"]["nodeName"] = "n2"
         answer = await api.put(PODS + "/p/status", pod)
-        assert answer.body["status"] == {"phase": "Running"}
+        assert answer.body["status"] == {"phase": "Running", "qosClass": "BestEffort"}
         assert answer.body["spec"]["nodeName"] == "n1"
 
 

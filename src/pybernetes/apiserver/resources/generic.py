@@ -21,13 +21,13 @@ import orjson
 from ...api import field, status
 from ...api.resource import ResourceInfo
 from ...api.status import StatusError
+from ...api.validation import object_meta
 from ...base.clock import Clock
 from ...store.store import Conflict, KeyValue, LeaseNotFound, Store
 from ..admission.chain import AdmissionChain
 from ..admission.plugin import AdmissionRequest
 from ..watch_cache import Entry, ResourceCache
 from ..watch_cache.entry import encode, splice
-from . import object_meta
 from .leases import LeasePool
 from .strategy import Object, Strategy, Write
 

@@ -22,6 +22,9 @@ class PodStrategy(Strategy):
                 return
         super().prepare_update(new, old, write)
         if write.subresource == "status":
+            qos = (old.get("status") or {}).get("qosClass")
+            if qos:
+                new.setdefault("status", {}).setdefault("qosClass", qos)
             metadata, before = new["metadata"], old["metadata"]
             for key in ("ownerReferences",):
                 if key in before:

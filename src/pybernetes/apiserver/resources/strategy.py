@@ -14,6 +14,7 @@ import msgspec
 from ...api.field import FieldError
 from ...api.resource import ResourceInfo
 from ...api.user import UserInfo
+from ...api.validation import validation_of
 from ..reader import ObjectReader
 
 Object = dict[str, Any]
@@ -21,8 +22,19 @@ Object = dict[str, Any]
 Finish = Callable[[bool], Awaitable[None]]
 """Ends what `begin_create` or `begin_update` began; told whether the object was stored."""
 
-_FREE_NAMES = frozenset({"rbac.authorization.k8s.io", "apiregistration.k8s.io"})
-"""Groups whose names only have to fit into a path: `system:node`, `v1.`."""
+_NAME_RULES = {
+    "namespaces": "label",
+    "statefulsets.apps": "label",
+    "roles.rbac.authorization.k8s.io": "path_segment",
+    "clusterroles.rbac.authorization.k8s.io": "path_segment",
+    "rolebindings.rbac.authorization.k8s.io": "path_segment",
+    "clusterrolebindings.rbac.authorization.k8s.io": "path_segment",
+    "apiservices.apiregistration.k8s.io": "path_segment",
+    "certificatesigningrequests.certificates.k8s.io": "anything",
+    "ipaddresses.networking.k8s.io": "ip_address",
+    "leasecandidates.coordination.k8s.io": "config_key",
+}
+"""How names of a kind are checked when not as subdomains: roles are called `system:node`, services of the API `v1.`."""
 _KEEPS_STATUS_ON_CREATE = frozenset({"nodes"})
 _WITHOUT_GENERATION = frozenset(
     {
@@ -72,7 +84,7 @@ class Strategy:
     """See the module docstring. `reader` shows the other objects of the cluster."""
 
     name_rule = "subdomain"
-    """How names are checked: subdomain, label, label_1035, path_segment."""
+    """How names are checked: a key of `NAME_RULES` in api/validation/object_meta.py."""
 
     ttl_seconds = 0
     """When set, objects are stored with a lease and vanish after that time."""
@@ -80,8 +92,7 @@ class Strategy:
     def __init__(self, info: ResourceInfo, reader: ObjectReader) -> None:
         self.info = info
         self.reader = reader
-        if info.group in _FREE_NAMES:
-            self.name_rule = "path_segment"
+        self.name_rule = _NAME_RULES.get(info.group_resource, self.name_rule)
         self.has_status = "status" in info.subresources
         name = info.group_resource
         self.has_generation = name in _WITH_GENERATION or (self._has_spec(info) and name not in _WITHOUT_GENERATION)
@@ -101,8 +112,8 @@ class Strategy:
             obj["metadata"]["generation"] = 1
 
     def validate_create(self, obj: Object, write: Write) -> list[FieldError]:
-        """The kind's own rules; metadata is checked by the generic path."""
-        return []
+        """The kind's own rules (api/validation); metadata is checked by the generic path."""
+        return validation_of(self.info.group_resource, self.info.schema).create(obj)
 
     async def begin_create(self, obj: Object, write: Write) -> Finish | None:
         """Reserve what the object needs (addresses, ports); with write.dry_run choose but reserve nothing."""
@@ -136,8 +147,9 @@ class Strategy:
         return any(new.get(key) != old.get(key) for key in (new.keys() | old.keys()) - _NOT_DESIRED)
 
     def validate_update(self, new: Object, old: Object, write: Write) -> list[FieldError]:
-        """The kind's own rules; `write.subresource` tells which endpoint is used."""
-        return []
+        """The kind's own rules (api/validation); `write.subresource` tells which endpoint is used."""
+        rules = validation_of(self.info.group_resource, self.info.schema)
+        return rules.update(new, old, subresource=write.subresource)
 
     async def begin_update(self, new: Object, old: Object, write: Write) -> Finish | None:
         """Reserve or free what changes."""

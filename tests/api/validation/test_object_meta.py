@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pybernetes.apiserver.resources import object_meta
+from pybernetes.api.validation import object_meta
 
 GOOD = {"name": "web-1", "namespace": "default"}
 
@@ -20,7 +20,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "a long name",
         {"name": "a" * 254},
-        f'metadata.name: Invalid value: "{"a" * 254}": must be no more than 253 characters',
+        f'metadata.name: Invalid value: "{"a" * 254}": must be no more than 253 bytes',
     ),
     (
         "a bad label key",
@@ -39,7 +39,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "a long label value",
         {"labels": {"a": "b" * 64}},
-        f'metadata.labels: Invalid value: "{"b" * 64}": must be no more than 63 characters',
+        f'metadata.labels: Invalid value: "{"b" * 64}": must be no more than 63 bytes',
     ),
     ("an empty prefix", {"labels": {"/a": ""}}, 'metadata.labels: Invalid value: "/a": prefix part must be non-empty'),
     (
