@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from . import GIT_VERSION
 
@@ -36,28 +36,48 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(1)
 
 
+_FLAGS: dict[str, dict[str, Any]] = {
+    "--api-port": {"type": int, "metavar": "PORT", "help": "the API server listens here (6443)"},
+    "--node-ip": {"metavar": "IP", "help": "this machine's address (that of the default route)"},
+    "--node-name": {"metavar": "NAME", "help": "(the host's name)"},
+    "--pod-cidr": {"metavar": "CIDR", "help": "addresses of pods (10.244.0.0/16)"},
+    "--service-cidr": {"metavar": "CIDR", "help": "addresses of services (10.96.0.0/16)"},
+    "--hollow-nodes": {"type": int, "metavar": "N", "help": "simulate N nodes instead of running containers"},
+    "--kubelet-port": {"type": int, "metavar": "PORT", "help": "the kubelet listens here (10250)"},
+    "--dns-port": {"type": int, "metavar": "PORT", "help": "the cluster's DNS server listens here (10053)"},
+    "--node-monitor-grace-period": {
+        "type": float, "metavar": "SECONDS", "help": "a node that is silent for so long is not ready (50)",
+    },
+    "--log-level": {"choices": ("debug", "info", "warning", "error"), "help": "(info)"},
+}  # fmt: skip
+_CONTROL_PLANE = (
+    "--api-port --node-ip --node-name --pod-cidr --service-cidr --dns-port --hollow-nodes --node-monitor-grace-period"
+)
+_COMPONENTS = {
+    "apiserver": "--api-port --node-ip --node-name --service-cidr",
+    "controller-manager": "--node-name --pod-cidr --service-cidr --node-monitor-grace-period",
+    "scheduler": "--node-name",
+    "kubelet": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port",
+    "proxy": "--node-ip --node-name --pod-cidr --kubelet-port",
+    "dns": "--node-ip --dns-port",
+}
+
+
 def _data_dir(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR, metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR, metavar="DIR", help="(%(default)s)")
 
 
-def _cluster_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags of everything that starts a control plane or a node."""
+def _cluster_flags(parser: argparse.ArgumentParser, names: str) -> None:
+    """Flags of everything that starts a part of a cluster; None stands for "not given"."""
+    parser.epilog = "In brackets: the default at the first start; later ones go on with the settings of the last."
     _data_dir(parser)
-    parser.add_argument("--api-port", type=int, default=6443, metavar="PORT", help="default: %(default)s")
-    parser.add_argument("--node-ip", default="", metavar="IP", help="default: the address of the default route")
-    parser.add_argument("--node-name", default="", metavar="NAME", help="default: the host's name")
-    parser.add_argument("--pod-cidr", default="10.244.0.0/16", metavar="CIDR", help="default: %(default)s")
-    parser.add_argument("--service-cidr", default="10.96.0.0/16", metavar="CIDR", help="default: %(default)s")
-    parser.add_argument("--hollow-nodes", type=int, default=0, metavar="N", help="simulate N nodes without containers")
-    parser.add_argument("--kubelet-port", type=int, default=10250, metavar="PORT", help="default: %(default)s")
-    parser.add_argument("--dns-port", type=int, default=10053, metavar="PORT", help="default: %(default)s")
-    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    for name in (*names.split(), "--log-level"):
+        parser.add_argument(name, default=None, **_FLAGS[name])
 
 
-def _component_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags of a component that runs alone."""
-    _cluster_flags(parser)
-    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="default: COMPONENT.kubeconfig in --data-dir")
+def _kubeconfig(parser: argparse.ArgumentParser, name: str) -> None:
+    default = f"{name}.kubeconfig in --data-dir"
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help=f"({default})")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="", title="", parser_class=_Parser, help=argparse.SUPPRESS)
 
     up = commands.add_parser("up", help="start a cluster in the background")
-    _cluster_flags(up)
+    _cluster_flags(up, f"{_CONTROL_PLANE} --kubelet-port")
     up.add_argument("--no-sample", action="store_true", help="do not deploy the sample application")
 
     down = commands.add_parser("down", help="stop the cluster")
@@ -86,13 +106,14 @@ def _parser() -> argparse.ArgumentParser:
     _token_parser(commands)
 
     server = commands.add_parser("server", help="the control plane in the foreground")
-    _cluster_flags(server)
+    _cluster_flags(server, f"{_CONTROL_PLANE} --kubelet-port")
     server.add_argument("--agent", action="store_true", help="run this machine's node in the same process")
-    server.add_argument("--no-sample", action="store_true", help=argparse.SUPPRESS)
+    server.add_argument("--sample", action="store_true", help="deploy the sample application")
     server.add_argument("--memory", action="store_true", help="keep the state in memory only")
 
     agent = commands.add_parser("agent", help="a node in the foreground")
-    _component_flags(agent)
+    _cluster_flags(agent, "--node-ip --node-name --kubelet-port")
+    _kubeconfig(agent, "kubelet")
     agent.add_argument(
         "--server", default="", metavar="URL", help="the API server to join, such as https://10.0.0.1:6443"
     )
@@ -101,8 +122,15 @@ def _parser() -> argparse.ArgumentParser:
         "--ca-cert-hash", default="", metavar="sha256:HASH", help="the cluster CA to trust while joining"
     )
 
-    for name in ("apiserver", "controller-manager", "scheduler", "kubelet", "proxy", "dns"):
-        _component_flags(commands.add_parser(name, help=f"the {name} alone, in the foreground"))
+    for name, flags in _COMPONENTS.items():
+        component = commands.add_parser(name, help=f"the {name} alone, in the foreground")
+        _cluster_flags(component, flags)
+        if name != "apiserver":
+            _kubeconfig(component, name)
+        if name == "kubelet":
+            component.add_argument(
+                "--container-runtime-endpoint", type=Path, metavar="SOCKET", help="(containerd below --data-dir)"
+            )
 
     supervise = commands.add_parser("supervise")
     _data_dir(supervise)

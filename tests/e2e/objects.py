@@ -43,11 +43,11 @@ def deployment(
         "metadata": {"labels": labels},
         "spec": {"terminationGracePeriodSeconds": 2, "containers": list(containers) or default},
     }
-    body = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template, **spec}
+    body = {"replicas": replicas, "selector": {"matchLabels": dict(labels)}, "template": template, **spec}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "metadata": {"name": name, "namespace": namespace, "labels": dict(labels)},
         "spec": body,
     }
 

@@ -5,6 +5,7 @@ ResourceInfo                -> any resource (custom kinds), decoded into plain d
 metadata_view(ResourceInfo) -> any resource, only the metadata, decoded into PartialObject
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
@@ -55,7 +56,7 @@ class ObjectList(msgspec.Struct, Generic[T], kw_only=True, rename="camel"):
     def continue_token(self) -> str:
         return self.metadata.continue_token
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[T]:
         return iter(self.items or ())
 
     def __len__(self) -> int:

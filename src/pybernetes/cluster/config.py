@@ -6,7 +6,6 @@ changes.
 """
 
 import hashlib
-import hashlib
 import ipaddress
 import json
 import socket
@@ -14,6 +13,8 @@ import subprocess
 from pathlib import Path
 
 import msgspec
+
+from ..api import names
 
 DEFAULT_DATA_DIR = Path("/var/lib/pybernetes")
 DEFAULT_API_PORT = 6443
@@ -39,6 +40,8 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     taint_control_plane: bool = False
     kubelet_port: int = 10250
     dns_port: int = 10053
+    node_monitor_grace_period: float = 50.0
+    """Seconds of silence after which a node is not ready."""
     log_level: str = "info"
 
     @property
@@ -80,13 +83,6 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         return self.data_dir / "kubelet.kubeconfig"
 
     @property
-    def cgroup(self) -> str:
-        """The name of our part of the cgroup tree: clusters that share a machine must not share it."""
-        if self.data_dir == DEFAULT_DATA_DIR:
-            return "kpods"
-        return "kpods-" + hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:8]
-
-    @property
     def healthz_port(self) -> int:
         """Where the kubelet tells that it is well, on loopback: two below its port, as upstream's 10248 and 10250."""
         return self.kubelet_port - 2
@@ -101,12 +97,17 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def cgroup(self) -> str:
         """The name of our part of the cgroup tree."""
-        return f"kubepods{self.suffix}"
+        return f"kpods{self.suffix}"
 
     @property
     def nftables_table(self) -> str:
         """Our packet rules."""
         return f"ip pybernetes{self.suffix}"
+
+    @property
+    def proxy_health_port(self) -> int:
+        """Where the proxy tells that it is well: six above the kubelet's port, as upstream's 10256 and 10250."""
+        return self.kubelet_port + 6
 
     @property
     def dns_ip(self) -> str:
@@ -163,7 +164,7 @@ def completed(config: ClusterConfig) -> ClusterConfig:
     for flag, port in (("api", config.api_port), ("kubelet", config.kubelet_port), ("dns", config.dns_port)):
         if not 0 < port < 65536:
             raise ConfigError(f"--{flag}-port {port} is not a port; choose one from 1 to 65535")
-    if not is_subdomain(node_name):
+    if names.dns1123_subdomain(node_name):
         raise ConfigError(f"the node name {node_name!r} is not a DNS name (a-z, 0-9, -, .); give one with --node-name")
     if config.hollow_nodes < 0:
         raise ConfigError(f"--hollow-nodes {config.hollow_nodes} is negative; give how many nodes to simulate")

@@ -138,6 +138,8 @@ class Containerd:
 
     def __init__(self, base: Path) -> None:
         self.paths = ContainerdPaths(base)
+        self.was_started = False
+        """Whether `start` had to start it."""
 
     def process_id(self) -> int:
         """The running instance's process id, 0 when there is none."""
@@ -157,6 +159,7 @@ class Containerd:
             self.paths.config.write_text(render_config(self.paths))
             self.paths.socket.unlink(missing_ok=True)
             number = self._spawn()
+            self.was_started = True
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await self._answering(number)

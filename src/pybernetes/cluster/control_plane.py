@@ -1,8 +1,8 @@
-"""The control plane in one process: store, API server, controllers, scheduler, DNS service objects.
+"""The control plane in one process: store, API server, controllers, scheduler, the cluster's DNS server.
 
     running(store)
       running(apiserver)                 listening on loopback and the node's address
-        controllers | scheduler | add-ons      side by side, through in-process transports
+        controllers | scheduler | dns | add-ons      side by side, through in-process transports
 
 Start order is nesting order; the API server is ready before anybody asks it, and the store closes last.
 """
@@ -102,12 +102,15 @@ class ControlPlane:
 
     def _parts(self) -> dict[str, Callable[[], Serve]]:
         config, app = self._config, self.app
-        return {
+        parts: dict[str, Callable[[], Serve]] = {
             "controller-manager": lambda: controller_manager(
                 config, self._pki, lambda name: clients.in_process(app, clients.controller_user(name))
             ),
             "scheduler": lambda: scheduler(config, clients.in_process(app, component("system:kube-scheduler"))),
         }
+        if config.has_containers:
+            parts["dns"] = lambda: dns_server(config, clients.in_process(app, component(dns.USER)))
+        return parts
 
     async def _add_ons(self) -> None:
         objects = joining.objects(self._config, self._pki.ca.certificate_pem)
@@ -150,6 +153,7 @@ def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.Clie
         identity=config.node_name,
         cluster_cidrs=(config.pod_cidr,),
         service_cidrs=(config.service_cidr,),
+        node_monitor_grace_period_seconds=config.node_monitor_grace_period,
         root_ca=pki.ca.certificate_pem,
         signing_certificate=pki.ca.certificate_pem,
         signing_key=pki.ca.key_pem,
@@ -172,3 +176,11 @@ def scheduler(config: ClusterConfig, client: Client) -> Serve:
 
     elector = LeaderElector(client, "kube-system", "kube-scheduler", config.node_name, lead, clock=SYSTEM_CLOCK)
     return elector.serve
+
+
+def dns_server(config: ClusterConfig, client: Client) -> Serve:
+    """The cluster's DNS server, on the node's address."""
+    from ..dns import DnsConfig, DnsServer
+
+    settings = DnsConfig(host=config.node_ip, port=config.dns_port, zone=config.cluster_domain)
+    return DnsServer(settings, client, clock=SYSTEM_CLOCK).serve

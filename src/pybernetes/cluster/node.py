@@ -1,22 +1,21 @@
-"""A node in one process: container runtime, kubelet, proxy, and on the control plane's machine the DNS server.
+"""A node in one process: container runtime, kubelet, proxy.
 
     containerd and our own images  |  waiting for the API
-      kubelet  |  proxy  |  dns            side by side
+      kubelet  |  proxy                    side by side
 
 Every part reaches the API with a client of its own identity; whether that client goes through a socket is decided by
 whoever calls `serve`.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from ..base.clock import SYSTEM_CLOCK
 from ..base.log import logger
 from ..base.tasks import Serve, restarting
-from ..base.x509 import KeyPair, server_context
 from ..client.client import Client
 from .config import ClusterConfig
 from .containerd import Containerd
@@ -29,11 +28,10 @@ CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
 
 class NodeClients(msgspec.Struct, frozen=True):
-    """The clients of a node's parts; `dns` is None where no DNS server runs."""
+    """The clients of a node's parts."""
 
     kubelet: Client
     proxy: Client
-    dns: Client | None = None
 
 
 class Node:
@@ -43,16 +41,14 @@ class Node:
         self,
         config: ClusterConfig,
         clients: NodeClients,
-        serving: KeyPair,
-        ca: bytes,
+        tls: ssl.SSLContext,
         *,
         control_plane: bool = False,
         progress: Progress | None = None,
     ) -> None:
         self._config = config
         self._clients = clients
-        self._serving = serving
-        self._ca = ca
+        self._tls = tls
         self._control_plane = control_plane
         self._progress = progress or Progress()
         self._containerd = Containerd(config.containerd_dir)
@@ -68,6 +64,11 @@ class Node:
             await ImageStore(self._containerd.paths).ensure(images, self._config.images_dir)
             ready.set()
 
+    async def abandon(self) -> None:
+        """The start failed: end the runtime if it was this start that began it."""
+        if self._containerd.was_started:
+            await self._containerd.stop()
+
     async def serve(self, ready: asyncio.Event) -> None:
         """Run the node's parts; call it once the API and the runtime are ready."""
         parts: dict[str, Callable[[], Serve]] = {
@@ -75,15 +76,11 @@ class Node:
                 self._config,
                 self._clients.kubelet,
                 self._containerd.paths.socket,
-                self._serving,
-                self._ca,
+                self._tls,
                 control_plane=self._control_plane,
             ),
             "proxy": lambda: proxy(self._config, self._clients.proxy),
         }
-        dns_client = self._clients.dns
-        if dns_client is not None:
-            parts["dns"] = lambda: dns_server(self._config, dns_client)
         async with asyncio.TaskGroup() as group:
             events = [asyncio.Event() for _ in parts]
             for (name, make), event in zip(parts.items(), events, strict=True):
@@ -94,9 +91,9 @@ class Node:
 
 
 def kubelet(
-    config: ClusterConfig, client: Client, socket: Path, serving: KeyPair, ca: bytes, *, control_plane: bool = False
+    config: ClusterConfig, client: Client, socket: Path, tls: ssl.SSLContext, *, control_plane: bool = False
 ) -> Serve:
-    """The kubelet with its real parts."""
+    """The kubelet with its real parts; `tls` is the context of its server."""
     from ..kubelet.assembly import RealKubelet
     from ..kubelet.config import KubeletConfig
 
@@ -115,8 +112,9 @@ def kubelet(
         cni_data_directory=str(config.data_dir / "cni"),
         port=config.kubelet_port,
     )
-    tls = server_context(serving, client_ca=ca)
-    return RealKubelet(settings, client, tls=tls, cgroup=config.cgroup, host=config.node_ip).serve
+    return RealKubelet(
+        settings, client, tls=tls, cgroup=config.cgroup, host=config.node_ip, healthz_port=config.healthz_port
+    ).serve
 
 
 def proxy(config: ClusterConfig, client: Client) -> Serve:
@@ -126,11 +124,3 @@ def proxy(config: ClusterConfig, client: Client) -> Serve:
 
     settings = ProxyConfig(node_name=config.node_name, pod_cidr=config.pod_cidr, table=config.nftables_table)
     return Proxy(settings, client, LinuxBackend()).serve
-
-
-def dns_server(config: ClusterConfig, client: Client) -> Serve:
-    """The cluster's DNS server, on the node's address."""
-    from ..dns import DnsConfig, DnsServer
-
-    settings = DnsConfig(host=config.node_ip, port=config.dns_port, zone=config.cluster_domain)
-    return DnsServer(settings, client, clock=SYSTEM_CLOCK).serve

@@ -11,16 +11,16 @@
 `ensure` makes what is missing and renews what has under 30 days left or the wrong addresses; the CAs stay.
 """
 
+from datetime import UTC, datetime
+
 import msgspec
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from ..apiserver.service_account_keys import generate_signing_key, load_private_key
 from ..base.x509 import CertificateAuthority, CertificateError, KeyPair, write_file
 from ..client import kubeconfig
+from . import leaf
 from .config import ClusterConfig
-
-RENEW_BEFORE_DAYS = 30
 
 
 class Pki(msgspec.Struct, frozen=True):
@@ -76,20 +76,9 @@ def _authority(config: ClusterConfig, name: str, common_name: str) -> Certificat
     return authority
 
 
-def _names_of(pair: KeyPair) -> set[str]:
-    try:
-        found = pair.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return set()
-    return {*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress))}
-
-
 def _usable(pair: KeyPair, authority: CertificateAuthority, names: list[str]) -> bool:
-    from datetime import UTC, datetime, timedelta
-
-    if pair.certificate.issuer != authority.certificate.subject or not set(names) <= _names_of(pair):
-        return False
-    return pair.expires - datetime.now(UTC) > timedelta(days=RENEW_BEFORE_DAYS)
+    signed = leaf.is_signed_by(pair, authority.certificate_pem)
+    return signed and leaf.covers(pair, names) and leaf.is_fresh(pair, datetime.now(UTC))
 
 
 def _leaf(

@@ -22,12 +22,10 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MIN_FREE_BYTES = 200 << 20
 
 
-def problems(config: ClusterConfig) -> list[str]:
-    """Everything that stands in the way, most fundamental first; [] when the start may go on."""
-    found = _directory(config) or _ports(config)
-    if config.has_containers:
-        found = [*_root(), *_tools(), *_kernel(), *found]
-    return found
+def problems(config: ClusterConfig, *, api: bool = True, node: bool = True) -> list[str]:
+    """What stands in the way of an API server or a real node here, most fundamental first; [] when nothing does."""
+    found = [*_root(), *_tools(), *_kernel()] if node else []
+    return found + (_directory(config) or _ports(config, api=api, node=node))
 
 
 def _root() -> list[str]:
@@ -78,18 +76,23 @@ def _directory(config: ClusterConfig) -> list[str]:
     return []
 
 
-def _ports(config: ClusterConfig) -> list[str]:
-    wanted = {config.api_port: "--api-port"}
-    if config.has_containers:
-        wanted[config.kubelet_port] = "--kubelet-port"
-        wanted[config.dns_port] = "--dns-port"
+def _ports(config: ClusterConfig, *, api: bool, node: bool) -> list[str]:
+    wanted = []
+    if api:
+        wanted += [("127.0.0.1", config.api_port, "--api-port"), (config.node_ip, config.api_port, "--api-port")]
+    if api and config.has_containers:
+        wanted.append((config.node_ip, config.dns_port, "--dns-port"))
+    if node:
+        wanted += [
+            (config.node_ip, config.kubelet_port, "--kubelet-port"),
+            ("127.0.0.1", config.healthz_port, "--kubelet-port"),
+            ("0.0.0.0", config.proxy_health_port, "--kubelet-port"),
+        ]
     found = []
-    for port, flag in wanted.items():
-        for host in dict.fromkeys(("127.0.0.1", config.node_ip)):
-            problem = _occupied(host, port)
-            if problem:
-                found.append(f"{host}:{port} {problem}; choose another port with {flag}")
-                break
+    for host, port, flag in dict.fromkeys(wanted):
+        problem = _occupied(host, port)
+        if problem:
+            found.append(f"{host}:{port} {problem}; choose another port with {flag}")
     return found
 
 
@@ -101,5 +104,7 @@ def _occupied(host: str, port: int) -> str:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return "is in use by another program"
+            if error.errno == errno.EADDRNOTAVAIL:
+                return "cannot be used: this machine does not have that address"
             return f"cannot be used ({error.strerror})"
     return ""

@@ -2,13 +2,10 @@
 
 import json
 
-import msgspec
-
 from ..api.apps import Deployment
 from ..api.core import Service
 from ..base.x509 import write_file
 from ..client.client import Client
-from . import state
 from .addons import apply, sample
 from .config import ClusterConfig
 from .progress import Progress
@@ -20,8 +17,7 @@ async def deploy_once(config: ClusterConfig, client: Client, progress: Progress)
 
     Where nothing can answer (hollow nodes) the application is deployed too, but has no address to visit."""
     marker = config.data_dir / "sample.json"
-    known = state.load(config.data_dir)
-    if marker.exists() or (known and known.sample_deployed):
+    if marker.exists():
         return
     await apply.apply(client, sample.objects())
     await wait_for(client, Deployment, sample.NAME, "default", is_deployment_available)
@@ -29,6 +25,4 @@ async def deploy_once(config: ClusterConfig, client: Client, progress: Progress)
     ports = service.spec.ports if service.spec else None
     facts = {"nodePort": ports[0].node_port} if ports and config.has_containers else {}
     write_file(marker, json.dumps(facts).encode(), mode=0o644)
-    if known is not None:
-        state.save(msgspec.structs.replace(known, sample_deployed=True))
     progress.tell("sample")

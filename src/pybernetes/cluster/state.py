@@ -1,21 +1,29 @@
-"""What `up` leaves behind for `down` and `status`: the settings in force and the supervisor's process."""
+"""What a running cluster leaves for `up`, `down` and `status`: its settings, and who owns the data directory.
 
+    cluster.json           the settings in force at the last start
+    lock, agent.lock       locked (fcntl) for as long as a control plane or an agent runs on this directory
+
+The kernel knows who holds a lock, so the owner is found even when every file is damaged, and a killed process leaves no
+stale mark. The lock survives exec and is not inherited by children (POSIX record locks): the supervisor holds it.
+"""
+
+import fcntl
 import os
+import struct
 from pathlib import Path
 
 import msgspec
 
 from ..base.x509 import write_file
-from .config import ClusterConfig
+from .config import ClusterConfig, ConfigError
+
+SERVER, AGENT = "lock", "agent.lock"
+_FLOCK = "hhqqi4x"
+"""struct flock on 64-bit Linux: l_type, l_whence, l_start, l_len, l_pid."""
 
 
-class ClusterState(msgspec.Struct, kw_only=True):
-    """The content of cluster.json. `started` is the supervisor's start time, which guards against reused numbers."""
-
-    pid: int = 0
-    started: str = ""
-    config: ClusterConfig
-    sample_deployed: bool = False
+class InUse(Exception):
+    """Another process runs on this directory; the message is one line."""
 
 
 def _encode_path(value: object) -> str:
@@ -28,35 +36,51 @@ def _decode_path(kind: type, value: object) -> Path:
     return Path(value)
 
 
-def process_started(pid: int) -> str:
-    """When a process began (clock ticks since boot, as text); "" when there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
-
-
-def save(state: ClusterState) -> None:
+def save(config: ClusterConfig) -> None:
     """Write cluster.json at once, readable by its owner only."""
-    data = msgspec.json.encode(state, enc_hook=_encode_path)
-    write_file(state.config.state_file, msgspec.json.format(data), mode=0o600)
+    data = msgspec.json.encode(config, enc_hook=_encode_path)
+    write_file(config.state_file, msgspec.json.format(data), mode=0o600)
 
 
-def load(data_dir: Path) -> ClusterState | None:
-    """The state below a data directory; None when there is none or it is damaged beyond reading."""
+def load(data_dir: Path) -> ClusterConfig | None:
+    """The settings of the last start; None when there was none. ConfigError when the file cannot be read."""
+    path = data_dir / "cluster.json"
     try:
-        data = (data_dir / "cluster.json").read_bytes()
-        return msgspec.json.decode(data, type=ClusterState, dec_hook=_decode_path)
-    except (OSError, msgspec.MsgspecError):
+        found = msgspec.json.decode(path.read_bytes(), type=ClusterConfig, dec_hook=_decode_path)
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except msgspec.MsgspecError as error:
+        hint = "remove that file (only the settings are lost) and start again with the same flags"
+        raise ConfigError(f"{path} is damaged ({error}); {hint}") from None
+    return msgspec.structs.replace(found, data_dir=data_dir)
 
 
-def is_running(state: ClusterState | None) -> bool:
-    """Whether the supervisor that wrote this state is still there."""
-    return bool(state and state.pid and process_started(state.pid) == state.started != "")
+def owner(data_dir: Path, lock: str = SERVER) -> int:
+    """The process that runs on this directory, 0 when none does."""
+    try:
+        descriptor = os.open(data_dir / lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, *_, pid = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
+    finally:
+        os.close(descriptor)
+    return 0 if kind == fcntl.F_UNLCK else int(pid)
 
 
-def own(config: ClusterConfig, *, sample_deployed: bool = False) -> ClusterState:
-    """The state of a cluster supervised by this very process."""
-    pid = os.getpid()
-    return ClusterState(pid=pid, started=process_started(pid), config=config, sample_deployed=sample_deployed)
+def take(data_dir: Path, lock: str = SERVER) -> None:
+    """Own the directory for the life of this process, through exec as well. InUse.
+
+    The descriptor stays open on purpose: closing any descriptor of the file would give the lock up.
+    """
+    descriptor = os.open(data_dir / lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        holder = owner(data_dir, lock)
+        raise InUse(f"{data_dir} is in use by process {holder}; stop it, or choose another with --data-dir") from None
+    os.set_inheritable(descriptor, True)

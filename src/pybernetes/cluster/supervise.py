@@ -5,6 +5,7 @@ event loop: this process only waits, and costs ten MiB. The child dies with it (
 supervisor never leaves a second owner of the data behind.
 """
 
+import contextlib
 import ctypes
 import os
 import select
@@ -42,7 +43,8 @@ def supervise(command: list[str]) -> int:
         ending = True
         os.write(wake_writer, b"x")
         if child:
-            os.kill(child, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

@@ -80,6 +80,13 @@ def remove_rules(config: ClusterConfig) -> None:
                 subprocess.run(["ip", "route", "del", route["dst"]], capture_output=True, check=False)
 
 
+def is_dirty(config: ClusterConfig) -> bool:
+    """Whether a node left something on the machine that `clean` would remove."""
+    mounts = Path("/proc/self/mountinfo").read_text()
+    cgroups = any(Path("/sys/fs/cgroup").glob(f"*/{config.cgroup}"))
+    return bool(Containerd(config.containerd_dir).process_id() or f" {config.data_dir}/" in mounts or cgroups)
+
+
 async def clean(config: ClusterConfig) -> None:
     """Everything, in the order in which one thing depends on the other."""
     containerd = Containerd(config.containerd_dir)

@@ -1,7 +1,7 @@
 """Waiting for the API to show something, by watch."""
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from ..api.apps import Deployment
 from ..api.core import Node
@@ -21,7 +21,7 @@ async def wait_for(client: Client, kind: type[T], name: str, namespace: str, hol
         version = listed.resource_version
         async for event in client.watch(kind, namespace, resource_version=version, field_selector=selector):
             if event.type in ("ADDED", "MODIFIED") and event.object is not None and holds(event.object):
-                return cast(T, event.object)
+                return event.object
 
 
 def is_node_ready(node: Node) -> bool:

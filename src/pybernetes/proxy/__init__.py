@@ -1,10 +1,11 @@
 """The service proxy: Services and EndpointSlices become nftables maps on every node.
 
-    informers -> model.py (one table of service ports) -> rules.py (maps, sets and chains, pure) -> nftables.py (apply)
+    informers -> model.py (what a service's ports mean here) -> rules.py (their entries: elements and chains, pure)
+              -> ruleset.py (the table: what differs from the kernel) -> backend.py (nft, conntrack, ip)
 
-`rules.py` explains the layout. It is flat: one element per endpoint instead of one chain, because programming chains
-costs the kernel quadratic time (75 s for 10,000 services; 0.3 s with maps) and a change of one service then costs 3 ms
-at any size. `pod_network.py` adds what the pods of this node need around the services: routes to the other nodes.
+`README.md` explains the layout. It is flat: one map element per endpoint instead of one chain, because programming
+chains costs the kernel quadratic time; a change of one service costs the same few milliseconds at any size.
+`pod_network.py` adds what the pods of this node need around the services: routes to the other nodes.
 Start with `proxy.py`, the assembly.
 """
 

@@ -1,67 +1,115 @@
 """Health over HTTP: the proxy's own (`/healthz`, `/livez` on 10256) and one listener per health-check node port.
 
 A load balancer asks the health-check node port of a Local service whether this node has endpoints (Service
-`healthCheckNodePort`): 200 with a count, 503 without any.
+`healthCheckNodePort`): 200 with a count, 503 without any or while the proxy itself is stuck.
 """
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
+from datetime import datetime
 
-from ..base.http.message import Request, Response
+from ..base.clock import Clock
+from ..base.http.message import App, Request, Response
 from ..base.http.server import HttpServer
 from ..base.log import logger
 from .model import ServicePort
 
 log = logger(__name__)
 
-
-def _json(status: int, body: object) -> Response:
-    return Response(status, [("content-type", "application/json")], json.dumps(body).encode())
+_RETRY_SECONDS = 30.0
 
 
-class HealthCheckPorts:
-    """Listeners that follow the services: `update` opens, closes and refreshes them."""
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-        self._counts: dict[int, tuple[str, str, int]] = {}
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-
-    def update(self, ports: list[ServicePort], group: asyncio.TaskGroup) -> None:
-        """Listen for exactly the health-check ports of these service ports."""
-        self._counts = {
-            p.health_check_port: (p.namespace, p.name, len(p.external)) for p in ports if p.health_check_port
-        }
-        for number in [n for n in self._tasks if n not in self._counts]:
-            self._tasks.pop(number).cancel()
-        for number in self._counts:
-            if number not in self._tasks:
-                self._tasks[number] = group.create_task(self._listen(number), name=f"health-check-{number}")
-
-    async def _listen(self, number: int) -> None:
-        async def answer(request: Request) -> Response:
-            namespace, name, count = self._counts.get(number, ("", "", 0))
-            body = {"service": {"namespace": namespace, "name": name}, "localEndpoints": count}
-            return _json(200 if count else 503, body)
-
-        try:
-            await HttpServer(answer, host=self._host, port=number).serve(asyncio.Event())
-        except OSError as error:
-            log.error("Health-check node port is not available", port=number, err=error)
+def _json(status: int, body: object, *headers: tuple[str, str]) -> Response:
+    return Response(status, [("content-type", "application/json"), *headers], json.dumps(body).encode())
 
 
 class ProxyHealth:
     """Answers `/healthz` and `/livez`: healthy while every change reaches the kernel within the deadline."""
 
-    def __init__(self, deadline_seconds: float = 120.0) -> None:
+    def __init__(self, clock: Clock, deadline_seconds: float = 120.0) -> None:
+        self._clock = clock
         self._deadline = deadline_seconds
-        self.pending_since: float | None = None
+        self._pending_since: float | None = None
+        self._updated: datetime | None = None
+
+    def pending(self) -> None:
+        """There is a change that the kernel does not have yet."""
+        if self._pending_since is None:
+            self._pending_since = self._clock.monotonic()
+
+    def done(self) -> None:
+        """The kernel has everything."""
+        self._pending_since = None
+        self._updated = self._clock.now()
+
+    @property
+    def is_healthy(self) -> bool:
+        since = self._pending_since
+        return since is None or self._clock.monotonic() - since < self._deadline
 
     async def __call__(self, request: Request) -> Response:
         if request.path not in ("/healthz", "/livez"):
             return _json(404, {"error": "not found"})
-        now = asyncio.get_running_loop().time()
-        healthy = self.pending_since is None or now - self.pending_since < self._deadline
-        body: Mapping[str, object] = {"nodeEligible": True, "healthy": healthy}
-        return _json(200 if healthy else 503, body)
+        now = self._clock.now()
+        updated = self._updated if self._pending_since is not None else now
+        body = {
+            "lastUpdated": updated.isoformat() if updated else None,
+            "currentTime": now.isoformat(),
+            "nodeEligible": True,
+        }
+        return _json(200 if self.is_healthy else 503, body)
+
+
+class HealthCheckPorts:
+    """Listeners that follow the services: `update` opens, closes and refreshes them."""
+
+    def __init__(self, host: str, health: ProxyHealth) -> None:
+        self._host = host
+        self._health = health
+        self._counts: dict[int, tuple[str, str, int]] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    @property
+    def ports(self) -> set[int]:
+        """The port numbers that are wanted."""
+        return set(self._counts)
+
+    def update(self, ports: Iterable[ServicePort], group: asyncio.TaskGroup) -> None:
+        """Listen for exactly the health-check ports of these service ports; a service's ports count together."""
+        addresses: dict[tuple[int, str, str], set[str]] = {}
+        for port in ports:
+            if port.health_check_port:
+                key = (port.health_check_port, port.namespace, port.name)
+                addresses.setdefault(key, set()).update(port.health_check_ips)
+        self._counts = {number: (space, name, len(ips)) for (number, space, name), ips in addresses.items()}
+        for number in [n for n in self._tasks if n not in self._counts]:
+            self._tasks.pop(number).cancel()
+        for number in self._counts:
+            if number not in self._tasks:
+                serve = listen(self._app(number), self._host, number)
+                self._tasks[number] = group.create_task(serve, name=f"health-check-{number}")
+
+    def _app(self, number: int) -> App:
+        async def answer(request: Request) -> Response:
+            namespace, name, count = self._counts.get(number, ("", "", 0))
+            healthy = self._health.is_healthy
+            body = {
+                "service": {"namespace": namespace, "name": name},
+                "localEndpoints": count,
+                "serviceProxyHealthy": healthy,
+            }
+            weight = ("x-load-balancing-endpoint-weight", str(count))
+            return _json(200 if count and healthy else 503, body, weight)
+
+        return answer
+
+
+async def listen(app: App, host: str, port: int) -> None:
+    """Serve until cancelled; a port that is taken is reported and tried again, for services go on without it."""
+    while True:
+        try:
+            await HttpServer(app, host=host, port=port, name=f"health {port}").serve(asyncio.Event())
+        except OSError as error:
+            log.error("Health port is not available", port=port, err=error)
+        await asyncio.sleep(_RETRY_SECONDS)

@@ -5,14 +5,15 @@ that are terminating but still serving. Under a `Local` policy only endpoints on
 from inside (ClusterIP) and from outside (node ports, load balancers, external addresses).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from ..api.core import Service
 from ..api.discovery import EndpointSlice
 
-MANAGED_LABEL = "kubernetes.io/service-name"
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
 DEFAULT_AFFINITY_SECONDS = 10800
 
 
@@ -27,8 +28,10 @@ class Endpoint(msgspec.Struct, frozen=True, order=True):
 class ServicePort(msgspec.Struct, frozen=True):
     """One port of one Service as this node has to serve it.
 
-    `internal` are the endpoints for ClusterIP traffic, `external` those for everything that enters from outside;
-    `external_local` says that the client's address must be kept (externalTrafficPolicy Local).
+    `internal` are the endpoints for ClusterIP traffic, `external` those for everything that enters from outside,
+    `everywhere` those of the whole cluster; `external_local` says that the client's address must be kept
+    (externalTrafficPolicy Local). `health_check_ips` are what a load balancer that asks this node is told about: local
+    and ready, without those that only help out while they terminate.
     """
 
     namespace: str
@@ -44,13 +47,10 @@ class ServicePort(msgspec.Struct, frozen=True):
     affinity_seconds: int = 0
     internal: tuple[Endpoint, ...] = ()
     external: tuple[Endpoint, ...] = ()
+    everywhere: tuple[Endpoint, ...] = ()
     external_local: bool = False
-    has_endpoints: bool = False
     health_check_port: int = 0
-
-    @property
-    def key(self) -> str:
-        return f"{self.namespace}/{self.name}:{self.port_name}"
+    health_check_ips: tuple[str, ...] = ()
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -102,12 +102,22 @@ def _load_balancer_ips(service: Service) -> tuple[str, ...]:
     return tuple(p.ip for p in points or () if p.ip and (p.ip_mode or "VIP") == "VIP" and ":" not in p.ip)
 
 
-def _ports_of(service: Service, slices: list[EndpointSlice], node_name: str) -> Iterable[ServicePort]:
+def _is_ours(service: Service) -> bool:
+    """Whether this proxy serves it: it has a cluster address of IPv4 and is not left to another proxy (KEP-2447)."""
     spec, meta = service.spec, service.metadata
-    if spec is None or meta is None or spec.type == "ExternalName" or not spec.cluster_ip or spec.cluster_ip == "None":
-        return
-    if ":" in spec.cluster_ip:
-        return
+    if spec is None or meta is None or spec.type == "ExternalName" or PROXY_NAME_LABEL in (meta.labels or {}):
+        return False
+    return bool(spec.cluster_ip) and spec.cluster_ip != "None" and ":" not in (spec.cluster_ip or "")
+
+
+def service_ports(service: Service, slices: Sequence[EndpointSlice], node_name: str) -> list[ServicePort]:
+    """Every port of a service as this node has to serve it, given the service's slices."""
+    return list(_ports_of(service, slices, node_name)) if _is_ours(service) else []
+
+
+def _ports_of(service: Service, slices: Sequence[EndpointSlice], node_name: str) -> Iterable[ServicePort]:
+    spec, meta = service.spec, service.metadata
+    assert spec is not None and meta is not None
     for port in spec.ports or ():
         protocol = port.protocol or "TCP"
         candidates = _candidates(slices, port.name or "", protocol, node_name)
@@ -120,7 +130,7 @@ def _ports_of(service: Service, slices: list[EndpointSlice], node_name: str) -> 
             port_name=port.name or "",
             protocol=protocol.lower(),
             port=port.port or 0,
-            cluster_ip=spec.cluster_ip,
+            cluster_ip=spec.cluster_ip or "",
             node_port=port.node_port or 0,
             external_ips=tuple(ip for ip in spec.external_ips or () if ":" not in ip),
             load_balancer_ips=_load_balancer_ips(service),
@@ -129,19 +139,7 @@ def _ports_of(service: Service, slices: list[EndpointSlice], node_name: str) -> 
             internal=_serving(local) if spec.internal_traffic_policy == "Local" else everywhere,
             external=_serving(local) if external_local else everywhere,
             external_local=external_local,
-            has_endpoints=bool(everywhere),
+            everywhere=everywhere,
             health_check_port=(spec.health_check_node_port or 0) if external_local else 0,
+            health_check_ips=tuple(sorted({c.endpoint.ip for c in local if c.ready})) if external_local else (),
         )
-
-
-def service_ports(
-    services: Iterable[Service], slices_of: Mapping[tuple[str, str], list[EndpointSlice]], node_name: str
-) -> list[ServicePort]:
-    """Every service port this node serves; slices_of maps (namespace, service name) to its slices."""
-    found: list[ServicePort] = []
-    for service in services:
-        meta = service.metadata
-        if meta is not None:
-            slices = slices_of.get((meta.namespace or "", meta.name or ""), [])
-            found += _ports_of(service, slices, node_name)
-    return found

@@ -1,10 +1,11 @@
-"""Service ports as an nftables ruleset. Pure.
+"""Service ports as nftables rules. Pure.
 
 The path of a first packet (the rest of a connection follows conntrack)::
 
-    prerouting, output  --  ip daddr . protocol . port  in @services   --> lb_F_N        (no affinity)
-                        \\-  protocol . port (to this node) in @node_services --> node_lb_F_N
-                        \\-                                             --> sticky_F_N_T  (ClientIP affinity)
+    prerouting, output  --  ip daddr . protocol . port  in @services             --> lb_F_N         (no affinity)
+                        \\-  protocol . port (to this node) in @node_services     --> node_lb_F_N
+                                                                                  --> sticky_F_N_T   (ClientIP affinity)
+                                                                                  --> keep_N_M       (Local policy)
     lb_F_N:      mark = F | random of N;  dnat to @endpoints[daddr . protocol . port . mark]
     postrouting: masquerade what has to come back through this node
 
@@ -13,31 +14,35 @@ endpoint's number, what becomes of the source address:
 
     F_CLUSTER   traffic to a cluster address: masqueraded unless it comes from a pod
     F_EXTERNAL  entered by node port, load balancer or external address: always masqueraded
-    F_KEEP      the same under externalTrafficPolicy Local: never masqueraded
+    F_KEEP      the same from outside under externalTrafficPolicy Local: never masqueraded
 
-Affinity: `@affinity` remembers, per client and service, the number of its endpoint. These numbers stay with an endpoint
-as long as it lives (`EndpointNumbers`), so a change of other endpoints breaks nobody's affinity; the number of an
-endpoint that is gone finds nothing in `@endpoints`, the packet falls back and the client gets a new one.
+The policy is about traffic from outside: what comes from pods or from this node itself is treated as cluster traffic
+and may use every endpoint; `keep_N_M` makes the distinction.
+
+Affinity: `@affinity` remembers, per client and service, the number of its endpoint (`endpoint_numbers.py`). A number
+that finds nothing in `@endpoints` is forgotten and the client gets another.
 
 Nothing serving: connections are refused at once (a reset for TCP; plain ICMP would cost the client a second).
-Layout follows the flat-map advice of kube-proxy's own nftables notes and was measured: see bench/proxy.py.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Network, collapse_addresses
 
+from .endpoint_numbers import EndpointNumbers
 from .model import Endpoint, ServicePort
-from .ruleset import Ruleset
+from .ruleset import Chain, Element, Fragment
 
 F_CLUSTER = 0x10000
 F_KEEP = 0x20000
 F_EXTERNAL = 0x40000
 _CHOICE = 0x80000
-_NUMBERS = 0x10000
 
 
 def skeleton(pod_cidr: str) -> str:
-    """Everything of the table that does not depend on services."""
+    """Everything of the table that does not depend on services. The named numbers are netfilter's hook priorities
+    around destination translation (-100)."""
     return f"""
+  set pods {{ type ipv4_addr; flags interval; elements = {{ {pod_cidr} }} }}
   map services {{ type ipv4_addr . inet_proto . inet_service : verdict; }}
   map node_services {{ type inet_proto . inet_service : verdict; }}
   map endpoints {{ type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }}
@@ -46,17 +51,20 @@ def skeleton(pod_cidr: str) -> str:
   map node_choices {{ type inet_proto . inet_service . mark : mark; }}
   map affinity {{
     type ipv4_addr . ipv4_addr . inet_proto . inet_service : mark; flags dynamic,timeout; timeout 3h; size 65535; }}
+  map unserved {{ type ipv4_addr . inet_proto . inet_service : verdict; }}
+  map node_unserved {{ type inet_proto . inet_service : verdict; }}
   set hairpin {{ type ipv4_addr . ipv4_addr; }}
-  set unserved {{ type ipv4_addr . inet_proto . inet_service; }}
-  set node_unserved {{ type inet_proto . inet_service; }}
-  set dropped {{ type ipv4_addr . inet_proto . inet_service; }}
-  set node_dropped {{ type inet_proto . inet_service; }}
   set guarded {{ type ipv4_addr . inet_proto . inet_service; }}
   set sources {{ type ipv4_addr . inet_proto . inet_service . ipv4_addr; flags interval; }}
   set cluster_ips {{ type ipv4_addr; }}
   chain refuse {{
     meta l4proto tcp reject with tcp reset
     reject
+  }}
+  chain drop_outside {{
+    ip saddr @pods return
+    fib saddr type local return
+    drop
   }}
   chain lb {{
     meta l4proto tcp dnat ip to ip daddr . meta l4proto . th dport . meta mark map @endpoints
@@ -72,19 +80,17 @@ def skeleton(pod_cidr: str) -> str:
     ip daddr . meta l4proto . th dport vmap @services
     fib daddr type local meta l4proto . th dport vmap @node_services
   }}
-  chain drop_services {{
+  chain guard {{
     ip daddr . meta l4proto . th dport @guarded ip daddr . meta l4proto . th dport . ip saddr != @sources drop
-    ip daddr . meta l4proto . th dport @dropped drop
-    fib daddr type local meta l4proto . th dport @node_dropped drop
   }}
   chain filter_services {{
-    jump drop_services
-    ip daddr . meta l4proto . th dport @unserved goto refuse
-    fib daddr type local meta l4proto . th dport @node_unserved goto refuse
+    ip daddr . meta l4proto . th dport vmap @unserved
+    fib daddr type local meta l4proto . th dport vmap @node_unserved
   }}
   chain prerouting_filter {{
     type filter hook prerouting priority -110; policy accept;
-    ct state new jump drop_services
+    iifname != "lo" ip daddr 127.0.0.0/8 drop
+    ct state new jump guard
   }}
   chain input_filter {{
     type filter hook input priority -110; policy accept;
@@ -94,6 +100,10 @@ def skeleton(pod_cidr: str) -> str:
     type filter hook forward priority -110; policy accept;
     ct state new jump filter_services
     ct state new ip daddr @cluster_ips goto refuse
+  }}
+  chain output_guard {{
+    type filter hook output priority -110; policy accept;
+    ct state new jump guard
   }}
   chain output_filter {{
     type filter hook output priority -90; policy accept;
@@ -112,131 +122,125 @@ def skeleton(pod_cidr: str) -> str:
     type nat hook postrouting priority 100; policy accept;
     ct status dnat ip saddr . ip daddr @hairpin masquerade
     meta mark and {F_EXTERNAL:#x} == {F_EXTERNAL:#x} ct status dnat masquerade
-    meta mark and {F_CLUSTER:#x} == {F_CLUSTER:#x} ct status dnat ip saddr != {pod_cidr} masquerade
-    ip saddr {pod_cidr} ip daddr != {pod_cidr} ip daddr != 224.0.0.0/4 fib daddr type != local masquerade
+    meta mark and {F_CLUSTER:#x} == {F_CLUSTER:#x} ct status dnat ip saddr != @pods masquerade
+    ip saddr @pods ip daddr != @pods ip daddr != 224.0.0.0/4 fib daddr type != local masquerade
   }}
 """
 
 
-class EndpointNumbers:
-    """Numbers for the endpoints of services with affinity, stable while an endpoint lives and reused late."""
+def entries(owner: str, ports: Sequence[ServicePort], numbers: EndpointNumbers) -> Mapping[str, Fragment]:
+    """The entries of one service's ports. `numbers` carries the endpoint numbers from one time to the next."""
+    writer = _Writer(owner, numbers)
+    found: dict[str, Fragment] = {}
+    for port in ports:
+        tail = f"{port.protocol} . {port.port}"
+        found[f"cluster {port.cluster_ip}"] = Fragment((("cluster_ips", port.cluster_ip, ""),))
+        where = f"{port.cluster_ip} . {tail}"
+        found[where] = writer.inside(where, port)
+        for ip in (*port.external_ips, *port.load_balancer_ips):
+            found[f"{ip} . {tail}"] = writer.outside(f"{ip} . {tail}", False, port)
+        for ip in port.load_balancer_ips if port.source_ranges else ():
+            found[f"guard {ip} . {tail}"] = Fragment(tuple(_guard(f"{ip} . {tail}", port.source_ranges)))
+        if port.node_port:
+            where = f"{port.protocol} . {port.node_port}"
+            found[where] = writer.outside(where, True, port)
+        for endpoint in (*port.internal, *port.external, *port.everywhere):
+            if endpoint.local:
+                both = f"{endpoint.ip} . {endpoint.ip}"
+                found[f"hairpin {endpoint.ip}"] = Fragment((("hairpin", both, ""),))
+    numbers.keep(owner, writer.numbered)
+    return found
 
-    def __init__(self) -> None:
-        self._numbers: dict[str, dict[tuple[str, int], int]] = {}
-        self._next: dict[str, int] = {}
 
-    def of(self, key: str, endpoints: Sequence[Endpoint]) -> list[int]:
-        """The numbers of these endpoints of the service port `key`; the numbers of all others are given up."""
-        known = self._numbers.get(key, {})
-        current: dict[tuple[str, int], int] = {}
-        for endpoint in endpoints:
-            address = (endpoint.ip, endpoint.port)
-            number = known.get(address)
-            if number is None:
-                taken = {*known.values(), *current.values()}
-                number = self._next.get(key, 0)
-                while number in taken:
-                    number = (number + 1) % _NUMBERS
-                self._next[key] = (number + 1) % _NUMBERS
-            current[address] = number
-        self._numbers[key] = current
-        return list(current.values())
-
-    def keep(self, keys: Iterable[str]) -> None:
-        """Forget every service port but these."""
-        wanted = set(keys)
-        for key in [key for key in self._numbers if key not in wanted]:
-            del self._numbers[key]
-            self._next.pop(key, None)
+def _guard(where: str, ranges: Sequence[str]) -> Iterator[Element]:
+    """Who may use a load balancer's address. The kernel refuses ranges that overlap."""
+    yield "guarded", where, ""
+    for network in collapse_addresses(IPv4Network(text, strict=False) for text in ranges):
+        if network.prefixlen == 0:
+            yield "sources", f"{where} . 0.0.0.0-255.255.255.255", ""
+        else:
+            yield "sources", f"{where} . {network}", ""
 
 
 class _Writer:
-    """Adds the entry points of service ports to a ruleset."""
+    """Makes the entries of one owner."""
 
-    def __init__(self, numbers: EndpointNumbers) -> None:
-        self.ruleset = Ruleset()
+    def __init__(self, owner: str, numbers: EndpointNumbers) -> None:
+        self._owner = owner
         self._numbers = numbers
+        self.numbered: list[str] = []
 
-    def entry(self, where: str, node: bool, flag: int, endpoints: Sequence[Endpoint], port: ServicePort) -> None:
-        """Serve `where` (address . protocol . port, or protocol . port on the node) from these endpoints."""
+    def inside(self, where: str, port: ServicePort) -> Fragment:
+        """A cluster address; `where` is address . protocol . port."""
+        if not port.internal:
+            return _nothing(where, "", "drop" if port.everywhere else "goto refuse")
+        elements, chain = self._balanced(where, "", F_CLUSTER, port.internal, port.affinity_seconds)
+        return Fragment((*elements, ("services", where, f"goto {chain[0]}")), (chain,))
+
+    def outside(self, where: str, node: bool, port: ServicePort) -> Fragment:
+        """An external address, or a port of the node (`where` is protocol . port)."""
         prefix = "node_" if node else ""
-        count = len(endpoints)
-        key = f"{port.key} {where}"
-        numbers = self._numbers.of(key, endpoints) if port.affinity_seconds else list(range(count))
-        for number, endpoint in zip(numbers, endpoints, strict=True):
-            mark = flag | number
-            self.ruleset.add(prefix + "endpoints", f"{where} . {mark:#x}", f"{endpoint.ip} . {endpoint.port}")
+        if not port.everywhere:
+            return _nothing(where, prefix, "goto refuse")
+        if not port.external_local:
+            elements, chain = self._balanced(where, prefix, F_EXTERNAL, port.external, port.affinity_seconds)
+            return Fragment((*elements, (f"{prefix}services", where, f"goto {chain[0]}")), (chain,))
+        elements, chain = self._balanced(where, prefix, F_CLUSTER, port.everywhere, port.affinity_seconds)
+        rules = [f"ip saddr @pods goto {chain[0]}", f"fib saddr type local goto {chain[0]}"]
+        name = f"{prefix}keep_{len(port.external)}_{len(port.everywhere)}"
         if port.affinity_seconds:
-            for place, number in enumerate(numbers):
-                self.ruleset.add(prefix + "choices", f"{where} . {_CHOICE | place:#x}", f"{flag | number:#x}")
-            chain = self._sticky_chain(prefix, flag, count, port.affinity_seconds)
-        else:
-            chain = self._plain_chain(prefix, flag, count)
-        self.ruleset.add(prefix + "services", where, f"goto {chain}")
+            name += f"_{port.affinity_seconds}"
+        if not port.external:
+            dropped = (f"{prefix}unserved", where, "goto drop_outside")
+            keep: Chain = (name, tuple(rules))
+            return Fragment((*elements, dropped, (f"{prefix}services", where, f"goto {name}")), (chain, keep))
+        kept, local = self._balanced(where, prefix, F_KEEP, port.external, port.affinity_seconds)
+        keep = (name, (*rules, f"goto {local[0]}"))
+        return Fragment((*elements, *kept, (f"{prefix}services", where, f"goto {name}")), (chain, local, keep))
 
-    def _plain_chain(self, prefix: str, flag: int, count: int) -> str:
-        name = f"{prefix}lb_{flag >> 16}_{count}"
-        rules = (f"meta mark set numgen random mod {count} offset {flag:#x}", f"goto {prefix}lb")
-        self.ruleset.chains[name] = rules
-        return name
-
-    def _sticky_chain(self, prefix: str, flag: int, count: int, seconds: int) -> str:
-        name = f"{prefix}sticky_{flag >> 16}_{count}_{seconds}"
-        client = "ip saddr . ip daddr . meta l4proto . th dport"
-        where = "" if prefix else "ip daddr . "
-        self.ruleset.chains[name] = (
-            f"meta mark set {client} map @affinity",
-            f"meta mark and {flag:#x} == {flag:#x} update @affinity {{ {client} timeout {seconds}s : meta mark }}",
-            f"meta mark and {flag:#x} == {flag:#x} jump {prefix}lb",
-            f"delete @affinity {{ {client} : meta mark }}",
-            f"meta mark set numgen random mod {count} offset {_CHOICE:#x}",
-            f"meta mark set {where}meta l4proto . th dport . meta mark map @{prefix}choices",
-            f"add @affinity {{ {client} timeout {seconds}s : meta mark }}",
-            f"goto {prefix}lb",
-        )
-        return name
-
-    def nothing(self, where: str, node: bool, dropped: bool) -> None:
-        """No endpoint to use: refuse, or drop where endpoints exist elsewhere (a Local policy)."""
-        prefix = "node_" if node else ""
-        self.ruleset.add(prefix + ("dropped" if dropped else "unserved"), where)
+    def _balanced(
+        self, where: str, prefix: str, flag: int, endpoints: Sequence[Endpoint], affinity_seconds: int
+    ) -> tuple[list[Element], Chain]:
+        """The elements that lead from `where` to these endpoints, and the chain that chooses among them."""
+        count = len(endpoints)
+        numbers: Sequence[int] = range(count)
+        if affinity_seconds:
+            entry = f"{where} {flag >> 16}"
+            self.numbered.append(entry)
+            numbers = self._numbers.of(self._owner, entry, endpoints)
+        elements: list[Element] = [
+            (f"{prefix}endpoints", f"{where} . {flag | number:#x}", f"{endpoint.ip} . {endpoint.port}")
+            for number, endpoint in zip(numbers, endpoints, strict=True)
+        ]
+        if not affinity_seconds:
+            return elements, _plain_chain(prefix, flag, count)
+        elements += [
+            (f"{prefix}choices", f"{where} . {_CHOICE | flag | place:#x}", f"{flag | number:#x}")
+            for place, number in enumerate(numbers)
+        ]
+        return elements, _sticky_chain(prefix, flag, count, affinity_seconds)
 
 
-def build(ports: Sequence[ServicePort], numbers: EndpointNumbers) -> Ruleset:
-    """The ruleset of all service ports. `numbers` carries the endpoint numbers from one build to the next."""
-    writer = _Writer(numbers)
-    for port in ports:
-        tail = f"{port.protocol} . {port.port}"
-        writer.ruleset.add("cluster_ips", port.cluster_ip)
-        _place(writer, f"{port.cluster_ip} . {tail}", False, F_CLUSTER, port.internal, port)
-        outside = F_KEEP if port.external_local else F_EXTERNAL
-        for ip in (*port.external_ips, *port.load_balancer_ips):
-            _place(writer, f"{ip} . {tail}", False, outside, port.external, port)
-        for ip in port.load_balancer_ips if port.source_ranges else ():
-            writer.ruleset.add("guarded", f"{ip} . {tail}")
-            for cidr in port.source_ranges:
-                writer.ruleset.add("sources", f"{ip} . {tail} . {cidr}")
-        if port.node_port:
-            _place(writer, f"{port.protocol} . {port.node_port}", True, outside, port.external, port)
-        for endpoint in {*port.internal, *port.external}:
-            if endpoint.local:
-                writer.ruleset.add("hairpin", f"{endpoint.ip} . {endpoint.ip}")
-    numbers.keep(_keys(ports))
-    return writer.ruleset
+def _plain_chain(prefix: str, flag: int, count: int) -> Chain:
+    rules = (f"meta mark set numgen random mod {count} offset {flag:#x}", f"goto {prefix}lb")
+    return f"{prefix}lb_{flag >> 16}_{count}", rules
 
 
-def _place(
-    writer: _Writer, where: str, node: bool, flag: int, endpoints: Sequence[Endpoint], port: ServicePort
-) -> None:
-    if endpoints:
-        writer.entry(where, node, flag, endpoints, port)
-    else:
-        writer.nothing(where, node, port.has_endpoints)
+def _sticky_chain(prefix: str, flag: int, count: int, seconds: int) -> Chain:
+    client = "ip saddr . ip daddr . meta l4proto . th dport"
+    where = "" if prefix else "ip daddr . "
+    rules = (
+        f"meta mark set {client} map @affinity",
+        f"meta mark and {flag:#x} == {flag:#x} update @affinity {{ {client} timeout {seconds}s : meta mark }}",
+        f"meta mark and {flag:#x} == {flag:#x} jump {prefix}lb",
+        f"delete @affinity {{ {client} : meta mark }}",
+        f"meta mark set numgen random mod {count} offset {_CHOICE | flag:#x}",
+        f"meta mark set {where}meta l4proto . th dport . meta mark map @{prefix}choices",
+        f"add @affinity {{ {client} timeout {seconds}s : meta mark }}",
+        f"goto {prefix}lb",
+    )
+    return f"{prefix}sticky_{flag >> 16}_{count}_{seconds}", rules
 
 
-def _keys(ports: Iterable[ServicePort]) -> Iterable[str]:
-    for port in ports:
-        tail = f"{port.protocol} . {port.port}"
-        for ip in (port.cluster_ip, *port.external_ips, *port.load_balancer_ips):
-            yield f"{port.key} {ip} . {tail}"
-        yield f"{port.key} {port.protocol} . {port.node_port}"
+def _nothing(where: str, prefix: str, verdict: str) -> Fragment:
+    return Fragment(((f"{prefix}unserved", where, verdict),))

@@ -4,10 +4,22 @@ them, and the right of nodes to run the service proxy.
 
 from typing import Any
 
+import msgspec
 import yaml
 
 from ...client import kubeconfig
 from ..config import ClusterConfig
+
+SETTINGS = "settings"
+"""The key in cluster-info that holds `SharedSettings`."""
+
+
+class SharedSettings(msgspec.Struct, frozen=True):
+    """What all nodes of a cluster have in common; joining nodes take it over."""
+
+    pod_cidr: str
+    service_cidr: str
+    cluster_domain: str
 
 
 def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
@@ -15,11 +27,15 @@ def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
     that approves requests to the role for kubelets' serving certificates."""
     document = kubeconfig.make(server=f"https://{config.node_ip}:{config.api_port}", ca_data=ca_data)
     document["users"], document["contexts"], document["current-context"] = [], [], ""
+    shared = SharedSettings(config.pod_cidr, config.service_cidr, config.cluster_domain)
     information = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "cluster-info", "namespace": "kube-public"},
-        "data": {"kubeconfig": yaml.safe_dump(document, sort_keys=False)},
+        "data": {
+            "kubeconfig": yaml.safe_dump(document, sort_keys=False),
+            SETTINGS: msgspec.json.encode(shared).decode(),
+        },
     }
     binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1",

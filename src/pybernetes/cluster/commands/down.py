@@ -2,14 +2,17 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
+from pathlib import Path
 
 from .. import state
-from ..config import ClusterConfig, completed
-from ..teardown import clean
-from .settings import CommandError
+from ..config import ClusterConfig, ConfigError
+from ..containerd import ContainerdError
+from ..teardown import clean, is_dirty
+from .settings import CommandError, data_dir
 
 __all__ = ["CommandError", "main"]
 
@@ -17,30 +20,49 @@ _STOP_SECONDS = 30.0
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Idempotent: says so when there is nothing to stop."""
-    data_dir = arguments.data_dir.expanduser().absolute()
-    known = state.load(data_dir)
-    if known is None and not data_dir.exists():
-        print(f"There is no cluster in {data_dir}; nothing to do.")
+    """Idempotent: says so when there is nothing to stop. Works with damaged files too."""
+    directory = data_dir(arguments)
+    if not directory.exists():
+        print(f"There is no cluster in {directory}; nothing to do.")
         return 0
-    config = known.config if known else completed(ClusterConfig(data_dir=data_dir))
-    if state.is_running(known):
-        assert known is not None
+    owners = [pid for lock in (state.AGENT, state.SERVER) if (pid := state.owner(directory, lock))]
+    config = _config(directory)
+    clean_node = config.containerd_dir.exists()
+    if not owners and not (clean_node and is_dirty(config)) and not arguments.purge:
+        print(f"The cluster in {directory} is down already; nothing to do.")
+        return 0
+    if clean_node and os.geteuid() != 0:
+        raise CommandError("real containers need root; run it with sudo")
+    if owners:
         print("Stopping the control plane and the node", flush=True)
-        asyncio.run(_stop(known.pid))
-    if config.has_containers and os.geteuid() == 0:
+        asyncio.run(_stop(owners))
+    if clean_node:
         print("Removing pods, mounts, cgroups and packet rules", flush=True)
-        asyncio.run(clean(config))
-    if known is not None:
-        state.save(state.ClusterState(config=config, sample_deployed=known.sample_deployed))
+        try:
+            asyncio.run(clean(config))
+        except ContainerdError as error:
+            raise CommandError(str(error)) from None
     if arguments.purge:
-        shutil.rmtree(data_dir, ignore_errors=False)
-        print(f"Removed {data_dir}")
+        shutil.rmtree(directory)
+        print(f"Removed {directory}")
     print("The cluster is down.")
     return 0
 
 
-async def _stop(pid: int) -> None:
+def _config(directory: Path) -> ClusterConfig:
+    try:
+        return state.load(directory) or ClusterConfig(data_dir=directory)
+    except ConfigError:
+        return ClusterConfig(data_dir=directory)
+
+
+async def _stop(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            await _end(pid)
+
+
+async def _end(pid: int) -> None:
     """SIGTERM, then wait; SIGKILL when it takes too long."""
     descriptor = os.pidfd_open(pid)
     gone = asyncio.Event()

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,12 +18,13 @@ from ...api.status import StatusError
 from ...base import log
 from ...base.http.client_connection import TransportError
 from ...base.tasks import Serve, running
-from ...base.x509 import CertificateError, KeyPair
+from ...base.x509 import CertificateError, server_context
 from ...store.store import StoreError
-from .. import clients, pki
+from .. import clients, pki, preflight, state
 from ..config import ClusterConfig
 from ..containerd import ContainerdError
 from ..images import ImageError
+from ..join import JoinError
 from ..progress import Progress
 from .settings import CommandError, cluster_config
 
@@ -37,6 +39,8 @@ _MENDABLE = (
     CertificateError,
     ImageError,
     clients.ClientError,
+    JoinError,
+    state.InUse,
     TransportError,
     StatusError,
     ContainerdError,
@@ -93,11 +97,26 @@ async def _until_signal(body: Body) -> None:
 # The whole cluster, or its two halves
 
 
+def _own(config: ClusterConfig, *, node: bool) -> None:
+    """See that a start can work and own the data directory, unless `up` and the supervisor have done both."""
+    if state.owner(config.data_dir) == os.getppid():
+        return
+    _check(config, api=True, node=node)
+    state.take(config.data_dir)
+    state.save(config)
+
+
+def _check(config: ClusterConfig, *, api: bool, node: bool) -> None:
+    """Refuse to start where it cannot work. CommandError with the most fundamental problem."""
+    for problem in preflight.problems(config, api=api, node=node):
+        raise CommandError(problem)
+
+
 async def _server(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     """The control plane; with --agent or --hollow-nodes its nodes as well."""
     from ..control_plane import ControlPlane, open_store
 
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
+    _own(config, node=arguments.agent)
     keys = pki.ensure(config)
     plane = ControlPlane(config, keys, open_store(config, memory=arguments.memory), progress)
     async with AsyncExitStack() as stack:
@@ -108,13 +127,12 @@ async def _server(arguments: argparse.Namespace, config: ClusterConfig, progress
         if config.hollow_nodes:
             await stack.enter_async_context(running("hollow-nodes", _hollow_nodes(config, plane.app)))
             progress.tell("nodes")
-        if config.sample:
+        if config.sample and arguments.sample:
             from ..sample import deploy_once
 
             await deploy_once(config, plane.admin, progress)
-        progress.finish()
         gc.freeze()
-        await asyncio.get_running_loop().create_future()
+        await _for_ever(progress)
 
 
 @asynccontextmanager
@@ -122,7 +140,6 @@ async def _with_node(config: ClusterConfig, keys: pki.Pki, plane: Any, progress:
     """Control plane and node side by side: containerd starts while the API server does."""
     from ...api.core import Node as NodeObject
     from ...api.user import component
-    from ..addons.dns import USER as DNS_USER
     from ..node import CONTROL_PLANE_LABEL, Node, NodeClients
     from ..waiting import is_node_ready, wait_for
 
@@ -132,35 +149,40 @@ async def _with_node(config: ClusterConfig, keys: pki.Pki, plane: Any, progress:
     node_clients = NodeClients(
         kubelet=client(clients.node_user(config.node_name)),
         proxy=client(component("system:kube-proxy")),
-        dns=client(component(DNS_USER)),
     )
     node = Node(
         config,
         node_clients,
-        keys.kubelet_serving,
-        keys.ca.certificate_pem,
+        server_context(keys.kubelet_serving, client_ca=keys.ca.certificate_pem),
         control_plane=True,
         progress=progress,
     )
-    async with asyncio.TaskGroup() as group:
-        runtime_ready, plane_ready, node_ready = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        tasks = [
-            group.create_task(node.serve_runtime(runtime_ready), name="runtime"),
-            group.create_task(plane.serve(plane_ready), name="control-plane"),
-        ]
-        await plane_ready.wait()
-        await runtime_ready.wait()
-        tasks.append(group.create_task(node.serve(node_ready), name="node"))
-        await node_ready.wait()
-        await plane.admin.patch(NodeObject, config.node_name, body={"metadata": {"labels": {CONTROL_PLANE_LABEL: ""}}})
-        await wait_for(plane.admin, NodeObject, config.node_name, "", is_node_ready)
-        progress.tell("node")
-        try:
-            yield
-        finally:
-            for task in reversed(tasks):
-                task.cancel()
-                await asyncio.wait([task])
+    started = False
+    try:
+        async with asyncio.TaskGroup() as group:
+            runtime_ready, plane_ready, node_ready = asyncio.Event(), asyncio.Event(), asyncio.Event()
+            tasks = [
+                group.create_task(node.serve_runtime(runtime_ready), name="runtime"),
+                group.create_task(plane.serve(plane_ready), name="control-plane"),
+            ]
+            await plane_ready.wait()
+            await runtime_ready.wait()
+            tasks.append(group.create_task(node.serve(node_ready), name="node"))
+            await node_ready.wait()
+            labels = {"metadata": {"labels": {CONTROL_PLANE_LABEL: ""}}}
+            await plane.admin.patch(NodeObject, config.node_name, body=labels)
+            await wait_for(plane.admin, NodeObject, config.node_name, "", is_node_ready)
+            progress.tell("node")
+            started = True
+            try:
+                yield
+            finally:
+                for task in reversed(tasks):
+                    task.cancel()
+                    await asyncio.wait([task])
+    finally:
+        if not started:
+            await node.abandon()
 
 
 async def _agent(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
@@ -168,18 +190,35 @@ async def _agent(arguments: argparse.Namespace, config: ClusterConfig, progress:
     from ..join import join
     from ..node import Node, NodeClients
 
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
-    joined = await join(config, arguments.server, arguments.token, arguments.ca_cert_hash)
-    node = Node(
+    _check(config, api=False, node=True)
+    state.take(config.data_dir, state.AGENT)
+    joined = await join(
         config,
-        NodeClients(kubelet=joined.client, proxy=joined.client),
-        joined.serving,
-        joined.ca,
+        arguments.kubeconfig or config.node_kubeconfig,
+        arguments.server,
+        arguments.token,
+        arguments.ca_cert_hash,
+    )
+    certificates = joined.certificates
+    node = Node(
+        joined.config,
+        NodeClients(kubelet=certificates.client, proxy=certificates.client),
+        certificates.server_tls,
         progress=progress,
     )
-    async with running("runtime", node.serve_runtime), running("node", node.serve):
+    async with (
+        running("runtime", node.serve_runtime),
+        running("node", node.serve),
+        running("certificates", certificates.serve),
+    ):
         progress.tell("node")
-        await asyncio.get_running_loop().create_future()
+        await _for_ever(progress)
+
+
+async def _for_ever(progress: Progress) -> None:
+    """The start is over; until the signal."""
+    progress.finish()
+    await asyncio.get_running_loop().create_future()
 
 
 # Each component alone
@@ -188,7 +227,7 @@ async def _agent(arguments: argparse.Namespace, config: ClusterConfig, progress:
 async def _apiserver(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     from ..control_plane import make_server, open_store, second_listener
 
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
+    _own(config, node=False)
     keys = pki.ensure(config)
     store = open_store(config)
     server = make_server(config, keys, store)
@@ -199,55 +238,58 @@ async def _apiserver(arguments: argparse.Namespace, config: ClusterConfig, progr
             outer = second_listener(config, keys, server.app)
             await stack.enter_async_context(running("apiserver-node-address", outer))
         progress.tell("apiserver")
-        await asyncio.get_running_loop().create_future()
+        await _for_ever(progress)
 
 
 def _kubeconfig(arguments: argparse.Namespace, config: ClusterConfig, name: str) -> Path:
     return arguments.kubeconfig or config.data_dir / f"{name}.kubeconfig"
 
 
-async def _alone(name: str, serve: Serve) -> None:
+async def _alone(name: str, serve: Serve, progress: Progress) -> None:
     async with running(name, serve):
-        await asyncio.get_running_loop().create_future()
+        await _for_ever(progress)
 
 
 async def _controller_manager(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     from ..control_plane import controller_manager
 
     client = clients.from_kubeconfig(_kubeconfig(arguments, config, "controller-manager"), "controller-manager")
-    await _alone("controller-manager", controller_manager(config, pki.ensure(config), lambda name: client))
+    serve = controller_manager(config, pki.ensure(config), lambda name: client)
+    await _alone("controller-manager", serve, progress)
 
 
 async def _scheduler(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     from ..control_plane import scheduler
 
     client = clients.from_kubeconfig(_kubeconfig(arguments, config, "scheduler"), "scheduler")
-    await _alone("scheduler", scheduler(config, client))
+    await _alone("scheduler", scheduler(config, client), progress)
 
 
 async def _kubelet(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     from ..containerd import Containerd
     from ..node import kubelet
+    from ..node_certificates import NodeCertificates
 
     path = _kubeconfig(arguments, config, "kubelet")
-    client = clients.from_kubeconfig(path, "kubelet")
-    certificate, key = config.pki / "kubelet.crt", config.pki / "kubelet.key"
-    serving = KeyPair.load(certificate, key)
-    ca = clients.rest_config(path).ca_data
-    socket = Containerd(config.containerd_dir).paths.socket
-    await _alone("kubelet", kubelet(config, client, socket, serving, ca))
+    certificates = NodeCertificates(config, clients.rest_config(path), path)
+    socket = arguments.container_runtime_endpoint or Containerd(config.containerd_dir).paths.socket
+    serve = kubelet(config, certificates.client, socket, certificates.server_tls)
+    async with running("kubelet", serve), running("certificates", certificates.serve):
+        await _for_ever(progress)
 
 
 async def _proxy(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     from ..node import proxy
 
-    await _alone("proxy", proxy(config, clients.from_kubeconfig(_kubeconfig(arguments, config, "proxy"), "proxy")))
+    client = clients.from_kubeconfig(_kubeconfig(arguments, config, "proxy"), "proxy")
+    await _alone("proxy", proxy(config, client), progress)
 
 
 async def _dns(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
-    from ..node import dns_server
+    from ..control_plane import dns_server
 
-    await _alone("dns", dns_server(config, clients.from_kubeconfig(_kubeconfig(arguments, config, "dns"), "dns")))
+    client = clients.from_kubeconfig(_kubeconfig(arguments, config, "dns"), "dns")
+    await _alone("dns", dns_server(config, client), progress)
 
 
 def _hollow_nodes(config: ClusterConfig, app: Any) -> Serve:

@@ -1,7 +1,15 @@
-"""From parsed flags to a `ClusterConfig`."""
+"""From parsed flags to a `ClusterConfig`.
+
+A flag that is not given means "as at the last start on this data directory", and at the first start the default. Only
+the machine's address is looked up afresh each time.
+"""
 
 import argparse
+from pathlib import Path
 
+import msgspec
+
+from .. import state
 from ..config import ClusterConfig, ConfigError, completed
 
 
@@ -9,23 +17,35 @@ class CommandError(Exception):
     """Something a user can mend; the message is one line that says how."""
 
 
+_FIXED = {"pod_cidr": "--pod-cidr", "service_cidr": "--service-cidr"}
+"""Settings that objects in the store depend on."""
+
+
+def data_dir(arguments: argparse.Namespace) -> Path:
+    """The data directory, absolute."""
+    found: Path = arguments.data_dir.expanduser().absolute()
+    return found
+
+
 def cluster_config(arguments: argparse.Namespace) -> ClusterConfig:
-    """The settings of this command line, filled in from the machine."""
+    """The settings of this command line, filled in from the last start and from the machine."""
+    directory = data_dir(arguments)
+    given = {name: value for name, value in vars(arguments).items() if name in _NAMES and value is not None}
+    given["data_dir"] = directory
+    if "no_sample" in arguments:
+        given["sample"] = not arguments.no_sample
     try:
-        return completed(
-            ClusterConfig(
-                data_dir=arguments.data_dir,
-                api_port=arguments.api_port,
-                node_name=arguments.node_name,
-                node_ip=arguments.node_ip,
-                pod_cidr=arguments.pod_cidr,
-                service_cidr=arguments.service_cidr,
-                hollow_nodes=arguments.hollow_nodes,
-                sample=not getattr(arguments, "no_sample", False),
-                kubelet_port=arguments.kubelet_port,
-                dns_port=arguments.dns_port,
-                log_level=arguments.log_level,
-            )
-        )
+        known = state.load(directory)
+        for name, flag in _FIXED.items():
+            if known and given.get(name, getattr(known, name)) != getattr(known, name):
+                raise ConfigError(
+                    f"{flag} {given[name]} is not that of the cluster in {directory} ({getattr(known, name)}); "
+                    "remove the cluster first with: pybernetes down --purge"
+                )
+        base = msgspec.structs.replace(known, node_ip="", log_level="info") if known else ClusterConfig()
+        return completed(msgspec.structs.replace(base, **given))
     except ConfigError as error:
         raise CommandError(str(error)) from None
+
+
+_NAMES = frozenset(ClusterConfig.__struct_fields__)

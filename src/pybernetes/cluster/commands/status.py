@@ -9,44 +9,51 @@ from ...api.status import StatusError
 from ...base.http.client_connection import TransportError
 from ...client.client import Client
 from .. import clients, state
-from ..config import ClusterConfig
+from ..config import ClusterConfig, ConfigError
 from ..containerd import Containerd
 from ..waiting import is_node_ready
-from .settings import CommandError
+from .settings import CommandError, data_dir
 
 __all__ = ["CommandError", "main"]
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Exit code 0 when the cluster runs and answers, 3 when it does not run."""
-    data_dir = arguments.data_dir.expanduser().absolute()
-    known = state.load(data_dir)
-    if known is None or not state.is_running(known):
-        print(f"No cluster is running in {data_dir}. Start one with: pybernetes up")
+    directory = data_dir(arguments)
+    pid, agent = state.owner(directory), state.owner(directory, state.AGENT)
+    if not pid and not agent:
+        print(f"No cluster is running in {directory}. Start one with: pybernetes up")
         return 3
-    config = known.config
-    print(f"process:    {known.pid}, resident {resident_mib(known.pid)} MiB")
-    if config.has_containers:
-        number = Containerd(config.containerd_dir).process_id()
-        print(f"containerd: {number or 'not running'}")
-    print(f"kubeconfig: {config.admin_kubeconfig}")
-    asyncio.run(_ask(config))
+    try:
+        config = state.load(directory) or ClusterConfig(data_dir=directory)
+    except ConfigError as error:
+        raise CommandError(str(error)) from None
+    runtime = Containerd(config.containerd_dir).process_id()
+    for name, number in (("cluster:", pid), ("agent:", agent)):
+        if number:
+            print(f"{name:<12}process {number}, {resident_mib(number, without=runtime)} MiB")
+    if config.containerd_dir.exists():
+        shown = f"process {runtime}, {resident_mib(runtime)} MiB" if runtime else "not running"
+        print(f"containerd: {shown}")
+    if pid:
+        print(f"kubeconfig: {config.admin_kubeconfig}")
+        asyncio.run(_ask(config))
     return 0
 
 
 async def _ask(config: ClusterConfig) -> None:
-    client = clients.from_kubeconfig(config.admin_kubeconfig, "status")
     try:
+        client = clients.from_kubeconfig(config.admin_kubeconfig, "status")
         async with asyncio.timeout(10):
             await _report(client, config)
-    except (StatusError, TransportError, TimeoutError) as error:
+    except (clients.ClientError, StatusError, TransportError, TimeoutError) as error:
         raise CommandError(f"the API server does not answer: {error}; see {config.log_file}") from None
 
 
 async def _report(client: Client, config: ClusterConfig) -> None:
     nodes = list(await client.list(Node))
     pods = list(await client.list(Pod))
-    ready = sum(map(is_node_ready, nodes))
+    ready = sum(1 for node in nodes if is_node_ready(node))
     running = sum(1 for pod in pods if pod.status and pod.status.phase == "Running")
     print(f"API server: https://127.0.0.1:{config.api_port}")
     print(f"nodes:      {ready} of {len(nodes)} ready")
@@ -61,11 +68,13 @@ def _children(pid: int) -> Iterable[int]:
         return ()
 
 
-def resident_mib(pid: int) -> int:
-    """Resident memory of a process and its descendants in MiB."""
+def resident_mib(pid: int, *, without: int = 0) -> int:
+    """Resident memory of a process and its descendants in MiB; those below `without` do not count."""
     total, todo = 0, [pid]
     while todo:
         number = todo.pop()
+        if number == without:
+            continue
         todo += _children(number)
         try:
             with open(f"/proc/{number}/statm") as file:

@@ -8,7 +8,8 @@ from ...api.status import StatusError
 from ...base.http.client_connection import TransportError
 from ...base.x509 import load_certificate, public_key_fingerprint
 from .. import bootstrap_tokens, clients, state
-from .settings import CommandError
+from ..config import ConfigError
+from .settings import CommandError, data_dir
 
 __all__ = ["CommandError", "main"]
 
@@ -16,17 +17,16 @@ __all__ = ["CommandError", "main"]
 def main(arguments: argparse.Namespace) -> int:
     try:
         asyncio.run(_run(arguments))
-    except (StatusError, TransportError, clients.ClientError, OSError) as error:
+    except (StatusError, TransportError, clients.ClientError, ConfigError, OSError) as error:
         raise CommandError(str(error)) from None
     return 0
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    data_dir = arguments.data_dir.expanduser().absolute()
-    known = state.load(data_dir)
-    if known is None:
-        raise CommandError(f"there is no cluster in {data_dir}; start one with: pybernetes up")
-    config = known.config
+    directory = data_dir(arguments)
+    config = state.load(directory)
+    if config is None:
+        raise CommandError(f"there is no cluster in {directory}; start one with: pybernetes up")
     client = clients.from_kubeconfig(config.admin_kubeconfig, "token")
     match arguments.action:
         case "create":

@@ -5,7 +5,6 @@ up ── fork ──▶ supervise (writes cluster.json) ── fork ──▶ s
 """
 
 import argparse
-import fcntl
 import json
 import os
 import subprocess
@@ -17,9 +16,9 @@ from typing import IO, Any
 
 from ... import GIT_VERSION
 from .. import preflight, state
-from ..config import ClusterConfig
+from ..config import ClusterConfig, ConfigError
 from ..progress import DESCRIPTOR
-from .settings import CommandError, cluster_config
+from .settings import CommandError, cluster_config, data_dir
 
 __all__ = ["CommandError", "main"]
 
@@ -38,24 +37,32 @@ def main(arguments: argparse.Namespace) -> int:
     """Start, or say that it runs already. The hidden `supervise` command is the background half."""
     if arguments.command == "supervise":
         return _supervise(arguments.data_dir)
-    data_dir = arguments.data_dir.expanduser().absolute()
-    known = state.load(data_dir)
-    if state.is_running(known):
-        assert known is not None
-        print(f"The cluster in {data_dir} is running already; nothing to do.")
-        _hints(known.config)
+    directory = data_dir(arguments)
+    if state.owner(directory):
+        print(f"The cluster in {directory} is running already; nothing to do.")
+        _hints(_known(directory))
         return 0
     config = cluster_config(arguments)
-    problems = preflight.problems(config)
-    if problems:
-        raise CommandError("\n       ".join(problems))
+    for problem in preflight.problems(config, node=config.has_containers):
+        raise CommandError(problem)
     print(f"Starting Pybernetes {GIT_VERSION} in {config.data_dir}", flush=True)
-    deployed = known.sample_deployed if known else False
-    state.save(state.ClusterState(config=config, sample_deployed=deployed))
-    reader = _start(config)
+    try:
+        state.save(config)
+        reader = _start(config)
+    except OSError as error:
+        raise CommandError(f"cannot write to {directory}: {error.strerror}; free some space there") from None
     _follow(config, reader)
     _hints(config)
     return 0
+
+
+def _known(directory: Path) -> ClusterConfig:
+    """The settings in force. CommandError when nothing tells them."""
+    try:
+        found = state.load(directory)
+    except ConfigError as error:
+        raise CommandError(str(error)) from None
+    return found or ClusterConfig(data_dir=directory)
 
 
 def _start(config: ClusterConfig) -> IO[str]:
@@ -78,7 +85,7 @@ def _start(config: ClusterConfig) -> IO[str]:
     return os.fdopen(read_end)
 
 
-def _lines(reader: IO[str], deadline: float) -> Iterator[dict[str, Any]]:
+def _lines(reader: IO[str], deadline: float, hint: str) -> Iterator[dict[str, Any]]:
     """Progress until the pipe ends. CommandError when nothing more comes before the deadline."""
     import select
 
@@ -87,7 +94,7 @@ def _lines(reader: IO[str], deadline: float) -> Iterator[dict[str, Any]]:
     while True:
         remaining = deadline - time.monotonic()
         if remaining <= 0 or not select.select([reader], [], [], remaining)[0]:
-            raise CommandError(f"the cluster did not become ready within {_TIMEOUT_SECONDS:.0f} s")
+            raise CommandError(f"the cluster did not become ready within {_TIMEOUT_SECONDS:.0f} s; {hint}")
         data = os.read(reader.fileno(), 65536).decode()
         if not data:
             return
@@ -97,7 +104,8 @@ def _lines(reader: IO[str], deadline: float) -> Iterator[dict[str, Any]]:
 
 
 def _follow(config: ClusterConfig, reader: IO[str]) -> None:
-    for line in _lines(reader, time.monotonic() + _TIMEOUT_SECONDS):
+    hint = f"see {config.log_file}; stop it with: pybernetes down"
+    for line in _lines(reader, time.monotonic() + _TIMEOUT_SECONDS, hint):
         if line["step"] == "done":
             return
         if line["step"] == "error":
@@ -141,22 +149,17 @@ def _sample_address(config: ClusterConfig) -> str:
         return ""
 
 
-def _supervise(data_dir: Path) -> int:
-    """Take the data directory's lock, then become the supervisor, which holds it for as long as the cluster runs."""
+def _supervise(directory: Path) -> int:
+    """Own the data directory, then become the supervisor, which owns it for as long as the cluster runs."""
     from .. import supervise
 
-    known = state.load(data_dir)
-    if known is None:
-        raise CommandError(f"{data_dir}/cluster.json is missing or damaged; start with: pybernetes up")
-    lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    config = _known(directory)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        _tell_error(f"{data_dir} is in use by another cluster; choose another with --data-dir")
+        state.take(directory)
+    except state.InUse as error:
+        _tell_error(str(error))
         return 1
-    os.set_inheritable(lock, True)
-    state.save(state.own(known.config, sample_deployed=known.sample_deployed))
-    child = [sys.executable, "-m", "pybernetes", *_flags(known.config)]
+    child = [sys.executable, "-m", "pybernetes", *_flags(config)]
     return os.execv(sys.executable, [sys.executable, "-I", "-S", supervise.__file__, *child])
 
 
@@ -165,9 +168,10 @@ def _flags(config: ClusterConfig) -> list[str]:
     flags += ["--node-ip", config.node_ip, "--node-name", config.node_name]
     flags += ["--pod-cidr", config.pod_cidr, "--service-cidr", config.service_cidr]
     flags += ["--kubelet-port", str(config.kubelet_port), "--dns-port", str(config.dns_port)]
+    flags += ["--node-monitor-grace-period", str(config.node_monitor_grace_period)]
     flags += ["--log-level", config.log_level]
     flags += ["--hollow-nodes", str(config.hollow_nodes)] if config.hollow_nodes else ["--agent"]
-    return flags if config.sample else [*flags, "--no-sample"]
+    return [*flags, "--sample"] if config.sample else flags
 
 
 def _tell_error(message: str) -> None:
