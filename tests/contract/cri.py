@@ -222,7 +222,7 @@ class RuntimeContract:
         await runtime.remove_container(container_id)
         wanted = [RuntimeEvent("exited", container_id), RuntimeEvent("deleted", container_id)]
         async with asyncio.timeout(5):
-            while not task.done() and [e for e in seen if e.id == container_id] != wanted:
+            while not task.done() and [e for e in seen if e.id == container_id] != wanted:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert [e for e in seen if e.id == container_id] == wanted
         task.cancel()

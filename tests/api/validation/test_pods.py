@@ -95,7 +95,8 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
         [
             'spec.containers[0].resources.limits[gpu]: Invalid value: "gpu": '
             "must be a standard resource type or fully qualified",
-            'spec.containers[0].resources.limits[gpu]: Invalid value: "gpu": must be a standard resource for containers',
+            "spec.containers[0].resources.limits[gpu]: "
+            'Invalid value: "gpu": must be a standard resource for containers',
             'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": '
             "must be a standard resource type or fully qualified",
             'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": '
