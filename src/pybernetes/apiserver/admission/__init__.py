@@ -11,10 +11,14 @@ from ..reader import ObjectReader
 from .certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
 from .default_class import DefaultIngressClass, DefaultStorageClass
 from .default_toleration_seconds import DefaultTolerationSeconds
+from .limit_ranger import LimitRanger
 from .namespace_lifecycle import NamespaceLifecycle
 from .node_restriction import NodeRestriction
+from .persistent_volume_claim_resize import PersistentVolumeClaimResize
 from .plugin import AdmissionPlugin, AdmissionRequest
+from .pod_security import PodSecurity
 from .priority import Priority
+from .runtime_class import RuntimeClass
 from .service_account import ServiceAccount
 from .storage_object_in_use import StorageObjectInUseProtection
 from .taint_nodes_by_condition import TaintNodesByCondition
@@ -25,13 +29,17 @@ Make = Callable[[ObjectReader, Authorizer], AdmissionPlugin]
 
 ORDER: dict[str, Make] = {
     "NamespaceLifecycle": lambda reader, authorizer: NamespaceLifecycle(reader),
-    "NodeRestriction": lambda reader, authorizer: NodeRestriction(reader),
+    "LimitRanger": lambda reader, authorizer: LimitRanger(reader),
     "ServiceAccount": lambda reader, authorizer: ServiceAccount(reader),
+    "NodeRestriction": lambda reader, authorizer: NodeRestriction(reader),
     "TaintNodesByCondition": lambda reader, authorizer: TaintNodesByCondition(),
+    "PodSecurity": lambda reader, authorizer: PodSecurity(reader),
     "Priority": lambda reader, authorizer: Priority(reader),
     "DefaultTolerationSeconds": lambda reader, authorizer: DefaultTolerationSeconds(),
     "DefaultStorageClass": lambda reader, authorizer: DefaultStorageClass(reader),
     "StorageObjectInUseProtection": lambda reader, authorizer: StorageObjectInUseProtection(),
+    "PersistentVolumeClaimResize": lambda reader, authorizer: PersistentVolumeClaimResize(reader),
+    "RuntimeClass": lambda reader, authorizer: RuntimeClass(reader),
     "CertificateApproval": lambda reader, authorizer: CertificateApproval(authorizer),
     "CertificateSigning": lambda reader, authorizer: CertificateSigning(authorizer),
     "CertificateSubjectRestriction": lambda reader, authorizer: CertificateSubjectRestriction(),
