@@ -122,5 +122,10 @@ def proxy(config: ClusterConfig, client: Client) -> Serve:
     from ..proxy import Proxy, ProxyConfig
     from ..proxy.backend import LinuxBackend
 
-    settings = ProxyConfig(node_name=config.node_name, pod_cidr=config.pod_cidr, table=config.nftables_table)
+    settings = ProxyConfig(
+        node_name=config.node_name,
+        pod_cidr=config.pod_cidr,
+        table=config.nftables_table,
+        health_port=config.proxy_health_port,
+    )
     return Proxy(settings, client, LinuxBackend()).serve

@@ -15,7 +15,7 @@ async def wait_for(client: Client, kind: type[T], name: str, namespace: str, hol
     selector = f"metadata.name={name}"
     while True:
         listed = await client.list(kind, namespace, field_selector=selector)
-        for found in listed:
+        for found in listed.items or ():
             if holds(found):
                 return found
         version = listed.resource_version

@@ -12,7 +12,8 @@ Three kinds of response body:
   event costs one encode and one `write` per watcher.
 
 A response with status 101 carries `upgrade` (HTTP/1.1 only): once the headers are written the server calls it with the
-raw connection (SPDY/3.1 and WebSocket streams of exec, attach, port-forward). On the client side a 101 reply carries `connection`.
+raw connection (SPDY/3.1 and WebSocket streams of exec, attach, port-forward). On the client side a 101 reply carries
+`connection`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -95,8 +96,8 @@ class Request:
     """One request. `path` is as sent (percent-encoded), without the query; `query` is raw, without `?`.
 
     Header names are lower case; bytes that are not UTF-8 are surrogate escapes. `peer_certificate` is the verified
-    client certificate (DER) or None, `remote_address` the peer's IP address or "". `context` carries what the filters of the
-    server learn on the way: `"user"` (api.user.UserInfo), `"info"` (RequestInfo), `"warnings"` (list of text), ...
+    client certificate (DER) or None, `remote_address` the peer's IP address or "". `context` carries what the filters of
+    the server learn on the way: `"user"` (api.user.UserInfo), `"info"` (RequestInfo), `"warnings"` (texts), ...
     An in-process caller sets `context["user"]` and is then taken as authenticated; a listener never does.
     """
 
