@@ -54,7 +54,7 @@ async def _report(client: Client, config: ClusterConfig) -> None:
     nodes = list(await client.list(Node))
     pods = list(await client.list(Pod))
     ready = sum(1 for node in nodes if is_node_ready(node))
-    running = sum(1 for pod in pods if pod.status and pod.status.phase == "Running")
+    running = len([pod for pod in pods if pod.status and pod.status.phase == "Running"])
     print(f"API server: https://127.0.0.1:{config.api_port}")
     print(f"nodes:      {ready} of {len(nodes)} ready")
     print(f"pods:       {running} of {len(pods)} running")
