@@ -96,7 +96,7 @@ class Request:
     """One request. `path` is as sent (percent-encoded), without the query; `query` is raw, without `?`.
 
     Header names are lower case; bytes that are not UTF-8 are surrogate escapes. `peer_certificate` is the verified
-    client certificate (DER) or None, `remote_address` the peer's IP address or "". `context` carries what the filters of
+    client certificate (DER) or None, `remote_address` the peer's IP address or "". `context` carries what the filters o
     the server learn on the way: `"user"` (api.user.UserInfo), `"info"` (RequestInfo), `"warnings"` (texts), ...
     An in-process caller sets `context["user"]` and is then taken as authenticated; a listener never does.
     """
