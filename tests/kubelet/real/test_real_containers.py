@@ -101,11 +101,9 @@ async def test_killed_process_is_restarted_at_once(tmp_path: Path, runtime_node:
 
 async def test_init_sidecar_and_main_share_the_pod(tmp_path: Path, runtime_node: ContainerdNode) -> None:
     async with real_world(tmp_path, runtime_node) as n, n.kubelet_running():
+        script = "until wget -qO- http://127.0.0.1:8080/hello; do sleep 0.1; done; sleep 1000"
         await n.run(
-            container(
-                "main",
-                command=["sh", "-c", "until wget -qO- http://127.0.0.1:8080/hello; do sleep 0.1; done; sleep 1000"],
-            ),
+            container("main", command=["sh", "-c", script]),
             init=[
                 container("setup", command=["true"]),
                 sidecar("files", command=["sh", "-c", "echo hi > /tmp/hello; exec httpd -f -p 8080 -h /tmp"]),
