@@ -10,8 +10,8 @@ import pytest
 from google.protobuf import descriptor_pb2
 from google.protobuf.message import DecodeError
 
+from pybernetes.base.protobuf import Message, fields
 from pybernetes.kubelet.cri import containerd_events, messages
-from pybernetes.kubelet.cri.wire import Message, fields
 
 CONTAINERD = Path("/usr/bin/containerd")
 T = descriptor_pb2.FieldDescriptorProto

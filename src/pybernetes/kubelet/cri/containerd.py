@@ -1,6 +1,6 @@
 """The container runtime over gRPC: CRI v1 on a unix socket, and containerd's event service beside it.
 
-Messages are the Structs of `messages.py`, turned into bytes by `wire.py`; grpc only carries bytes, so one channel
+Messages are the Structs of `messages.py`, turned into bytes by `base.protobuf`; grpc only carries bytes, so one channel
 serves every method. Containers and sandboxes end without anybody asking: `events()` subscribes to containerd's own
 event service on the same socket (containerd 1.6 answers the CRI's GetContainerEvents with UNIMPLEMENTED), filtered on
 the server to the few topics that change a pod, so an idle node costs nothing.
@@ -16,10 +16,11 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 import grpc
 import grpc.aio
 
+from pybernetes.base.protobuf import Message, decode, encode
+
 from . import containerd_events as ctr
 from . import messages as m
 from .protocol import POD_UID_LABEL, RuntimeEvent, RuntimeServiceError
-from .wire import Message, decode, encode
 
 M = TypeVar("M", bound=Message)
 

@@ -5,7 +5,7 @@ from typing import Annotated as A
 
 from msgspec import field
 
-from .wire import Message
+from pybernetes.base.protobuf import Message
 
 
 class SubscribeRequest(Message):

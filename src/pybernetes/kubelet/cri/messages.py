@@ -9,7 +9,7 @@ from typing import Annotated as A
 
 from msgspec import field
 
-from .wire import Message
+from pybernetes.base.protobuf import Message
 
 
 class Protocol(IntEnum):

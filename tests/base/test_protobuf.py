@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pybernetes.base.protobuf import WireError, decode, encode
 from pybernetes.kubelet.cri import messages as m
-from pybernetes.kubelet.cri.wire import WireError, decode, encode
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Protocol buffers for the few messages of the CRI: one table per Struct, no generated code, no protobuf runtime.
+"""Protocol buffers for the few gRPC services that are spoken to: one table per Struct, no generated code, no runtime.
 
 A message is a `Message` Struct whose annotations carry the field numbers:
 
@@ -16,7 +16,7 @@ The Python type decides the wire form:
     dict[str, str]               map entries
 
 As in proto3, zero values are not written and unknown fields are skipped. The tables are built on first use of a class
-and kept. `tests/kubelet/cri/test_messages.py` checks every number against the descriptor inside the containerd binary.
+and kept. Used by the container runtime's client (`kubelet/cri`) and the etcd store (`store/etcd`).
 """
 
 import types
