@@ -16,6 +16,7 @@ from ..reconcile.manager import MANAGER, Registration
 from ..reconcile.manager import ControllerManager as GenericManager
 from .bootstrap_tokens import BootstrapSigner, TokenCleaner
 from .clusterrole_aggregation import ClusterRoleAggregation
+from .cronjob.controller import CronJobController
 from .csr_approver import CSRApprover
 from .csr_cleaner import CSRCleaner
 from .csr_signer import CSRSigner
@@ -48,6 +49,7 @@ CONTROLLERS: dict[str, Registration] = {
     "endpoints-controller": Registration(EndpointsController, "endpoint-controller"),
     "daemonset-controller": Registration(DaemonSetController, "daemon-set-controller"),
     "job-controller": Registration(JobController, "job-controller"),
+    "cronjob-controller": Registration(CronJobController, "cronjob-controller"),
     "ttl-after-finished-controller": Registration(TTLAfterFinished, "ttl-after-finished-controller"),
     "node-ipam-controller": Registration(NodeIPAM, "node-controller"),
     "node-lifecycle-controller": Registration(NodeLifecycleController, "node-controller"),
