@@ -66,6 +66,13 @@ def test_which_endpoints_serve(slices: list[EndpointSlice], expected: list[str])
     assert ips(found.internal) == ips(found.external) == ips(found.everywhere) == expected
 
 
+def test_an_endpoint_without_a_node_is_not_local_but_may_be_here() -> None:
+    slices = [endpoint_slice("10.244.0.1", node=""), endpoint_slice("10.244.1.1", node="n2")]
+    found = only(service(externalTrafficPolicy="Local"), *slices)
+    assert found.external == ()
+    assert [(e.local, e.unplaced) for e in found.everywhere] == [(False, True), (False, False)]
+
+
 def test_internal_traffic_policy_local() -> None:
     slices = [endpoint_slice("10.244.0.1", node="n1"), endpoint_slice("10.244.1.1", node="n2")]
     found = only(service(internalTrafficPolicy="Local"), *slices)

@@ -70,7 +70,7 @@ def ask(
     to: tuple[str, int],
     *,
     kind: socket.SocketKind = socket.SOCK_STREAM,
-    timeout: float = 3.0,
+    timeout: float = 10.0,
     source: tuple[str, int] | None = None,
 ) -> Reply:
     """One connection (or datagram). ConnectionRefusedError and TimeoutError as the kernel says."""

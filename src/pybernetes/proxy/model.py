@@ -18,11 +18,12 @@ DEFAULT_AFFINITY_SECONDS = 10800
 
 
 class Endpoint(msgspec.Struct, frozen=True, order=True):
-    """One address and port that serves."""
+    """One address and port that serves. `local` is on this node; `unplaced` names no node, so it may be here too."""
 
     ip: str
     port: int
     local: bool = False
+    unplaced: bool = False
 
 
 class ServicePort(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ def _candidates(slices: Iterable[EndpointSlice], port_name: str, protocol: str, 
             serving = ready if conditions is None or conditions.serving is None else conditions.serving
             terminating = bool(conditions and conditions.terminating)
             for address in item.addresses or ():
-                endpoint = Endpoint(address, number, item.node_name == node_name)
+                endpoint = Endpoint(address, number, item.node_name == node_name, not item.node_name)
                 found[endpoint] = _Candidate(endpoint, ready, serving, terminating)
     return list(found.values())
 

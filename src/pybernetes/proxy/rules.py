@@ -145,7 +145,7 @@ def entries(owner: str, ports: Sequence[ServicePort], numbers: EndpointNumbers) 
             where = f"{port.protocol} . {port.node_port}"
             found[where] = writer.outside(where, True, port)
         for endpoint in (*port.internal, *port.external, *port.everywhere):
-            if endpoint.local:
+            if endpoint.local or endpoint.unplaced:
                 both = f"{endpoint.ip} . {endpoint.ip}"
                 found[f"hairpin {endpoint.ip}"] = Fragment((("hairpin", both, ""),))
     numbers.keep(owner, writer.numbered)
