@@ -2,8 +2,8 @@
 
 `evaluator(group_resource)` gives the `Evaluator` of a resource: pods, services, claims and resource claims have their
 own, every other namespaced resource is counted (`count/deployments.apps`). Two readers share them, so that they can
-never disagree: the ResourceQuota admission plugin, which asks what one request would add, and the resource quota controller,
-which sums up what there is:
+never disagree: the ResourceQuota admission plugin, which asks what one request would add, and the resource quota
+controller, which sums up what there is:
 
     measured = sources(quota["spec"]["hard"])                      # {"pods", "deployments.apps"}: what has to be read
     used = total_usage(quota, lambda resource: objects_of(resource), now)
