@@ -8,12 +8,12 @@ import pytest
 from tests.support.clock import START
 from tests.support.control_plane import control_plane, pod, replica_set
 
-from pybernetes.api.apps import ReplicaSet, ReplicaSetSpec
+from pybernetes.api.apps import ReplicaSet
 from pybernetes.api.core import Pod, PodCondition, PodSpec, PodStatus
 from pybernetes.api.meta import ObjectMeta
 from pybernetes.base.http.message import Request
-from pybernetes.controllers.replicaset import plan
 from pybernetes.reconcile.pods import DELETION_COST
+from pybernetes.reconcile.replicas import plan
 
 ONLY = ("replicaset-controller",)
 
@@ -59,20 +59,18 @@ def make(
     ids=lambda found: found.metadata.name,
 )
 def test_least_useful_pod_is_deleted_first(goes: Pod, stays: Pod) -> None:
-    owner = ReplicaSet(spec=ReplicaSetSpec(replicas=1))
     for order in ([goes, stays], [stays, goes]):
-        assert plan(owner, order, order, START).delete == (goes,)
+        assert plan(1, order, order, START).delete == (goes,)
 
 
 def test_pod_on_the_fuller_node_is_deleted_first() -> None:
-    owner = ReplicaSet(spec=ReplicaSetSpec(replicas=2))
     crowded = [make("a", node="full"), make("b", node="full")]
     lonely = make("c", node="empty")
-    assert plan(owner, [lonely, *crowded], [lonely, *crowded], START).delete[0] in crowded
+    assert plan(2, [lonely, *crowded], [lonely, *crowded], START).delete[0] in crowded
 
 
 def test_creations_are_bounded_per_run() -> None:
-    assert plan(ReplicaSet(spec=ReplicaSetSpec(replicas=2000)), [], [], START).create == 500
+    assert plan(2000, [], [], START).create == 500
 
 
 async def test_deleted_pod_is_replaced() -> None:

@@ -32,6 +32,7 @@ from .node_ipam import NodeIPAM
 from .node_lifecycle.controller import NodeLifecycleController
 from .pod_garbage_collector import PodGarbageCollector
 from .replicaset import ReplicaSetController
+from .replicationcontroller import ReplicationControllerController
 from .root_ca_publisher import RootCAPublisher
 from .service_account import ServiceAccountController
 from .service_account_token import ServiceAccountTokenController
@@ -45,6 +46,7 @@ CONTROLLERS: dict[str, Registration] = {
     "namespace-controller": Registration(NamespaceController, "namespace-controller"),
     "deployment-controller": Registration(DeploymentController, "deployment-controller"),
     "replicaset-controller": Registration(ReplicaSetController, "replicaset-controller"),
+    "replicationcontroller-controller": Registration(ReplicationControllerController, "replication-controller"),
     "endpointslice-controller": Registration(EndpointSliceController, "endpointslice-controller"),
     "endpoints-controller": Registration(EndpointsController, "endpoint-controller"),
     "daemonset-controller": Registration(DaemonSetController, "daemon-set-controller"),
