@@ -129,7 +129,9 @@ class MirrorPlan(msgspec.Struct):
 
 
 def mirror_plan(static: Iterable[Pod], mirrors: Mapping[tuple[str, str], Pod]) -> MirrorPlan:
-    """Compare static pods with the mirrors seen, by name. Pure. A mirror of other content is deleted first."""
+    """Compare static pods with the mirrors seen, by name. Pure.
+
+    A mirror of other content is deleted first, and so is one that somebody wants deleted: it is made anew."""
     plan = MirrorPlan([], [])
     wanted = {}
     for pod in static:
@@ -138,10 +140,15 @@ def mirror_plan(static: Iterable[Pod], mirrors: Mapping[tuple[str, str], Pod]) -
         seen = mirrors.get(key)
         if seen is None:
             plan.create.append(pod)
-        elif (seen.metadata.annotations or {}).get(MIRROR_ANNOTATION) != pod.metadata.uid:
+        elif _is_stale(seen, pod):
             plan.delete.append(seen)
     plan.delete += [mirror for key, mirror in mirrors.items() if key not in wanted]
     return plan
+
+
+def _is_stale(mirror: Pod, pod: Pod) -> bool:
+    other = (mirror.metadata.annotations or {}).get(MIRROR_ANNOTATION) != pod.metadata.uid
+    return other or mirror.metadata.deletion_timestamp is not None
 
 
 class StaticPods:
