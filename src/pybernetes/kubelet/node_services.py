@@ -14,14 +14,21 @@ from ..client.informer import Informer
 from .cri.messages import AuthConfig
 from .environment import service_variables
 from .image_names import docker_config
+from .pod_sync import Recorder
 
 
 class NodeServices:
     """One node's view. `network` is set once pods can be given a network."""
 
     def __init__(
-        self, client: Client, services: Informer[Service], host_ips: Sequence[str], allocatable: Mapping[str, str]
+        self,
+        client: Client,
+        services: Informer[Service],
+        host_ips: Sequence[str],
+        allocatable: Mapping[str, str],
+        event: Recorder,
     ) -> None:
+        self._event = event
         self.host_ips = host_ips
         self.network = asyncio.Event()
         self._client = client
@@ -65,10 +72,20 @@ class NodeServices:
         await self.network.wait()
 
     async def keyrings(self, pod: Pod) -> list[dict[str, AuthConfig]]:
-        """The credentials of the pod's imagePullSecrets (admission has added its service account's)."""
-        found = []
+        """The credentials of the pod's imagePullSecrets (admission has added its service account's).
+
+        Those that do not exist are told in an event: a public image needs none of them."""
+        found, absent = [], []
         for reference in pod.spec.image_pull_secrets or ():
             secret = await self.secret(pod.metadata.namespace or "", reference.name or "")
             if secret is not None:
                 found.append(docker_config(secret.type or "", secret.data or {}))
+            else:
+                absent.append(reference.name or "")
+        if absent:
+            message = (
+                f"Unable to retrieve some image pull secrets ({', '.join(absent)}); "
+                "attempting to pull the image may not succeed."
+            )
+            self._event(pod, "", "Warning", "FailedToRetrieveImagePullSecret", message)
         return found
