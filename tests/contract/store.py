@@ -332,6 +332,7 @@ class StoreContract:
             await anext(watch)
             for i in range(12):
                 await store.put("/a", b"%d" % i)
+            await store.revision()
             with pytest.raises(WatcherLagged):
                 while True:
                     await anext(watch)

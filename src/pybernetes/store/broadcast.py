@@ -189,6 +189,11 @@ class Broadcaster:
         for watcher in lagging:
             watcher.end(WatcherLagged(f"more than {self._limit} changes under {watcher.prefix} were waiting"))
 
+    def lag(self, reason: str) -> None:
+        """End every watcher with WatcherLagged: something happened that they can no longer be told."""
+        for watcher in list(self._watchers):
+            watcher.end(WatcherLagged(reason))
+
     def close(self, reason: str) -> None:
         """End every watcher with Unavailable."""
         for watcher in list(self._watchers):
