@@ -5,7 +5,7 @@ DATA_DIR ?= /var/lib/pybernetes
 VENV := .venv
 BIN := $(VENV)/bin
 DEBIAN := containerd runc crun containernetworking-plugins nftables conntrack catatonit busybox-static iproute2
-TEST_DEBIAN := docker-registry skopeo socat procps
+TEST_DEBIAN := docker-registry skopeo socat procps etcd-server
 
 .PHONY: help up down status install install-dev check test unit e2e bench format clean
 
