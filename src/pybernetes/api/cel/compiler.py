@@ -1,0 +1,569 @@
+"""From a typed tree to one Python function that evaluates it and counts its cost.
+
+    def run(a, limit):          a: variables by name
+        c = 0                   cost so far, cel-go's run-time units
+        v0 = a["self"]
+        try:
+            c += 7
+            return v0["spec"]["replicas"] <= 5, None, c
+        except FAILURES as x:
+            return None, failure(x), c
+
+Every node becomes a Python expression, after statements of its own where it needs them: `&&` and `||` hold back an
+error until the other side is known, comprehensions are loops. Where the checker knows the types, operators are
+Python's; elsewhere they are calls into `functions`. A missing key, a wrong type and a bad index are whatever Python
+raises for them; `errors.failure` gives them CEL's words, and only when they happen.
+
+Python allows twenty nested blocks, so deeper parts become inner functions.
+"""
+
+import keyword
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from . import costs, errors, values
+from .ast import Call, Ident, ListNode, Literal, Macro, MapNode, Node, Select, StructNode
+from .errors import NO_OVERLOAD, EvaluationError
+from .functions import implementations
+from .functions.times import to_duration, to_timestamp
+from .regex import compiled
+from .types import Type
+
+_BLOCK_LIMIT = 12
+_NUMERIC = frozenset({"int", "uint", "double"})
+_ORDERED = frozenset({"string", "bytes", "timestamp", "duration", "bool"})
+_PLAIN = frozenset({"string", "int", "bool", "uint", "double", "bytes", "timestamp", "duration"})
+_SYMBOLS = {"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=", "_==_": "==", "_!=_": "!="}
+_LOADERS = {"double": "float", "timestamp": "to_timestamp", "duration": "to_duration", "bytes": "data_bytes"}
+_STRING_METHODS = {"startsWith": "{0}.startswith({1})", "endsWith": "{0}.endswith({1})", "contains": "{1} in {0}"}
+
+Run = Callable[[Mapping[str, Any], int], tuple[Any, errors.CelError | None, int]]
+
+
+def compile_tree(root: Node) -> Run:
+    """The function of a checked tree: (variables, cost limit) -> (value, error, cost)."""
+    return _Compiler(root).function()
+
+
+def _no_overload() -> EvaluationError:
+    return EvaluationError(NO_OVERLOAD)
+
+
+class _Compiler:
+    def __init__(self, root: Node) -> None:
+        self._root = root
+        self._lines: list[str] = []
+        self._depth = 0
+        self._blocks = 0
+        self._count = 0
+        self._pending = 0
+        self._names: list[dict[str, str]] = [{}]
+        self._variables: dict[str, str] = {}
+        self._globals: dict[str, Any] = {
+            "FAILURES": errors.FAILURES,
+            "failure": errors.failure,
+            "CostExceeded": errors.CostExceeded,
+            "no_overload": _no_overload,
+            "to_timestamp": to_timestamp,
+            "to_duration": to_duration,
+            "data_bytes": values.data_bytes,
+            "checked_int": values.checked_int,
+            "equal": values.equal,
+            "has_field": values.has_field,
+            "optional_index": values.optional_index,
+            "element": values.element,
+            "some": values.some,
+            "NONE": values.NONE,
+            "Record": values.Record,
+            "iterated": _iterated,
+            "pairs": _pairs,
+            "merge_entry": _merge_entry,
+            **costs.RUNTIME,
+        }
+
+    # -- the text
+
+    def function(self) -> Run:
+        self._line("def run(a, limit):")
+        with self._indent():
+            self._line("c = 0")
+            loads = len(self._lines)
+            self._line("try:")
+            with self._block():
+                value = self._expr(self._root)
+                self._flush()
+                self._line(f"value = {value}")
+            self._line("except CostExceeded as x:")
+            self._line(" return None, x, c")
+            self._line("except FAILURES as x:")
+            self._line(" return None, failure(x), c")
+            self._line("if c > limit:")
+            self._line(" return None, CostExceeded(), c")
+            self._line("return value, None, c")
+            self._lines[loads:loads] = [f" {local} = a[{name!r}]" for name, local in self._variables.items()]
+        text = "\n".join(self._lines)
+        try:
+            code = compile(text, "<cel>", "exec")
+        except (SyntaxError, MemoryError):  # Python's own limits on nesting
+            raise RecursionError from None
+        exec(code, self._globals)
+        made: Run = self._globals["run"]
+        return made
+
+    def _line(self, text: str) -> None:
+        self._lines.append(" " * self._depth + text)
+
+    @contextmanager
+    def _indent(self) -> Iterator[None]:
+        self._depth += 1
+        yield
+        self._depth -= 1
+
+    @contextmanager
+    def _block(self) -> Iterator[None]:
+        """An indented block whose costs are charged inside it."""
+        self._flush_check()
+        self._depth += 1
+        self._blocks += 1
+        start = len(self._lines)
+        yield
+        self._flush()
+        if len(self._lines) == start:
+            self._line("pass")
+        self._blocks -= 1
+        self._depth -= 1
+
+    def _flush_check(self) -> None:
+        assert not self._pending, "costs must be charged before a block opens"
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._line(f"c += {self._pending}")
+            self._pending = 0
+
+    def _new(self, prefix: str = "t") -> str:
+        self._count += 1
+        return f"{prefix}{self._count}"
+
+    def _constant(self, value: Any) -> str:
+        name = self._new("k")
+        self._globals[name] = value
+        return name
+
+    def _atom(self, text: str) -> str:
+        """The expression as something that may be written twice."""
+        if (text.isidentifier() and not keyword.iskeyword(text)) or text in ("True", "False", "None"):
+            return text
+        name = self._new()
+        self._line(f"{name} = {text}")
+        return name
+
+    def _cost(self, text: str) -> None:
+        if text.isdecimal():
+            self._pending += int(text)
+        else:
+            self._line(f"c += {text}")
+
+    # -- nodes
+
+    def _expr(self, node: Node) -> str:
+        if self._blocks >= _BLOCK_LIMIT and not isinstance(node, Literal | Ident):
+            return self._inner_function(node)
+        match node:
+            case Literal():
+                return self._literal(node)
+            case Ident():
+                return self._ident(node)
+            case Select():
+                return self._select(node)
+            case Call():
+                return self._call(node)
+            case ListNode():
+                return self._list(node)
+            case MapNode():
+                return self._map(node)
+            case StructNode():
+                return self._struct(node)
+            case Macro():
+                return self._macro(node)
+        raise AssertionError(node)
+
+    def _inner_function(self, node: Node) -> str:
+        self._flush()
+        name = self._new("f")
+        self._line(f"def {name}():")
+        blocks, self._blocks = self._blocks, 0
+        with self._indent():
+            self._line("nonlocal c")
+            value = self._expr(node)
+            self._flush()
+            self._line(f"return {value}")
+        self._blocks = blocks
+        return self._atom(f"{name}()")
+
+    def _literal(self, node: Literal) -> str:
+        value = node.value
+        if type(value) in (int, float, str, bytes, bool) or value is None:
+            return f"({value!r})" if type(value) in (int, float) else repr(value)
+        return self._constant(value)
+
+    def _ident(self, node: Ident) -> str:
+        self._pending += 1
+        for scope in reversed(self._names):
+            if node.name in scope:
+                return scope[node.name]
+        local = self._variables.get(node.name)
+        if local is None:
+            local = self._variables[node.name] = self._new("v")
+        return self._loaded(node.type, local)
+
+    def _loaded(self, type: Type, text: str) -> str:
+        """Values whose form on the wire is not their value are converted where they are read."""
+        loader = _LOADERS.get(type.name)
+        return f"{loader}({text})" if loader else text
+
+    def _select(self, node: Select) -> str:
+        operand = self._expr(node.operand)
+        kind = node.operand.type
+        known = kind.fields is not None or kind.name == "map"
+        if node.test:
+            return f"({node.key!r} in {operand})" if known else f"has_field({operand}, {node.key!r})"
+        self._pending += 1
+        if node.optional or kind.name == "optional_type":
+            return f"optional_index({operand}, {node.key!r})"
+        return self._loaded(node.type, f"{operand}[{node.key!r}]")
+
+    # -- calls
+
+    def _call(self, node: Call) -> str:
+        match node.function:
+            case "_&&_":
+                return self._logical(node, stop="False")
+            case "_||_":
+                return self._logical(node, stop="True")
+            case "_?_:_":
+                return self._conditional(node)
+            case "or" | "orValue":
+                return self._fallback(node)
+        given = [*([node.target] if node.target is not None else ()), *node.args]
+        args = [self._expr(arg) for arg in given]
+        kinds = [arg.type for arg in given]
+        if node.function == "!_" and kinds[0].name == "bool":
+            self._pending += 1
+            return f"(not {args[0]})"
+        cost = costs.call_cost(node.function, kinds)
+        if "{" in cost:
+            args = [self._atom(arg) for arg in args]
+        if "{r}" in cost:
+            result = self._atom(self._called(node, args, kinds))
+            self._cost(cost.format(*args, r=result))
+            return result
+        self._cost(cost.format(*args))
+        return self._called(node, args, kinds)
+
+    def _called(self, node: Call, args: list[str], kinds: list[Type]) -> str:
+        name = node.function
+        if name in _SYMBOLS:
+            return self._comparison(name, args, kinds)
+        names = [kind.name for kind in kinds]
+        if name == "_+_":
+            return self._sum(args, kinds)
+        if name in ("_-_", "_*_") and names == ["int", "int"]:
+            return f"checked_int({args[0]} {name[1]} {args[1]})"
+        if name in ("_-_", "_*_") and names == ["double", "double"]:
+            return f"({args[0]} {name[1]} {args[1]})"
+        if name == "size" and names[0] in ("string", "list", "map", "bytes"):
+            return f"len({args[0]})"
+        if name in _STRING_METHODS and names == ["string", "string"]:
+            return f"({_STRING_METHODS[name].format(*args)})"
+        if name == "_[_]":
+            return self._index(node, args, kinds)
+        if name == "@in" and names[1] == "map" and names[0] == "string":
+            return f"({args[0]} in {args[1]})"
+        if name == "@in" and names[1] == "list" and names[0] in ("string", "int") and kinds[1].params[0] == kinds[0]:
+            return f"({args[0]} in {args[1]})"
+        pattern = node.args[-1] if node.args else None
+        if name == "matches" and names == ["string", "string"] and isinstance(pattern, Literal):
+            search = self._constant(compiled(pattern.value).search)
+            return f"({search}({args[0]}) is not None)"
+        function = self._constant(implementations()[name])
+        return f"{function}({', '.join(args)})"
+
+    def _comparison(self, name: str, args: list[str], kinds: list[Type]) -> str:
+        left, right = kinds
+        symbol = _SYMBOLS[name]
+        same = left.name == right.name
+        if (same and left.name in _ORDERED) or (left.name in _NUMERIC and right.name in _NUMERIC):
+            return f"({args[0]} {symbol} {args[1]})"
+        if name in ("_==_", "_!=_"):
+            negation = "not " if name == "_!=_" else ""
+            if left.name == "null_type" or right.name == "null_type":
+                other = args[1] if left.name == "null_type" else args[0]
+                return f"({negation}{other} is None)"
+            return f"({negation}{self._equality(left, right)}({args[0]}, {args[1]}))"
+        function = self._constant(implementations()[name])
+        return f"{function}({args[0]}, {args[1]})"
+
+    def _equality(self, left: Type, right: Type) -> str:
+        for kind in (left, right):
+            if kind.list_type == "set":
+                return self._constant(values.equal_sets)
+            if kind.list_type == "map":
+                return self._constant(values.equal_maps(kind.map_keys))
+        return "equal"
+
+    def _sum(self, args: list[str], kinds: list[Type]) -> str:
+        names = [kind.name for kind in kinds]
+        if names == ["int", "int"]:
+            return f"checked_int({args[0]} + {args[1]})"
+        if names[0] == names[1] and names[0] in ("string", "double", "bytes"):
+            return f"({args[0]} + {args[1]})"
+        if kinds[0].list_type == "set":
+            return f"{self._constant(values.union_sets)}({args[0]}, {args[1]})"
+        if kinds[0].list_type == "map":
+            return f"{self._constant(values.union_maps(kinds[0].map_keys))}({args[0]}, {args[1]})"
+        return f"{self._constant(implementations()['_+_'])}({args[0]}, {args[1]})"
+
+    def _index(self, node: Call, args: list[str], kinds: list[Type]) -> str:
+        if kinds[0].name == "map" and kinds[1].name == "string":
+            return self._loaded(node.type, f"{args[0]}[{args[1]}]")
+        return self._loaded(node.type, f"element({args[0]}, {args[1]})")
+
+    # -- branches
+
+    def _boolean(self, node: Node, name: str) -> None:
+        """Refuse a value that is no boolean, unless the checker has done so."""
+        if node.type.name != "bool":
+            self._line(f"if {name} is not True and {name} is not False: raise no_overload()")
+
+    def _logical(self, node: Call, stop: str) -> str:
+        """`&&` (stop False) and `||` (stop True): the stopping value wins over an error on either side."""
+        left, right = node.args
+        result, held = self._new(), self._new("e")
+        go = "True" if stop == "False" else "False"
+        self._flush()
+        self._line(f"{held} = None")
+        self._line("try:")
+        with self._block():
+            value = self._expr(left)
+            self._line(f"{result} = {value}")
+            self._boolean(left, result)
+        self._line("except FAILURES as x:")
+        self._line(f" {held} = x; {result} = {go}")
+        self._line(f"if {result} is {go}:")
+        with self._block():
+            self._line("try:")
+            with self._block():
+                value = self._expr(right)
+                self._line(f"{result} = {value}")
+                self._boolean(right, result)
+            self._line("except FAILURES as x:")
+            self._line(f" raise {held} if {held} is not None else x")
+            self._line(f"if {held} is not None and {result} is {go}: raise {held}")
+        return result
+
+    def _conditional(self, node: Call) -> str:
+        condition, first, second = node.args
+        test = self._atom(self._expr(condition))
+        self._boolean(condition, test)
+        self._flush()
+        result = self._new()
+        for head, branch in ((f"if {test}:", first), ("else:", second)):
+            self._line(head)
+            with self._block():
+                self._line(f"{result} = {self._expr(branch)}")
+        return result
+
+    def _fallback(self, node: Call) -> str:
+        """`or` and `orValue`: the argument is evaluated only when the optional is empty."""
+        assert node.target is not None
+        found = self._atom(self._expr(node.target))
+        self._pending += 1
+        self._flush()
+        result = self._new()
+        self._line(f"if {found}.present:")
+        self._line(f" {result} = {found}" + (".value" if node.function == "orValue" else ""))
+        self._line("else:")
+        with self._block():
+            self._line(f"{result} = {self._expr(node.args[0])}")
+        return result
+
+    # -- aggregates
+
+    def _list(self, node: ListNode) -> str:
+        self._pending += costs.LIST
+        if not node.optional:
+            return f"[{', '.join([self._expr(inner) for inner in node.elements])}]"
+        result = self._atom("[]")
+        for at, inner in enumerate(node.elements):
+            value = self._expr(inner)
+            if at in node.optional:
+                value = self._atom(value)
+                self._line(f"if {value}.present: {result}.append({value}.value)")
+            else:
+                self._line(f"{result}.append({value})")
+        return result
+
+    def _map(self, node: MapNode) -> str:
+        self._pending += costs.MAP
+        entries = [(self._expr(key), value, optional) for key, value, optional in node.entries]
+        return self._entries(entries)
+
+    def _entries(self, entries: list[tuple[str, Node, bool]]) -> str:
+        if not any(optional for _, _, optional in entries):
+            return "{" + ", ".join([f"{key}: {self._expr(value)}" for key, value, _ in entries]) + "}"
+        result = self._atom("{}")
+        for key, value, optional in entries:
+            text = self._expr(value)
+            if optional:
+                text = self._atom(text)
+                self._line(f"if {text}.present: {result}[{key}] = {text}.value")
+            else:
+                self._line(f"{result}[{key}] = {text}")
+        return result
+
+    def _struct(self, node: StructNode) -> str:
+        self._pending += costs.STRUCT
+        entries = [(repr(name), value, optional) for name, value, optional, _ in node.entries]
+        return f"Record({node.name!r}, {self._entries(entries)})"
+
+    # -- comprehensions
+
+    def _macro(self, node: Macro) -> str:
+        if node.kind in ("optMap", "optFlatMap"):
+            return self._optional_macro(node)
+        source = self._expr(node.range)
+        fixed = costs.MACROS[node.kind]
+        self._pending += fixed.once
+        self._flush()
+        result = self._new()
+        self._line(f"{result} = {_STARTS[node.kind]}")
+        held = self._new("e")
+        if node.kind in ("all", "exists"):
+            self._line(f"{held} = None")
+        first, second = self._new("i"), self._new("i") if node.second else ""
+        scope = self._loop_variables(node, first, second)
+        known = node.range.type.name in ("list", "map")
+        if node.second:
+            self._line(f"for {first}, {second} in pairs({source}):")
+        else:
+            self._line(f"for {first} in {source if known else f'iterated({source})'}:")
+        self._names.append(scope)
+        with self._block():
+            self._line(f"c += {fixed.each}")
+            self._line("if c > limit: raise CostExceeded()")
+            self._convert_loop_variables(node, first, second)
+            self._loop_body(node, result, held, first)
+        self._names.pop()
+        if node.kind in ("all", "exists"):
+            self._line(f"if {held} is not None and {result} is {_STARTS[node.kind]}: raise {held}")
+        return f"({result} == 1)" if node.kind == "exists_one" else result
+
+    def _loop_variables(self, node: Macro, first: str, second: str) -> dict[str, str]:
+        return {node.variable: first, node.second: second} if node.second else {node.variable: first}
+
+    def _convert_loop_variables(self, node: Macro, first: str, second: str) -> None:
+        range = node.range.type
+        if not range.params:
+            return
+        value = second or (first if range.name == "list" else "")
+        loaded = self._loaded(range.params[-1], value)
+        if value and loaded != value:
+            self._line(f"{value} = {loaded}")
+
+    def _loop_body(self, node: Macro, result: str, held: str, first: str) -> None:
+        if node.kind in ("all", "exists"):
+            self._quantified(node, result, held)
+            return
+        condition = node.condition if node.condition is not None else node.body
+        if node.kind in ("exists_one", "filter") or node.condition is not None:
+            test = self._atom(self._expr(condition))
+            self._boolean(condition, test)
+            self._flush()
+            self._line(f"if {test}:")
+            with self._block():
+                self._pending += costs.MACROS[node.kind].kept
+                self._collect(node, result, first)
+        else:
+            self._pending += costs.MACROS[node.kind].kept
+            self._collect(node, result, first)
+
+    def _collect(self, node: Macro, result: str, first: str) -> None:
+        match node.kind:
+            case "exists_one":
+                self._line(f"{result} += 1")
+            case "filter":
+                self._line(f"{result}.append({first})")
+            case "map" | "transformList":
+                self._line(f"{result}.append({self._expr(node.body)})")
+            case "transformMap":
+                self._line(f"{result}[{first}] = {self._expr(node.body)}")
+            case _:
+                self._line(f"merge_entry({result}, {self._expr(node.body)})")
+
+    def _quantified(self, node: Macro, result: str, held: str) -> None:
+        """One step of `all` or `exists`: the deciding value ends the loop, an error waits for one."""
+        deciding = "False" if node.kind == "all" else "True"
+        self._line("try:")
+        with self._block():
+            value = self._expr(node.body)
+            test = self._atom(value)
+            self._boolean(node.body, test)
+            self._flush()
+            self._line(f"if {test} is {deciding}:")
+            self._line(f" {result} = {deciding}; break")
+        self._line("except FAILURES as x:")
+        self._line(f" {held} = x")
+
+    def _optional_macro(self, node: Macro) -> str:
+        found = self._atom(self._expr(node.range))
+        self._pending += 1
+        self._flush()
+        result, inner = self._new(), self._new("i")
+        self._line(f"if {found}.present:")
+        with self._block():
+            self._line(f"{inner} = {found}.value")
+            self._names.append({node.variable: inner})
+            value = self._expr(node.body)
+            self._names.pop()
+            self._line(f"{result} = some({value})" if node.kind == "optMap" else f"{result} = {value}")
+        self._line("else:")
+        self._line(f" {result} = NONE")
+        return result
+
+
+_STARTS = {
+    "all": "True",
+    "exists": "False",
+    "exists_one": "0",
+    "filter": "[]",
+    "map": "[]",
+    "transformList": "[]",
+    "transformMap": "{}",
+    "transformMapEntry": "{}",
+}
+
+
+def _iterated(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return value
+    raise EvaluationError(f"got '{values.type_name(value)}', expected iterable type")
+
+
+def _pairs(value: Any) -> Any:
+    if isinstance(value, list):
+        return enumerate(value)
+    if isinstance(value, dict):
+        return value.items()
+    raise EvaluationError(f"got '{values.type_name(value)}', expected iterable type")
+
+
+def _merge_entry(into: dict[Any, Any], entry: Any) -> None:
+    """`transformMapEntry` steps give maps whose keys must be new."""
+    if not isinstance(entry, dict):
+        raise EvaluationError(NO_OVERLOAD)
+    for key, value in entry.items():
+        if key in into:
+            raise EvaluationError(f"insert failed: key {key} already exists")
+        into[key] = value
