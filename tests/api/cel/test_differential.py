@@ -83,7 +83,8 @@ def _comparable(value: Any) -> Any:
         return datetime.timedelta(microseconds=value.nanos // 1000)
     name = getattr(value, "name", None)
     if name is not None:
-        return str(name() if callable(name) else name).lower().removesuffix("_type")
+        shown = str(name() if callable(name) else name).lower()
+        return shown.partition("<")[0].removesuffix("_type")
     return value
 
 
