@@ -12,28 +12,42 @@ import msgspec
 from ..api import quantity
 from ..api.core import Pod
 from .kernel.resources import is_critical
+from .sysctls import forbidden
 
 COUNTED = ("cpu", "memory")
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Reason and message for the status of a pod that is not taken."""
+    """Reason and message of the event about a pod that is not taken; its status says the same after a few words."""
 
     reason: str
     message: str
 
+    @property
+    def status_message(self) -> str:
+        return f"Pod was rejected: {self.message}"
+
 
 def refusal(
-    pod: Pod, allocatable: Mapping[str, str], others: Sequence[Pod], node_labels: Mapping[str, str]
+    pod: Pod,
+    allocatable: Mapping[str, str],
+    others: Sequence[Pod],
+    node_labels: Mapping[str, str],
+    allowed_unsafe_sysctls: Sequence[str] = (),
 ) -> Refusal | None:
     """Why the node does not take the pod, or None. `others` are the pods that count already."""
-    if pod.status.start_time is not None or is_critical(pod):
+    if pod.status.start_time is not None:
+        return None
+    sysctl = forbidden(pod, allowed_unsafe_sysctls)
+    if sysctl:
+        return Refusal("SysctlForbidden", sysctl)
+    if is_critical(pod):
         return None
     for key, value in (pod.spec.node_selector or {}).items():
         if node_labels and node_labels.get(key) != value:
             return Refusal(
                 "NodeAffinity",
-                "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+                "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
             )
     limit = int(allocatable.get("pods", "110"))
     if len(others) + 1 > limit:
@@ -50,10 +64,7 @@ def refusal(
 
 
 def _out_of(resource: str, wanted: int, used: int, capacity: int) -> Refusal:
-    message = (
-        f"Pod was rejected: Node didn't have enough resource: {resource}, "
-        f"requested: {wanted}, used: {used}, capacity: {capacity}"
-    )
+    message = f"Node didn't have enough resource: {resource}, requested: {wanted}, used: {used}, capacity: {capacity}"
     return Refusal(f"OutOf{resource}", message)
 
 

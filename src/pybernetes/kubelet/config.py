@@ -35,6 +35,8 @@ class KubeletConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Overrides what the machine reports: a node that shares a machine has only its part."""
     system_reserved: Mapping[str, str] = {}
     """Taken off the capacity to give what pods may use."""
+    allowed_unsafe_sysctls: Sequence[str] = ()
+    """Kernel parameters beyond the safe ones that pods may set; a name, or a prefix that ends with `*`."""
     eviction_memory_bytes: int = 100 << 20
     """memory.available below which pods are evicted; taken off the allocatable memory too."""
     serialize_image_pulls: bool = True

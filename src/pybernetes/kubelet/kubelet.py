@@ -261,7 +261,13 @@ class Kubelet:
             return
         uid = pod.metadata.uid or ""
         loop = PodLoop(pod, self._loop_services(), PodObserver(self.cri, self._lifecycle, uid))
-        problem = refusal(pod, self._allocatable, [p.pod for p in self._loops.values() if p.counts], self._labels())
+        problem = refusal(
+            pod,
+            self._allocatable,
+            [p.pod for p in self._loops.values() if p.counts],
+            self._labels(),
+            self.config.allowed_unsafe_sysctls,
+        )
         if problem is not None:
             self._recorder.event(pod, "Warning", problem.reason, problem.message)
             loop.terminate(
@@ -270,7 +276,7 @@ class Kubelet:
                     since=self._clock.now(),
                     grace_seconds=1,
                     phase_reason=problem.reason,
-                    message=problem.message,
+                    message=problem.status_message,
                 )
             )
         self._loops[uid] = loop

@@ -188,12 +188,19 @@ class PodSync:
             await self._node.network_ready()
         await self.mount_volumes(pod, files)
         config = self._sandbox_config(pod, action.attempt, cgroup_parent)
+        if pod.spec.host_users is False:
+            # containerd 1.6 would silently give the pod the node's own users.
+            handler = self._config.runtime_handler
+            raise self._no_sandbox(pod, f'RuntimeClass handler "{handler}" does not support user namespaces')
         try:
             await _to_the_end(self._runtime.run_sandbox(config, self._config.runtime_handler))
         except RuntimeServiceError as error:
-            message = f"Failed to create pod sandbox: {error}"
-            self._event(pod, "", "Warning", "FailedCreatePodSandBox", message)
-            raise StepError("", message, SANDBOX_RETRY_SECONDS) from None
+            raise self._no_sandbox(pod, str(error)) from None
+
+    def _no_sandbox(self, pod: Pod, why: str) -> StepError:
+        message = f"Failed to create pod sandbox: {why}"
+        self._event(pod, "", "Warning", "FailedCreatePodSandBox", message)
+        return StepError("", message, SANDBOX_RETRY_SECONDS)
 
     async def stop_sandbox(self, pod: Pod, action: StopSandbox) -> None:
         """StepError with the event FailedKillPod."""
