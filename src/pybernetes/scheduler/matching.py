@@ -3,10 +3,10 @@
 Pure. Several plugins ask the same questions (spreading honours node affinity and taints), so the answers live here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pybernetes.api.core import NodeSelectorRequirement, NodeSelectorTerm, PodSpec, Taint, Toleration
-from pybernetes.api.selectors import Labels
+from pybernetes.api.selectors import EQUALS, IN, Labels
 
 NO_SCHEDULE, PREFER_NO_SCHEDULE, NO_EXECUTE = "NoSchedule", "PreferNoSchedule", "NoExecute"
 
@@ -82,7 +82,7 @@ class PodMatcher:
     namespaces None: every namespace. A null label selector (`from_label_selector(None)`) selects nothing.
     """
 
-    __slots__ = ("_pairs", "_selectors", "key", "namespaces", "terminating")
+    __slots__ = ("_pairs", "_selectors", "key", "namespaces", "pair", "terminating")
 
     def __init__(
         self,
@@ -98,6 +98,15 @@ class PodMatcher:
         self._selectors = tuple(selectors)
         self._pairs = dict(pairs or {})
         self.key = (namespaces, terminating, self._selectors, tuple(sorted(self._pairs.items())))
+        self.pair = next(iter(self._fixed_labels()), None)
+        """A label that every selected pod has; None when no single one is certain."""
+
+    def _fixed_labels(self) -> Iterator[tuple[str, str]]:
+        yield from self._pairs.items()
+        for selector in self._selectors:
+            for requirement in selector.requirements:
+                if requirement.operator in (EQUALS, IN) and len(requirement.values) == 1:
+                    yield requirement.key, requirement.values[0]
 
     def matches(self, namespace: str, labels: dict[str, str]) -> bool:
         """Whether a pod of that namespace and labels is selected."""

@@ -1,14 +1,15 @@
 """A pod as the scheduler needs it: requests as numbers, ports, affinity terms, computed once per version of the pod."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import msgspec
 
-from pybernetes.api.core import Container, Pod, PodAffinityTerm
+from pybernetes.api.core import Container, Pod, PodAffinity, PodAffinityTerm, PodAntiAffinity, PodSpec
 from pybernetes.api.quantity import milli, value
-from pybernetes.api.selectors import from_label_selector
+from pybernetes.api.selectors import IN, NOT_IN, Labels, Requirement, from_label_selector
 
 DEFAULT_MILLI_CPU = 100
 """What a container without a CPU request counts for when nodes are scored."""
@@ -132,12 +133,14 @@ class AffinityTerm:
 
     __slots__ = ("key", "labels", "namespace_selector", "namespaces", "topology_key", "weight")
 
-    def __init__(self, term: PodAffinityTerm, namespace: str, weight: int) -> None:
+    def __init__(self, term: PodAffinityTerm, namespace: str, weight: int, labels: Mapping[str, str]) -> None:
+        """labels: of the pod that has the term; matchLabelKeys and mismatchLabelKeys refer to them (KEP-3633). The API
+        server writes both into the selector when a pod is created; here they matter for pods older than that."""
         self.namespaces = frozenset(term.namespaces or ())
         if not self.namespaces and term.namespace_selector is None:
             self.namespaces = frozenset((namespace,))
         self.namespace_selector = from_label_selector(term.namespace_selector) if term.namespace_selector else None
-        self.labels = from_label_selector(term.label_selector)
+        self.labels = _merged(from_label_selector(term.label_selector), term, labels)
         self.topology_key = term.topology_key
         self.weight = weight
         self.key = (self.topology_key, self.labels, self.namespaces, self.namespace_selector, weight)
@@ -151,12 +154,125 @@ class AffinityTerm:
         return self.namespace_selector is not None and self.namespace_selector.matches(namespace_labels(pod.namespace))
 
 
+def _merged(selector: Labels, term: PodAffinityTerm, labels: Mapping[str, str]) -> Labels:
+    """The selector with the requirements that matchLabelKeys and mismatchLabelKeys add."""
+    if selector.nothing or not (term.match_label_keys or term.mismatch_label_keys):
+        return selector
+    more = [Requirement(key, IN, (labels[key],)) for key in term.match_label_keys or () if key in labels]
+    more += [Requirement(key, NOT_IN, (labels[key],)) for key in term.mismatch_label_keys or () if key in labels]
+    fresh = [row for row in more if row not in selector.requirements]
+    return Labels(tuple(sorted((*selector.requirements, *fresh), key=lambda row: row.key)))
+
+
+class Shape:
+    """What a pod asks of a node, computed once for all pods made from one template. Never changed after it was made."""
+
+    __slots__ = (
+        "affinity",
+        "anti_affinity",
+        "constrained",
+        "has_affinity",
+        "host_ports",
+        "number",
+        "preferred_affinity",
+        "preferred_anti_affinity",
+        "requests",
+        "spec",
+    )
+    _made = count()
+
+    def __init__(self, pod: Pod, namespace: str) -> None:
+        spec = pod.spec
+        self.number = next(Shape._made)
+        """Tells shapes apart."""
+        self.spec = spec
+        """Of one of the pods: all agree on whatever decides where they may go."""
+        self.requests = requests_of(pod)
+        self.host_ports = host_ports_of(pod)
+        self.affinity: tuple[AffinityTerm, ...] = ()
+        self.anti_affinity: tuple[AffinityTerm, ...] = ()
+        self.preferred_affinity: tuple[AffinityTerm, ...] = ()
+        self.preferred_anti_affinity: tuple[AffinityTerm, ...] = ()
+        if spec.affinity is not None:
+            self.affinity, self.preferred_affinity = _terms(spec.affinity.pod_affinity, pod, namespace)
+            self.anti_affinity, self.preferred_anti_affinity = _terms(spec.affinity.pod_anti_affinity, pod, namespace)
+        self.has_affinity = bool(
+            self.affinity or self.anti_affinity or self.preferred_affinity or self.preferred_anti_affinity
+        )
+        self.constrained = self.has_affinity or bool(spec.topology_spread_constraints)
+        """Whether the pod's place depends on other pods' labels by its own wish."""
+
+
+def _terms(
+    affinity: PodAffinity | PodAntiAffinity | None, pod: Pod, namespace: str
+) -> tuple[tuple[AffinityTerm, ...], tuple[AffinityTerm, ...]]:
+    if affinity is None:
+        return (), ()
+    required = affinity.required_during_scheduling_ignored_during_execution or ()
+    preferred = affinity.preferred_during_scheduling_ignored_during_execution or ()
+    labels = pod.metadata.labels or {}
+    return (
+        tuple(AffinityTerm(term, namespace, 0, labels) for term in required),
+        tuple(AffinityTerm(term.pod_affinity_term, namespace, term.weight, labels) for term in preferred),
+    )
+
+
+_MAX_SHAPES = 8192
+_encode = msgspec.msgpack.Encoder().encode
+_shapes: dict[bytes, Shape] = {}
+
+
+def _asks(containers: list[Container] | None) -> list[tuple[Any, ...]]:
+    return [(one.image, one.resources, one.ports, one.restart_policy) for one in containers or ()]
+
+
+def shape_of(pod: Pod, namespace: str) -> Shape:
+    """The shape that this pod shares with all others that ask for the same."""
+    spec = pod.spec
+    parts: list[Any] = [
+        _asks(spec.containers),
+        _asks(spec.init_containers) if spec.init_containers else None,
+        spec.node_selector,
+        spec.tolerations,
+        spec.affinity,
+        spec.topology_spread_constraints,
+        spec.overhead,
+        spec.resources,
+    ]
+    if spec.affinity is not None or spec.topology_spread_constraints:
+        parts.append((namespace, _label_values(spec, pod.metadata.labels or {})))
+    fingerprint = _encode(parts)
+    found = _shapes.get(fingerprint)
+    if found is None:
+        if len(_shapes) >= _MAX_SHAPES:
+            _shapes.clear()
+        found = _shapes[fingerprint] = Shape(pod, namespace)
+    return found
+
+
+def _label_values(spec: PodSpec, labels: dict[str, str]) -> list[tuple[str, str | None]]:
+    """The labels of the pod that its affinity terms copy into their selectors."""
+    affinity = spec.affinity
+    keys: set[str] = set()
+    for kind in (affinity.pod_affinity, affinity.pod_anti_affinity) if affinity is not None else ():
+        if kind is None:
+            continue
+        terms = list(kind.required_during_scheduling_ignored_during_execution or ())
+        terms += [
+            weighted.pod_affinity_term for weighted in kind.preferred_during_scheduling_ignored_during_execution or ()
+        ]
+        for term in terms:
+            keys.update(term.match_label_keys or (), term.mismatch_label_keys or ())
+    return [(key, labels.get(key)) for key in sorted(keys)]
+
+
 class PodInfo:
     """See the module docstring. Never changed after it was made."""
 
     __slots__ = (
         "affinity",
         "anti_affinity",
+        "has_affinity",
         "host_ports",
         "key",
         "labels",
@@ -167,6 +283,7 @@ class PodInfo:
         "preferred_anti_affinity",
         "priority",
         "requests",
+        "shape",
         "terminating",
         "uid",
     )
@@ -181,15 +298,14 @@ class PodInfo:
         self.labels: dict[str, str] = metadata.labels or {}
         self.priority = spec.priority or 0
         self.terminating = metadata.deletion_timestamp is not None
-        self.requests = requests_of(pod)
-        self.host_ports = host_ports_of(pod)
-        self.affinity: tuple[AffinityTerm, ...] = ()
-        self.anti_affinity: tuple[AffinityTerm, ...] = ()
-        self.preferred_affinity: tuple[AffinityTerm, ...] = ()
-        self.preferred_anti_affinity: tuple[AffinityTerm, ...] = ()
-        if spec.affinity is not None:
-            self.affinity, self.preferred_affinity = self._terms(spec.affinity.pod_affinity)
-            self.anti_affinity, self.preferred_anti_affinity = self._terms(spec.affinity.pod_anti_affinity)
+        shape = self.shape = shape_of(pod, self.namespace)
+        self.requests = shape.requests
+        self.host_ports = shape.host_ports
+        self.has_affinity = shape.has_affinity
+        self.affinity = shape.affinity
+        self.anti_affinity = shape.anti_affinity
+        self.preferred_affinity = shape.preferred_affinity
+        self.preferred_anti_affinity = shape.preferred_anti_affinity
 
     def renewed(self, pod: Pod) -> "PodInfo":
         """The same for a version of the pod that differs in its status only."""
@@ -198,21 +314,6 @@ class PodInfo:
             setattr(twin, slot, getattr(self, slot))
         twin.pod = pod
         return twin
-
-    def _terms(self, affinity: Any) -> tuple[tuple[AffinityTerm, ...], tuple[AffinityTerm, ...]]:
-        if affinity is None:
-            return (), ()
-        required = affinity.required_during_scheduling_ignored_during_execution or ()
-        preferred = affinity.preferred_during_scheduling_ignored_during_execution or ()
-        return (
-            tuple(AffinityTerm(term, self.namespace, 0) for term in required),
-            tuple(AffinityTerm(term.pod_affinity_term, self.namespace, term.weight) for term in preferred),
-        )
-
-    @property
-    def has_affinity(self) -> bool:
-        """Whether it has any pod affinity or anti-affinity term."""
-        return bool(self.affinity or self.anti_affinity or self.preferred_affinity or self.preferred_anti_affinity)
 
     @property
     def node_name(self) -> str:

@@ -18,11 +18,12 @@ from collections.abc import Iterable
 import msgspec
 
 from pybernetes.api.core import Node
+from pybernetes.scheduler.journal import SILENT, Journal, Silent
 from pybernetes.scheduler.matching import PodMatcher
 from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.pod_info import AffinityTerm, PodInfo
 
-_MAX_COUNTS = 256
+_MAX_COUNTS = 512
 TERM_KINDS = ("affinity", "anti_affinity", "preferred_affinity", "preferred_anti_affinity")
 
 
@@ -37,11 +38,15 @@ class Placed(msgspec.Struct, gc=False):
 class PodCounts:
     """How many pods a matcher selects, by node name; nodes without any are absent."""
 
-    __slots__ = ("by_node", "matcher")
+    __slots__ = ("by_node", "journal", "matcher", "used")
 
     def __init__(self, matcher: PodMatcher) -> None:
         self.matcher = matcher
         self.by_node: dict[str, int] = {}
+        self.journal: Journal[tuple[str, int]] | Silent = SILENT
+        """(node name, sign) of every change, once somebody follows."""
+        self.used = True
+        """Whether somebody asked since the last clean-up."""
 
     def change(self, pod: PodInfo, node_name: str, sign: int) -> None:
         """A pod of a namespace in question came to or left a node."""
@@ -49,16 +54,19 @@ class PodCounts:
             return
         if self.matcher.labels_match(pod.labels):
             _change(self.by_node, node_name, sign)
+            self.journal.append((node_name, sign))
 
 
 class TermUse:
     """A term that pods have, and how many of them per node name."""
 
-    __slots__ = ("by_node", "term")
+    __slots__ = ("by_node", "journal", "term", "used")
 
     def __init__(self, term: AffinityTerm) -> None:
         self.term = term
         self.by_node: dict[str, int] = {}
+        self.journal: Journal[tuple[str, int]] | Silent = SILENT
+        self.used = True
 
 
 def _change(by_node: dict[str, int], node_name: str, sign: int) -> None:
@@ -80,10 +88,19 @@ class Snapshot:
         self.image_nodes: dict[str, int] = {}
         """How many nodes have an image, by name."""
         self.terms: dict[str, dict[object, TermUse]] = {kind: {} for kind in TERM_KINDS}
+        self.terms_version = 0
+        """Changes when a term appears among the terms of running pods, or goes."""
+        self.usage: Journal[int] = Journal()
+        """Rows whose pods changed."""
+        self.shapes: Journal[int] = Journal()
+        """Rows of which the node itself is another, or looks different."""
+        self.images_version = 0
+        """Changes when it changes how many nodes have which image."""
         self._nodes: dict[str, NodeInfo] = {}
         self._by_namespace: dict[str, dict[str, Placed]] = {}
         self._counts: dict[object, PodCounts] = {}
-        self._counts_of: dict[str | None, list[PodCounts]] = {}
+        self._counts_of: dict[tuple[str | None, tuple[str, str] | None], list[PodCounts]] = {}
+        """By namespace (None: all) and a label that the pods in question must have (None: there is no such label)."""
 
     def node(self, name: str) -> NodeInfo | None:
         """A node that exists."""
@@ -101,9 +118,16 @@ class Snapshot:
         if info.node is None:
             info.row = len(self.rows)
             self.rows.append(info)
-        self._count_images(info, -1)
+            self.images_version += 1
+        before = info.images
         info.set_node(node)
-        self._count_images(info, 1)
+        if info.images != before:
+            self.images_version += 1
+            for image in before:
+                _change(self.image_nodes, image, -1)
+            for image in info.images:
+                _change(self.image_nodes, image, 1)
+        self.shapes.append(info.row)
         return info
 
     def remove_node(self, name: str) -> None:
@@ -111,19 +135,18 @@ class Snapshot:
         info = self._nodes.get(name)
         if info is None or info.node is None:
             return
-        self._count_images(info, -1)
+        self.images_version += 1
+        for image in info.images:
+            _change(self.image_nodes, image, -1)
         last = self.rows.pop()
         if last is not info:
             self.rows[info.row] = last
             last.row = info.row
+        self.shapes.append(info.row)
         info.clear_node()
         info.row = -1
         if not info.pods:
             del self._nodes[name]
-
-    def _count_images(self, info: NodeInfo, sign: int) -> None:
-        for name in info.images:
-            _change(self.image_nodes, name, sign)
 
     # pods
 
@@ -171,6 +194,8 @@ class Snapshot:
         if info is None:
             info = self._nodes[node_name] = NodeInfo(node_name)
         info.add(pod)
+        if info.row >= 0:
+            self.usage.append(info.row)
         self._by_namespace.setdefault(pod.namespace, {})[pod.uid] = placed
         self._recount(pod, node_name, 1)
 
@@ -179,6 +204,8 @@ class Snapshot:
         del self.placed[pod.uid]
         info = self._nodes[node_name]
         info.remove(pod)
+        if info.row >= 0:
+            self.usage.append(info.row)
         if info.node is None and not info.pods:
             del self._nodes[node_name]
         siblings = self._by_namespace[pod.namespace]
@@ -188,10 +215,12 @@ class Snapshot:
         self._recount(pod, node_name, -1)
 
     def _recount(self, pod: PodInfo, node_name: str, sign: int) -> None:
-        for counts in self._counts_of.get(pod.namespace, ()):
-            counts.change(pod, node_name, sign)
-        for counts in self._counts_of.get(None, ()):
-            counts.change(pod, node_name, sign)
+        groups = self._counts_of
+        if groups:
+            for namespace in (pod.namespace, None):
+                for pair in (None, *pod.labels.items()):
+                    for counts in groups.get((namespace, pair), ()):
+                        counts.change(pod, node_name, sign)
         if pod.has_affinity:
             for kind in TERM_KINDS:
                 for term in getattr(pod, kind):
@@ -201,42 +230,66 @@ class Snapshot:
         use = uses.get(term.key)
         if use is None:
             use = uses[term.key] = TermUse(term)
+            self.terms_version += 1
         _change(use.by_node, node_name, sign)
+        use.journal.append((node_name, sign))
         if not use.by_node:
             del uses[term.key]
+            self.terms_version += 1
 
     # indexes
 
     def counts(self, matcher: PodMatcher) -> dict[str, int]:
         """How many pods the matcher selects on each node; nodes without any are absent. Not to be changed.
 
-        The first question counts, later ones with an equal matcher find the number kept current. The questions of
-        which the answer was not wanted for the longest time are forgotten.
+        The first question counts, later ones with an equal matcher find the number kept current. Questions that were
+        not asked for long are forgotten.
         """
-        found = self._counts.pop(matcher.key, None)
+        return self.counted(matcher).by_node
+
+    def counted(self, matcher: PodMatcher) -> PodCounts:
+        """The same as an object that stays current as long as it is asked for (`is_current`)."""
+        found = self._counts.get(matcher.key)
         if found is None:
             found = PodCounts(matcher)
             for placed in self._selected(matcher.namespaces):
                 found.change(placed.pod, placed.node_name, 1)
-            for namespace in matcher.namespaces if matcher.namespaces is not None else (None,):
-                self._counts_of.setdefault(namespace, []).append(found)
             if len(self._counts) >= _MAX_COUNTS:
-                self._drop_counts(self._counts.pop(next(iter(self._counts))))
-        self._counts[matcher.key] = found
-        return found.by_node
+                self._forget_counts()
+            for group in self._groups_of(matcher):
+                group.append(found)
+            self._counts[matcher.key] = found
+        found.used = True
+        return found
+
+    def is_current(self, counts: PodCounts) -> bool:
+        """Whether the counts are still kept."""
+        return self._counts.get(counts.matcher.key) is counts
+
+    def _groups_of(self, matcher: PodMatcher) -> list[list[PodCounts]]:
+        """The lists in which a pod that changes looks for the counts that it may be part of."""
+        pair = matcher.pair
+        return [
+            self._counts_of.setdefault((namespace, pair), [])
+            for namespace in (matcher.namespaces if matcher.namespaces is not None else (None,))
+        ]
+
+    def _forget_counts(self) -> None:
+        """Drop what nobody asked for since the last time; all of it when that is nothing."""
+        idle = [found for found in self._counts.values() if not found.used] or list(self._counts.values())
+        for found in idle:
+            del self._counts[found.matcher.key]
+            for group in self._groups_of(found.matcher):
+                group.remove(found)
+        for key in [key for key, group in self._counts_of.items() if not group]:
+            del self._counts_of[key]
+        for found in self._counts.values():
+            found.used = False
 
     def _selected(self, namespaces: frozenset[str] | None) -> Iterable[Placed]:
         if namespaces is None:
             return self.placed.values()
         return [placed for namespace in namespaces for placed in self._by_namespace.get(namespace, {}).values()]
-
-    def _drop_counts(self, counts: PodCounts) -> None:
-        namespaces = counts.matcher.namespaces
-        for namespace in namespaces if namespaces is not None else (None,):
-            group = self._counts_of[namespace]
-            group.remove(counts)
-            if not group:
-                del self._counts_of[namespace]
 
 
 def _same_demands(old: PodInfo, new: PodInfo) -> bool:

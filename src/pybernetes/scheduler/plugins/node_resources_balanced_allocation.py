@@ -7,6 +7,8 @@ from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 
+_HALF = MAX_SCORE // 2
+
 
 class NodeResourcesBalancedAllocation:
     name = "NodeResourcesBalancedAllocation"
@@ -21,21 +23,27 @@ class NodeResourcesBalancedAllocation:
         return None if pod.requests.milli_cpu or pod.requests.memory else self._skip
 
     def score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
-        """MAX_SCORE less the standard deviation of the used shares (of two: half their distance)."""
+        """How much better or worse balanced the node would be: 75 for no change, 100 and 50 at the extremes."""
         more_cpu, more_memory = pod.requests.milli_cpu, pod.requests.memory
-        scores = []
-        for node in nodes:
-            if node.allocatable_cpu and node.allocatable_memory:
-                cpu = (node.cpu + more_cpu) / node.allocatable_cpu
-                memory = (node.memory + more_memory) / node.allocatable_memory
-                if cpu > 1.0:
-                    cpu = 1.0
-                if memory > 1.0:
-                    memory = 1.0
-                scores.append(int((1 - abs(cpu - memory) / 2) * MAX_SCORE))
-            else:
-                scores.append(MAX_SCORE)
-        return scores
+        return [
+            _HALF
+            + (
+                _HALF
+                + _balance(node, node.cpu + more_cpu, node.memory + more_memory)
+                - _balance(node, node.cpu, node.memory)
+            )
+            // 2
+            for node in nodes
+        ]
 
     def normalise(self, state: CycleState, nodes: Sequence[NodeInfo], scores: list[int]) -> list[int]:
         return scores
+
+
+def _balance(node: NodeInfo, cpu: int, memory: int) -> int:
+    """MAX_SCORE less the standard deviation of the used shares (of two: half their distance)."""
+    if not node.allocatable_cpu or not node.allocatable_memory:
+        return MAX_SCORE
+    cpu_share = min(cpu / node.allocatable_cpu, 1.0)
+    memory_share = min(memory / node.allocatable_memory, 1.0)
+    return int((1 - abs((cpu_share - memory_share) / 2)) * MAX_SCORE)

@@ -150,10 +150,12 @@ class PodTopologySpread:
             most = least + constraint.max_skew - constraint.self_match
             key = constraint.key
             for node in nodes:
+                if node.row in rejected:
+                    continue
                 domain = node.labels.get(key)
                 if domain is None:
                     rejected[node.row] = self._missing
-                elif count.get(domain, 0) > most and node.row not in rejected:
+                elif count.get(domain, 0) > most:
                     rejected[node.row] = self._skewed
         return rejected
 

@@ -1,0 +1,52 @@
+"""What changed, in order, for readers that catch up when they need to.
+
+A writer appends; a reader remembers a position and asks what came since. Old entries are forgotten in large steps, and
+a reader that was away for too long is told so (None) and starts over from the whole.
+"""
+
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+_LIMIT = 16384
+
+
+class Journal(Generic[T]):
+    """See the module docstring."""
+
+    __slots__ = ("_base", "_entries")
+
+    def __init__(self) -> None:
+        self._entries: list[T] = []
+        self._base = 0
+
+    def append(self, entry: T) -> None:
+        """Note a change."""
+        entries = self._entries
+        entries.append(entry)
+        if len(entries) > _LIMIT:
+            del entries[: _LIMIT // 2]
+            self._base += _LIMIT // 2
+
+    @property
+    def position(self) -> int:
+        """Where a reader that knows everything is."""
+        return self._base + len(self._entries)
+
+    def since(self, position: int) -> list[T] | None:
+        """The changes after a position; None when some of them are forgotten."""
+        start = position - self._base
+        if start < 0:
+            return None
+        return self._entries[start:] if start else list(self._entries)
+
+
+class Silent:
+    """A journal nobody reads."""
+
+    __slots__ = ()
+
+    def append(self, entry: Any) -> None:
+        """Nothing."""
+
+
+SILENT = Silent()
