@@ -25,19 +25,27 @@ from .deployment.controller import DeploymentController
 from .disruption import DisruptionController
 from .endpoint_slice.controller import EndpointSliceController
 from .endpoints import EndpointsController
+from .ephemeral_volume import EphemeralVolume
 from .garbage_collector.controller import GarbageCollector
 from .job.controller import JobController
+from .legacy_token_cleaner import LegacyTokenCleaner
 from .namespace import NamespaceController
 from .node_ipam import NodeIPAM
 from .node_lifecycle.controller import NodeLifecycleController
+from .node_ttl import NodeTTL
 from .pod_garbage_collector import PodGarbageCollector
+from .pv_protection import PVProtection
+from .pvc_protection import PVCProtection
 from .replicaset import ReplicaSetController
 from .replicationcontroller import ReplicationControllerController
 from .root_ca_publisher import RootCAPublisher
 from .service_account import ServiceAccountController
 from .service_account_token import ServiceAccountTokenController
+from .service_cidr import ServiceCIDRController
+from .statefulset.controller import StatefulSetController
 from .taint_eviction import TaintEvictionController
 from .ttl_after_finished import TTLAfterFinished
+from .volume_attributes_class_protection import VolumeAttributesClassProtection
 
 CONTROLLERS: dict[str, Registration] = {
     "serviceaccount-controller": Registration(ServiceAccountController, "service-account-controller"),
@@ -51,6 +59,7 @@ CONTROLLERS: dict[str, Registration] = {
     "endpoints-controller": Registration(EndpointsController, "endpoint-controller"),
     "daemonset-controller": Registration(DaemonSetController, "daemon-set-controller"),
     "job-controller": Registration(JobController, "job-controller"),
+    "statefulset-controller": Registration(StatefulSetController, "statefulset-controller"),
     "cronjob-controller": Registration(CronJobController, "cronjob-controller"),
     "ttl-after-finished-controller": Registration(TTLAfterFinished, "ttl-after-finished-controller"),
     "node-ipam-controller": Registration(NodeIPAM, "node-controller"),
@@ -64,6 +73,17 @@ CONTROLLERS: dict[str, Registration] = {
     "bootstrap-signer-controller": Registration(BootstrapSigner, "bootstrap-signer"),
     "token-cleaner-controller": Registration(TokenCleaner, "token-cleaner"),
     "disruption-controller": Registration(DisruptionController, "disruption-controller"),
+    "persistentvolumeclaim-protection-controller": Registration(PVCProtection, "pvc-protection-controller"),
+    "persistentvolume-protection-controller": Registration(PVProtection, "pv-protection-controller"),
+    "volumeattributesclass-protection-controller": Registration(
+        VolumeAttributesClassProtection, "volumeattributesclass-protection-controller"
+    ),
+    "ephemeral-volume-controller": Registration(EphemeralVolume, "ephemeral-volume-controller"),
+    "ttl-controller": Registration(NodeTTL, "ttl-controller"),
+    "service-cidr-controller": Registration(ServiceCIDRController, "service-cidrs-controller"),
+    "legacy-serviceaccount-token-cleaner-controller": Registration(
+        LegacyTokenCleaner, "legacy-service-account-token-cleaner"
+    ),
     "garbage-collector-controller": Registration(GarbageCollector, "generic-garbage-collector"),
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ..api.apps import ControllerRevision
-from ..api.codec import to_wire
+from ..api.codec import decode, to_wire
 from ..api.core import PodTemplateSpec
 from ..api.meta import ObjectMeta
 from ..api.status import StatusError, is_already_exists, is_not_found
@@ -39,6 +39,13 @@ def newest_number(revisions: Iterable[ControllerRevision]) -> int:
     return max((revision.revision for revision in revisions), default=0)
 
 
+class Current(msgspec.Struct, frozen=True):
+    """The revision of the current template, and how often its hash collided with another template's."""
+
+    revision: ControllerRevision
+    collision_count: int
+
+
 async def current_revision(
     client: Client,
     owner: Any,
@@ -47,20 +54,44 @@ async def current_revision(
     *,
     hash_label: str,
     labels: dict[str, str] | None,
-) -> ControllerRevision:
+) -> Current:
     """The revision of the owner's current template, created or renumbered as needed.
 
-    StatusError Conflict or AlreadyExists when the cache was behind: the key comes back.
+    StatusError Conflict when the cache was behind: the key comes back.
     """
     data = template_patch(template)
     number = newest_number(revisions) + 1
-    for revision in revisions:
-        if revision.data == data:
-            if revision.revision == number - 1:
-                return revision
-            return await client.update(msgspec.structs.replace(revision, revision=number))
-    hashed = stable_hash(data, owner.status.collision_count or 0)
-    fresh = ControllerRevision(
+    collisions = owner.status.collision_count or 0
+    equal = [revision for revision in revisions if revision.data == data]
+    if equal:
+        newest = max(equal, key=lambda revision: revision.revision)
+        if newest.revision == number - 1:
+            return Current(newest, collisions)
+        return Current(await client.update(msgspec.structs.replace(newest, revision=number)), collisions)
+    while True:
+        fresh = _revision(owner, data, number, stable_hash(data, collisions), hash_label, labels)
+        try:
+            return Current(await client.create(fresh), collisions)
+        except StatusError as error:
+            if not is_already_exists(error):
+                raise
+            existing = await client.get(ControllerRevision, fresh.metadata.name or "", fresh.metadata.namespace or "")
+            if is_controlled_by(existing, owner) and existing.data == data:
+                return Current(existing, collisions)
+            collisions += 1
+
+
+def template_of(revision: ControllerRevision) -> PodTemplateSpec:
+    """The pod template a revision restores."""
+    patch: dict[str, Any] = (revision.data or {})["spec"]["template"]
+    template = {key: value for key, value in patch.items() if key != "$patch"}
+    return decode(PodTemplateSpec, _encode(template))
+
+
+def _revision(
+    owner: Any, data: dict[str, Any], number: int, hashed: str, hash_label: str, labels: dict[str, str] | None
+) -> ControllerRevision:
+    return ControllerRevision(
         metadata=ObjectMeta(
             name=f"{owner.metadata.name}-{hashed}",
             namespace=owner.metadata.namespace,
@@ -71,15 +102,6 @@ async def current_revision(
         data=data,
         revision=number,
     )
-    try:
-        return await client.create(fresh)
-    except StatusError as error:
-        if not is_already_exists(error):
-            raise
-        existing = await client.get(ControllerRevision, fresh.metadata.name or "", fresh.metadata.namespace or "")
-        if is_controlled_by(existing, owner) and existing.data == data:
-            return existing
-        raise
 
 
 async def clean_up(

@@ -105,7 +105,7 @@ class DaemonSetController:
             return None
         pods = await self._claim(daemon_set)
         known = self._revisions.by_index(REVISIONS, daemon_set.metadata.uid or "")
-        current = await revisions.current_revision(
+        found = await revisions.current_revision(
             self._client,
             daemon_set,
             daemon_set.spec.template,
@@ -113,13 +113,14 @@ class DaemonSetController:
             hash_label=HASH_LABEL,
             labels=daemon_set.spec.template.metadata.labels,
         )
+        current = found.revision
         hashed = (current.metadata.labels or {})[HASH_LABEL]
         wait_seconds = self._expectations.wait_seconds(key, self._clock.monotonic())
         failure: BaseException | None = None
         backoff = 0.0
         if wait_seconds == 0.0:
             failure, backoff = await self._step(key, daemon_set, pods, hashed)
-        soonest = await self._report(daemon_set, pods, hashed)
+        soonest = await self._report(daemon_set, pods, hashed, found.collision_count)
         in_use = {f"{name}-{(pod.metadata.labels or {}).get(HASH_LABEL)}" for pod in pods}
         in_use.add(current.metadata.name or "")
         await revisions.clean_up(self._client, known, in_use, daemon_set.spec.revision_history_limit)
@@ -194,7 +195,7 @@ class DaemonSetController:
         results = await asyncio.gather(*map(remove, delete), return_exceptions=True)
         return failure or next((found for found in results if isinstance(found, BaseException)), None)
 
-    async def _report(self, daemon_set: DaemonSet, pods: list[Pod], revision: str) -> float:
+    async def _report(self, daemon_set: DaemonSet, pods: list[Pod], revision: str, collision_count: int) -> float:
         """Write the status; in how many seconds it changes by itself (0: not)."""
         now = self._clock.now()
         grouped = by_node(pods)
@@ -227,7 +228,7 @@ class DaemonSetController:
             updated_number_scheduled=updated or None,
             number_available=available or None,
             number_unavailable=desired - available or None,
-            collision_count=daemon_set.status.collision_count,
+            collision_count=collision_count or daemon_set.status.collision_count,
             conditions=daemon_set.status.conditions,
         )
         if not structs_equal(status, daemon_set.status):
