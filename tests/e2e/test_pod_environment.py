@@ -52,6 +52,31 @@ def test_the_hosts_own_namespaces(cluster: Cluster, pods: Pods, namespace: str) 
     assert cluster.machine.run("readlink", "/proc/self/ns/ipc").stdout.strip() in shown
 
 
+def test_ports_of_the_node(cluster: Cluster, pods: Pods, namespace: str) -> None:
+    def serving(name: str, *ports: dict[str, Any]) -> dict[str, Any]:
+        probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
+        given = [{"containerPort": 8080, **port} for port in ports]
+        return pod(name, namespace, container(ports=given, readinessProbe=probe))
+
+    local = {"hostPort": 18081, "hostIP": "127.0.0.1"}
+    pods.kubectl.apply(serving("open", {"name": "all", "hostPort": 18080}), serving("local", {"name": "lo", **local}))
+    pods.ready("open", "local")
+
+    def ask(where: str, **options: bool) -> str:
+        words = ("timeout", "5", "busybox", "wget", "-qO-", f"http://{where}/")
+        return cluster.machine.run(*words, check=False, **options).stdout
+
+    assert ask(f"{ADDRESS}:18080", outside=True).startswith("Hello from open")
+    assert ask(f"{ADDRESS}:18080").startswith("Hello from open")
+    assert ask("127.0.0.1:18081").startswith("Hello from local")
+    assert ask(f"{ADDRESS}:18081", outside=True) == ""
+    pods.kubectl.apply(serving("second", {"name": "all", "hostPort": 18080}))
+    pods.told("second", "FailedScheduling", "didn't have free ports for the requested pod ports")
+    pods("delete", "pod/open")
+    pods.ready("second")
+    assert ask(f"{ADDRESS}:18080", outside=True).startswith("Hello from second")
+
+
 def test_names_and_resolver(pods: Pods, namespace: str) -> None:
     pods.kubectl.apply(
         pod(

@@ -1,6 +1,8 @@
 """Probes, hooks, logs and streams of containers on a real node."""
 
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from tests.support.kubectl import Kubectl
@@ -18,6 +20,26 @@ def pod(name: str, namespace: str, script: str, **container: Any) -> dict[str, A
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"containers": [main], "terminationGracePeriodSeconds": 1},
     }
+
+
+HEALTH_SERVER = """
+import concurrent.futures, os, sys, grpc
+
+def check(request, context):
+    name = request[2:].decode()
+    if name not in ("", "app"):
+        context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+    return b"\\x08\\x02" if os.path.exists(sys.argv[1]) else b"\\x08\\x01"
+
+method = grpc.unary_unary_rpc_method_handler(check)
+server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+handlers = {"Check": method}
+server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", handlers),))
+server.add_insecure_port("0.0.0.0:9000")
+server.start()
+server.wait_for_termination()
+"""
+"""A gRPC health service that is NOT_SERVING while a file exists. It runs on the machine's own Python (chroot)."""
 
 
 def messages(kubectl: Kubectl, namespace: str, reason: str) -> list[str]:
@@ -63,6 +85,40 @@ def test_a_startup_probe_holds_the_others_back(kubectl: Kubectl, namespace: str)
     kubectl.wait("pod/s", "condition=Ready", "-n", namespace)
     status = kubectl.json("get", "pod/s", "-n", namespace)["status"]["containerStatuses"][0]
     assert (status["started"], status["restartCount"]) == (True, 0)
+
+
+def test_grpc_probes(kubectl: Kubectl, namespace: str, tmp_path: Path) -> None:
+    def probe(service: str = "app") -> dict[str, Any]:
+        return {"grpc": {"port": 9000, "service": service}, **QUICK}
+
+    body = pod("g", namespace, "exit 1", readinessProbe=probe(), startupProbe={**probe(""), "failureThreshold": 60})
+    main = body["spec"]["containers"][0]
+    main |= {
+        "command": ["chroot", "/host", sys.executable, "-c", HEALTH_SERVER, f"{tmp_path}/down"],
+        "volumeMounts": [{"name": "host", "mountPath": "/host"}],
+        "livenessProbe": {**probe(), "failureThreshold": 3},
+    }
+    body["spec"]["volumes"] = [{"name": "host", "hostPath": {"path": "/"}}]
+    stranger = pod("s", namespace, "exit 1")
+    stranger["spec"] = {**body["spec"], "containers": [{**main, "readinessProbe": probe("other")}]}
+    del stranger["spec"]["containers"][0]["livenessProbe"]
+    kubectl.apply(body, stranger)
+    kubectl.wait("pod/g", "condition=Ready", "-n", namespace)
+    (tmp_path / "down").touch()
+    kubectl.wait("pod/g", "condition=Ready=false", "-n", namespace)
+
+    def restarted(found: Any) -> bool:
+        return bool(found["status"]["containerStatuses"][0]["restartCount"] == 1)
+
+    kubectl.until(restarted, "get", "pod/g", "-n", namespace)
+    (tmp_path / "down").unlink()
+    kubectl.wait("pod/g", "condition=Ready", "-n", namespace)
+    told = messages(kubectl, namespace, "Unhealthy")
+    assert 'Readiness probe failed: service unhealthy (responded with "NOT_SERVING")' in told
+    assert 'Liveness probe failed: service unhealthy (responded with "NOT_SERVING")' in told
+    assert any("rpc error: code = NotFound desc = unknown service" in text for text in told)
+    ready = kubectl.json("get", "pod/s", "-n", namespace)["status"]["containerStatuses"][0]["ready"]
+    assert not ready
 
 
 def test_hooks_run(kubectl: Kubectl, namespace: str) -> None:

@@ -30,7 +30,7 @@ IPC_NAMES = ("kernel.sem",)
 def dotted(name: str) -> str:
     """`net/ipv4/x` as `net.ipv4.x`; a name whose first separator is a dot keeps its slashes."""
     first = next((character for character in name if character in "./"), ".")
-    return name if first == "." else name.translate(str.maketrans({"/": ".", ".": "/"}))
+    return name if first == "." else name.translate({ord("/"): ".", ord("."): "/"})
 
 
 def namespace_of(name: str) -> str:
