@@ -129,6 +129,15 @@ def _value(text: str, missing: Any) -> Any:
         return missing
 
 
+def convert(obj: Object, kind: str, start: str, end: str) -> Object | None:
+    """An object of one version as another. None when there is no way between them."""
+    for api_version, step in ((start, 1), (end, 0)):
+        pair = CONVERSIONS.get((api_version, kind))
+        if pair is not None:
+            obj = pair[step](obj)
+    return obj if obj.get("apiVersion") == end else None
+
+
 CONVERSIONS: dict[tuple[str, str], tuple[Callable[[Object], Object], Callable[[Object], Object]]] = {
     ("events.k8s.io/v1", "Event"): (event_to_v1, event_from_v1),
     ("autoscaling/v1", "HorizontalPodAutoscaler"): (autoscaler_to_v1, autoscaler_from_v1),

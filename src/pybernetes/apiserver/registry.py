@@ -13,6 +13,7 @@ from ..base.clock import Clock
 from ..store.store import Store
 from .admission.chain import AdmissionChain
 from .conversion import CONVERSIONS
+from .field_tracking import FieldTracking
 from .negotiation import Convert, Formats
 from .resources import STRATEGIES
 from .resources.generic import GenericResource
@@ -25,7 +26,7 @@ class Endpoint:
     """One served resource version.
 
     `resource` is None for kinds that are never stored (TokenReview, Binding). `to_stored` and `to_served` convert
-    between this version and the stored one; None when they are the same.
+    between this version and the stored one; None when they are the same. `tracking` keeps `managedFields`.
     """
 
     def __init__(self, info: ResourceInfo, resource: GenericResource | None) -> None:
@@ -36,6 +37,13 @@ class Endpoint:
         self.to_served: Convert | None = pair[0] if pair else None
         self.to_stored: Convert | None = pair[1] if pair else None
         self.formats = Formats(info, self.to_served)
+        self._tracking = FieldTracking(info, resource.strategy, resource.clock) if resource is not None else None
+
+    @property
+    def tracking(self) -> FieldTracking:
+        """Field management in this version; only of stored kinds."""
+        assert self._tracking is not None
+        return self._tracking
 
     def _converts(self) -> bool:
         return self.resource is not None and self.resource.info.group_version != self.info.group_version

@@ -44,6 +44,29 @@ def load(data: bytes) -> Any:
         raise ValueError(f"error converting YAML to JSON: yaml: {words}") from None
 
 
+def duplicates(data: bytes) -> str:
+    """What is wrong with a document that gives a key twice, in the parser's words; "" when nothing is."""
+    found: list[str] = []
+    _find_duplicates(yaml.compose(data.decode(), Loader=_Loader), found)
+    if not found:
+        return ""
+    return "error converting YAML to JSON: yaml: unmarshal errors:\n" + "\n".join(found)
+
+
+def _find_duplicates(node: Any, found: list[str]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen:
+                found.append(f'  line {line}: key "{name}" already set in map')
+            seen[name] = line
+            _find_duplicates(value, found)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _find_duplicates(item, found)
+
+
 def _jsonable(value: Any) -> Any:
     """The value with text keys, as sigs.k8s.io/yaml makes them. ValueError for what JSON cannot say."""
     if isinstance(value, dict):

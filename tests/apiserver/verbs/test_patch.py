@@ -35,7 +35,6 @@ async def test_a_strategic_patch_merges_lists_by_key() -> None:
 
 
 REFUSED: list[tuple[str, str, Any, int, str]] = [
-    ("apply, for now", "application/apply-patch+yaml", {}, 415, "the body of the request was in an unknown format"),
     ("no media type of patches", "application/json", {}, 415, "the body of the request was in an unknown format"),
     ("no JSON", MERGE, b"{", 400, "error decoding patch: "),
     ("no list of operations", JSON, {}, 400, "json: cannot unmarshal object into Go value of type jsonpatch.Patch"),

@@ -19,6 +19,7 @@ import msgspec
 import orjson
 
 from ...api import field, status
+from ...api.managed_fields.managers import without_times
 from ...api.resource import ResourceInfo
 from ...api.status import StatusError
 from ...api.validation import object_meta
@@ -118,7 +119,7 @@ class GenericResource:
         raise name
 
     def _fill(self, metadata: Object) -> None:
-        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation", "managedFields"):
+        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
             metadata.pop(key, None)
         metadata.pop("resourceVersion", None)
         metadata["creationTimestamp"] = instant(self.clock.now())
@@ -187,6 +188,7 @@ class GenericResource:
             user=write.user,
             dry_run=write.dry_run,
             warnings=write.warnings,
+            served=write.served,
         )
 
     # -- read for change
@@ -257,7 +259,7 @@ class GenericResource:
         metadata["resourceVersion"] = before.get("resourceVersion")
         if self._finished_deleting(new, before):
             return await self._delete_instead(entry, new, write)
-        if new == old:
+        if new == old or _differ_in_times_only(new, old):
             return Written(entry.data)
         finish = await strategy.begin_update(new, old, write)
         stored = False
@@ -291,8 +293,7 @@ class GenericResource:
     def _keep(self, metadata: Object, before: Object) -> None:
         """What an update can never change is taken from the old object."""
         metadata.pop("selfLink", None)
-        metadata.pop("managedFields", None)
-        for key in ("generation", "creationTimestamp", "deletionTimestamp", "managedFields"):
+        for key in ("generation", "creationTimestamp", "deletionTimestamp"):
             if key in before:
                 metadata[key] = before[key]
             elif key == "generation":
@@ -320,6 +321,16 @@ class GenericResource:
         await self.strategy.after_delete(new, write)
         await self.seen(revision)
         return Written(splice(encode(new), self.cache.head_size, revision), deleted=True)
+
+
+def _differ_in_times_only(new: Object, old: Object) -> bool:
+    """Whether two objects are the same but for when their fields were last written: no reason to write."""
+    now, before = new["metadata"].get("managedFields"), old["metadata"].get("managedFields")
+    if not now or not before or now == before or without_times(now) != without_times(before):
+        return False
+    if {**new["metadata"], "managedFields": before} != old["metadata"]:
+        return False
+    return {**new, "metadata": None} == {**old, "metadata": None}
 
 
 def match_namespace(metadata: Object, namespace: str) -> None:

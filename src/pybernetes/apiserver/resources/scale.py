@@ -1,23 +1,36 @@
 """`scale`: the number of replicas of a workload, as autoscaling/v1 Scale whatever the workload's kind."""
 
+from functools import cache
 from typing import Any
 
 import orjson
 
 from ...api import status
+from ...api.managed_fields import ApplyConflict, FieldManager
+from ...api.managed_fields.builtin import BuiltinSchema
+from ...api.managed_fields.field_set import MEMBER, FieldSet
+from ...api.managed_fields.manager import Unfit
+from ...api.managed_fields.managers import decode, encode
+from ...api.managed_fields.scale import path_elements, to_parent, to_scale
 from ...api.patch import apply_patch
 from ...api.schema import schema_for
+from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
+from ..negotiation import media_type, read_body
+from ..verbs.apply import APPLY_PATCH, configuration
 from ..verbs.body import read_object
 from ..verbs.get import fresh
+from ..verbs.list_options import is_true
 from ..verbs.patch import conform_patched, read_patch
 from ..verbs.update import check_name
 from ..verbs.write_options import write_options
-from .strategy import Object
+from .generic import instant
+from .strategy import Object, Write
 
 API_VERSION = "autoscaling/v1"
 KIND = "Scale"
+_STATUS: FieldSet = {"f:status": MEMBER}
 _COPIED = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
@@ -75,7 +88,7 @@ async def update(call: Call) -> Response:
     check_name(sent, call.name, call.namespace)
 
     def make(current: Object) -> Object:
-        return _scaled(current, sent)
+        return _scaled(call, current, sent, _tracked(call, current, dict(sent), write))
 
     written = await call.resource.update(call.namespace, call.name, make, write)
     return call.respond_raw(orjson.dumps(scale_of(written.object())))
@@ -83,6 +96,8 @@ async def update(call: Call) -> Response:
 
 async def patch(call: Call) -> Response:
     """PATCH .../scale."""
+    if media_type(call.request) == APPLY_PATCH:
+        return await _apply(call)
     write = write_options(call, "PatchOptions")
     media, text = await read_patch(call)
     schema = schema_for(API_VERSION, KIND)
@@ -91,13 +106,74 @@ async def patch(call: Call) -> Response:
         patched = apply_patch(media, scale_of(current), text, schema)
         conform_patched(patched, API_VERSION, KIND, write, text)
         check_name(patched, call.name, call.namespace)
-        return _scaled(current, patched)
+        return _scaled(call, current, patched, _tracked(call, current, patched, write))
 
     written = await call.resource.update(call.namespace, call.name, make, write)
     return call.respond_raw(orjson.dumps(scale_of(written.object())))
 
 
-def _scaled(current: Object, scale: Object) -> Object:
+async def _apply(call: Call) -> Response:
+    """Server-side apply of a Scale."""
+    write = write_options(call, "PatchOptions", apply=True)
+    force = is_true(call.params.get("force", ""))
+    config = configuration(await read_body(call.request), write)
+    check_name(config, call.name, call.namespace)
+
+    def make(current: Object) -> Object:
+        live = _with_managers(call, current)
+        try:
+            applied = _manager().applied(
+                live, config, write.field_manager, _now(call), force=force, subresource="scale", ignored=_STATUS
+            )
+        except ApplyConflict as conflict:
+            raise conflict.error() from None
+        except Unfit as error:
+            raise StatusError(400, "", f"failed to create typed patch object: {error}", {}) from None
+        return _scaled(call, current, applied, applied["metadata"].get("managedFields"))
+
+    written = await call.resource.update(call.namespace, call.name, make, write)
+    return call.respond_raw(orjson.dumps(scale_of(written.object())))
+
+
+@cache
+def _manager() -> FieldManager:
+    return FieldManager(BuiltinSchema(API_VERSION, KIND))
+
+
+def _now(call: Call) -> str:
+    return instant(call.resource.clock.now())
+
+
+def _with_managers(call: Call, current: Object) -> Object:
+    """The Scale with the managers of the replicas."""
+    found = scale_of(current)
+    managers = to_scale(decode(current["metadata"].get("managedFields")), _paths(call))
+    if managers:
+        found["metadata"]["managedFields"] = encode(managers)
+    return found
+
+
+def _paths(call: Call) -> dict[str, tuple[str, ...]]:
+    """Where the replicas are, in every version of the kind."""
+    return {call.served.group_version: path_elements(".spec.replicas")}
+
+
+def _tracked(call: Call, current: Object, scale: Object, write: Write) -> list[Object] | None:
+    """The Scale's managedFields after a write of `scale` (its metadata is not changed)."""
+    new = {**scale, "metadata": {**scale["metadata"]}}
+    live = _with_managers(call, current)
+    new["metadata"].pop("managedFields", None)
+    _manager().updated(live, new, write.field_manager, _now(call), "scale", _STATUS)
+    found: list[Object] | None = new["metadata"].get("managedFields")
+    return found
+
+
+def _scaled(call: Call, current: Object, scale: Object, managed: list[Object] | None) -> Object:
+    metadata = current["metadata"]
+    if metadata.get("managedFields"):
+        version = call.served.group_version
+        managers = to_parent(decode(metadata["managedFields"]), decode(managed), _paths(call), version)
+        metadata["managedFields"] = encode(managers)
     replicas = (scale.get("spec") or {}).get("replicas") or 0
     if replicas < 0:
         from ...api import field

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ...api.field import FieldError
+from ...api.managed_fields.field_set import MEMBER, FieldSet
 from ...api.resource import ResourceInfo
 from ...api.user import UserInfo
 from ...api.validation import validation_of
@@ -78,6 +79,8 @@ class Write(msgspec.Struct, kw_only=True):
     subresource: str = ""
     options: Object = {}
     warnings: list[str] = []
+    served: ResourceInfo | None = None
+    """The version the client speaks."""
 
 
 class Strategy:
@@ -155,6 +158,12 @@ class Strategy:
         """Reserve or free what changes."""
         return None
 
+    def reset_fields(self, subresource: str) -> FieldSet:
+        """What a write through this endpoint cannot change, so that it comes to own nothing there."""
+        if subresource == "status":
+            return _SPEC
+        return _STATUS if self.has_status else _NOTHING
+
     # -- delete
 
     def grace_period(self, obj: Object, asked: int | None) -> int | None:
@@ -180,5 +189,8 @@ class Strategy:
         return []
 
 
+_SPEC: FieldSet = {"f:spec": MEMBER}
+_STATUS: FieldSet = {"f:status": MEMBER}
+_NOTHING: FieldSet = {}
 _STATUS_PARTS = frozenset({"apiVersion", "kind", "metadata", "status"})
 _NOT_DESIRED = frozenset({"apiVersion", "kind", "metadata", "status"})

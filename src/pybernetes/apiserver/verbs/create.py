@@ -11,5 +11,6 @@ async def create(call: Call) -> Response:
     write = write_options(call, "CreateOptions")
     served = call.served
     obj = await read_object(call.request, served.group_version, served.kind, write)
+    call.endpoint.tracking.created(obj, write)
     written = await call.resource.create(call.endpoint.stored(obj), write, call.namespace)
     return call.respond(written.data, 201)

@@ -70,6 +70,7 @@ async def read_options(call: Call) -> tuple[DeleteOptions, Write]:
         subresource=call.subresource,
         options=body,
         warnings=call.warnings,
+        served=call.served,
     )
     return options, write
 

@@ -1,4 +1,5 @@
-"""PATCH: JSON patch, JSON merge patch and strategic merge patch on the object as the client's version shows it.
+"""PATCH: JSON patch, JSON merge patch and strategic merge patch on the object as the client's version shows it; apply
+patches go to `apply.py`.
 
 The patch is applied again to the newer object when another write came first, unless it names a resourceVersion.
 """
@@ -12,14 +13,17 @@ from ...base.http.message import Response
 from ..call import Call
 from ..negotiation import media_type, read_body
 from ..resources.strategy import Object, Write
+from .apply import APPLY_PATCH, apply
 from .update import check_name
 from .write_options import write_options
 
-ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
+ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
 
 
 async def patch(call: Call) -> Response:
     """Change parts: 200 and the object."""
+    if media_type(call.request) == APPLY_PATCH:
+        return await apply(call)
     write = write_options(call, "PatchOptions")
     media, text = await read_patch(call)
     schema = schema_for(call.served.group_version, call.served.kind)
@@ -30,6 +34,7 @@ async def patch(call: Call) -> Response:
         patched = apply_patch(media, before, text, schema)
         conform_patched(patched, served.group_version, served.kind, write, text)
         check_name(patched, call.name, call.namespace)
+        endpoint.tracking.updated(before, patched, write)
         return endpoint.stored(patched)
 
     written = await call.resource.update(call.namespace, call.name, make, write)
@@ -39,7 +44,7 @@ async def patch(call: Call) -> Response:
 async def read_patch(call: Call) -> tuple[str, bytes]:
     """(media type, text). StatusError 413, 415."""
     media = media_type(call.request)
-    if media not in ACCEPTED:
+    if media not in ACCEPTED or media == APPLY_PATCH:
         raise status.unsupported_media_type(ACCEPTED)
     return media, await read_body(call.request)
 

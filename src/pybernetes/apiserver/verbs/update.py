@@ -18,11 +18,16 @@ async def update(call: Call) -> Response:
     served = call.served
     sent = await read_object(call.request, served.group_version, served.kind, write)
     check_name(sent, call.name, call.namespace)
-    wanted = orjson.dumps(call.endpoint.stored(sent))
+    wanted = orjson.dumps(sent)
+    endpoint = call.endpoint
 
     def make(current: Object) -> Object:
         obj: Object = orjson.loads(wanted)
-        return obj
+        if current:
+            endpoint.tracking.updated(endpoint.served(current), obj, write)
+        else:
+            endpoint.tracking.created(obj, write)
+        return endpoint.stored(obj)
 
     create_missing = served.create_on_update and not call.subresource
     written = await call.resource.update(call.namespace, call.name, make, write, create_missing=create_missing)

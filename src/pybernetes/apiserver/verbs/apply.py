@@ -1,0 +1,86 @@
+"""PATCH with `application/apply-patch+yaml`: server-side apply (KEP-555), which also creates.
+
+The configuration is merged into the object, then goes the way of every update: schema, defaults, admission, rules.
+"""
+
+from typing import Any
+
+import orjson
+
+from ...api import status
+from ...api.defaulting import apply_defaults
+from ...api.schema import schema_for
+from ...base.http.message import Response
+from ..call import Call
+from ..negotiation import read_body
+from ..resources.strategy import Object, Write
+from .list_options import is_true
+from .update import check_name
+from .write_options import write_options
+
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+async def apply(call: Call) -> Response:
+    """Create or change by configuration: 201 or 200, and the object. StatusError 400, 409, 422."""
+    write = write_options(call, "PatchOptions", apply=True)
+    force = is_true(call.params.get("force", ""))
+    config = configuration(await read_body(call.request), write)
+    named(config, call)
+    endpoint, served = call.endpoint, call.served
+
+    def make(current: Object) -> Object:
+        live = endpoint.served(current) if current else None
+        if live is None and config["metadata"].get("uid"):
+            raise _missing(call, config["metadata"]["uid"])
+        applied: Object = orjson.loads(orjson.dumps(endpoint.tracking.applied(live, config, write, force=force)))
+        schema = schema_for(served.group_version, served.kind)
+        if schema is not None:
+            schema.decode(applied)
+        apply_defaults(applied, served.group_version, served.kind)
+        check_name(applied, call.name, call.namespace)
+        return endpoint.stored(applied)
+
+    written = await call.resource.update(call.namespace, call.name, make, write, create_missing=not call.subresource)
+    return call.respond(written.data, 201 if written.created else 200)
+
+
+def configuration(data: bytes, write: Write) -> Object:
+    """The body as a dict with a `metadata` dict; keys given twice as `fieldValidation` says. StatusError 400."""
+    from ..yaml_body import duplicates, load
+
+    try:
+        config: Any = load(data)
+    except ValueError as error:
+        raise status.bad_request(f"error decoding YAML: {error}") from None
+    if not isinstance(config, dict):
+        raise status.bad_request("error decoding YAML: error unmarshaling JSON: the configuration is no object")
+    if write.field_validation != "Ignore":
+        twice = duplicates(data)
+        if twice and write.field_validation == "Strict":
+            raise status.bad_request(f"error strict decoding YAML: {twice}")
+        if twice:
+            write.warnings.append(twice)
+    if not isinstance(config.setdefault("metadata", {}), dict):
+        raise status.bad_request("error decoding YAML: metadata is no object")
+    return config
+
+
+def named(config: Object, call: Call) -> None:
+    """The configuration must be for the object the path names; what it leaves out is filled in. StatusError 400."""
+    metadata = config["metadata"]
+    metadata.setdefault("name", call.name)
+    if call.namespace:
+        metadata.setdefault("namespace", call.namespace)
+    found = config.get("kind")
+    if found and found != call.served.kind and not call.subresource:
+        group, version, kind = call.served.group, call.served.version, call.served.kind
+        raise status.bad_request(
+            f"invalid object type: {config.get('apiVersion')}, Kind={found}; expected {group}/{version}, Kind={kind}"
+        )
+    check_name(config, call.name, call.namespace)
+
+
+def _missing(call: Call, uid: str) -> status.StatusError:
+    words = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+    return status.conflict(call.served.group, call.served.plural, call.name, words)
