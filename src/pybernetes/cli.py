@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import GIT_VERSION
+from .cluster import kube_flags
 
 DEFAULT_DATA_DIR = Path("/var/lib/pybernetes")
 
@@ -80,6 +81,16 @@ def _kubeconfig(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help=f"({default})")
 
 
+def _upstream_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of upstream's kube-apiserver; with --etcd-servers or --cert-dir they alone decide."""
+    group = parser.add_argument_group("as kube-apiserver, over etcd and without a data directory")
+    for name, (kind, told) in kube_flags.FLAGS.items():
+        optional: dict[str, Any] = {"nargs": "?", "const": "true"} if kind == kube_flags.BOOLEAN else {}
+        group.add_argument(f"--{name}", action="append", default=[], help=told.replace("%", "%%"), **optional)
+    for name in kube_flags.ACCEPTED:
+        group.add_argument(f"--{name}", action="append", nargs="?", help=argparse.SUPPRESS)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="pybernetes",
@@ -125,7 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     for name, flags in _COMPONENTS.items():
         component = commands.add_parser(name, help=f"the {name} alone, in the foreground")
         _cluster_flags(component, flags)
-        if name != "apiserver":
+        if name == "apiserver":
+            _upstream_flags(component)
+        else:
             _kubeconfig(component, name)
         if name == "kubelet":
             component.add_argument(

@@ -14,8 +14,11 @@ from ..api.resource import ResourceInfo, resource
 from ..api.status import StatusError
 from ..api.user import SYSTEM_MASTERS, UserInfo
 from ..base.http.message import App, Request
+from ..base.log import logger
 from .config import ApiServerConfig
 from .reader import Object, ObjectReader
+
+log = logger(__name__)
 
 HOOK_USER = UserInfo("system:apiserver", groups=(SYSTEM_MASTERS,))
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -70,21 +73,23 @@ class Bootstrap:
             },
         }
         await self._ensure(resource("services"), service)
-        address = self._config.advertise_address
-        if not address:
+        if self._config.advertise_address and not self._config.shared_store:
+            await self.lead_to([self._config.advertise_address])
+
+    async def lead_to(self, addresses: list[str]) -> None:
+        """Let the `kubernetes` Service lead to these API servers. Loopback leads nowhere from a pod: it is left out."""
+        reachable = [address for address in addresses if not ipaddress.ip_address(address).is_loopback]
+        if not reachable:
+            log.warning("The kubernetes service leads nowhere: the API server advertises loopback", addresses=addresses)
             return
+        ports = [{"name": "https", "port": self._config.advertise_port, "protocol": "TCP"}]
         endpoints = {
             "metadata": {
                 "name": "kubernetes",
                 "namespace": "default",
                 "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
             },
-            "subsets": [
-                {
-                    "addresses": [{"ip": address}],
-                    "ports": [{"name": "https", "port": self._config.advertise_port, "protocol": "TCP"}],
-                }
-            ],
+            "subsets": [{"addresses": [{"ip": address} for address in reachable], "ports": ports}],
         }
         await self._follow(resource("endpoints"), endpoints)
         slice_ = {
@@ -93,9 +98,9 @@ class Bootstrap:
                 "namespace": "default",
                 "labels": {"kubernetes.io/service-name": "kubernetes"},
             },
-            "addressType": "IPv6" if ":" in address else "IPv4",
-            "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
-            "ports": [{"name": "https", "port": self._config.advertise_port, "protocol": "TCP"}],
+            "addressType": "IPv6" if ":" in reachable[0] else "IPv4",
+            "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in reachable],
+            "ports": ports,
         }
         await self._follow(resource("endpointslices", "discovery.k8s.io"), slice_)
 

@@ -41,6 +41,10 @@ class ApiServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     enable_admission: tuple[str, ...] = ()
     disable_admission: tuple[str, ...] = ()
 
+    shared_store: bool = False
+    """Whether other API servers use the same store: each then keeps a lease there, and the `kubernetes` Service leads
+    to all that are alive."""
+
     max_requests_in_flight: int = 400
     max_mutating_requests_in_flight: int = 200
     request_timeout_seconds: float = 60.0

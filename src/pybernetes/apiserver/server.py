@@ -34,6 +34,7 @@ from .watch_cache import WatchCache
 if TYPE_CHECKING:
     from ..base.http.server import HttpServer
     from .openapi import OpenApi
+    from .peers import Peers
 
 log = logger(__name__)
 
@@ -48,6 +49,8 @@ class ApiServer:
 
     def __init__(self, config: ApiServerConfig, store: Store, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.config = config
+        self._store = store
+        self._clock = clock
         self.cache = WatchCache(store)
         self.admission = AdmissionChain()
         self.registry = Registry(store, self.cache, self.admission, clock)
@@ -148,6 +151,8 @@ class ApiServer:
             if self.config.tls is not None:
                 self.http = self._listener()
                 await stack.enter_async_context(running("https", self.http.serve))
+            if self.config.shared_store and self.config.advertise_address:
+                await stack.enter_async_context(running("peers", self._peers().serve))
             self._state = "ready"
             ready.set()
             log.info("API server ready", address=self._address(), rv=self.cache.revision)
@@ -167,6 +172,13 @@ class ApiServer:
         if "RBAC" in self.config.authorization_modes:
             await ensure_rbac(self.cache, self.app)
 
+    def _peers(self) -> "Peers":
+        from .bootstrap import Bootstrap
+        from .peers import Peers
+
+        lead_to = Bootstrap(self.app, self.cache, self.config).lead_to
+        return Peers(self._store, self.config.advertise_address, lead_to, self._clock)
+
     def _listener(self) -> "HttpServer":
         from ..base.http.server import HttpServer
         from ..base.x509 import KeyPair, server_context
@@ -175,5 +187,5 @@ class ApiServer:
         assert files is not None
         # Front proxies have a CA of their own; authentication tells the two apart again.
         client_ca = b"\n".join(Path(path).read_bytes() for path in (files.client_ca, config.request_header_ca) if path)
-        context = server_context(KeyPair.load(files.certificate, files.key), client_ca=client_ca)
+        context = server_context(KeyPair.load(files.certificate, files.key), client_ca=client_ca or None)
         return HttpServer(self.app, host=config.listen_host, port=config.listen_port, tls=context, name="apiserver")

@@ -1,0 +1,207 @@
+"""`pybernetes apiserver` started as upstream's `kube-apiserver` is: by flags alone, over etcd, no data directory.
+
+    flags ─▶ parse ─▶ ApiServerConfig + EtcdAddress ─▶ store ─▶ API server      until SIGTERM
+
+A serving certificate that is not given is made, self-signed by nobody's CA, in `--cert-dir`, as upstream does.
+"""
+
+import argparse
+import re
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from ...apiserver.config import ApiServerConfig, TlsFiles
+from ...apiserver.server import ApiServer
+from ...base.tasks import running
+from ...base.x509 import CertificateAuthority, CertificateError, KeyPair
+from ...store.etcd import EtcdAddress, EtcdStore
+from .. import kube_flags
+from ..config import detect_node_ip
+from ..progress import Progress
+from .settings import CommandError
+
+_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
+
+
+def is_meant(arguments: argparse.Namespace) -> bool:
+    """Whether the command line speaks upstream's language: etcd is named, or where certificates are."""
+    return bool(arguments.etcd_servers or arguments.cert_dir)
+
+
+def parsed(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The given flags by name, each as its kind says. CommandError names the flag and what it should look like."""
+    found: dict[str, Any] = {}
+    for name, (kind, _) in kube_flags.FLAGS.items():
+        words: list[str] | None = getattr(arguments, name.replace("-", "_"))
+        if words:
+            found[name] = _value(name, kind, words)
+    return found
+
+
+def _value(name: str, kind: str, words: list[str]) -> Any:
+    last = words[-1]
+    if kind == kube_flags.LIST:
+        return tuple(part.strip() for word in words for part in word.split(",") if part.strip())
+    if kind == kube_flags.MAP:
+        pairs = [part.partition("=") for word in words for part in word.split(",") if part.strip()]
+        return {key.strip(): value.strip() for key, _, value in pairs}
+    if kind == kube_flags.INTEGER:
+        if not last.isdecimal():
+            raise CommandError(f"--{name} {last} is not a number")
+        return int(last)
+    if kind == kube_flags.BOOLEAN:
+        if last.lower() not in ("true", "false", "1", "0", "t", "f"):
+            raise CommandError(f"--{name} {last} is neither true nor false")
+        return last.lower() in ("true", "1", "t")
+    if kind == kube_flags.DURATION:
+        return duration_seconds(name, last)
+    return last
+
+
+def duration_seconds(name: str, text: str) -> float:
+    """Go's notation of a duration, such as 1m30s, in seconds."""
+    pieces = _DURATION.findall(text)
+    if text != "0" and (not pieces or "".join(number + unit for number, unit in pieces) != text):
+        raise CommandError(f"--{name} {text} is not a duration such as 1m30s")
+    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in pieces)
+
+
+def etcd_address(flags: Mapping[str, Any]) -> EtcdAddress:
+    """Where the store is. CommandError when no server is named."""
+    servers = flags.get("etcd-servers", ())
+    if not servers:
+        raise CommandError("--etcd-servers must be specified, such as --etcd-servers=http://127.0.0.1:2379")
+    for server in servers:
+        if not server.startswith(("http://", "https://", "unix://")):
+            raise CommandError(f"--etcd-servers {server} is not a URL such as http://127.0.0.1:2379")
+    return EtcdAddress(
+        servers=servers,
+        ca_file=_path(flags, "etcd-cafile"),
+        cert_file=_path(flags, "etcd-certfile"),
+        key_file=_path(flags, "etcd-keyfile"),
+    )
+
+
+def _path(flags: Mapping[str, Any], name: str) -> Path | None:
+    if name not in flags:
+        return None
+    path = Path(flags[name])
+    if not path.is_file():
+        raise CommandError(f"--{name} {path}: no such file")
+    return path
+
+
+def _bytes(flags: Mapping[str, Any], name: str) -> bytes:
+    path = _path(flags, name)
+    return path.read_bytes() if path is not None else b""
+
+
+def _text(flags: Mapping[str, Any], name: str) -> str:
+    path = _path(flags, name)
+    return str(path) if path is not None else ""
+
+
+_DIRECT = {
+    "advertise-address": "advertise_address",
+    "anonymous-auth": "anonymous",
+    "api-audiences": "api_audiences",
+    "authorization-mode": "authorization_modes",
+    "bind-address": "listen_host",
+    "disable-admission-plugins": "disable_admission",
+    "enable-admission-plugins": "enable_admission",
+    "enable-bootstrap-token-auth": "bootstrap_tokens",
+    "max-mutating-requests-inflight": "max_mutating_requests_in_flight",
+    "max-requests-inflight": "max_requests_in_flight",
+    "request-timeout": "request_timeout_seconds",
+    "requestheader-allowed-names": "request_header_allowed_names",
+    "service-cluster-ip-range": "service_cidr",
+    "service-node-port-range": "node_port_range",
+    "shutdown-delay-duration": "shutdown_delay_seconds",
+}
+_UPSTREAM_DEFAULTS: dict[str, Any] = {
+    "listen_host": "0.0.0.0",
+    "authorization_modes": ("AlwaysAllow",),
+    "bootstrap_tokens": False,
+    "service_cidr": "10.0.0.0/24",
+}
+
+
+def api_server_config(flags: Mapping[str, Any]) -> ApiServerConfig:
+    """The API server's settings as upstream's flags say, with upstream's defaults. CommandError."""
+    fields = {**_UPSTREAM_DEFAULTS, **{_DIRECT[name]: value for name, value in flags.items() if name in _DIRECT}}
+    host, port = fields["listen_host"], flags.get("secure-port", 6443)
+    if "advertise_address" not in fields:
+        fields["advertise_address"] = detect_node_ip() if host in ("0.0.0.0", "::") else host
+    signing_key = _bytes(flags, "service-account-signing-key-file")
+    if not signing_key:
+        raise CommandError("--service-account-signing-key-file must be specified: the key that signs tokens")
+    issuers = flags.get("service-account-issuer", ())
+    if not issuers:
+        raise CommandError("--service-account-issuer must be specified, such as https://kubernetes.default.svc")
+    keys = [_bytes({"service-account-key-file": name}, "service-account-key-file")
+            for name in flags.get("service-account-key-file", ())]  # fmt: skip
+    return ApiServerConfig(
+        **fields,
+        listen_port=port,
+        advertise_port=port,
+        tls=_serving(flags, fields["advertise_address"]),
+        token_file=_text(flags, "token-auth-file"),
+        request_header_ca=_text(flags, "requestheader-client-ca-file"),
+        service_account_signing_key=signing_key,
+        service_account_keys=tuple(keys),
+        service_account_issuer=issuers[0],
+        shared_store=True,
+    )
+
+
+def _serving(flags: Mapping[str, Any], address: str) -> TlsFiles:
+    """The serving certificate: given, found in --cert-dir, or made there."""
+    certificate, key = _text(flags, "tls-cert-file"), _text(flags, "tls-private-key-file")
+    if bool(certificate) != bool(key):
+        raise CommandError("--tls-cert-file and --tls-private-key-file go together")
+    if not certificate:
+        directory = Path(flags.get("cert-dir", "/var/run/kubernetes"))
+        certificate, key = str(directory / "apiserver.crt"), str(directory / "apiserver.key")
+        if not Path(certificate).is_file():
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", "127.0.0.1", address)
+            authority = CertificateAuthority.create("apiserver-ca")
+            pair = authority.issue("apiserver", names=tuple(dict.fromkeys(names)))
+            KeyPair(pair.certificate_pem + authority.certificate_pem, pair.key_pem).save(certificate, key)
+    return TlsFiles(certificate=certificate, key=key, client_ca=_text(flags, "client-ca-file"))
+
+
+def make_server(flags: Mapping[str, Any], store: EtcdStore) -> ApiServer:
+    """The API server, with the way to the kubelets when their credentials are given. CommandError."""
+    from ...apiserver.streams.handlers import build_streams
+    from ...apiserver.streams.kubelet_dialer import KubeletDialer
+    from ...base.x509 import client_context
+
+    try:
+        server = ApiServer(api_server_config(flags), store)
+        certificate = _path(flags, "kubelet-client-certificate")
+        key = _path(flags, "kubelet-client-key")
+        pair = KeyPair.load(certificate, key) if certificate and key else None
+    except (CertificateError, ValueError, OSError) as error:
+        raise CommandError(str(error)) from None
+    authority = _bytes(flags, "kubelet-certificate-authority") or None
+    dialer = KubeletDialer(
+        server.cache,
+        tls=client_context(authority, pair),
+        insecure_tls=lambda: client_context(None, pair),
+    )
+    server.dispatcher.connect.update(build_streams(server.cache, dialer, server.authorizer))
+    return server
+
+
+async def serve(arguments: argparse.Namespace, progress: Progress, stack: AsyncExitStack) -> None:
+    """Start store and server on the stack; both run until it is closed."""
+    flags = parsed(arguments)
+    store = EtcdStore(etcd_address(flags))
+    server = make_server(flags, store)
+    await stack.enter_async_context(running("store", store.serve))
+    await stack.enter_async_context(running("apiserver", server.serve))
+    progress.tell("apiserver")

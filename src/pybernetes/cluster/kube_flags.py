@@ -1,0 +1,60 @@
+"""The flags of upstream's `kube-apiserver` that `pybernetes apiserver` understands, so that harnesses which start one
+(envtest and its likes) and unit files of other installations work unchanged.
+
+`FLAGS` is data: the command line is built from it and `docs/apiserver-flags.md` is checked against it. What a flag
+becomes is decided in `commands/kube_apiserver.py`. Names and meanings: kubernetes.io/docs/reference/
+command-line-tools-reference/kube-apiserver.
+"""
+
+STRING, LIST, INTEGER, BOOLEAN, DURATION, MAP = "string", "list", "integer", "boolean", "duration", "map"
+"""LIST: comma-separated and repeatable. MAP: `a=1,b=2`, repeatable. DURATION: Go's notation, such as 1m30s."""
+
+FLAGS: dict[str, tuple[str, str]] = {
+    "advertise-address": (STRING, "the address under which the `kubernetes` service leads here"),
+    "anonymous-auth": (BOOLEAN, "whether requests without credentials are system:anonymous (true)"),
+    "api-audiences": (LIST, "what tokens must be made for (the issuer)"),
+    "authorization-mode": (LIST, "AlwaysAllow, AlwaysDeny, Node, RBAC, Webhook, in order (AlwaysAllow)"),
+    "bind-address": (STRING, "listen on this address (0.0.0.0)"),
+    "cert-dir": (STRING, "holds apiserver.crt and apiserver.key, which are made when absent"),
+    "client-ca-file": (STRING, "client certificates must chain to it"),
+    "disable-admission-plugins": (LIST, "plugins that are on by default and shall be off"),
+    "enable-admission-plugins": (LIST, "plugins that are off by default and shall be on"),
+    "enable-bootstrap-token-auth": (BOOLEAN, "accept bootstrap tokens (false)"),
+    "etcd-cafile": (STRING, "etcd's certificates must chain to it"),
+    "etcd-certfile": (STRING, "our client certificate for etcd"),
+    "etcd-keyfile": (STRING, "its key"),
+    "etcd-servers": (LIST, "URLs of the etcd members"),
+    "kubelet-certificate-authority": (STRING, "kubelets' certificates must chain to it"),
+    "kubelet-client-certificate": (STRING, "our client certificate for kubelets"),
+    "kubelet-client-key": (STRING, "its key"),
+    "max-mutating-requests-inflight": (INTEGER, "writes at a time (200)"),
+    "max-requests-inflight": (INTEGER, "reads at a time (400)"),
+    "request-timeout": (DURATION, "the longest a request may take (1m0s)"),
+    "requestheader-allowed-names": (LIST, "common names that a front proxy's certificate may have (any)"),
+    "requestheader-client-ca-file": (STRING, "a front proxy's certificate must chain to it"),
+    "secure-port": (INTEGER, "listen on this port (6443)"),
+    "service-account-issuer": (LIST, "who signs service-account tokens; the first signs new ones"),
+    "service-account-key-file": (LIST, "keys that verify service-account tokens"),
+    "service-account-signing-key-file": (STRING, "the key that signs them"),
+    "service-cluster-ip-range": (STRING, "addresses of services (10.0.0.0/24)"),
+    "service-node-port-range": (STRING, "node ports (30000-32767)"),
+    "shutdown-delay-duration": (DURATION, "serve on for so long after readyz has failed (0s)"),
+    "tls-cert-file": (STRING, "our serving certificate, with its chain"),
+    "tls-private-key-file": (STRING, "its key"),
+    "token-auth-file": (STRING, "static tokens: token,user,uid,\"group1,group2\""),
+}  # fmt: skip
+
+ACCEPTED: dict[str, str] = {
+    "allow-privileged": "privileged containers are a matter of PodSecurity",
+    "enable-aggregator-routing": "services are always reached through their endpoints",
+    "enable-priority-and-fairness": "always on",
+    "endpoint-reconciler-type": "always by lease",
+    "etcd-count-metric-poll-period": "nothing is polled",
+    "profiling": "there is no profiler endpoint",
+    "storage-backend": "always etcd3",
+    "storage-media-type": "always JSON",
+    "v": "see --log-level",
+    "vmodule": "see --log-level",
+    "watch-cache": "always on",
+}
+"""Flags that change nothing here, and why: accepted, so that a unit file works unchanged."""

@@ -1,0 +1,167 @@
+"""`pybernetes apiserver` with upstream's flags, as a test harness starts kube-apiserver."""
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from tests.support.etcd import etcd, free_port, needs_etcd
+
+from pybernetes.apiserver.service_account_keys import generate_signing_key
+from pybernetes.base.x509 import CertificateAuthority
+from pybernetes.cluster.commands.kube_apiserver import api_server_config, duration_seconds, etcd_address
+from pybernetes.cluster.commands.settings import CommandError
+from pybernetes.cluster.kube_flags import ACCEPTED, FLAGS
+
+PYBERNETES = str(Path(sys.executable).parent / "pybernetes")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1m30s", 90.0), ("0", 0.0), ("500ms", 0.5), ("1.5h", 5400.0), ("0s", 0.0)]
+)
+def test_durations_are_gos(text, seconds):
+    assert duration_seconds("x", text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "1d", "m", "1m 3s"])
+def test_other_durations_are_refused(text):
+    with pytest.raises(CommandError, match="not a duration"):
+        duration_seconds("request-timeout", text)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({}, "--etcd-servers must be specified"),
+        ({"etcd-servers": ("localhost:2379",)}, "is not a URL"),
+        ({"etcd-servers": ("https://a:1",), "etcd-cafile": "/nowhere"}, "--etcd-cafile /nowhere: no such file"),
+    ],
+)
+def test_what_etcd_needs(flags, message):
+    with pytest.raises(CommandError, match=message):
+        etcd_address(flags)
+
+
+def test_what_tokens_need(tmp_path):
+    with pytest.raises(CommandError, match="--service-account-signing-key-file must be specified"):
+        api_server_config({"cert-dir": str(tmp_path), "bind-address": "127.0.0.1"})
+
+
+class Harness:
+    """What envtest does: files, flags, a process, `/readyz`."""
+
+    def __init__(self, directory: Path, urls: tuple[str, ...]) -> None:
+        self.port = free_port()
+        self.authority = CertificateAuthority.create("harness")
+        (directory / "ca.crt").write_bytes(self.authority.certificate_pem)
+        (directory / "sa.key").write_bytes(generate_signing_key())
+        (directory / "tokens.csv").write_text('secret,alice,1,"system:masters"\n')
+        self.directory = directory
+        self.arguments = [
+            "--advertise-address=127.0.0.1",
+            "--allow-privileged=true",
+            "--authorization-mode=RBAC",
+            "--bind-address=127.0.0.1",
+            f"--cert-dir={directory / 'certs'}",
+            f"--client-ca-file={directory / 'ca.crt'}",
+            "--disable-admission-plugins=ServiceAccount",
+            f"--etcd-servers={','.join(urls)}",
+            f"--secure-port={self.port}",
+            f"--service-account-issuer=https://127.0.0.1:{self.port}/",
+            f"--service-account-key-file={directory / 'sa.key'}",
+            f"--service-account-signing-key-file={directory / 'sa.key'}",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--token-auth-file",
+            str(directory / "tokens.csv"),
+        ]
+        self.process = subprocess.Popen(
+            [PYBERNETES, "apiserver", *self.arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+
+    def request(
+        self, path: str, *, method: str = "GET", body: object = None, token: str = "secret"
+    ) -> tuple[int, dict]:
+        context = ssl.create_default_context(cadata=(self.directory / "certs" / "apiserver.crt").read_text())
+        request = urllib.request.Request(
+            f"https://127.0.0.1:{self.port}{path}",
+            method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
+        )
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=10) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if text.startswith(b"{") else {"text": text.decode()}
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read() or b"{}")
+
+    def until_ready(self) -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            assert self.process.poll() is None, self.process.stdout.read().decode()
+            try:
+                if self.request("/readyz")[0] == 200:
+                    return
+            except (OSError, urllib.error.URLError):
+                pass
+            assert time.monotonic() < deadline, "the API server did not become ready"
+            time.sleep(0.02)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            os.kill(self.process.pid, number)
+        code = self.process.wait(20)
+        self.process.stdout.close()
+        return code
+
+
+@needs_etcd
+def test_two_api_servers_on_one_etcd_agree_at_once(tmp_path):
+    (tmp_path / "etcd").mkdir()
+    with etcd(tmp_path / "etcd") as server:
+        for name in "ab":
+            (tmp_path / name).mkdir()
+        one, two = Harness(tmp_path / "a", server.urls), Harness(tmp_path / "b", server.urls)
+        try:
+            one.until_ready()
+            two.until_ready()
+            status, answer = one.request("/api/v1/namespaces/default/configmaps", token="wrong")
+            assert (status, answer["reason"]) == (401, "Unauthorized")
+            for i in range(10):
+                body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"m{i}"}}
+                status, made = one.request("/api/v1/namespaces/default/configmaps", method="POST", body=body)
+                assert status == 201
+                _, listed = two.request("/api/v1/namespaces/default/configmaps")
+                assert f"m{i}" in [item["metadata"]["name"] for item in listed["items"]]
+                assert int(listed["metadata"]["resourceVersion"]) >= int(made["metadata"]["resourceVersion"])
+            assert one.stop(signal.SIGKILL) == -signal.SIGKILL
+            _, listed = two.request("/api/v1/namespaces/default/configmaps")
+            assert {f"m{i}" for i in range(10)} <= {item["metadata"]["name"] for item in listed["items"]}
+            assert two.stop() == 0
+        finally:
+            one.stop(signal.SIGKILL)
+            two.stop(signal.SIGKILL)
+
+
+def test_a_missing_flag_is_one_line_and_exit_code_1(tmp_path):
+    done = subprocess.run([PYBERNETES, "apiserver", f"--cert-dir={tmp_path}"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: --etcd-servers must be specified, such as --etcd-servers=http://127.0.0.1:2379"
+    ]
+
+
+def test_every_flag_is_documented():
+    page = (Path(__file__).parents[3] / "docs" / "apiserver-flags.md").read_text()
+    for name, (_, told) in FLAGS.items():
+        assert f"| `--{name}` | {told} |" in page
+    for name, told in ACCEPTED.items():
+        assert f"`--{name}` ({told})" in page
