@@ -85,14 +85,14 @@ async def start_up(directory: str, found: Measured) -> None:
     """Open a file of 200,000 keys of 1.2 KB."""
     path = Path(directory) / "large.db"
     if not path.exists():
-        store = SqliteStore(path, compaction_seconds=0)
+        store = SqliteStore(path)
         async with running("store", store.serve):
             for start in range(0, 200_000, 2000):
                 await asyncio.gather(
                     *(store.put(f"/registry/pods/ns{i % 50}/pod-{i}", VALUE[:1200]) for i in range(start, start + 2000))
                 )
     gc.collect()
-    store = SqliteStore(path, compaction_seconds=0)
+    store = SqliteStore(path)
     began = time.perf_counter()
     async with running("store", store.serve):
         found.setdefault("start with 200,000 keys, s", []).append(time.perf_counter() - began)

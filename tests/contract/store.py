@@ -75,7 +75,7 @@ class StoreContract:
     """Subclasses give `running_store`."""
 
     def running_store(
-        self, *, clock: Clock = SYSTEM_CLOCK, watcher_limit: int = 8192, compaction_seconds: float = 0
+        self, *, clock: Clock = SYSTEM_CLOCK, watcher_limit: int = 8192
     ) -> AbstractAsyncContextManager[Store]:
         raise NotImplementedError
 
@@ -414,21 +414,55 @@ class StoreContract:
             assert await store.put("/a", b"2", expected=0) == 5
             assert [i.key for i in (await store.list("/", revision=4)).items] == ["/b"]
 
-    async def test_the_past_is_compacted_by_itself_one_interval_late(self):
-        clock = FakeClock()
-        async with self.running_store(clock=clock, compaction_seconds=300) as store:
-            await store.put("/a", b"1")
-            await store.put("/a", b"2")
-            await clock.advance(300)
+    # notes
+
+    async def test_a_note_is_kept_with_its_revision(self):
+        async with self.running_store() as store:
+            await store.put("/a", b"1", expected=0, note=b"made")
+            await store.put("/a", b"2", note=b"changed")
             await store.put("/a", b"3")
-            assert await store.get("/a", revision=2) is not None
-            await clock.advance(300)
+            await store.delete("/a", note=b"removed")
+            await store.put("/a", b"4", note=b"again")
+            await store.delete("/a", expected=6, note=b"over")
+            notes = [await store.note(revision) for revision in range(2, 8)]
+            assert notes == [b"made", b"changed", b"", b"removed", b"again", b"over"]
+            assert [item.key for item in (await store.list("/")).items] == []
+
+    async def test_watchers_are_told_the_notes_live_and_later(self):
+        async with self.running_store() as store, aclosing(store.watch("/")) as live:
+            await store.put("/a", b"1", note=b"made")
+            await store.put("/b", b"1")
+            await store.delete("/a", note=b"removed")
+            async with aclosing(store.watch("/", after=1)) as later:
+                for watch in (live, later):
+                    assert [event.note for event in await events(watch, 3)] == [b"made", b"", b"removed"]
+
+    async def test_a_refused_write_leaves_no_note(self):
+        async with self.running_store() as store:
+            await store.put("/a", b"1", note=b"made")
+            with pytest.raises(Conflict):
+                await store.put("/a", b"2", expected=9, note=b"lost")
+            assert await store.delete("/b", note=b"nothing") == (2, None)
+            assert await store.note(2) == b"made"
+            with pytest.raises(FutureRevision):
+                await store.note(3)
+
+    async def test_a_compacted_note_is_gone(self):
+        async with self.running_store() as store:
+            for i in range(4):
+                await store.put("/a", b"%d" % i, note=b"%d" % i)
+            await store.compact(4)
             with pytest.raises(Compacted):
-                async with asyncio.timeout(5):
-                    while True:
-                        await store.get("/a", revision=2)
-                        await asyncio.sleep(0.001)
-            assert (await store.get("/a", revision=3)) is not None
+                await store.note(3)
+            assert await store.note(5) == b"3"
+
+    async def test_the_size_tells_what_is_stored(self):
+        async with self.running_store() as store:
+            before = await store.size()
+            await asyncio.gather(*(store.put("/a", b"x" * 100_000) for _ in range(30)))
+            async with asyncio.timeout(5):
+                while await store.size() < before + 1_000_000:
+                    await asyncio.sleep(0.01)
 
     # leases
 

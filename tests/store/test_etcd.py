@@ -18,7 +18,7 @@ pytestmark = needs_etcd
 
 @asynccontextmanager
 async def opened(address, **options):
-    store = EtcdStore(address, **{"compaction_seconds": 0, **options})
+    store = EtcdStore(address, **options)
     async with running("store", store.serve):
         yield store
 
@@ -29,10 +29,9 @@ class TestEtcdStore(StoreContract):
         self.path = tmp_path
 
     @asynccontextmanager
-    async def running_store(self, *, clock=SYSTEM_CLOCK, watcher_limit=8192, compaction_seconds=0):
+    async def running_store(self, *, clock=SYSTEM_CLOCK, watcher_limit=8192):
         with etcd(self.path) as server:
-            options = {"clock": clock, "watcher_limit": watcher_limit, "compaction_seconds": compaction_seconds}
-            async with opened(EtcdAddress(servers=server.urls), **options) as store:
+            async with opened(EtcdAddress(servers=server.urls), clock=clock, watcher_limit=watcher_limit) as store:
                 yield store
 
     # etcd counts the time of its leases itself

@@ -11,7 +11,7 @@ from pybernetes.store.memory import MemoryStore
 
 class TestMemoryStore(StoreContract):
     @asynccontextmanager
-    async def running_store(self, *, clock=SYSTEM_CLOCK, watcher_limit=8192, compaction_seconds=0):
-        store = MemoryStore(clock=clock, watcher_limit=watcher_limit, compaction_seconds=compaction_seconds)
+    async def running_store(self, *, clock=SYSTEM_CLOCK, watcher_limit=8192):
+        store = MemoryStore(clock=clock, watcher_limit=watcher_limit)
         async with running("store", store.serve):
             yield store

@@ -77,7 +77,7 @@ async def replay(make, reopens, steps):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(STEP, max_size=30))
 def test_memory(steps):
-    asyncio.run(replay(lambda: MemoryStore(compaction_seconds=0), False, steps))
+    asyncio.run(replay(lambda: MemoryStore(), False, steps))
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -85,6 +85,4 @@ def test_memory(steps):
 @given(st.lists(STEP, max_size=30))
 def test_sqlite(steps):
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(
-            replay(lambda: SqliteStore(f"{directory}/s.db", compaction_seconds=0, cache_bytes=200), True, steps)
-        )
+        asyncio.run(replay(lambda: SqliteStore(f"{directory}/s.db", cache_bytes=200), True, steps))

@@ -16,7 +16,7 @@ class TestSqliteStore(StoreContract):
         self.path = tmp_path / "store.db"
 
     @asynccontextmanager
-    async def running_store(self, *, clock=SYSTEM_CLOCK, watcher_limit=8192, compaction_seconds=0):
-        store = SqliteStore(self.path, clock=clock, watcher_limit=watcher_limit, compaction_seconds=compaction_seconds)
+    async def running_store(self, *, clock=SYSTEM_CLOCK, watcher_limit=8192):
+        store = SqliteStore(self.path, clock=clock, watcher_limit=watcher_limit)
         async with running("store", store.serve):
             yield store

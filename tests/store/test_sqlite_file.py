@@ -22,7 +22,7 @@ from pybernetes.store.store import Conflict, LeaseNotFound, Unavailable
 
 @asynccontextmanager
 async def opened(path, *, clock=SYSTEM_CLOCK, cache_bytes=1 << 20):
-    store = SqliteStore(path, clock=clock, compaction_seconds=0, cache_bytes=cache_bytes)
+    store = SqliteStore(path, clock=clock, cache_bytes=cache_bytes)
     async with running("store", store.serve):
         yield store
 

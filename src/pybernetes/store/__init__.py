@@ -3,7 +3,7 @@
 * `store.py`: the contract (`Store`), its data and its errors. Read this first.
 * `memory.py`: `MemoryStore`, for tests and throw-away clusters. `sqlite.py`: `SqliteStore`, durable in one file.
 * `mvcc.py`: the pure index from keys to revisions; `broadcast.py`: fan-out to watchers; `lease.py`: keys that expire;
-  `compactor.py`: forgetting the past regularly; `sqlite_file.py`: the data file and its statements.
+  `sqlite_file.py`: the data file and its statements.
 
 Every implementation keeps the contract of `tests/contract/store.py`. Only the API server and the assembly import this.
 """

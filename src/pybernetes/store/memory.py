@@ -11,7 +11,6 @@ import msgspec
 
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.store.broadcast import Broadcaster
-from pybernetes.store.compactor import INTERVAL_SECONDS, compact_regularly
 from pybernetes.store.lease import Leases, expire
 from pybernetes.store.mvcc import Index
 from pybernetes.store.store import (
@@ -38,10 +37,11 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
     kv: KeyValue
     previous: int
     deleted: bool
+    note: bytes
 
 
 class MemoryStore:
-    """See `Store`. Usable at once; `serve` adds lease expiry, progress and compaction."""
+    """See `Store`. Usable at once; `serve` adds lease expiry and progress."""
 
     def __init__(
         self,
@@ -49,10 +49,9 @@ class MemoryStore:
         clock: Clock = SYSTEM_CLOCK,
         watcher_limit: int = 8192,
         progress_seconds: float = 0.25,
-        compaction_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         """watcher_limit: events a watcher may leave waiting; progress_seconds: at most this long after a change every
-        watcher knows its revision; compaction_seconds: the past kept at least (0: all of it)."""
+        watcher knows its revision."""
         self._clock = clock
         self._index = Index()
         self._rows: dict[int, _Row] = {}
@@ -60,7 +59,6 @@ class MemoryStore:
         self._next_lease = 1
         self._broadcaster = Broadcaster(limit=watcher_limit)
         self._progress_seconds = progress_seconds
-        self._compaction_seconds = compaction_seconds
         self._closed = False
 
     async def serve(self, ready: asyncio.Event) -> None:
@@ -69,10 +67,6 @@ class MemoryStore:
             async with asyncio.TaskGroup() as group:
                 group.create_task(expire(self._leases, self._clock, self._revoke), name="store leases")
                 group.create_task(self._broadcaster.pace(self._clock, self._progress_seconds), name="store progress")
-                if self._compaction_seconds:
-                    group.create_task(
-                        compact_regularly(self, self._clock, self._compaction_seconds), name="store compaction"
-                    )
                 ready.set()
         finally:
             self._closed = True
@@ -120,7 +114,9 @@ class MemoryStore:
         self._check_open()
         return self._index.count(prefix)
 
-    async def put(self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0) -> int:
+    async def put(
+        self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0, note: bytes = b""
+    ) -> int:
         self._check_open()
         if len(value) > VALUE_LIMIT:
             raise TooLarge(f"the value of {key} has {len(value)} bytes; the limit is {VALUE_LIMIT}")
@@ -133,23 +129,23 @@ class MemoryStore:
         revision = index.revision + 1
         create_revision = index.put(key, revision)
         self._leases.attach(key, lease)
-        self._write(_Row(KeyValue(key, value, revision, create_revision, lease), before, False))
+        self._write(_Row(KeyValue(key, value, revision, create_revision, lease), before, False, note))
         return revision
 
-    async def delete(self, key: str, *, expected: int | None = None) -> tuple[int, KeyValue | None]:
+    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> tuple[int, KeyValue | None]:
         self._check_open()
         before = self._index.current.get(key, (0, 0))[0]
         if expected is not None and (expected != before or not before):
             raise Conflict(key, self._rows[before].kv if before else None)
         if not before:
             return self._index.revision, None
-        return self._delete(key, before)
+        return self._delete(key, before, note)
 
-    def _delete(self, key: str, before: int) -> tuple[int, KeyValue]:
+    def _delete(self, key: str, before: int, note: bytes = b"") -> tuple[int, KeyValue]:
         revision = self._index.revision + 1
         self._index.delete(key, revision)
         self._leases.attach(key, 0)
-        self._write(_Row(KeyValue(key, b"", revision, 0), before, True))
+        self._write(_Row(KeyValue(key, b"", revision, 0), before, True, note))
         return revision, self._rows[before].kv
 
     def _write(self, row: _Row) -> None:
@@ -158,7 +154,16 @@ class MemoryStore:
         self._broadcaster.publish(revision, (self._event(row),))
 
     def _event(self, row: _Row) -> Event:
-        return Event(row.kv, self._rows[row.previous].kv if row.previous else None, row.deleted)
+        return Event(row.kv, self._rows[row.previous].kv if row.previous else None, row.deleted, row.note)
+
+    async def note(self, revision: int) -> bytes:
+        self._check_open()
+        self._check_readable(revision)
+        row = self._rows.get(revision)
+        return row.note if row is not None else b""
+
+    async def size(self) -> int:
+        return sum(len(row.kv.key) + len(row.kv.value) + len(row.note) for row in self._rows.values())
 
     def watch(self, prefix: str, *, after: int = 0) -> Watch:
         self._check_open()

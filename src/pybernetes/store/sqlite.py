@@ -27,12 +27,10 @@ from typing import TypeVar
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.base.log import logger
 from pybernetes.store.broadcast import Broadcaster
-from pybernetes.store.compactor import INTERVAL_SECONDS, compact_regularly
 from pybernetes.store.lease import Leases, expire
 from pybernetes.store.mvcc import Index
 from pybernetes.store.sqlite_file import (
     DataFile,
-    LogRow,
     Statement,
     changes,
     drop_revisions,
@@ -40,10 +38,12 @@ from pybernetes.store.sqlite_file import (
     key_value,
     load,
     mark_compacted,
+    note_of,
     open_file,
     read,
     reclaim,
     remove_lease,
+    size,
     write,
 )
 from pybernetes.store.store import (
@@ -61,6 +61,8 @@ from pybernetes.store.store import (
     Unavailable,
     Watch,
 )
+from pybernetes.store.value_cache import ValueCache
+from pybernetes.store.write_batch import Thunk, Write, WriteBatch, attempt, finished
 
 _REPLAY_STEP = 500
 _COMPACTION_STEP = 500
@@ -70,32 +72,6 @@ _RECLAIM_PAGES = 64
 log = logger(__name__)
 
 T = TypeVar("T")
-Thunk = Callable[[sqlite3.Connection], bool]
-
-
-class _Write:
-    """One accepted change of a key on its way to the disk. `answer` resolves to None when it is durable."""
-
-    __slots__ = ("answer", "batch", "kv", "previous")
-
-    def __init__(self, kv: KeyValue, previous: KeyValue | None, batch: "_Batch") -> None:
-        self.kv = kv
-        self.previous = previous
-        self.batch = batch
-        self.answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-
-class _Batch:
-    """What becomes one transaction. `work` runs outside any transaction, after it."""
-
-    __slots__ = ("decided", "rows", "statements", "work", "writes")
-
-    def __init__(self) -> None:
-        self.rows: list[LogRow] = []
-        self.writes: list[_Write] = []
-        self.statements: list[Statement] = []
-        self.work: Thunk | None = None
-        self.decided: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
 
 class SqliteStore:
@@ -108,7 +84,6 @@ class SqliteStore:
         clock: Clock = SYSTEM_CLOCK,
         watcher_limit: int = 8192,
         progress_seconds: float = 0.25,
-        compaction_seconds: float = INTERVAL_SECONDS,
         cache_bytes: int = 16 * 1024 * 1024,
     ) -> None:
         """path: the data file (`-wal`, `-shm` and `.lock` appear beside it); cache_bytes: values kept in memory; the
@@ -116,18 +91,17 @@ class SqliteStore:
         self._path = Path(path)
         self._clock = clock
         self._progress_seconds = progress_seconds
-        self._compaction_seconds = compaction_seconds
         self._index = Index()
-        self._cache = _Cache(cache_bytes)
+        self._cache = ValueCache(cache_bytes)
         self._leases = Leases()
         self._last_lease = 0
         self._broadcaster = Broadcaster(limit=watcher_limit)
         self._closed = "the store is not open"
-        self._staged: dict[str, _Write] = {}
+        self._staged: dict[str, Write] = {}
         self._last_revision = 1
-        self._gathering: _Batch | None = None
+        self._gathering: WriteBatch | None = None
         self._busy = False
-        self._inbox: SimpleQueue[_Batch | None] = SimpleQueue()
+        self._inbox: SimpleQueue[WriteBatch | None] = SimpleQueue()
         self._garbage: list[int] = []
         self._exclusive = asyncio.Lock()
         """Held by long reads in a thread and by each step of a compaction: a revision is not deleted under a reader."""
@@ -136,7 +110,7 @@ class SqliteStore:
 
     async def serve(self, ready: asyncio.Event) -> None:
         """Open, work until cancelled, close. Unavailable when the file cannot be used."""
-        file = await _finished(open_file, self._path)
+        file = await finished(open_file, self._path)
         try:
             await self._open(file)
             thread = threading.Thread(
@@ -149,15 +123,11 @@ class SqliteStore:
                     group.create_task(
                         self._broadcaster.pace(self._clock, self._progress_seconds), name="store progress"
                     )
-                    if self._compaction_seconds:
-                        group.create_task(
-                            compact_regularly(self, self._clock, self._compaction_seconds), name="store compaction"
-                        )
                     ready.set()
             finally:
                 self._closed = "the store is closed"
                 self._inbox.put(None)
-                await _finished(thread.join)
+                await finished(thread.join)
                 self._fail_all(Unavailable(self._closed))
                 self._broadcaster.close(self._closed)
         finally:
@@ -167,7 +137,7 @@ class SqliteStore:
         self._writer = file.connect()
         self._reader = file.connect()
         self._scanner = file.connect()
-        loaded = await _finished(load, file, self._reader)
+        loaded = await finished(load, file, self._reader)
         index = self._index = loaded.index
         self._last_revision = index.revision
         self._garbage = index.compact(index.compacted)
@@ -195,16 +165,16 @@ class SqliteStore:
                 if batch.rows or batch.statements:
                     write(connection, batch.rows, batch.statements)
                 if batch.work is not None:
-                    more = _attempt(batch.work, connection)
+                    more = attempt(batch.work, connection)
             except Exception as error:
                 failure = error
             loop.call_soon_threadsafe(self._decided, batch, failure, more)
 
-    def _gather(self) -> _Batch:
+    def _gather(self) -> WriteBatch:
         """The batch that is gathering; it leaves as soon as the writer is free."""
         batch = self._gathering
         if batch is None:
-            batch = self._gathering = _Batch()
+            batch = self._gathering = WriteBatch()
             if not self._busy:
                 self._busy = True
                 asyncio.get_running_loop().call_soon(self._dispatch)
@@ -219,7 +189,7 @@ class SqliteStore:
         else:
             self._inbox.put(batch)
 
-    def _decided(self, batch: _Batch, failure: Exception | None, more: bool) -> None:
+    def _decided(self, batch: WriteBatch, failure: Exception | None, more: bool) -> None:
         """The writer thread is done with a batch: apply and answer, or undo and refuse."""
         if failure is not None:
             if not isinstance(failure, sqlite3.Error):
@@ -243,7 +213,7 @@ class SqliteStore:
             self._leases.attach(key, kv.lease)
             if before is not None:
                 cache.drop(before.mod_revision)
-            events.append(Event(kv, before, not kv.create_revision))
+            events.append(Event(kv, before, not kv.create_revision, change.note))
             if staged.get(key) is change:
                 del staged[key]
         if events:
@@ -253,7 +223,7 @@ class SqliteStore:
                 change.answer.set_result(None)
         batch.decided.set_result(more)
 
-    def _refuse(self, batch: _Batch, error: Unavailable) -> None:
+    def _refuse(self, batch: WriteBatch, error: Unavailable) -> None:
         for change in batch.writes:
             if not change.answer.done():
                 change.answer.set_exception(error)
@@ -285,7 +255,7 @@ class SqliteStore:
                 raise Conflict(key, current)
             await asyncio.wait([staged.batch.decided])
 
-    def _stage(self, key: str, value: bytes | None, before: KeyValue | None, lease: int) -> _Write:
+    def _stage(self, key: str, value: bytes | None, before: KeyValue | None, lease: int, note: bytes) -> Write:
         revision = self._last_revision = self._last_revision + 1
         batch = self._gather()
         if value is None:
@@ -293,23 +263,25 @@ class SqliteStore:
         else:
             kv = KeyValue(key, value, revision, before.create_revision if before is not None else revision, lease)
         previous = before.mod_revision if before is not None else 0
-        batch.rows.append((revision, key, kv.create_revision, previous, lease, value))
-        change = _Write(kv, before, batch)
+        batch.rows.append((revision, key, kv.create_revision, previous, lease, note or None, value))
+        change = Write(kv, before, batch, note)
         batch.writes.append(change)
         self._staged[key] = change
         return change
 
-    async def put(self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0) -> int:
+    async def put(
+        self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0, note: bytes = b""
+    ) -> int:
         if len(value) > VALUE_LIMIT:
             raise TooLarge(f"the value of {key} has {len(value)} bytes; the limit is {VALUE_LIMIT}")
         before = await self._compare(key, expected)
         if lease and lease not in self._leases:
             raise LeaseNotFound(f"lease {lease} does not exist")
-        change = self._stage(key, value, before, lease)
+        change = self._stage(key, value, before, lease, note)
         await change.answer
         return change.kv.mod_revision
 
-    async def delete(self, key: str, *, expected: int | None = None) -> tuple[int, KeyValue | None]:
+    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> tuple[int, KeyValue | None]:
         before = await self._compare(key, expected)
         while before is None:
             if expected is not None:
@@ -319,7 +291,7 @@ class SqliteStore:
                 return self._index.revision, None
             await asyncio.wait([staged.batch.decided])
             before = await self._compare(key, expected)
-        change = self._stage(key, None, before, 0)
+        change = self._stage(key, None, before, 0, note)
         await change.answer
         return change.kv.mod_revision, before
 
@@ -409,6 +381,21 @@ class SqliteStore:
         self._check_open()
         return self._index.count(prefix)
 
+    async def note(self, revision: int) -> bytes:
+        self._check_open()
+        self._check_readable(revision)
+        return self._ask(note_of, revision)
+
+    async def size(self) -> int:
+        self._check_open()
+        return self._ask(size)
+
+    def _ask(self, question: Callable[..., T], *arguments: int) -> T:
+        try:
+            return question(self._reader, *arguments)
+        except sqlite3.Error as error:
+            raise Unavailable(f"the read of {self._path} failed: {error}") from None
+
     def watch(self, prefix: str, *, after: int = 0) -> Watch:
         self._check_open()
         present = self._index.revision
@@ -429,7 +416,12 @@ class SqliteStore:
         return Batch(
             last,
             tuple(
-                Event(key_value(row), key_value(before) if before is not None else None, row[5] is None)
+                Event(
+                    key_value(row),
+                    key_value(before) if before is not None else None,
+                    row[6] is None,
+                    row[5] or b"",
+                )
                 for row, before in found
                 if row[1].startswith(prefix)
             ),
@@ -486,54 +478,3 @@ class SqliteStore:
     async def keep_alive(self, lease: int) -> int:
         self._check_open()
         return self._leases.keep_alive(lease, self._clock.monotonic())
-
-
-async def _finished(function: Callable[..., T], *arguments: object) -> T:
-    """Run a function in a thread and wait for its end even when cancelled: it works on a file that is closed next."""
-    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        if not work.cancelled() and work.exception() is None and isinstance(result := work.result(), DataFile):
-            result.close()
-        raise
-
-
-def _attempt(work: Thunk, connection: sqlite3.Connection) -> bool:
-    try:
-        return work(connection)
-    except sqlite3.Error as error:
-        log.warning("Store maintenance failed", err=error)
-        return False
-
-
-class _Cache:
-    """Recently written or read states by revision, the oldest leaving first when the bytes exceed the budget."""
-
-    __slots__ = ("_budget", "_bytes", "_states")
-
-    def __init__(self, budget: int) -> None:
-        self._budget = budget
-        self._bytes = 0
-        self._states: dict[int, KeyValue] = {}
-
-    def __contains__(self, revision: int) -> bool:
-        return revision in self._states
-
-    def get(self, revision: int) -> KeyValue | None:
-        """The state, if it is here."""
-        return self._states.get(revision)
-
-    def add(self, kv: KeyValue) -> None:
-        """Keep a state, making room for it."""
-        self._states[kv.mod_revision] = kv
-        self._bytes += len(kv.value)
-        while self._bytes > self._budget:
-            self.drop(next(iter(self._states)))
-
-    def drop(self, revision: int) -> None:
-        """Forget a state that is not current any more."""
-        known = self._states.pop(revision, None)
-        if known is not None:
-            self._bytes -= len(known.value)

@@ -3,7 +3,7 @@
 One append-only table holds every revision; SQLite's write-ahead log makes a transaction durable with one fsync
 (`synchronous=FULL`)::
 
-    log(revision PRIMARY KEY, key, create_revision, previous, lease, value)      value NULL: the key was deleted
+    log(revision PRIMARY KEY, key, create_revision, previous, lease, note, value)      value NULL: a deletion
     lease(id PRIMARY KEY, ttl_seconds)
     meta(name PRIMARY KEY, value)                                                'compacted'
 
@@ -26,7 +26,7 @@ import msgspec
 from pybernetes.store.mvcc import Index
 from pybernetes.store.store import KeyValue, Unavailable
 
-FORMAT = 1
+FORMAT = 2
 """Of the file, kept in `PRAGMA user_version`."""
 
 _APPLICATION_ID = 0x50594231
@@ -41,6 +41,7 @@ CREATE TABLE log (
     create_revision INTEGER NOT NULL,
     previous INTEGER NOT NULL,
     lease INTEGER NOT NULL,
+    note BLOB,
     value BLOB
 );
 CREATE INDEX log_lease ON log (lease) WHERE lease != 0;
@@ -48,8 +49,8 @@ CREATE TABLE lease (id INTEGER PRIMARY KEY, ttl_seconds INTEGER NOT NULL);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-LogRow = tuple[int, str, int, int, int, bytes | None]
-"""revision, key, create revision, previous revision, lease, value."""
+LogRow = tuple[int, str, int, int, int, bytes | None, bytes | None]
+"""revision, key, create revision, previous revision, lease, note, value."""
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -167,6 +168,8 @@ def _prepare(file: DataFile) -> None:
         connection.execute("COMMIT")
     elif application != _APPLICATION_ID:
         raise Unavailable(f"{file.path} is a database of another program; choose another data directory")
+    elif version < FORMAT:
+        raise Unavailable(f"{file.path} has format {version} of a version before the first release; start afresh")
     elif version > FORMAT:
         raise Unavailable(f"{file.path} has format {version}, this version reads up to {FORMAT}; use a newer version")
     connection.execute("PRAGMA journal_mode=WAL")
@@ -208,7 +211,7 @@ def write(connection: sqlite3.Connection, rows: Sequence[LogRow], statements: Se
     """One durable transaction: all or nothing. sqlite3.Error when it did not happen."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         for statement in statements:
             connection.executemany(statement.sql, statement.rows)
         connection.execute("COMMIT")
@@ -218,7 +221,7 @@ def write(connection: sqlite3.Connection, rows: Sequence[LogRow], statements: Se
         raise
 
 
-_COLUMNS = "log.revision, log.key, log.create_revision, log.previous, log.lease, log.value"
+_COLUMNS = "log.revision, log.key, log.create_revision, log.previous, log.lease, log.note, log.value"
 
 
 def read(connection: sqlite3.Connection, revisions: Iterable[int]) -> dict[int, KeyValue]:
@@ -232,9 +235,21 @@ def read(connection: sqlite3.Connection, revisions: Iterable[int]) -> dict[int, 
     return found
 
 
+def note_of(connection: sqlite3.Connection, revision: int) -> bytes:
+    """The note of a revision; b"" when it has none or was compacted."""
+    row = connection.execute("SELECT note FROM log WHERE revision = ?", (revision,)).fetchone()
+    return (row[0] or b"") if row is not None else b""
+
+
+def size(connection: sqlite3.Connection) -> int:
+    """Bytes of the pages in use."""
+    pages = _number(connection, "PRAGMA page_count") - _number(connection, "PRAGMA freelist_count")
+    return pages * _number(connection, "PRAGMA page_size")
+
+
 def key_value(row: LogRow) -> KeyValue:
     """A row as the state that it made (a deletion: no value, no create revision)."""
-    revision, key, create_revision, _, lease, value = row
+    revision, key, create_revision, _, lease, _, value = row
     if value is None:
         return KeyValue(key, b"", revision, 0)
     return KeyValue(key, value, revision, create_revision, lease)
@@ -245,7 +260,7 @@ def changes(connection: sqlite3.Connection, after: int, until: int) -> list[tupl
     previous = _COLUMNS.replace("log.", "before.")
     sql = f"SELECT {_COLUMNS}, {previous} FROM log LEFT JOIN log AS before ON before.revision = log.previous"
     found = connection.execute(f"{sql} WHERE log.revision > ? AND log.revision <= ? ORDER BY 1", (after, until))
-    return [(row[:6], row[6:] if row[6] is not None else None) for row in found]
+    return [(row[:7], row[7:] if row[7] is not None else None) for row in found]
 
 
 def reclaim(connection: sqlite3.Connection, pages: int) -> bool:

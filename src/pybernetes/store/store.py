@@ -16,6 +16,8 @@ Worked example, from an empty store at revision 1::
     watch("/", after=2)           -> events of revisions 3, 4, 5, then live ones
     compact(4)                    -> the past before 4 is gone: list(revision=3) and watch(after=2) raise Compacted
 
+Nothing is compacted unasked: how much of the past is kept is its user's decision.
+
 Guarantees, checked by tests/contract/store.py on every implementation:
 
 * **Durable**: an acknowledged write survives `kill -9` and power loss (memory excepted).
@@ -52,6 +54,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     kv: KeyValue
     previous: KeyValue | None
     deleted: bool = False
+    note: bytes = b""
+    """What the writer wrote beside it."""
 
     @property
     def created(self) -> bool:
@@ -164,13 +168,22 @@ class Store(Protocol):
     async def count(self, prefix: str) -> int:
         """How many keys start with prefix now."""
 
-    async def put(self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0) -> int:
+    async def put(
+        self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0, note: bytes = b""
+    ) -> int:
         """Write; return the new revision. `expected`: None = any, 0 = must not exist, n = must be at mod revision n.
+        `note` (who wrote and why: opaque, short) is kept with the revision as long as the revision is.
         Conflict, TooLarge, LeaseNotFound, Unavailable."""
 
-    async def delete(self, key: str, *, expected: int | None = None) -> tuple[int, KeyValue | None]:
+    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> tuple[int, KeyValue | None]:
         """Remove; return the new revision and what was there. A missing key: Conflict(current=None) when `expected`
         is given, else (current revision, None) and no new revision."""
+
+    async def note(self, revision: int) -> bytes:
+        """The note of one revision; b"" when it has none. Compacted, FutureRevision."""
+
+    async def size(self) -> int:
+        """Bytes that the store takes up, the past included, as of a moment ago. Compaction makes it smaller."""
 
     def watch(self, prefix: str, *, after: int = 0) -> Watch:
         """Changes of keys that start with prefix and revision > after, for ever. `after=0`: from now on, now being the

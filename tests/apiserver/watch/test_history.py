@@ -85,7 +85,7 @@ def pod(namespace: str, name: str, node: str, label: str) -> bytes:
 
 
 async def run(steps: list[tuple[str, str, str, str, str]]) -> None:
-    store = MemoryStore(progress_seconds=60, compaction_seconds=0)
+    store = MemoryStore(progress_seconds=60)
     feed = WatchCache(store)
     cache = feed.cache(PODS)
     format = PlainFormat(PODS)
@@ -140,7 +140,7 @@ def test_a_watch_resumed_at_any_revision_tells_the_rest(
     steps: list[tuple[str, str, str, str, str]], data: st.DataObject
 ) -> None:
     async def resumed() -> None:
-        store = MemoryStore(progress_seconds=60, compaction_seconds=0)
+        store = MemoryStore(progress_seconds=60)
         feed = WatchCache(store)
         cache = feed.cache(PODS)
         async with running("store", store.serve), running("feed", feed.serve):

@@ -24,6 +24,8 @@ from . import messages as m
 from .connection import Connection
 
 EVERYTHING = b"\0"
+NOTES = b"pybernetes/notes/"
+"""Below it, the last note of each key. Keys of the store start with a slash, so these are in nobody's way."""
 _REPLAY_STEP = 2000
 
 log = logger(__name__)
@@ -34,10 +36,16 @@ def key_value(kv: m.KeyValue) -> KeyValue:
     return KeyValue(kv.key.decode("utf-8", "replace"), kv.value, kv.mod_revision, kv.create_revision, kv.lease)
 
 
-def _event(event: m.Event) -> Event:
-    assert event.kv is not None
-    previous = key_value(event.prev_kv) if event.prev_kv is not None else None
-    return Event(key_value(event.kv), previous, event.type == m.DELETE)
+def _with_notes(found: list[m.Event]) -> list[Event]:
+    """etcd's events as the store's: a note is no event but belongs to the one of its revision."""
+    notes = {e.kv.mod_revision: e.kv.value for e in found if e.kv is not None and e.kv.key.startswith(NOTES)}
+    events: list[Event] = []
+    for event in found:
+        kv = event.kv
+        if kv is not None and not kv.key.startswith(NOTES):
+            previous = key_value(event.prev_kv) if event.prev_kv is not None else None
+            events.append(Event(key_value(kv), previous, event.type == m.DELETE, notes.get(kv.mod_revision, b"")))
+    return events
 
 
 async def changes(connection: Connection, after: int) -> AsyncGenerator[list[Event], None]:
@@ -48,7 +56,7 @@ async def changes(connection: Connection, after: int) -> AsyncGenerator[list[Eve
             key=EVERYTHING, range_end=EVERYTHING, start_revision=after + 1, prev_kv=True, fragment=True
         )
     )
-    pieces: list[Event] = []
+    pieces: list[m.Event] = []
     async with aclosing(connection.stream("Watch/Watch", request, m.WatchResponse)) as answers:
         async for answer in answers:
             if answer.compact_revision:
@@ -57,9 +65,9 @@ async def changes(connection: Connection, after: int) -> AsyncGenerator[list[Eve
                 raise Unavailable(f"etcd cancelled the watch: {answer.cancel_reason}")
             if answer.created:
                 yield []
-            pieces.extend(_event(event) for event in answer.events)
+            pieces.extend(answer.events)
             if pieces and not answer.fragment:
-                yield pieces
+                yield _with_notes(pieces)
                 pieces = []
 
 

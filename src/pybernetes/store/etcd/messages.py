@@ -40,6 +40,8 @@ class RangeRequest(Message):
     limit: A[int, 3] = 0
     revision: A[int, 4] = 0
     count_only: A[bool, 9] = False
+    min_mod_revision: A[int, 10] = 0
+    max_mod_revision: A[int, 11] = 0
 
 
 class RangeResponse(Message):
@@ -127,6 +129,15 @@ class WatchResponse(Message):
     cancel_reason: A[str, 6] = ""
     fragment: A[bool, 7] = False
     events: A[list[Event], 11] = field(default_factory=list)
+
+
+class StatusRequest(Message):
+    pass
+
+
+class StatusResponse(Message):
+    db_size: A[int, 3] = 0
+    db_size_in_use: A[int, 9] = 0
 
 
 class LeaseGrantRequest(Message):

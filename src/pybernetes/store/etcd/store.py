@@ -7,9 +7,11 @@
 The store keeps no objects. What it remembers is how far it knows the world to be: `_seen`, the highest revision in any
 answer, is "now" for a watch from now on, even where the feed is a moment behind.
 
-Several API servers use one etcd, each with a store of its own. Each compacts for itself, one interval late, which at
-worst forgets what every one of them was ready to forget. etcd drops the state before a compacted revision, and with it
-the `previous` of that revision's change, so the contract's `compact(r)` is etcd's `compact(r - 1)`.
+A note is a key of its own, `NOTES` + key, written in the same transaction and so with the same revision: the note of a
+revision is the one key below NOTES with that mod revision.
+
+Several API servers use one etcd, each with a store of its own. etcd drops the state before a compacted revision, and
+with it the `previous` of that revision's change, so the contract's `compact(r)` is etcd's `compact(r - 1)`.
 """
 
 import asyncio
@@ -17,7 +19,6 @@ from contextlib import aclosing
 
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.store.broadcast import Broadcaster
-from pybernetes.store.compactor import INTERVAL_SECONDS, compact_regularly
 from pybernetes.store.mvcc import prefix_end
 from pybernetes.store.store import (
     VALUE_LIMIT,
@@ -34,7 +35,7 @@ from pybernetes.store.store import (
 
 from . import messages as m
 from .connection import Connection, EtcdAddress, PastIsGone
-from .feed import Feed, changes, key_value
+from .feed import NOTES, Feed, changes, key_value
 
 _PAGE = 1000
 """Keys a request: a list of everything stays a row of bounded answers."""
@@ -51,13 +52,11 @@ class EtcdStore:
         clock: Clock = SYSTEM_CLOCK,
         watcher_limit: int = 8192,
         progress_seconds: float = 0.25,
-        compaction_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         """As for MemoryStore."""
         self._connection = Connection(address)
         self._clock = clock
         self._progress_seconds = progress_seconds
-        self._compaction_seconds = compaction_seconds
         self._broadcaster = Broadcaster(limit=watcher_limit)
         self._feed = Feed(self._connection, self._broadcaster, clock, self._present)
         self._seen = 0
@@ -75,10 +74,6 @@ class EtcdStore:
                 group.create_task(self._broadcaster.pace(self._clock, self._progress_seconds), name="store progress")
                 await self._feed.standing.wait()
                 self._closed = ""
-                if self._compaction_seconds:
-                    group.create_task(
-                        compact_regularly(self, self._clock, self._compaction_seconds), name="store compaction"
-                    )
                 ready.set()
         finally:
             self._closed = "the store is closed"
@@ -159,23 +154,44 @@ class EtcdStore:
         request = m.RangeRequest(key=prefix.encode(), range_end=end.encode() if end else b"\0", count_only=True)
         return (await self._range(request)).count
 
+    async def note(self, revision: int) -> bytes:
+        answer = await self._range(
+            m.RangeRequest(
+                key=NOTES,
+                range_end=NOTES[:-1] + b"0",
+                revision=revision,
+                min_mod_revision=revision,
+                max_mod_revision=revision,
+            )
+        )
+        return answer.kvs[0].value if answer.kvs else b""
+
+    async def size(self) -> int:
+        self._check_open()
+        answer = await self._connection.read("Maintenance/Status", m.StatusRequest(), m.StatusResponse)
+        return answer.db_size_in_use or answer.db_size
+
     # writing
 
-    async def put(self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0) -> int:
+    async def put(
+        self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0, note: bytes = b""
+    ) -> int:
         self._check_open()
         if len(value) > VALUE_LIMIT:
             raise TooLarge(f"the value of {key} has {len(value)} bytes; the limit is {VALUE_LIMIT}")
         put = m.PutRequest(key=key.encode(), value=value, lease=lease)
-        if expected is None:
+        if expected is None and not note:
             return self._saw((await self._connection.write("KV/Put", put, m.PutResponse)).header)
-        answer = await self._transaction(key, expected, m.RequestOp(request_put=put))
+        answer = await self._transaction(key, expected, m.RequestOp(request_put=put), note)
         return self._saw(answer.header)
 
-    async def _transaction(self, key: str, expected: int, action: m.RequestOp) -> m.TxnResponse:
-        """Do it if the key is at the expected mod revision (0: absent); else Conflict with what is there."""
+    async def _transaction(self, key: str, expected: int | None, action: m.RequestOp, note: bytes) -> m.TxnResponse:
+        """Do it, with its note, if the key is at the expected mod revision (0: absent; None: any); else Conflict with
+        what is there."""
+        noted = m.RequestOp(request_put=m.PutRequest(key=NOTES + key.encode(), value=note))
         request = m.TxnRequest(
-            compare=[m.Compare(key=key.encode(), mod_revision=expected)],
-            success=[action],
+            compare=[m.Compare(key=key.encode(), mod_revision=expected)] if expected is not None else [],
+            success=[action, noted] if note else [action],
             failure=[m.RequestOp(request_range=m.RangeRequest(key=key.encode()))],
         )
         answer = await self._connection.write("KV/Txn", request, m.TxnResponse)
@@ -185,15 +201,23 @@ class EtcdStore:
             raise Conflict(key, key_value(found.kvs[0]) if found is not None and found.kvs else None)
         return answer
 
-    async def delete(self, key: str, *, expected: int | None = None) -> tuple[int, KeyValue | None]:
+    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> tuple[int, KeyValue | None]:
         self._check_open()
         request = m.DeleteRangeRequest(key=key.encode(), prev_kv=True)
+        if expected is None and note:
+            current = await self.get(key)
+            if current is None:
+                return self._seen, None
+            try:
+                return await self.delete(key, expected=current.mod_revision, note=note)
+            except Conflict:
+                return await self.delete(key, note=note)
         if expected is None:
             answer = await self._connection.write("KV/DeleteRange", request, m.DeleteRangeResponse)
             return self._saw(answer.header), key_value(answer.prev_kvs[0]) if answer.prev_kvs else None
         if expected == 0:
             raise Conflict(key, await self.get(key))
-        done = await self._transaction(key, expected, m.RequestOp(request_delete_range=request))
+        done = await self._transaction(key, expected, m.RequestOp(request_delete_range=request), note)
         deleted = done.responses[0].response_delete_range
         assert deleted is not None
         return self._saw(done.header), key_value(deleted.prev_kvs[0])
