@@ -24,6 +24,7 @@ from .daemonset.controller import DaemonSetController
 from .deployment.controller import DeploymentController
 from .disruption import DisruptionController
 from .endpoint_slice.controller import EndpointSliceController
+from .endpoint_slice_mirroring import EndpointSliceMirroring
 from .endpoints import EndpointsController
 from .ephemeral_volume import EphemeralVolume
 from .garbage_collector.controller import GarbageCollector
@@ -38,6 +39,7 @@ from .pv_protection import PVProtection
 from .pvc_protection import PVCProtection
 from .replicaset import ReplicaSetController
 from .replicationcontroller import ReplicationControllerController
+from .resource_quota import ResourceQuotaController
 from .root_ca_publisher import RootCAPublisher
 from .service_account import ServiceAccountController
 from .service_account_token import ServiceAccountTokenController
@@ -56,6 +58,7 @@ CONTROLLERS: dict[str, Registration] = {
     "replicaset-controller": Registration(ReplicaSetController, "replicaset-controller"),
     "replicationcontroller-controller": Registration(ReplicationControllerController, "replication-controller"),
     "endpointslice-controller": Registration(EndpointSliceController, "endpointslice-controller"),
+    "endpointslice-mirroring-controller": Registration(EndpointSliceMirroring, "endpointslicemirroring-controller"),
     "endpoints-controller": Registration(EndpointsController, "endpoint-controller"),
     "daemonset-controller": Registration(DaemonSetController, "daemon-set-controller"),
     "job-controller": Registration(JobController, "job-controller"),
@@ -73,6 +76,7 @@ CONTROLLERS: dict[str, Registration] = {
     "bootstrap-signer-controller": Registration(BootstrapSigner, "bootstrap-signer"),
     "token-cleaner-controller": Registration(TokenCleaner, "token-cleaner"),
     "disruption-controller": Registration(DisruptionController, "disruption-controller"),
+    "resourcequota-controller": Registration(ResourceQuotaController, "resourcequota-controller"),
     "persistentvolumeclaim-protection-controller": Registration(PVCProtection, "pvc-protection-controller"),
     "persistentvolume-protection-controller": Registration(PVProtection, "pv-protection-controller"),
     "volumeattributesclass-protection-controller": Registration(

@@ -2,8 +2,7 @@
 
     Service, Pod (by selector), Node (zone), EndpointSlice (by owner) ──▶ key of the Service ──▶ pack ──▶ writes
 
-Slices get generated names, so acting on a cache that does not show the last writes yet would duplicate them. The
-resourceVersion of every write is remembered, and the key waits until the cache has come that far.
+Slices get generated names, so the key waits until the cache shows our own last writes (`reconcile/written.py`).
 """
 
 import asyncio
@@ -17,6 +16,7 @@ from ...reconcile.manager import ControllerContext
 from ...reconcile.pod_control import is_namespace_terminating
 from ...reconcile.services import appearance, is_selecting, selects
 from ...reconcile.sources import source
+from ...reconcile.written import Written
 from .plan import MANAGED_BY, MANAGED_BY_LABEL, SERVICE_LABEL, ZONE_LABEL, Changes, address_types, groups_of, pack
 
 BY_SERVICE = "service"
@@ -36,7 +36,7 @@ class EndpointSliceController:
         self._nodes = context.informers.of(Node)
         self._slices = context.informers.of(EndpointSlice)
         self._slices.add_index(BY_SERVICE, lambda found: filter(None, (_service_key(found),)))
-        self._written: dict[str, dict[str, int]] = {}
+        self._written = Written()
         self._waiting: set[str] = set()
         self._controller = Controller("endpointslice", self._reconcile, workers=context.config.concurrent_reconciles)
         source(self._services, self._controller.enqueue)
@@ -72,12 +72,9 @@ class EndpointSliceController:
         key = _service_key(found)
         if not key:
             return
-        written = self._written.get(key)
-        name = found.metadata.name or ""
         if new is None:
-            if written is not None:
-                written.pop(name, None)
-        elif key not in self._waiting and int(new.metadata.resource_version or 0) <= (written or {}).get(name, 0):
+            self._written.forget(key, found.metadata.name or "")
+        elif key not in self._waiting and self._written.is_own(key, new):
             # Our own write that comes back is of interest only to a run that waited for it.
             return
         self._controller.enqueue(key)
@@ -86,7 +83,7 @@ class EndpointSliceController:
         namespace, name = split_key(key)
         service = self._services.get(name, namespace)
         if service is None:
-            self._written.pop(key, None)
+            self._written.forget(key)
             self._waiting.discard(key)
             for found in self._slices.by_index(BY_SERVICE, key):
                 await self._delete(found)
@@ -94,7 +91,7 @@ class EndpointSliceController:
         if not is_selecting(service) or service.metadata.deletion_timestamp is not None:
             return None
         slices = self._slices.by_index(BY_SERVICE, key)
-        if self._is_stale(key, slices):
+        if self._written.is_stale(key, slices):
             self._waiting.add(key)
             return Result(STALE_CACHE_SECONDS)
         self._waiting.discard(key)
@@ -111,23 +108,12 @@ class EndpointSliceController:
                 await self._delete(found)
         return None
 
-    def _is_stale(self, key: str, slices: list[EndpointSlice]) -> bool:
-        """Whether the cache is behind our own writes."""
-        written = self._written.get(key)
-        if not written:
-            return False
-        seen = {found.metadata.name or "": int(found.metadata.resource_version or 0) for found in slices}
-        return any(seen.get(name, 0) < version for name, version in written.items())
-
     async def _apply(self, key: str, service: Service, changes: Changes) -> None:
-        written = self._written.setdefault(key, {})
         try:
             for fresh in changes.create:
-                created = await self._client.create(fresh)
-                written[created.metadata.name or ""] = int(created.metadata.resource_version or 0)
+                self._written.note(key, await self._client.create(fresh))
             for changed in changes.update:
-                updated = await self._client.update(changed)
-                written[updated.metadata.name or ""] = int(updated.metadata.resource_version or 0)
+                self._written.note(key, await self._client.update(changed))
         except StatusError as error:
             if is_namespace_terminating(error):
                 return
@@ -140,7 +126,7 @@ class EndpointSliceController:
             )
             raise
         for found in changes.delete:
-            written.pop(found.metadata.name or "", None)
+            self._written.forget(key, found.metadata.name or "")
             await self._delete(found)
 
     async def _delete(self, found: EndpointSlice) -> None:
