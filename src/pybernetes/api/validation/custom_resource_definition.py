@@ -1,6 +1,12 @@
-"""CustomResourceDefinitions (apiextensions.k8s.io/v1): names, versions and that each version says its schema."""
+"""CustomResourceDefinitions (apiextensions.k8s.io/v1): names, versions, conversion, and each version's parts.
+
+Schemas themselves are checked by `api/structural/rules.py`, their CEL rules by `rule_checks.py`.
+"""
 
 from .. import field, names
+from ..structural.rule_checks import refers, validate_rules
+from ..structural.rules import validate_schema
+from ..structural.schema import Structural
 from .values import Errors, Object, each, immutable, label, one_of
 
 _SCOPES = ("Cluster", "Namespaced")
@@ -18,7 +24,10 @@ def validate_create(definition: Object) -> Errors:
         errors.append(field.invalid("metadata.name", name, words))
     errors += _group(group)
     errors += one_of(spec.get("scope"), _SCOPES, "spec.scope")
+    if spec.get("preserveUnknownFields"):
+        errors.append(field.invalid("spec.preserveUnknownFields", True, "must be false"))
     errors += _versions(spec.get("versions") or [])
+    errors += _conversion(spec.get("conversion") or {})
     return errors + _names(given)
 
 
@@ -48,18 +57,146 @@ def _versions(versions: list[Object]) -> Errors:
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if schema is None:
             errors.append(field.required(f"{where}.schema.openAPIV3Schema", "schemas are required"))
-        elif schema.get("type") != "object":
-            place = f"{where}.schema.openAPIV3Schema.type"
-            if not schema.get("type"):
-                errors.append(field.required(place, "must not be empty at the root"))
-            else:
-                errors.append(field.invalid(place, schema["type"], "must be object at the root"))
+        else:
+            place = f"{where}.schema.openAPIV3Schema"
+            found = validate_schema(schema, place)
+            errors += found or validate_rules(schema, place)
+        errors += _subresources(version.get("subresources") or {}, f"{where}.subresources")
+        errors += _columns(version.get("additionalPrinterColumns") or [], f"{where}.additionalPrinterColumns")
+        errors += _selectable(version, f"{where}.selectableFields")
     if sum(bool(version.get("storage")) for version in versions) != 1:
         words = "must have exactly one version marked as storage version"
         errors.append(field.invalid("spec.versions", [v.get("name") for v in versions], words))
     if not any(version.get("served") for version in versions):
         words = "must have at least one version that is served"
         errors.append(field.invalid("spec.versions", [v.get("name") for v in versions], words))
+    return errors
+
+
+def _subresources(given: Object, path: str) -> Errors:
+    scale = given.get("scale")
+    errors: Errors = []
+    if scale is None:
+        return errors
+    for key, under in (("specReplicasPath", ".spec."), ("statusReplicasPath", ".status.")):
+        errors += _simple_path(scale.get(key) or "", f"{path}.scale.{key}", under)
+    if scale.get("labelSelectorPath"):
+        place = f"{path}.scale.labelSelectorPath"
+        under = ".spec." if scale["labelSelectorPath"].startswith(".spec.") else ".status."
+        errors += _simple_path(scale["labelSelectorPath"], place, under)
+    return errors
+
+
+def _simple_path(given: str, path: str, under: str) -> Errors:
+    if not given:
+        return [field.required(path)]
+    if not given.startswith("."):
+        return [field.invalid(path, given, "must be a simple json path starting with .")]
+    if not given.startswith(under):
+        return [field.invalid(path, given, f"should be a json path under {under[:-1]}")]
+    return []
+
+
+_COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
+_COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+
+
+def _columns(columns: list[Object], path: str) -> Errors:
+    errors: Errors = []
+    for index, column in enumerate(columns):
+        where = f"{path}[{index}]"
+        for key in ("name", "type", "jsonPath"):
+            if not column.get(key):
+                errors.append(field.required(f"{where}.{key}"))
+        for key, allowed in (("type", _COLUMN_TYPES), ("format", _COLUMN_FORMATS)):
+            if column.get(key) and column[key] not in allowed:
+                words = f"must be one of {','.join(allowed)}"
+                errors.append(field.invalid(f"{where}.{key}", column[key], words))
+        given = column.get("jsonPath")
+        if given and not given.startswith("."):
+            words = "must be a simple json path starting with ."
+            errors.append(field.invalid(f"{where}.jsonPath", given, words))
+    return errors
+
+
+_SELECTABLE_LIMIT = 8
+
+
+def _selectable(version: Object, path: str) -> Errors:
+    fields = version.get("selectableFields") or []
+    schema = (version.get("schema") or {}).get("openAPIV3Schema")
+    errors: Errors = []
+    if not fields:
+        return errors
+    if not isinstance(schema, dict):
+        return [field.invalid(path, "", "selectableFields may only be set when version.schema.openAPIV3Schema is set")]
+    if len(fields) > _SELECTABLE_LIMIT:
+        errors.append(field.too_many(path, len(fields), _SELECTABLE_LIMIT))
+    root, seen = Structural(schema, root=True), set()
+    for index, entry in enumerate(fields):
+        where, given = f"{path}[{index}].jsonPath", entry.get("jsonPath") or ""
+        if not given:
+            errors.append(field.required(where))
+            continue
+        if given in seen:
+            errors.append(field.duplicate(where, given))
+        seen.add(given)
+        if given.split(".")[1:2] == ["metadata"]:
+            errors.append(field.invalid(where, given, "must not point to fields in metadata"))
+            continue
+        why = refers(given, root, array_notation=False)
+        if why:
+            errors.append(field.invalid(where, given, f"is an invalid path: {why}"))
+        elif _at(root, given).type not in ("string", "boolean", "integer"):
+            words = (
+                "must point to a field of type string, boolean or integer. Enum string fields and strings with formats "
+                "are allowed."
+            )
+            errors.append(field.invalid(where, given, words))
+    return errors
+
+
+def _at(node: Structural, path: str) -> Structural:
+    for name in path.split(".")[1:]:
+        found = node.child(name)
+        assert found is not None
+        node = found
+    return node
+
+
+def _conversion(given: Object) -> Errors:
+    strategy, webhook = given.get("strategy"), given.get("webhook")
+    errors: Errors = []
+    if strategy is None:
+        return errors
+    if strategy not in ("None", "Webhook"):
+        return [field.not_supported("spec.conversion.strategy", strategy, ("None", "Webhook"))]
+    if strategy == "None":
+        if webhook is not None:
+            words = "should not be set when strategy is not set to Webhook"
+            errors.append(field.forbidden("spec.conversion.webhookClientConfig", words))
+        return errors
+    webhook = webhook or {}
+    client = webhook.get("clientConfig")
+    place = "spec.conversion.webhookClientConfig"
+    if client is None:
+        errors.append(field.required(place, "required when strategy is set to Webhook"))
+    elif bool(client.get("url")) == bool(client.get("service")):
+        errors.append(field.required(place, "exactly one of url or service is required"))
+    elif client.get("url"):
+        if not client["url"].startswith("https://"):
+            words = "'https' is the only allowed URL scheme; desired format: https://host[/path]"
+            errors.append(field.invalid(f"{place}.url", client["url"], words))
+    else:
+        for key in ("namespace", "name"):
+            if not client["service"].get(key):
+                errors.append(field.required(f"{place}.service.{key}"))
+    versions = webhook.get("conversionReviewVersions") or []
+    if not versions:
+        errors.append(field.required("spec.conversion.conversionReviewVersions"))
+    elif not {"v1", "v1beta1"} & set(versions):
+        words = "must include at least one of v1, v1beta1"
+        errors.append(field.invalid("spec.conversion.conversionReviewVersions", versions, words))
     return errors
 
 
