@@ -4,8 +4,10 @@ import msgspec
 
 from ..api.resource import resource
 from ..base.clock import Clock
+from .admission import AdmissionContext
 from .admission import build as build_admission
 from .admission.plugin import AdmissionPlugin
+from .admission.webhook.client import WebhookClient
 from .authz.authorizer import Authorizer
 from .authz.escalation import EscalationCheck
 from .authz.modes import build_authorizer
@@ -24,6 +26,7 @@ from .resources.service_allocation import ServiceNetwork
 from .reviews import build_reviews
 from .service_account_keys import CONFIGURATION_PATH, JWKS_PATH, ServiceAccountKeys
 from .token_request import TokenRequests
+from .versions import ServedVersions
 from .watch_cache import WatchCache
 
 
@@ -84,10 +87,14 @@ def _keys(config: ApiServerConfig) -> ServiceAccountKeys | None:
     )
 
 
-def admission_plugins(config: ApiServerConfig, reader: ObjectReader, security: Security) -> list[AdmissionPlugin]:
+def admission_plugins(
+    config: ApiServerConfig, reader: ObjectReader, security: Security, registry: Registry, webhooks: WebhookClient
+) -> list[AdmissionPlugin]:
     """The enabled plugins, in order."""
-    enable, disable = config.enable_admission, config.disable_admission
-    plugins = build_admission(reader, security.authorizer, enable=enable, disable=disable)
+    context = AdmissionContext(
+        reader=reader, authorizer=security.authorizer, versions=ServedVersions(registry), webhooks=webhooks
+    )
+    plugins = build_admission(context, enable=config.enable_admission, disable=config.disable_admission)
     if security.rbac is not None:
         plugins.append(EscalationCheck(security.authorizer, security.rbac))
     return plugins

@@ -8,6 +8,7 @@ resource            ->  one function per verb
 from collections.abc import Awaitable, Callable
 
 from ..base.http.message import Request, Response
+from .admission.connect import admit_connect
 from .call import Call, no_such_path, not_allowed
 from .filters.requests import LONG_RUNNING_SUBRESOURCES
 from .registry import Endpoint, Registry
@@ -112,6 +113,7 @@ class Dispatcher:
             raise no_such_path()
         streaming = self.connect.get((info.resource, info.subresource))
         if streaming is not None and not info.group:
+            await admit_connect(self._registry.admission, request, info, endpoint)
             return await streaming(request, info)
         if info.verb not in found.verbs or info.subresource in LONG_RUNNING_SUBRESOURCES:
             raise not_allowed()

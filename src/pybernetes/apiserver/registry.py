@@ -65,10 +65,10 @@ class Registry:
 
     def __init__(self, store: Store, cache: WatchCache, admission: AdmissionChain, clock: Clock) -> None:
         self.endpoints: dict[tuple[str, str, str], Endpoint] = {}
+        self.admission = admission
         self._resources: dict[str, GenericResource] = {}
         self._store = store
         self._cache = cache
-        self._admission = admission
         self._clock = clock
         self._leases = LeasePool(store, clock)
 
@@ -110,7 +110,7 @@ class Registry:
             store=self._store,
             cache=self._cache.cache(info),
             seen=self._cache.seen,
-            admission=self._admission,
+            admission=self.admission,
             leases=self._leases,
             clock=self._clock,
         )

@@ -17,6 +17,7 @@ from ..base.log import logger
 from ..base.tasks import running
 from ..store.store import Store
 from .admission.chain import AdmissionChain
+from .admission.webhook.client import WebhookClient
 from .assembly import admission_plugins, security_filters, service_network
 from .config import ApiServerConfig
 from .discovery import Discovery
@@ -69,7 +70,8 @@ class ApiServer:
         )
         security = security_filters(config, self.cache, self.dispatcher, self.pages, clock)
         self.authorizer = security.authorizer
-        self.admission.use(admission_plugins(config, self.cache, security))
+        self.webhooks = WebhookClient(self.cache)
+        self.admission.use(admission_plugins(config, self.cache, security, self.registry, self.webhooks))
         service_network(config, self.registry)
         filters: dict[str, Filter] = {
             "failures": failures,
@@ -163,6 +165,7 @@ class ApiServer:
                 if self.config.shutdown_delay_seconds:
                     await asyncio.sleep(self.config.shutdown_delay_seconds)
                 self.cache.close()
+                await self.webhooks.close()
 
     async def _bootstrap(self) -> None:
         from .authz.bootstrap_policy import ensure_rbac

@@ -361,8 +361,7 @@ def test_what_changes_get_wrong(kind: str, before: dict[str, Any], after: dict[s
 
 
 def test_a_kind_without_rules_is_judged_by_its_type() -> None:
-    judge = validation_of("validatingwebhookconfigurations.admissionregistration.k8s.io",
-                          "admissionregistration/v1.ValidatingWebhookConfiguration")  # fmt: skip
+    judge = validation_of("no.such.kind", "admissionregistration/v1.ValidatingWebhookConfiguration")
     hook = {"name": "a.example.com", "clientConfig": {}, "admissionReviewVersions": ["v1"], "sideEffects": "Perhaps"}
     errors = judge.create({"metadata": {"name": "n"}, "webhooks": [hook, {**hook, "name": "", "sideEffects": "None"}]})
     assert [str(error) for error in errors] == [

@@ -28,9 +28,14 @@ class AdmissionChain:
         return found
 
     async def admit(self, request: AdmissionRequest) -> None:
-        """Let every plugin change request.object; StatusError when one refuses."""
-        for plugin in self.concerned(request.operation, request.resource, request.subresource):
+        """Let every plugin change request.object, a second time if one asks for it; StatusError when one refuses."""
+        plugins = self.concerned(request.operation, request.resource, request.subresource)
+        for plugin in plugins:
             await plugin.admit(request)
+        if request.reinvoke:
+            request.round = 1
+            for plugin in plugins:
+                await plugin.admit(request)
 
     async def validate(self, request: AdmissionRequest) -> None:
         """Let every plugin refuse."""

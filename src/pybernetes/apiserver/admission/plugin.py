@@ -19,6 +19,11 @@ class AdmissionRequest(msgspec.Struct, kw_only=True):
 
     `object` is the new object in wire form (None on DELETE), `old_object` the stored one (None on CREATE);
     for a subresource such as `pods/binding` or `pods/eviction` `object` is that subresource's own kind.
+    `resource` is the stored version, in which the objects are; `served` the one the client spoke (None: the same).
+
+    Changes made late may matter to plugins that ran early: a plugin that changed the object and wants the others to
+    look again sets `reinvoke`, and all run a second time with `round` 1. `notes` is where a plugin keeps what it has to
+    remember between the rounds, under its own name.
     """
 
     operation: str
@@ -32,6 +37,10 @@ class AdmissionRequest(msgspec.Struct, kw_only=True):
     user: UserInfo
     dry_run: bool = False
     warnings: list[str] = []
+    served: ResourceInfo | None = None
+    round: int = 0
+    reinvoke: bool = False
+    notes: dict[str, Any] = {}
 
 
 class AdmissionPlugin(Protocol):

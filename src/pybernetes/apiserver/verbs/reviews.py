@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 import orjson
 
 from ...base.http.message import Request, Response
+from ..admission.plugin import AdmissionRequest
 from ..call import Call
 from ..resources.generic import match_namespace
-from ..resources.strategy import Object
+from ..resources.strategy import Object, Write
 from .body import read_object
 from .write_options import write_options
 
@@ -27,5 +28,25 @@ async def review(call: Call, handler: ReviewHandler) -> Response:
     if served.namespaced:
         match_namespace(metadata, call.namespace)
     metadata.setdefault("creationTimestamp", None)
+    obj = await _admitted(call, write, obj)
     answer = await handler(obj, call.request)
     return call.respond_raw(orjson.dumps(answer), 201)
+
+
+async def _admitted(call: Call, write: Write, obj: Object) -> Object:
+    """The question after admission. StatusError when a plugin refuses it."""
+    request = AdmissionRequest(
+        operation="CREATE",
+        resource=call.served,
+        subresource=call.subresource,
+        namespace=call.namespace,
+        name=obj["metadata"].get("name") or call.name,
+        object=obj,
+        options=write.options,
+        user=write.user,
+        dry_run=write.dry_run,
+        warnings=write.warnings,
+    )
+    await call.registry.admission.admit(request)
+    await call.registry.admission.validate(request)
+    return request.object if request.object is not None else obj

@@ -48,8 +48,10 @@ class HttpTransport:
         max_connections: int = 1024,
         connect_timeout: float = _CONNECT_SECONDS,
         server_name: str | None = None,
+        connect_to: tuple[str, int] | None = None,
     ) -> None:
-        """`headers` are added to each request. `server_name` replaces the host in the check of the certificate.
+        """`headers` are added to each request. `server_name` replaces the host in the check of the certificate,
+        `connect_to` host and port in the connection (the `host` header stays that of the address).
 
         Beyond `max_connections` requests under way, further ones wait for one to end.
         """
@@ -60,6 +62,9 @@ class HttpTransport:
         self._prefix = "" if self._path else parts.path.rstrip("/")
         self._host = parts.hostname or "localhost"
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        if connect_to is not None:
+            self._host, self._port = connect_to
+            server_name = server_name or parts.hostname
         self._tls = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
         self._server_name = server_name
         self._common: Headers = [("host", parts.netloc.rpartition("@")[2] or "localhost")]

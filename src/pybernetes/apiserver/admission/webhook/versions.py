@@ -1,0 +1,20 @@
+"""The versions of a resource, for webhooks that want another one than the client speaks."""
+
+from typing import Any, Protocol
+
+from ....api.resource import ResourceInfo
+
+Object = dict[str, Any]
+
+
+class Versions(Protocol):
+    """Implemented over the registry of served resources (`apiserver/versions.py`)."""
+
+    def equivalents(self, info: ResourceInfo) -> list[ResourceInfo]:
+        """Every served version of the same stored resource, the given one among them."""
+
+    async def convert(self, obj: Object, start: ResourceInfo, end: ResourceInfo) -> Object:
+        """An object of one version in another. StatusError when a conversion webhook fails."""
+
+    async def conform(self, obj: Object, info: ResourceInfo) -> Object:
+        """A changed object made sound again: unknown fields pruned, defaults filled in. StatusError 400, 422."""

@@ -1,0 +1,47 @@
+"""What versions of a resource are served, and how an object gets from one to the other: for admission.
+
+Implements `admission.webhook.versions.Versions` over the registry; the stored version is the hub of every conversion.
+"""
+
+from inspect import isawaitable
+from typing import Any
+
+from ..api.defaulting import apply_defaults
+from ..api.resource import ResourceInfo
+from ..api.schema import schema_for
+from .registry import Registry
+
+Object = dict[str, Any]
+
+
+class ServedVersions:
+    """See the module docstring."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def equivalents(self, info: ResourceInfo) -> list[ResourceInfo]:
+        """Every served version of the same stored resource, the given one among them."""
+        if not info.storage_prefix:
+            return [info]
+        endpoints = self._registry.endpoints.values()
+        return [endpoint.info for endpoint in endpoints if endpoint.info.storage_prefix == info.storage_prefix]
+
+    async def convert(self, obj: Object, start: ResourceInfo, end: ResourceInfo) -> Object:
+        """An object of one version in another; the object itself when they are the same."""
+        if start.group_version == end.group_version:
+            return obj
+        for info, inward in ((start, True), (end, False)):
+            endpoint = self._registry.find(info.group, info.version, info.plural)
+            if endpoint is not None:
+                found: Any = endpoint.stored(obj) if inward else endpoint.served(obj)
+                obj = await found if isawaitable(found) else found
+        return obj
+
+    async def conform(self, obj: Object, info: ResourceInfo) -> Object:
+        """Unknown fields pruned, defaults filled in, as if a client had sent the object. StatusError 400."""
+        schema = schema_for(info.group_version, info.kind)
+        if schema is not None:
+            schema.decode(obj, unknown="ignore")
+            apply_defaults(obj, info.group_version, info.kind)
+        return obj
