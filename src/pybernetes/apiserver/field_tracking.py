@@ -19,7 +19,7 @@ from ..api.schema.table import type_of
 from ..api.status import StatusError
 from ..base.clock import Clock
 from .conversion import convert
-from .resources.strategy import Strategy, Write
+from .resources.strategy import Strategy, Write, instant
 
 Object = dict[str, Any]
 
@@ -89,7 +89,7 @@ class FieldTracking:
         return StatusError(400, "", f"failed to create typed patch object ({name}; {kind}): {error}", {})
 
     def _now(self) -> str:
-        return self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return instant(self._clock.now())
 
 
 def manager_of(field_manager: str, user_agent: str) -> str:

@@ -9,8 +9,8 @@ from ...base.http.message import Response
 from ..call import Call
 from ..verbs.body import read_object
 from ..verbs.write_options import write_options
-from .generic import GenericResource, instant, match_namespace
-from .strategy import Object, Write
+from .generic import GenericResource, match_namespace
+from .strategy import Object, Write, instant
 
 API_VERSION = "v1"
 KIND = "Binding"

@@ -19,8 +19,8 @@ from ..verbs.write_options import write_options
 from .binding import set_condition
 from .deleting import delete
 from .deletion import DeleteOptions, options_from
-from .generic import GenericResource, instant
-from .strategy import Object, Write
+from .generic import GenericResource
+from .strategy import Object, Write, instant
 
 API_VERSION = "policy/v1"
 KIND = "Eviction"

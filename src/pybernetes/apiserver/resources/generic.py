@@ -12,7 +12,6 @@ nothing.
 import random
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -30,7 +29,7 @@ from ..admission.plugin import AdmissionRequest
 from ..watch_cache import Entry, ResourceCache
 from ..watch_cache.entry import encode, splice
 from .leases import LeasePool
-from .strategy import Object, Strategy, Write
+from .strategy import Object, Strategy, Write, instant
 
 _NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _NAME_SUFFIX = 5
@@ -51,11 +50,6 @@ class Written(msgspec.Struct):
     def object(self) -> Object:
         found: Object = orjson.loads(self.data)
         return found
-
-
-def instant(moment: datetime) -> str:
-    """A meta/v1 Time."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class GenericResource:

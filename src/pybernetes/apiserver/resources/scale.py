@@ -25,8 +25,7 @@ from ..verbs.list_options import is_true
 from ..verbs.patch import conform_patched, read_patch
 from ..verbs.update import check_name
 from ..verbs.write_options import write_options
-from .generic import instant
-from .strategy import Object, Write
+from .strategy import Object, Write, instant
 
 API_VERSION = "autoscaling/v1"
 KIND = "Scale"

@@ -7,6 +7,7 @@ the old object at hand. All work on dicts in wire form, in the storage version; 
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -67,6 +68,11 @@ _WITH_GENERATION = frozenset(
         "validatingwebhookconfigurations.admissionregistration.k8s.io",
     }
 )
+
+
+def instant(moment: datetime) -> str:
+    """A meta/v1 Time of an aware moment in UTC. (`strftime` takes ten times as long.)"""
+    return moment.isoformat(timespec="seconds")[:19] + "Z"
 
 
 class Write(msgspec.Struct, kw_only=True):
