@@ -48,6 +48,7 @@ from .statefulset.controller import StatefulSetController
 from .taint_eviction import TaintEvictionController
 from .ttl_after_finished import TTLAfterFinished
 from .volume_attributes_class_protection import VolumeAttributesClassProtection
+from .volume_binder.controller import VolumeBinder
 
 CONTROLLERS: dict[str, Registration] = {
     "serviceaccount-controller": Registration(ServiceAccountController, "service-account-controller"),
@@ -77,6 +78,7 @@ CONTROLLERS: dict[str, Registration] = {
     "token-cleaner-controller": Registration(TokenCleaner, "token-cleaner"),
     "disruption-controller": Registration(DisruptionController, "disruption-controller"),
     "resourcequota-controller": Registration(ResourceQuotaController, "resourcequota-controller"),
+    "persistentvolume-binder-controller": Registration(VolumeBinder, "persistent-volume-binder"),
     "persistentvolumeclaim-protection-controller": Registration(PVCProtection, "pvc-protection-controller"),
     "persistentvolume-protection-controller": Registration(PVProtection, "pv-protection-controller"),
     "volumeattributesclass-protection-controller": Registration(
