@@ -345,7 +345,7 @@ def test_the_search_in_a_large_cluster_goes_round():
     scheduler._nodes.add_handler(scheduler.intake.node_changed)
     seen: set[str] = set()
     for i in range(40):
-        decision = scheduler._cycle.decide(PodInfo(pod(f"p{i}")))
+        decision = scheduler._cycle.plain.decide(PodInfo(pod(f"p{i}")))
         assert decision.evaluated == nodes_to_find(400, 0)
         seen.add(decision.node_name)
     assert len({int(name[1:]) // 100 for name in seen}) == 4

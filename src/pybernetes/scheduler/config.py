@@ -12,6 +12,8 @@ class SchedulerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Pods with this `spec.schedulerName` are ours."""
     percentage_of_nodes_to_score: int = 0
     """How many fitting nodes end the search in a large cluster; 0: by the size of the cluster."""
+    arrays_from_nodes: int = 64
+    """From this number of nodes on decisions are made over arrays, which look at every node."""
     initial_backoff_seconds: float = 1.0
     max_backoff_seconds: float = 10.0
     max_waiting_seconds: float = 300.0

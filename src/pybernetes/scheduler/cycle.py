@@ -13,7 +13,7 @@ from random import Random
 import msgspec
 
 from pybernetes.scheduler.diagnosis import Diagnosis, unsatisfied
-from pybernetes.scheduler.framework import Code, CycleState, Filter, Profile
+from pybernetes.scheduler.framework import Code, CycleState, Filter, PreFilter, Profile
 from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.nominations import Nominations
 from pybernetes.scheduler.pod_info import PodInfo
@@ -68,7 +68,7 @@ class Cycle:
         decision = Decision("", state, diagnosis)
         if not snapshot.rows:
             return decision
-        found = self._pre_filter(state, pod, diagnosis)
+        found = self.pre_filter(state, pod, diagnosis)
         if found is None:
             return decision
         names, filters = found
@@ -86,14 +86,28 @@ class Cycle:
             decision.node_name = best.name
         return decision
 
-    def _pre_filter(
-        self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis
+    def decide_on(self, pod: PodInfo, node_name: str) -> Decision:
+        """The decision when only this node comes into question."""
+        state, diagnosis = CycleState(), Diagnosis(len(self._snapshot.rows))
+        decision = Decision("", state, diagnosis)
+        node = self._snapshot.node(node_name)
+        found = self.pre_filter(state, pod, diagnosis) if node is not None else None
+        if found is None or node is None or (found[0] is not None and node_name not in found[0]):
+            return decision
+        if self._filter(state, pod, [node], found[1], diagnosis):
+            decision.node_name = node_name
+            decision.evaluated = decision.feasible = 1
+        return decision
+
+    def pre_filter(
+        self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, plugins: Sequence[PreFilter] | None = None
     ) -> tuple[frozenset[str] | None, list[Filter]] | None:
-        """The nodes that come into question (None: all) and the filters to ask; None when no node can be."""
+        """The nodes that come into question (None: all) and the filters to ask; None when no node can be. plugins: ask
+        only these."""
         names: frozenset[str] | None = None
         naming: list[str] = []
         skipped: set[str] = set()
-        for plugin in self._profile.pre_filter:
+        for plugin in self._profile.pre_filter if plugins is None else plugins:
             verdict = plugin.pre_filter(state, pod, self._snapshot)
             if verdict is None:
                 continue
@@ -158,10 +172,10 @@ class Cycle:
                 if not left:
                     return left
         if self._nominations:
-            left = [node for node in left if self._leaves_room(state, pod, node, filters, diagnosis)]
+            left = [node for node in left if self.leaves_room(state, pod, node, filters, diagnosis)]
         return left
 
-    def _leaves_room(
+    def leaves_room(
         self, state: CycleState, pod: PodInfo, node: NodeInfo, filters: list[Filter], diagnosis: Diagnosis
     ) -> bool:
         """Whether the pod fits even when the pods nominated for the node, as important as it or more, are there."""
@@ -178,8 +192,8 @@ class Cycle:
                 return False
         return True
 
-    def _best(self, state: CycleState, pod: PodInfo, nodes: list[NodeInfo]) -> NodeInfo:
-        """The node with the highest weighted score; among equals a random one."""
+    def totals(self, state: CycleState, pod: PodInfo, nodes: list[NodeInfo]) -> list[int]:
+        """The weighted scores of nodes that fit."""
         skipped = {
             plugin.name
             for plugin in self._profile.pre_score
@@ -190,6 +204,11 @@ class Cycle:
             if plugin.name not in skipped:
                 scores = plugin.normalise(state, nodes, plugin.score(state, pod, nodes))
                 totals = [total + weight * score for total, score in zip(totals, scores, strict=True)]
+        return totals
+
+    def _best(self, state: CycleState, pod: PodInfo, nodes: list[NodeInfo]) -> NodeInfo:
+        """The node with the highest weighted score; among equals a random one."""
+        totals = self.totals(state, pod, nodes)
         highest = max(totals)
         ties = [position for position, total in enumerate(totals) if total == highest]
         return nodes[ties[0] if len(ties) == 1 else self._random.choice(ties)]
@@ -199,7 +218,7 @@ class Cycle:
     def filters(self, pod: PodInfo) -> tuple[CycleState, list[Filter]] | None:
         """A fresh state and the filters to ask about the pod; None when PreFilter rejects it everywhere."""
         state = CycleState()
-        found = self._pre_filter(state, pod, Diagnosis(0))
+        found = self.pre_filter(state, pod, Diagnosis(0))
         return (state, found[1]) if found is not None else None
 
     def fits(self, state: CycleState, pod: PodInfo, node: NodeInfo, filters: list[Filter]) -> Diagnosis | None:

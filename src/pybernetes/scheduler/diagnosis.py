@@ -36,6 +36,16 @@ class Diagnosis:
         """What was said about one node."""
         return self.rejected.get(node_name, self.absent)
 
+    def counted(self) -> dict[str, int]:
+        """On how many nodes each reason holds."""
+        found: Counter[str] = Counter()
+        for verdict in self.rejected.values():
+            found.update(verdict.reasons)
+        if self.absent is not None:
+            missing = self.total - len(self.rejected)
+            found.update({reason: missing for reason in self.absent.reasons if missing})
+        return found
+
     def message(self, post_filter: str = "") -> str:
         """The sentence for the pod's condition and its event."""
         if not self.total:
@@ -44,12 +54,7 @@ class Diagnosis:
         if self.pre_filter:
             text += f" {self.pre_filter}."
         else:
-            counted: Counter[str] = Counter()
-            for verdict in self.rejected.values():
-                counted.update(verdict.reasons)
-            if self.absent is not None:
-                missing = self.total - len(self.rejected)
-                counted.update({reason: missing for reason in self.absent.reasons if missing})
+            counted = self.counted()
             if counted:
                 text += f" {', '.join(sorted(f'{number} {reason}' for reason, number in counted.items()))}."
         return f"{text} {post_filter}" if post_filter else text

@@ -50,12 +50,13 @@ def node_term_matches(term: NodeSelectorTerm, name: str, labels: Mapping[str, st
     """Whether all requirements of a term hold; a term without any matches nothing."""
     if not term.match_expressions and not term.match_fields:
         return False
-    return all(_requirement_holds(requirement, labels) for requirement in term.match_expressions or ()) and all(
-        _requirement_holds(requirement, {"metadata.name": name}) for requirement in term.match_fields or ()
+    return all(requirement_holds(requirement, labels) for requirement in term.match_expressions or ()) and all(
+        requirement_holds(requirement, {"metadata.name": name}) for requirement in term.match_fields or ()
     )
 
 
-def _requirement_holds(requirement: NodeSelectorRequirement, labels: Mapping[str, str]) -> bool:
+def requirement_holds(requirement: NodeSelectorRequirement, labels: Mapping[str, str]) -> bool:
+    """Whether labels (or fields) meet one requirement."""
     value = labels.get(requirement.key)
     values = requirement.values or ()
     match requirement.operator:

@@ -34,6 +34,10 @@ class Nominations:
         """The pods nominated for a node."""
         return list(self._by_node.get(node_name, {}).values())
 
+    def nodes(self) -> list[str]:
+        """The nodes that somebody is nominated for."""
+        return list(self._by_node)
+
     def rivals(self, pod: PodInfo, node_name: str) -> list[PodInfo]:
         """The pods nominated for a node that this one may not push aside: of equal or higher priority."""
         group = self._by_node.get(node_name)

@@ -173,6 +173,7 @@ class Shape:
         "constrained",
         "has_affinity",
         "host_ports",
+        "names_nodes",
         "number",
         "preferred_affinity",
         "preferred_anti_affinity",
@@ -201,6 +202,14 @@ class Shape:
         )
         self.constrained = self.has_affinity or bool(spec.topology_spread_constraints)
         """Whether the pod's place depends on other pods' labels by its own wish."""
+        self.names_nodes = _names_nodes(spec)
+        """Whether it asks for nodes by name, as pods of DaemonSets do."""
+
+
+def _names_nodes(spec: PodSpec) -> bool:
+    affinity = spec.affinity.node_affinity if spec.affinity is not None else None
+    required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
+    return required is not None and any(term.match_fields for term in required.node_selector_terms or ())
 
 
 def _terms(
@@ -229,6 +238,8 @@ def _asks(containers: list[Container] | None) -> list[tuple[Any, ...]]:
 def shape_of(pod: Pod, namespace: str) -> Shape:
     """The shape that this pod shares with all others that ask for the same."""
     spec = pod.spec
+    if spec.affinity is not None and _names_nodes(spec):
+        return Shape(pod, namespace)  # nobody else asks for that very node
     parts: list[Any] = [
         _asks(spec.containers),
         _asks(spec.init_containers) if spec.init_containers else None,

@@ -29,7 +29,8 @@ from pybernetes.client.informer import Informer
 from pybernetes.client.informers import Informers
 from pybernetes.scheduler import preemption
 from pybernetes.scheduler.config import SchedulerConfig
-from pybernetes.scheduler.cycle import Cycle, Decision
+from pybernetes.scheduler.cycle import Decision
+from pybernetes.scheduler.cycle_choice import CycleChoice
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Verdict
 from pybernetes.scheduler.intake import Intake
 from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
@@ -100,12 +101,13 @@ class Scheduler:
             max_backoff_seconds=self._config.max_backoff_seconds,
             max_waiting_seconds=self._config.max_waiting_seconds,
         )
-        self._cycle = Cycle(
+        self._cycle = CycleChoice(
             self.profile,
             self.snapshot,
             self.nominations,
             random=self._random,
             percentage_of_nodes_to_score=self._config.percentage_of_nodes_to_score,
+            arrays_from_nodes=self._config.arrays_from_nodes,
         )
         self.intake = Intake(self._config.scheduler_name, self.snapshot, self.queue, self.nominations)
         self.permits = Permits()
@@ -127,6 +129,7 @@ class Scheduler:
         await self._informers.synced()
         watched: list[tuple[Informer[Any], Callable[[Any, Any], None]]] = [
             (self._nodes, self.intake.node_changed),
+            (self._namespaces, self._namespace_changed),
             (self._pods, self.intake.pod_changed),
             *((informer, self.intake.storage_handler(kind)) for kind, informer in self._storage.items()),
         ]
@@ -149,6 +152,10 @@ class Scheduler:
             for informer, handler in watched:
                 informer.remove_handler(handler)
             self._owners.close()
+
+    def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
+        if old is None or new is None or old.metadata.labels != new.metadata.labels:
+            self.snapshot.namespaces_version += 1
 
     def _namespace_labels(self, name: str) -> dict[str, str]:
         namespace = self._namespaces.get(name)
@@ -281,7 +288,7 @@ class Scheduler:
         outcome: preemption.Plan | str = ""
         if diagnosis.total:
             outcome = preemption.plan(
-                self._cycle, self.snapshot, self.nominations, pod, diagnosis, self._budgets.list(), self._random
+                self._cycle.plain, self.snapshot, self.nominations, pod, diagnosis, self._budgets.list(), self._random
             )
         plugins = diagnosis.plugins or frozenset(plugin.name for plugin in self.profile.interests)
         self.queue.rejected(queued, plugins)

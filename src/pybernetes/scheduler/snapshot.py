@@ -90,6 +90,8 @@ class Snapshot:
         self.terms: dict[str, dict[object, TermUse]] = {kind: {} for kind in TERM_KINDS}
         self.terms_version = 0
         """Changes when a term appears among the terms of running pods, or goes."""
+        self.namespaces_version = 0
+        """Changes when a namespace appears, goes or gets other labels."""
         self.usage: Journal[int] = Journal()
         """Rows whose pods changed."""
         self.shapes: Journal[int] = Journal()
@@ -278,6 +280,7 @@ class Snapshot:
         """Drop what nobody asked for since the last time; all of it when that is nothing."""
         idle = [found for found in self._counts.values() if not found.used] or list(self._counts.values())
         for found in idle:
+            found.used = False
             del self._counts[found.matcher.key]
             for group in self._groups_of(found.matcher):
                 group.remove(found)

@@ -17,7 +17,7 @@ from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.pod_info import AffinityTerm, PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 
-_REQUIRED_AFFINITY_WEIGHT = 1
+REQUIRED_AFFINITY_WEIGHT = 1
 """What a required affinity term of a running pod adds to the score (hardPodAffinityWeight)."""
 
 Domains = dict[tuple[str, str], int]
@@ -47,8 +47,17 @@ class InterPodAffinity:
         "Node": Action.ADD | Action.NODE_LABELS,
     }
 
-    def __init__(self, namespace_labels: NamespaceLabels, namespaces: Callable[[], Iterable[str]]) -> None:
-        """namespace_labels: the labels of a namespace; namespaces: the names of all."""
+    def __init__(
+        self,
+        namespace_labels: NamespaceLabels,
+        namespaces: Callable[[], Iterable[str]],
+        required_weight: int = REQUIRED_AFFINITY_WEIGHT,
+        ignore_preferred_of_others: bool = False,
+    ) -> None:
+        """namespace_labels: the labels of a namespace; namespaces: the names of all; the others are the plugin's
+        arguments hardPodAffinityWeight and ignorePreferredTermsOfExistingPods."""
+        self.required_weight = required_weight
+        self.ignore_preferred_of_others = ignore_preferred_of_others
         self._namespace_labels = namespace_labels
         self._namespaces = namespaces
         self._no_affinity = Verdict(Code.UNRESOLVABLE, self.name, ("node(s) didn't match pod affinity rules",))
@@ -57,6 +66,10 @@ class InterPodAffinity:
             Code.UNSCHEDULABLE, self.name, ("node(s) didn't satisfy existing pods anti-affinity rules",)
         )
         self._skip = Verdict(Code.SKIP, self.name)
+
+    def all_match(self, terms: Iterable[AffinityTerm], pod: PodInfo) -> bool:
+        """Whether all terms are about the pod."""
+        return all(term.matches(pod, self._namespace_labels) for term in terms)
 
     # filtering
 
@@ -69,16 +82,16 @@ class InterPodAffinity:
             return self._skip
         anti_affinity: Domains = {}
         for term in pod.anti_affinity:
-            _spread(anti_affinity, snapshot, term.topology_key, snapshot.counts(self._matcher(term)), 1)
+            _spread(anti_affinity, snapshot, term.topology_key, snapshot.counts(self.matcher(term)), 1)
         affinity: Domains = {}
         if pod.affinity:
-            by_node = snapshot.counts(self._matcher(*pod.affinity))
+            by_node = snapshot.counts(self.matcher(*pod.affinity))
             for key in {term.topology_key for term in pod.affinity}:
                 _spread(affinity, snapshot, key, by_node, 1)
         state.data[self.name] = _Required(affinity, anti_affinity, rejecting)
         return None
 
-    def _matcher(self, *terms: AffinityTerm) -> PodMatcher:
+    def matcher(self, *terms: AffinityTerm) -> PodMatcher:
         """Selects the pods that all terms are about."""
         namespaces: frozenset[str] | None = None
         for term in terms:
@@ -153,13 +166,13 @@ class InterPodAffinity:
     ) -> Verdict | None:
         scores: Domains = {}
         for term in pod.preferred_affinity:
-            _spread(scores, snapshot, term.topology_key, snapshot.counts(self._matcher(term)), term.weight)
+            _spread(scores, snapshot, term.topology_key, snapshot.counts(self.matcher(term)), term.weight)
         for term in pod.preferred_anti_affinity:
-            _spread(scores, snapshot, term.topology_key, snapshot.counts(self._matcher(term)), -term.weight)
-        for kind, sign in (("preferred_affinity", 1), ("preferred_anti_affinity", -1), ("affinity", 1)):
+            _spread(scores, snapshot, term.topology_key, snapshot.counts(self.matcher(term)), -term.weight)
+        for kind, sign in self.kinds_of_others(pod):
             for use in snapshot.terms[kind].values():
                 if use.term.matches(pod, self._namespace_labels):
-                    weight = sign * (use.term.weight or _REQUIRED_AFFINITY_WEIGHT)
+                    weight = sign * (use.term.weight or self.required_weight)
                     _spread(scores, snapshot, use.term.topology_key, use.by_node, weight)
         if not scores:
             return self._skip
@@ -168,6 +181,12 @@ class InterPodAffinity:
             by_key.setdefault(key, {})[value] = score
         state.data[self.name] = by_key
         return None
+
+    def kinds_of_others(self, pod: PodInfo) -> tuple[tuple[str, int], ...]:
+        """(kind, sign) of the terms of running pods that count for the score of this one."""
+        if self.ignore_preferred_of_others and not (pod.preferred_affinity or pod.preferred_anti_affinity):
+            return ()
+        return (("preferred_affinity", 1), ("preferred_anti_affinity", -1), ("affinity", 1))
 
     def score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
         by_key: dict[str, dict[str, int]] = state.data[self.name]

@@ -109,23 +109,30 @@ class PodTopologySpread:
     }
 
     def __init__(self, owner_selectors: OwnerSelectors) -> None:
-        self._owner_selectors = owner_selectors
+        self.owner_selectors = owner_selectors
         reason = "node(s) didn't match pod topology spread constraints"
         self._missing = Verdict(Code.UNRESOLVABLE, self.name, (f"{reason} (missing required label)",))
         self._skewed = Verdict(Code.UNSCHEDULABLE, self.name, (reason,))
         self._skip = Verdict(Code.SKIP, self.name)
 
-    def _constraints(self, pod: PodInfo, when_unsatisfiable: str) -> list[Constraint]:
+    def constraints(self, pod: PodInfo, when_unsatisfiable: str) -> list[Constraint]:
+        """The pod's own constraints of one kind."""
         return [
             Constraint(pod, found.topology_key, found.max_skew, [from_label_selector(found.label_selector)], found)
             for found in pod.pod.spec.topology_spread_constraints or ()
             if found.when_unsatisfiable == when_unsatisfiable
         ]
 
+    def scoring_constraints(self, pod: PodInfo, selectors: tuple[Labels, ...]) -> list[Constraint]:
+        """The constraints that weigh nodes: the pod's own, else the built-in ones over these selectors."""
+        if pod.pod.spec.topology_spread_constraints:
+            return self.constraints(pod, "ScheduleAnyway")
+        return [Constraint(pod, key, max_skew, selectors) for key, max_skew in ((HOSTNAME, 3), (ZONE, 5)) if selectors]
+
     # filtering
 
     def pre_filter(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> Verdict | frozenset[str] | None:
-        constraints = self._constraints(pod, "DoNotSchedule")
+        constraints = self.constraints(pod, "DoNotSchedule")
         if not constraints:
             return self._skip
         keys = [constraint.key for constraint in constraints]
@@ -181,13 +188,7 @@ class PodTopologySpread:
     ) -> Verdict | None:
         state.data.pop(self.name, None)
         own = bool(pod.pod.spec.topology_spread_constraints)
-        if own:
-            constraints = self._constraints(pod, "ScheduleAnyway")
-        else:
-            selectors = self._owner_selectors(pod)
-            constraints = [
-                Constraint(pod, key, max_skew, selectors) for key, max_skew in ((HOSTNAME, 3), (ZONE, 5)) if selectors
-            ]
+        constraints = self.scoring_constraints(pod, () if own else self.owner_selectors(pod))
         if not constraints:
             return self._skip
         ignored: set[str] = set()
@@ -252,7 +253,7 @@ class PodTopologySpread:
     # waking
 
     def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
-        constraints = self._constraints(pod, "DoNotSchedule")
+        constraints = self.constraints(pod, "DoNotSchedule")
         if event.kind == "Node":
             node = event.new if event.new is not None else event.old
             labels = node.metadata.labels or {}

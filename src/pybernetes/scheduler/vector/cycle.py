@@ -1,0 +1,205 @@
+"""The cycle over arrays; see the package's docstring.
+
+    the class of the pod ──▶ refresh ──▶ plugins without array form, rivals' rooms ──▶ best row
+                                              (only for pods or nodes that have them)
+
+Pods that name their nodes, clusters with few nodes, and profiles with other arguments than this package knows are left
+to the plain cycle.
+"""
+
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from pybernetes.scheduler.cycle import Cycle, Decision
+from pybernetes.scheduler.diagnosis import Diagnosis
+from pybernetes.scheduler.framework import CycleState, Filter, PreFilter, Profile, Score, Verdict
+from pybernetes.scheduler.nominations import Nominations
+from pybernetes.scheduler.plugins.inter_pod_affinity import InterPodAffinity
+from pybernetes.scheduler.plugins.pod_topology_spread import PodTopologySpread
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.snapshot import Snapshot
+from pybernetes.scheduler.vector.board import Board
+from pybernetes.scheduler.vector.codes import EXTRA, MAX_SCALARS, VectorDiagnosis
+from pybernetes.scheduler.vector.columns import Bools, Ints
+from pybernetes.scheduler.vector.pod_class import PodClass
+from pybernetes.scheduler.vector.relations import NONE, Relating
+
+FRONT = ("NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity", "NodePorts", "NodeResourcesFit")
+BACK = ("PodTopologySpread", "InterPodAffinity")
+SCORES = (
+    "TaintToleration",
+    "NodeAffinity",
+    "NodeResourcesFit",
+    "PodTopologySpread",
+    "InterPodAffinity",
+    "NodeResourcesBalancedAllocation",
+    "ImageLocality",
+)
+_MAX_CLASSES = 256
+_MAX_ALIASES = 16384
+
+
+def has_array_form(profile: Profile) -> bool:
+    """Whether the profile's plugins are those that this package knows, in an order and with arguments it knows."""
+    order = [plugin.name for plugin in profile.filter if plugin.name in FRONT + BACK]
+    if order != [name for name in FRONT + BACK if name in order]:
+        return False
+    plugins: list[Any] = [*profile.filter, *(plugin for plugin, _ in profile.score)]
+    return all(getattr(plugin, "has_array_form", True) for plugin in plugins if plugin.name in FRONT + BACK + SCORES)
+
+
+class VectorCycle:
+    """Same contract as `Cycle`, whose what-if methods it shares."""
+
+    def __init__(
+        self, plain: Cycle, profile: Profile, snapshot: Snapshot, nominations: Nominations, random: Random
+    ) -> None:
+        self._plain = plain
+        self._profile = profile
+        self._snapshot = snapshot
+        self._nominations = nominations
+        self._random = random
+        self._board = Board(snapshot, profile)
+        plugins = {plugin.name: plugin for plugin in (*profile.filter, *(plugin for plugin, _ in profile.score))}
+        spread, neighbours = plugins.get("PodTopologySpread"), plugins.get("InterPodAffinity")
+        assert spread is None or isinstance(spread, PodTopologySpread)
+        assert neighbours is None or isinstance(neighbours, InterPodAffinity)
+        self._relating = Relating(snapshot, spread, neighbours)
+        known = set(FRONT + BACK + SCORES)
+        self._pre_filters: list[PreFilter] = [plugin for plugin in profile.pre_filter if plugin.name not in known]
+        names = [plugin.name for plugin in profile.filter]
+        first_back = min((names.index(name) for name in BACK if name in names), default=len(names))
+        others = [(at, plugin) for at, plugin in enumerate(profile.filter) if plugin.name not in known]
+        self._middle: list[Filter] = [plugin for at, plugin in others if at < first_back]
+        self._last: list[Filter] = [plugin for at, plugin in others if at > first_back]
+        self._scores: list[tuple[Score, int]] = [row for row in profile.score if row[0].name not in known]
+        self._classes: dict[Any, PodClass] = {}
+        self._aliases: dict[Any, tuple[Any, PodClass]] = {}
+
+    # finding the class
+
+    def class_of(self, pod: PodInfo) -> PodClass:
+        """The class a pod belongs to now, up to date."""
+        relating, shape = self._relating, pod.shape
+        selectors = relating.selectors(pod)
+        if relating.none_possible(pod, selectors):
+            found = self._classes.get((shape.number, ()))
+            if found is None:
+                found = self._make((shape.number, ()), pod, NONE)
+        else:
+            alias = (shape.number, pod.namespace, tuple(pod.labels.items()))
+            stamp = (self._snapshot.terms_version, self._snapshot.namespaces_version, selectors)
+            known = self._aliases.get(alias)
+            if known is not None and known[0] == stamp:
+                found = known[1]
+            else:
+                relations = relating.of(pod, selectors)
+                key = (shape.number, relations.key)
+                found = self._classes.get(key) or self._make(key, pod, relations)
+                if len(self._aliases) >= _MAX_ALIASES:
+                    self._aliases.clear()
+                self._aliases[alias] = (stamp, found)
+        found.refresh()
+        return found
+
+    def _make(self, key: Any, pod: PodInfo, relations: Any) -> PodClass:
+        if len(self._classes) >= _MAX_CLASSES:
+            for old in list(self._classes)[: _MAX_CLASSES // 2]:
+                del self._classes[old]
+            self._aliases.clear()
+        self._board.columns.sync_nodes()
+        found = self._classes[key] = PodClass(self._board, pod, relations)
+        return found
+
+    # deciding
+
+    def decide(self, pod: PodInfo) -> Decision:
+        """See `Cycle.decide`; every node is looked at, whatever percentageOfNodesToScore says."""
+        nominated = self._nominations.node_of(pod.uid) if self._nominations else ""
+        if pod.shape.names_nodes or len(pod.requests.scalars) > MAX_SCALARS or pod.node_name:
+            return self._plain.decide(pod)
+        if nominated:
+            decision = self._plain.decide_on(pod, nominated)
+            if decision.node_name:
+                return decision
+        state = CycleState()
+        snapshot = self._snapshot
+        total = len(snapshot.rows)
+        extras: set[str] = set()
+        if self._pre_filters:
+            diagnosis = Diagnosis(total)
+            asked = self._plain.pre_filter(state, pod, diagnosis, self._pre_filters)
+            if asked is None:
+                return Decision("", state, diagnosis)
+            if asked[0] is not None:
+                return self._plain.decide(pod)
+            extras = {plugin.name for plugin in asked[1]}
+        found = self.class_of(pod)
+        if self._nominations or self._scores or any(plugin.name in extras for plugin in (*self._middle, *self._last)):
+            return self._decide_mixed(pod, state, found, extras)
+        row = found.best(self._random)
+        if row < 0:
+            return Decision("", state, VectorDiagnosis(snapshot, found.codes(), found.scalars), total)
+        return Decision(snapshot.rows[row].name, state, _FITS, total, 1)
+
+    def _decide_mixed(self, pod: PodInfo, state: CycleState, found: PodClass, extras: set[str]) -> Decision:
+        """With plugins that are asked in their plain form, or with nominated pods about."""
+        rows = self._snapshot.rows
+        verdicts: list[Verdict] = []
+        codes = found.front_codes()
+        middle = [plugin for plugin in self._middle if plugin.name in extras]
+        last = [plugin for plugin in self._last if plugin.name in extras]
+        for plugins, mark in ((middle, True), (last, False)):
+            for plugin in plugins:
+                left = [rows[row] for row in np.flatnonzero(codes == 0)]
+                for row, verdict in plugin.filter(state, pod, left).items() if left else ():
+                    codes[row] = EXTRA + len(verdicts)
+                    verdicts.append(verdict)
+            if mark:
+                found.mark_terms(codes)
+        if self._nominations:
+            self._leave_room(pod, codes, verdicts)
+        feasible: Bools = codes == 0
+        if not feasible.any():
+            return Decision("", state, VectorDiagnosis(self._snapshot, codes, found.scalars, verdicts), len(rows))
+        key = found.totals_for(feasible)
+        self._add_scores(pod, state, feasible, key)
+        return Decision(rows[found.best(self._random, key)].name, state, _FITS, len(rows), int(feasible.sum()))
+
+    def _leave_room(self, pod: PodInfo, codes: Any, verdicts: list[Verdict]) -> None:
+        """Rule out the rows where the pod would take the place of a nominated one."""
+        asked: tuple[CycleState, list[Filter]] | None = None
+        for name in self._nominations.nodes():
+            node = self._snapshot.node(name)
+            if node is None or codes[node.row] or not self._nominations.rivals(pod, name):
+                continue
+            if asked is None:
+                asked = self._plain.filters(pod)
+                if asked is None:
+                    return
+            diagnosis = Diagnosis(1)
+            if not self._plain.leaves_room(asked[0], pod, node, asked[1], diagnosis):
+                codes[node.row] = EXTRA + len(verdicts)
+                verdicts.append(diagnosis.rejected[name])
+
+    def _add_scores(self, pod: PodInfo, state: CycleState, feasible: Bools, key: Ints) -> None:
+        """The scores of plugins that have no array form."""
+        if not self._scores:
+            return
+        picked = np.flatnonzero(feasible)
+        nodes = [self._snapshot.rows[row] for row in picked]
+        known = {plugin.name for plugin, _ in self._scores}
+        skipped = {
+            plugin.name
+            for plugin in self._profile.pre_score
+            if plugin.name in known and plugin.pre_score(state, pod, nodes, self._snapshot) is not None
+        }
+        for plugin, weight in self._scores:
+            if plugin.name not in skipped:
+                scores = plugin.normalise(state, nodes, plugin.score(state, pod, nodes))
+                key[picked] += weight * np.array(scores, np.int64)
+
+
+_FITS = Diagnosis(0)

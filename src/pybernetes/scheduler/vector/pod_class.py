@@ -1,0 +1,225 @@
+"""One class of pods: pods that ask the same of nodes and relate alike to other pods.
+
+    static verdicts (taints, selectors)   rebuilt when a node changes
+    room (resources, ports)               replayed row by row as pods come and go
+    hard and score terms                  replayed domain by domain
+                     └──▶ key[row]: the total score, -1 where the pod does not fit
+
+`refresh` brings it up to date; then `best`, `codes` and `feasible` are about this moment.
+"""
+
+from random import Random
+
+import numpy as np
+
+from pybernetes.api.core import Taint
+from pybernetes.scheduler.matching import NO_SCHEDULE, tolerates
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.vector.board import Board
+from pybernetes.scheduler.vector.codes import FIT, NOT_SELECTED, PORTS, TAINTED, UNSCHEDULABLE, RowCodes
+from pybernetes.scheduler.vector.columns import Bools, Ids, Ints
+from pybernetes.scheduler.vector.neighbours import HardNeighbours, SoftNeighbours
+from pybernetes.scheduler.vector.relations import Relations
+from pybernetes.scheduler.vector.room import Room
+from pybernetes.scheduler.vector.selecting import affinity_mask, term_mask, untolerated_mask, unwanted_taints
+from pybernetes.scheduler.vector.spreading import HardSpread, SoftSpread
+from pybernetes.scheduler.vector.terms import HardTerm, Scaled, ScoreTerm
+
+_CORDON = Taint(key="node.kubernetes.io/unschedulable", effect=NO_SCHEDULE)
+_FEW = 3
+_INFEASIBLE = -1
+
+
+class PodClass:
+    """See the module docstring."""
+
+    def __init__(self, board: Board, pod: PodInfo, relations: Relations) -> None:
+        self._board = board
+        self._pod = pod
+        self._relations = relations
+        self._epoch = -1
+        self._at = 0
+        self._codes: RowCodes | None = None
+
+    # keeping current
+
+    def refresh(self) -> None:
+        """Bring everything up to date."""
+        columns, usage = self._board.columns, self._board.snapshot.usage
+        columns.sync_nodes()
+        if self._epoch != columns.epoch:
+            columns.sync()
+            self._build()
+            return
+        if self._room.images_changed():
+            columns.sync()
+            self._room.measure_all()
+            self._judge_all()
+        elif self._at != usage.position:
+            self._codes = None
+            self._replay(usage.since(self._at))
+        self._at = usage.position
+        if not self._plain:
+            self._combine()
+
+    def _replay(self, changed: list[int] | None) -> None:
+        columns, room = self._board.columns, self._room
+        if changed is None:
+            columns.sync()
+            room.measure_all()
+            self._judge_all()
+            return
+        rows = set(changed) if len(changed) > 1 else changed
+        if len(rows) <= _FEW:
+            nodes = self._board.snapshot.rows
+            for row in rows:
+                room.measure_row(nodes[row])
+                self._judge_row(row)
+            return
+        columns.sync()
+        picked: Ids = np.fromiter(rows, np.intp, len(rows))
+        room.measure(picked)
+        fits = (self._static[picked] == 0) & (room.codes[picked] == 0)
+        if room.ports_taken is not None:
+            fits &= ~room.ports_taken[picked]
+        self._fits[picked] = fits
+        self.key[picked] = np.where(fits, room.base[picked], _INFEASIBLE)
+
+    def _judge_row(self, row: int) -> None:
+        room = self._room
+        fits = self._static[row] == 0 and room.codes[row] == 0
+        if fits and room.ports_taken is not None:
+            fits = not room.ports_taken[row]
+        self._fits[row] = fits
+        self.key[row] = room.base[row] if fits else _INFEASIBLE
+
+    def _judge_all(self) -> None:
+        room = self._room
+        self._fits = (self._static == 0) & (room.codes == 0)
+        if room.ports_taken is not None:
+            self._fits &= ~room.ports_taken
+        self.key: Ints = np.where(self._fits, room.base, _INFEASIBLE)
+        self._codes = None
+
+    def _build(self) -> None:
+        """Everything anew."""
+        board = self._board
+        self._epoch, self._at = board.columns.epoch, board.snapshot.usage.position
+        self._static = self._static_codes()
+        self._room = Room(board, self._pod)
+        self._room.measure_all()
+        self._judge_all()
+        self.feasible: Bools = self._fits.copy()
+        self._version = 0
+        relations = self._relations
+        self._spread: HardTerm | None = None
+        self._neighbours: HardTerm | None = None
+        if relations.spread:
+            self._spread = HardSpread(board, self._pod, relations.spread)
+        if relations.affinity is not None or relations.anti_affinity or relations.rejecting:
+            self._neighbours = HardNeighbours(board, relations)
+        self._hard = [term for term in (self._spread, self._neighbours) if term is not None]
+        self._soft = self._score_terms()
+        self._plain = not self._hard and not self._soft
+        if not self._plain:
+            self._combine()
+
+    def _static_codes(self) -> RowCodes:
+        """What nothing but the node and the pod decide, in the order of the filters."""
+        board, spec = self._board, self._pod.pod.spec
+        columns = board.columns
+        codes = np.zeros(columns.size, np.int32)
+        if "NodeAffinity" in board.filters:
+            codes[~affinity_mask(spec, columns, board.snapshot)] = NOT_SELECTED
+        if "TaintToleration" in board.filters:
+            codes[untolerated_mask(spec.tolerations, columns)] = TAINTED
+        if "NodeUnschedulable" in board.filters and not tolerates(spec.tolerations, _CORDON):
+            codes[columns.unschedulable] = UNSCHEDULABLE
+        return codes
+
+    def _score_terms(self) -> list[ScoreTerm]:
+        board, relations, spec = self._board, self._relations, self._pod.pod.spec
+        found: list[ScoreTerm] = []
+        if weight := board.weight("TaintToleration"):
+            unwanted = unwanted_taints(spec.tolerations, board.columns)
+            if unwanted is not None:
+                found.append(Scaled(unwanted, weight, reverse=True))
+        affinity = spec.affinity.node_affinity if spec.affinity is not None else None
+        preferred = affinity.preferred_during_scheduling_ignored_during_execution if affinity is not None else None
+        if preferred and (weight := board.weight("NodeAffinity")):
+            raw = np.zeros(board.columns.size, np.int64)
+            for row in preferred:
+                raw += row.weight * term_mask(row.preference, board.columns, board.snapshot)
+            if raw.any():
+                found.append(Scaled(raw, weight, reverse=False))
+        if relations.scoring and (weight := board.weight("PodTopologySpread")):
+            found.append(SoftSpread(board, self._pod, relations.scoring, relations.scoring_own, weight))
+        if (relations.preferred or relations.preferring) and (weight := board.weight("InterPodAffinity")):
+            found.append(SoftNeighbours(board, relations, weight))
+        return found
+
+    def _combine(self) -> None:
+        """Add the terms up."""
+        feasible = self._fits
+        for term in self._hard:
+            term.refresh()
+            feasible = feasible & term.ok
+        if not np.array_equal(feasible, self.feasible):
+            self.feasible = feasible if self._hard else feasible.copy()
+            self._version += 1
+            self._codes = None
+        self.key = self._totals(self.feasible, self._version)
+
+    def _totals(self, feasible: Bools, version: int) -> Ints:
+        total = self._room.base
+        for term in self._soft:
+            scores = term.scores(feasible, version)
+            if scores is not None:
+                total = total + scores
+        return np.where(feasible, total, _INFEASIBLE)
+
+    # answers
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """The extended resources that the bits of the codes are about."""
+        return self._room.scalars
+
+    def fitting(self) -> Bools:
+        """The rows that fit."""
+        return self._fits if self._plain else self.feasible
+
+    def best(self, random: Random, key: Ints | None = None) -> int:
+        """The row with the highest total, any of them when there are several; -1 when none fits."""
+        if key is None:
+            key = self.key
+        row = int(key.argmax())
+        highest = key[row]
+        if highest < 0:
+            return -1
+        ties = (key == highest).nonzero()[0]
+        return int(ties[int(random.random() * len(ties))]) if len(ties) > 1 else row
+
+    def totals_for(self, feasible: Bools) -> Ints:
+        """The totals when only these rows come into question."""
+        return self._totals(feasible, -1)
+
+    def front_codes(self) -> RowCodes:
+        """The codes of the filters up to NodeResourcesFit; a copy."""
+        room = self._room
+        codes = np.where(self._static > 0, self._static, np.where(room.codes > 0, room.codes + FIT, 0))
+        if room.ports_taken is not None:
+            codes[room.ports_taken & (self._static == 0)] = PORTS
+        return codes
+
+    def mark_terms(self, codes: RowCodes) -> None:
+        """Add the codes of spreading and affinity where there are none yet."""
+        for term in self._hard:
+            term.mark(codes)
+
+    def codes(self) -> RowCodes:
+        """The code of every row; not to be changed."""
+        if self._codes is None or self._hard:
+            self._codes = self.front_codes()
+            self.mark_terms(self._codes)
+        return self._codes
