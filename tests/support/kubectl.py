@@ -49,12 +49,12 @@ class Kubectl:
         return Kubectl(self.machine, self.kubeconfig, version)
 
     def run(
-        self, *words: str, check: bool = True, timeout: float = 60.0, given: str | None = None
+        self, *words: str, check: bool = True, timeout: float = 90.0, given: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run to the end; fails the test on a non-zero exit code unless check is False."""
         return self.machine.run(*self.arguments(*words), check=check, timeout=timeout, given=given)
 
-    def __call__(self, *words: str, given: str | None = None, timeout: float = 60.0) -> str:
+    def __call__(self, *words: str, given: str | None = None, timeout: float = 90.0) -> str:
         """Standard output, stripped."""
         return self.run(*words, given=given, timeout=timeout).stdout.strip()
 

@@ -2,6 +2,8 @@
 
     outside 172.30.0.1 ──veth── 172.30.0.10 machine (default route to outside)
 
+`neighbour(m1, "m2", 11)` gives another machine on the same network, 172.30.0.11, joined through the outside host.
+
 Nothing of it is left when it is closed: killing the first process of the PID namespace ends everything inside.
 """
 
@@ -24,26 +26,35 @@ hostname {name}
 mount -t tmpfs tmpfs /run
 mkdir -p /run/netns
 ip link set lo up
-ip netns add outside
-ip link add eth0 type veth peer name ext0 netns outside
-ip addr add {address}/24 dev eth0
-ip link set eth0 up
-ip -n outside link set lo up
-ip -n outside addr add {outside}/24 dev ext0
-ip -n outside link set ext0 up
-ip route add default via {outside}
+{wiring}
 echo ready
 exec catatonit -P
+"""
+
+_WIRING = f"""
+ip netns add outside
+ip link add eth0 type veth peer name ext0 netns outside
+ip addr add {ADDRESS}/24 dev eth0
+ip link set eth0 up
+ip -n outside link set lo up
+ip -n outside link add lan type bridge
+ip -n outside link set ext0 master lan
+ip -n outside addr add {OUTSIDE_ADDRESS}/24 dev lan
+ip -n outside link set lan up
+ip -n outside link set ext0 up
+ip route add default via {OUTSIDE_ADDRESS}
 """
 
 
 class Machine:
     """A running machine; `run` executes commands on it, `outside` on the host beyond its network."""
 
-    def __init__(self, name: str, directory: Path) -> None:
+    def __init__(self, name: str, directory: Path, *, wiring: str = _WIRING, address: str = ADDRESS) -> None:
         self.name = name
         self.directory = directory
-        script = _SETUP.format(name=name, address=ADDRESS, outside=OUTSIDE_ADDRESS)
+        self.address = address
+        self._started: list[subprocess.Popen[str]] = []
+        script = _SETUP.format(name=name, wiring=wiring)
         self._process = subprocess.Popen(
             [
                 "unshare", "-n", "-m", "-u", "-i", "-p", "--fork", "--kill-child=SIGKILL",
@@ -93,7 +104,7 @@ class Machine:
         return done
 
     def start(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
-        """Start a command and leave it running; the caller ends it."""
+        """Start a command and leave it running; it ends with the machine at the latest."""
         defaults: dict[str, object] = {
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,
@@ -101,13 +112,20 @@ class Machine:
             "text": True,
             "start_new_session": True,
         }
-        return subprocess.Popen(self.command(arguments), **{**defaults, **options})  # type: ignore[call-overload,no-any-return]
+        process = subprocess.Popen(self.command(arguments), **{**defaults, **options})  # type: ignore[call-overload]
+        self._started.append(process)
+        return process  # type: ignore[no-any-return]
+
+    @staticmethod
+    def send(process: subprocess.Popen[str], number: int) -> None:
+        """Signal a started command and its children."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
 
     @staticmethod
     def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> str:
         """What Ctrl-C does: signal the command and its children; what it still printed."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+        Machine.send(process, number)
         return process.communicate(timeout=10)[0] or ""
 
     def processes(self, pattern: str) -> list[int]:
@@ -123,6 +141,10 @@ class Machine:
         """End everything on it."""
         self._process.kill()
         self._process.wait()
+        for process in self._started:
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
         assert self._process.stdout is not None
         self._process.stdout.close()
 
@@ -138,6 +160,31 @@ def machine(name: str = "m1", *, directory: Path | None = None) -> Iterator[Mach
         found.close()
         if directory is None:
             _remove(scratch)
+
+
+@contextlib.contextmanager
+def neighbour(first: Machine, name: str, number: int) -> Iterator[Machine]:
+    """A machine with the address 172.30.0.`number` beside the first one; the first one must outlive it."""
+    scratch = Path(tempfile.mkdtemp(prefix=f"pybernetes-{name}-"))
+    address = f"172.30.0.{number}"
+    found = Machine(name, scratch, wiring="", address=address)
+    try:
+        # Without the PID namespace, so that the process id of the new machine means the same to the kernel as to us.
+        enter = ["nsenter", "-t", str(first.init), "-n", "-m", "ip"]
+        port = f"lan{number}"
+        cable = ["link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(found.init)]
+        subprocess.run([*enter, "netns", "exec", "outside", "ip", *cable], check=True)
+        subprocess.run([*enter, "-n", "outside", "link", "set", port, "master", "lan", "up"], check=True)
+        for words in (
+            f"addr add {address}/24 dev eth0",
+            "link set eth0 up",
+            f"route add default via {OUTSIDE_ADDRESS}",
+        ):
+            found.run("ip", *words.split())
+        yield found
+    finally:
+        found.close()
+        _remove(scratch)
 
 
 def _remove(scratch: Path) -> None:

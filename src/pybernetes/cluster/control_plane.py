@@ -10,6 +10,7 @@ Start order is nesting order; the API server is ready before anybody asks it, an
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 from ..api.user import SYSTEM_MASTERS, UserInfo, component
 from ..apiserver.config import ApiServerConfig, TlsFiles
@@ -98,7 +99,7 @@ class ControlPlane:
             async with asyncio.TaskGroup() as group:
                 for name, make in self._parts().items():
                     group.create_task(restarting(name, make)(asyncio.Event()), name=name)
-                await self._add_ons()
+                await apply.apply(self.admin, add_ons(self._config, self._pki))
 
     def _parts(self) -> dict[str, Callable[[], Serve]]:
         config, app = self._config, self.app
@@ -112,11 +113,13 @@ class ControlPlane:
             parts["dns"] = lambda: dns_server(config, clients.in_process(app, component(dns.USER)))
         return parts
 
-    async def _add_ons(self) -> None:
-        objects = joining.objects(self._config, self._pki.ca.certificate_pem)
-        if self._config.has_containers:
-            objects += dns.objects(self._config)
-        await apply.apply(self.admin, objects)
+
+def add_ons(config: ClusterConfig, pki: Pki) -> list[dict[str, Any]]:
+    """The objects that every cluster has besides what the API server makes by itself."""
+    objects = joining.objects(config, pki.ca.certificate_pem)
+    if config.has_containers:
+        objects += dns.objects(config)
+    return objects
 
 
 def make_server(config: ClusterConfig, pki: Pki, store: Store) -> ApiServer:

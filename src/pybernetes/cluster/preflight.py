@@ -22,10 +22,11 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MIN_FREE_BYTES = 200 << 20
 
 
-def problems(config: ClusterConfig, *, api: bool = True, node: bool = True) -> list[str]:
-    """What stands in the way of an API server or a real node here, most fundamental first; [] when nothing does."""
+def problems(config: ClusterConfig, *, api: bool = True, node: bool = True, dns: bool = True) -> list[str]:
+    """What stands in the way of a control plane (`api`; `dns` when it serves names too) or a real node here, most
+    fundamental first; [] when nothing does."""
     found = [*_root(), *_tools(), *_kernel()] if node else []
-    return found + (_directory(config) or _ports(config, api=api, node=node))
+    return found + (_directory(config) or _ports(config, api=api, node=node, dns=dns))
 
 
 def _root() -> list[str]:
@@ -76,11 +77,11 @@ def _directory(config: ClusterConfig) -> list[str]:
     return []
 
 
-def _ports(config: ClusterConfig, *, api: bool, node: bool) -> list[str]:
+def _ports(config: ClusterConfig, *, api: bool, node: bool, dns: bool) -> list[str]:
     wanted = []
     if api:
         wanted += [("127.0.0.1", config.api_port, "--api-port"), (config.node_ip, config.api_port, "--api-port")]
-    if api and config.has_containers:
+    if api and dns and config.has_containers:
         wanted.append((config.node_ip, config.dns_port, "--dns-port"))
     if node:
         wanted += [

@@ -97,18 +97,19 @@ async def _until_signal(body: Body) -> None:
 # The whole cluster, or its two halves
 
 
-def _own(config: ClusterConfig, *, node: bool) -> None:
+def _own(config: ClusterConfig, *, node: bool, dns: bool = True) -> None:
     """See that a start can work and own the data directory, unless `up` and the supervisor have done both."""
-    if state.owner(config.data_dir) == os.getppid():
+    owner = state.owner(config.data_dir)
+    if owner and owner == os.getppid():  # the first process of a PID namespace has the parent 0
         return
-    _check(config, api=True, node=node)
+    _check(config, api=True, node=node, dns=dns)
     state.take(config.data_dir)
     state.save(config)
 
 
-def _check(config: ClusterConfig, *, api: bool, node: bool) -> None:
+def _check(config: ClusterConfig, *, api: bool, node: bool, dns: bool = False) -> None:
     """Refuse to start where it cannot work. CommandError with the most fundamental problem."""
-    for problem in preflight.problems(config, api=api, node=node):
+    for problem in preflight.problems(config, api=api, node=node, dns=dns):
         raise CommandError(problem)
 
 
@@ -225,9 +226,15 @@ async def _for_ever(progress: Progress) -> None:
 
 
 async def _apiserver(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
-    from ..control_plane import make_server, open_store, second_listener
+    from ..addons.apply import apply
+    from ..control_plane import ADMIN, add_ons, make_server, open_store, second_listener
+    from . import kube_apiserver
 
-    _own(config, node=False)
+    if kube_apiserver.is_meant(arguments):
+        async with AsyncExitStack() as stack:
+            await kube_apiserver.serve(arguments, progress, stack)
+            await _for_ever(progress)
+    _own(config, node=False, dns=False)
     keys = pki.ensure(config)
     store = open_store(config)
     server = make_server(config, keys, store)
@@ -238,6 +245,7 @@ async def _apiserver(arguments: argparse.Namespace, config: ClusterConfig, progr
             outer = second_listener(config, keys, server.app)
             await stack.enter_async_context(running("apiserver-node-address", outer))
         progress.tell("apiserver")
+        await apply(clients.in_process(server.app, ADMIN), add_ons(config, keys))
         await _for_ever(progress)
 
 
@@ -252,9 +260,10 @@ async def _alone(name: str, serve: Serve, progress: Progress) -> None:
 
 async def _controller_manager(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     from ..control_plane import controller_manager
+    from ..controller_clients import controller_clients
 
-    client = clients.from_kubeconfig(_kubeconfig(arguments, config, "controller-manager"), "controller-manager")
-    serve = controller_manager(config, pki.ensure(config), lambda name: client)
+    connection = clients.rest_config(_kubeconfig(arguments, config, "controller-manager"))
+    serve = controller_manager(config, pki.ensure(config), controller_clients(connection))
     await _alone("controller-manager", serve, progress)
 
 

@@ -1,0 +1,88 @@
+"""`history [KIND[/NAME]]`: every operation of the cluster in order, from the API server's memory."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import msgspec
+
+from ...api.status import StatusError
+from ...base.http.client_connection import TransportError
+from ...base.http.message import Request
+from .. import clients, state
+from ..config import ConfigError
+from .settings import CommandError, data_dir
+
+__all__ = ["CommandError", "main"]
+
+_HEADERS = ("REVISION", "TIME", "USER", "VERB", "OBJECT", "CHANGE")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    try:
+        body = asyncio.run(_fetch(arguments))
+    except (StatusError, TransportError, clients.ClientError, ConfigError, OSError) as error:
+        raise CommandError(str(error)) from None
+    if arguments.output == "json":
+        sys.stdout.write(msgspec.json.format(body, indent=2).decode() + "\n")
+        return 0
+    items = msgspec.json.decode(body)["items"]
+    if not items:
+        print("No operations found.", file=sys.stderr)
+    for line in table(items):
+        print(line)
+    return 0
+
+
+async def _fetch(arguments: argparse.Namespace) -> bytes:
+    directory = data_dir(arguments)
+    kubeconfig = arguments.kubeconfig
+    if kubeconfig is None:
+        config = state.load(directory)
+        if config is None:
+            raise CommandError(f"there is no cluster in {directory}; start one with: pybernetes up")
+        kubeconfig = config.admin_kubeconfig
+    kind, _, name = (arguments.object or "").partition("/")
+    wanted = {
+        "resource": kind,
+        "name": name,
+        "namespace": arguments.namespace,
+        "since": arguments.since,
+        "limit": str(arguments.limit),
+    }
+    query = urlencode({key: value for key, value in wanted.items() if value})
+    client = clients.from_kubeconfig(kubeconfig, "history")
+    response = await client.transport.request(Request("GET", "/history", query))
+    body = response.body if isinstance(response.body, bytes) else b""
+    if response.status >= 400:
+        raise CommandError(msgspec.json.decode(body).get("message", f"the API server answered {response.status}"))
+    return body
+
+
+def table(items: list[dict[str, object]]) -> Iterator[str]:
+    """Columns as kubectl sets them; further changes of an operation on lines of their own."""
+    rows = [_HEADERS, *(row for item in items for row in _rows(item))]
+    if len(rows) == 1:
+        return
+    widths = [max(len(row[column]) for row in rows) + 3 for column in range(len(_HEADERS) - 1)]
+    for row in rows:
+        yield ("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + row[-1]).rstrip()
+
+
+def _rows(item: dict[str, object]) -> Iterator[tuple[str, ...]]:
+    namespace = f"{item['namespace']}/" if item["namespace"] else ""
+    kind = f"{item['resource']}.{item['group']}" if item["group"] else str(item["resource"])
+    changes = item["changes"]
+    first, *others = changes if isinstance(changes, list) and changes else [""]
+    yield (
+        str(item["revision"]),
+        str(item["time"] or "-"),
+        str(item["user"] or "-"),
+        str(item["verb"]),
+        f"{kind} {namespace}{item['name']}",
+        str(first),
+    )
+    for other in others:
+        yield ("", "", "", "", "", str(other))
