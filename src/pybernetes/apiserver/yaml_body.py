@@ -50,7 +50,7 @@ def duplicates(data: bytes) -> str:
     _find_duplicates(yaml.compose(data.decode(), Loader=_Loader), found)
     if not found:
         return ""
-    return "error converting YAML to JSON: yaml: unmarshal errors:\n" + "\n".join(found)
+    return "yaml: unmarshal errors:\n" + "\n".join(found)
 
 
 def _find_duplicates(node: Any, found: list[str]) -> None:

@@ -7,8 +7,8 @@
 the rules of scalar values and `loading.py` finds duplicate keys. Start with `objects.py`.
 """
 
-from .loading import load
+from .loading import duplicates, load
 from .objects import ObjectSchema, schema_for, schema_of_type
 from .table import FieldSchema
 
-__all__ = ["FieldSchema", "ObjectSchema", "load", "schema_for", "schema_of_type"]
+__all__ = ["FieldSchema", "ObjectSchema", "duplicates", "load", "schema_for", "schema_of_type"]

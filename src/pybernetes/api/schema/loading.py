@@ -10,15 +10,40 @@ from typing import Any
 
 import msgspec
 
-from .objects import joined
+from .joining import joined
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _SPACED_COLONS = (b" :", b"\n:", b"\t:", b"\r:")
 
 
+class Duplicates(list[str]):
+    """One `duplicate field "spec.x"` per key given twice, in the order of the document; `order` has every key's path
+    and place in it."""
+
+    def __init__(self, document: Any = None) -> None:
+        super().__init__()
+        self.order: dict[str, int] = {}
+        self._paths: list[str] = []
+        _walk(document, [], self.order, self._paths)
+        self._paths = list(dict.fromkeys(self._paths))
+        self += [f'duplicate field "{path}"' for path in self._paths]
+
+    def with_unknown(self, unknown: list[str]) -> list[str]:
+        """The messages on these unknown fields and on duplicate ones, in the order of the document; what is unknown is
+        only that, and nothing below it is looked at."""
+        known = [path for path in self._paths if not any(_is_below(path, above) for above in unknown)]
+        found = [(path, f'unknown field "{path}"') for path in unknown]
+        found += [(path, f'duplicate field "{path}"') for path in known]
+        return [text for _, text in sorted(found, key=lambda item: self.order.get(item[0], len(self.order)))]
+
+
+def _is_below(path: str, above: str) -> bool:
+    return path == above or path.startswith((above + ".", above + "["))
+
+
 def load(data: bytes) -> tuple[Any, list[str]]:
-    """The document and one `duplicate field "spec.x"` per key given twice. msgspec.DecodeError on malformed JSON."""
+    """The document and `Duplicates`, or nothing when there are none. msgspec.DecodeError on malformed JSON."""
     document = _decode(data)
     again = _encode(document)
     if data == again:
@@ -26,28 +51,32 @@ def load(data: bytes) -> tuple[Any, list[str]]:
     hidden = b"\\u" in data or any(colon in data for colon in _SPACED_COLONS)
     if not hidden and data.count(b'":') == again.count(b'":'):
         return document, []
-    return document, _duplicates(data)
+    return document, Duplicates(json.loads(data, object_pairs_hook=_Pairs))
+
+
+def duplicates(data: bytes) -> list[str]:
+    """The messages on keys that a JSON text gives twice; nothing for what is no JSON."""
+    try:
+        return load(data)[1]
+    except msgspec.DecodeError:
+        return []
 
 
 class _Pairs(list[tuple[str, Any]]):
     """An object as the slow parser saw it."""
 
 
-def _duplicates(data: bytes) -> list[str]:
-    document = json.loads(data, object_pairs_hook=_Pairs)
-    found: list[str] = []
-    _walk(document, [], found)
-    return list(dict.fromkeys(found))
-
-
-def _walk(value: Any, path: list[str], found: list[str]) -> None:
+def _walk(value: Any, path: list[str], order: dict[str, int], found: list[str]) -> None:
     if isinstance(value, _Pairs):
         seen = set()
         for key, inner in value:
+            place = joined([*path, key])
             if key in seen:
-                found.append(f'duplicate field "{joined([*path, key])}"')
+                found.append(place)
+                order[place] = len(order)
             seen.add(key)
-            _walk(inner, [*path, key], found)
+            order.setdefault(place, len(order))
+            _walk(inner, [*path, key], order, found)
     elif isinstance(value, list):
         for at, inner in enumerate(value):
-            _walk(inner, [*path, f"[{at}]"], found)
+            _walk(inner, [*path, f"[{at}]"], order, found)

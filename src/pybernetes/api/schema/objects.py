@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from ..status import bad_request
 from .decoding import struct_decoder, unknown_paths
+from .joining import joined
+from .loading import Duplicates
 from .scalars import Found
 from .table import FieldSchema, fields, is_struct, table, type_of
 from .wrong import WrongValue
@@ -32,11 +34,14 @@ class ObjectSchema:
         *,
         unknown: Literal["ignore", "warn", "strict"] = "ignore",
         duplicates: Sequence[str] = (),
+        by_path: bool = False,
     ) -> list[str]:
         """Normalises a wire dict in place; returns what upstream would warn of (`unknown field "spec.foo"`).
 
-        `duplicates` are the messages of `load`, reported with the unknown fields. StatusError 400 when a value has
-        the wrong type, and under `strict` when there is anything to warn of.
+        `duplicates` are those of `load` or other messages, reported with the unknown fields. Unknown fields come in
+        the order of the document, or `by_path` in that of a document with sorted keys, which is what upstream sees of
+        YAML and patches. StatusError 400 when a value has the wrong type, and under `strict` when there is anything to
+        warn of.
         """
         found: Found = []
         try:
@@ -45,8 +50,13 @@ class ObjectSchema:
             raise bad_request(self._unusable(error.text())) from None
         if unknown == "ignore" or not (found or duplicates):
             return []
-        problems = [f'unknown field "{joined(path)}"' for path in unknown_paths(obj, found)]
-        problems = list(dict.fromkeys([*duplicates, *problems]))[:_LISTED_PROBLEMS]
+        paths = unknown_paths(obj, found)
+        unknown_fields = list(dict.fromkeys(joined(path) for path in (sorted(paths) if by_path else paths)))
+        if isinstance(duplicates, Duplicates) and not by_path:
+            problems = duplicates.with_unknown(unknown_fields)
+        else:
+            problems = [*duplicates, *(f'unknown field "{path}"' for path in unknown_fields)]
+        problems = list(dict.fromkeys(problems))[:_LISTED_PROBLEMS]
         if unknown == "strict":
             raise bad_request(self._unusable(f"strict decoding error: {', '.join(problems)}"))
         return problems
@@ -59,14 +69,6 @@ class ObjectSchema:
         """The schema of a field's struct type (of the items or values, for lists and maps), if it has one."""
         field = self.fields.get(name)
         return schema_of_type(field.element) if field is not None and is_struct(field.element) else None
-
-
-def joined(parts: Any) -> str:
-    """`["spec", "containers", "[0]", "foo"]` -> `spec.containers[0].foo`."""
-    text = ""
-    for part in parts:
-        text += part if part.startswith("[") or not text else f".{part}"
-    return text
 
 
 @cache

@@ -14,6 +14,7 @@ from ...base.http.message import Response
 from ..call import Call
 from ..negotiation import read_body
 from ..resources.strategy import Object, Write
+from .body import warn
 from .list_options import is_true
 from .update import check_name
 from .write_options import write_options
@@ -58,9 +59,9 @@ def configuration(data: bytes, write: Write) -> Object:
     if write.field_validation != "Ignore":
         twice = duplicates(data)
         if twice and write.field_validation == "Strict":
-            raise status.bad_request(f"error strict decoding YAML: {twice}")
+            raise status.bad_request(f"error strict decoding YAML: error converting YAML to JSON: {twice}")
         if twice:
-            write.warnings.append(twice)
+            warn(write, [twice])
     if not isinstance(config.setdefault("metadata", {}), dict):
         raise status.bad_request("error decoding YAML: metadata is no object")
     return config

@@ -13,7 +13,7 @@ from ...api.defaulting import apply_defaults
 from ...api.schema import load, schema_for
 from ...api.status import StatusError
 from ...base.http.message import Request
-from ..negotiation import JSON, media_type, parse, read_body
+from ..negotiation import JSON, YAML, media_type, parse, read_body
 from ..resources.strategy import Object, Write
 
 _SUMMARY_LENGTH = 30
@@ -21,8 +21,9 @@ _SUMMARY_LENGTH = 30
 
 async def read_object(request: Request, api_version: str, kind: str, write: Write) -> Object:
     """The body as an object of this kind. StatusError 400, 413, 415."""
-    obj, duplicates = decode(await read_body(request), media_type(request), api_version, kind)
-    conform(obj, api_version, kind, write, duplicates)
+    media = media_type(request)
+    obj, duplicates = decode(await read_body(request), media, api_version, kind)
+    conform(obj, api_version, kind, write, duplicates, by_path=media == YAML)
     return obj
 
 
@@ -36,6 +37,8 @@ def decode(data: bytes, media: str, api_version: str, kind: str) -> tuple[Object
             obj, duplicates = load(data)
         else:
             obj = parse(data, media)
+            if media == YAML:
+                duplicates = yaml_duplicates(data)
     except StatusError:
         raise
     except (ValueError, DecodeError) as error:
@@ -80,13 +83,34 @@ def _summary(data: bytes) -> str:
     return text + " ..." if len(data) > _SUMMARY_LENGTH else text
 
 
-def conform(obj: Object, api_version: str, kind: str, write: Write, duplicates: list[str]) -> None:
+def yaml_duplicates(data: bytes) -> list[str]:
+    """The parser's words on all keys that a YAML document gives twice, as one text."""
+    from ..yaml_body import duplicates
+
+    found = duplicates(data)
+    return [found] if found else []
+
+
+def conform(
+    obj: Object, api_version: str, kind: str, write: Write, duplicates: list[str], *, by_path: bool = False
+) -> None:
     """Check against the schema and fill in defaults, in place. Unknown fields are pruned, and by `fieldValidation`
     ignored, warned of or refused (StatusError 400)."""
     schema = schema_for(api_version, kind)
     if schema is not None:
-        write.warnings += schema.decode(obj, unknown=_UNKNOWN[write.field_validation], duplicates=duplicates)
+        unknown = _UNKNOWN[write.field_validation]
+        found = schema.decode(obj, unknown=unknown, duplicates=duplicates, by_path=by_path)
+        if found:
+            warn(write, found)
     apply_defaults(obj, api_version, kind)
+
+
+def warn(write: Write, problems: list[str]) -> None:
+    """Warn of problems, each once; the YAML parser's words line by line."""
+    for problem in problems:
+        head, _, lines = problem.partition("yaml: unmarshal errors:\n")
+        texts = [line.strip() for line in lines.split("\n")] if lines else [head]
+        write.warnings += [text for text in texts if text not in write.warnings]
 
 
 _UNKNOWN: dict[str, Literal["ignore", "warn", "strict"]] = {"Ignore": "ignore", "Warn": "warn", "Strict": "strict"}

@@ -4,19 +4,25 @@ patches go to `apply.py`.
 The patch is applied again to the newer object when another write came first, unless it names a resourceVersion.
 """
 
+import json
+import re
+
 from ...api import field, status
 from ...api.defaulting import apply_defaults
 from ...api.patch import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, apply_patch
-from ...api.schema import schema_for
+from ...api.schema import duplicates, schema_for
 from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
 from ..negotiation import media_type, read_body
 from ..resources.strategy import Object, Write
 from .apply import APPLY_PATCH, apply
+from .body import warn
 from .update import check_name
 from .write_options import write_options
 
+_OPERATION = frozenset({"op", "from", "path", "value"})
+_OF_OPERATION = re.compile(r'"\[\d+\]\.[a-z]+"$')
 ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
 
 
@@ -57,14 +63,28 @@ def conform_patched(patched: Object, api_version: str, kind: str, write: Write, 
     schema = schema_for(api_version, kind)
     if schema is not None:
         ignore = write.field_validation == "Ignore"
+        twice = [] if ignore else patch_problems(text)
         try:
-            unknown = schema.decode(patched, unknown="ignore" if ignore else "warn")
+            unknown = schema.decode(patched, unknown="ignore" if ignore else "warn", duplicates=twice, by_path=True)
         except StatusError as error:
             raise _refused(text, error.message) from None
         if unknown and write.field_validation == "Strict":
             raise _refused(text, f"strict decoding error: {', '.join(unknown)}")
-        write.warnings += [message for message in unknown if message not in write.warnings]
+        warn(write, unknown)
     apply_defaults(patched, api_version, kind)
+
+
+def patch_problems(text: bytes) -> list[str]:
+    """Keys a patch gives twice, and what a JSON patch's operations do not have."""
+    found = duplicates(text)
+    if not text.lstrip().startswith(b"["):
+        return found
+    problems = [f"json patch {message}" for message in found if _OF_OPERATION.search(message)]
+    operations = json.loads(text)
+    for at, operation in enumerate(operations if isinstance(operations, list) else ()):
+        if isinstance(operation, dict):
+            problems += [f'json patch unknown field "[{at}].{name}"' for name in operation if name not in _OPERATION]
+    return sorted(problems, key=lambda message: int(message.partition("[")[2].partition("]")[0]))
 
 
 def _refused(text: bytes, why: str) -> StatusError:

@@ -5,7 +5,7 @@ from ..call import Call
 from ..field_tracking import manager_of
 from ..resources.strategy import Write
 
-_VALIDATIONS = ("Ignore", "Warn", "Strict")
+_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 _FIELD_MANAGER_LIMIT = 128
 
 
