@@ -21,6 +21,7 @@ _CLUSTER = """commands for a cluster on this machine:
   status     what is running
   image      the node's images: import, list, build
   token      bootstrap tokens for joining nodes: create, list, delete
+  history    every operation in order: revision, time, user, verb, object, change
 
 components in the foreground:
   server     the whole control plane in one process
@@ -49,13 +50,16 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--node-monitor-grace-period": {
         "type": float, "metavar": "SECONDS", "help": "a node that is silent for so long is not ready (50)",
     },
+    "--history-hours": {"type": float, "metavar": "H", "help": "keep the past of every object for so long (1)"},
+    "--history-megabytes": {"type": int, "metavar": "MB", "help": "forget earlier when the state is larger (256)"},
     "--log-level": {"choices": ("debug", "info", "warning", "error"), "help": "(info)"},
 }  # fmt: skip
 _CONTROL_PLANE = (
     "--api-port --node-ip --node-name --pod-cidr --service-cidr --dns-port --hollow-nodes --node-monitor-grace-period"
+    " --history-hours --history-megabytes"
 )
 _COMPONENTS = {
-    "apiserver": "--api-port --node-ip --node-name --service-cidr",
+    "apiserver": "--api-port --node-ip --node-name --service-cidr --history-hours --history-megabytes",
     "controller-manager": "--node-name --pod-cidr --service-cidr --node-monitor-grace-period",
     "scheduler": "--node-name",
     "kubelet": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port",
@@ -115,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _image_parser(commands)
     _token_parser(commands)
+    _history_parser(commands)
 
     server = commands.add_parser("server", help="the control plane in the foreground")
     _cluster_flags(server, f"{_CONTROL_PLANE} --kubelet-port")
@@ -181,7 +186,26 @@ def _token_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _data_dir(delete)
 
 
-_MODULES = {"up": "up", "down": "down", "status": "status", "image": "image", "token": "token", "supervise": "up"}
+def _history_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    history = commands.add_parser("history", help="every operation in order")
+    history.add_argument("object", nargs="?", default="", metavar="KIND[/NAME]", help="only these objects")
+    history.add_argument("-n", "--namespace", default="", help="only in this namespace")
+    history.add_argument("--since", default="", metavar="WHEN", help="a revision, a time, or so long ago (10m)")
+    history.add_argument("--limit", type=int, default=500, metavar="N", help="the newest N (%(default)s)")
+    history.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    _kubeconfig(history, "admin")
+    _data_dir(history)
+
+
+_MODULES = {
+    "history": "history",
+    "up": "up",
+    "down": "down",
+    "status": "status",
+    "image": "image",
+    "token": "token",
+    "supervise": "up",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

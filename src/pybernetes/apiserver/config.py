@@ -2,6 +2,8 @@
 
 import msgspec
 
+from .history.retention import Retention
+
 
 class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
     """Paths of PEM files. `client_ca` is what client certificates must chain to."""
@@ -40,10 +42,44 @@ class ApiServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     enable_admission: tuple[str, ...] = ()
     disable_admission: tuple[str, ...] = ()
+    admission_config_file: str = ""
+    """`--admission-control-config-file`: an AdmissionConfiguration with settings of single plugins."""
+
+    authentication_config_file: str = ""
+    """`--authentication-config`: a structured AuthenticationConfiguration (JWT issuers, anonymous)."""
+    token_webhook_config_file: str = ""
+    """`--authentication-token-webhook-config-file`: a kubeconfig."""
+    token_webhook_cache_seconds: float = 120.0
+    authorization_config_file: str = ""
+    """`--authorization-config`: a structured AuthorizationConfiguration; `authorization_modes` is then unused."""
+    authorization_webhook_config_file: str = ""
+    """`--authorization-webhook-config-file`: a kubeconfig, for the mode Webhook."""
+    authorization_webhook_allowed_seconds: float = 300.0
+    authorization_webhook_denied_seconds: float = 30.0
+
+    audit_policy_file: str = ""
+    audit_log_path: str = ""
+    """`-` is the standard output."""
+    audit_log_max_age_days: int = 0
+    audit_log_max_backups: int = 0
+    audit_log_max_size_mib: int = 100
+    audit_webhook_config_file: str = ""
+
+    encryption_config_file: str = ""
+    """`--encryption-provider-config`."""
+
+    proxy_client_certificate: str = ""
+    proxy_client_key: str = ""
+    """What the server shows extension API servers, so that they believe the identity it passes on."""
+
+    priority_and_fairness: bool = True
 
     shared_store: bool = False
     """Whether other API servers use the same store: each then keeps a lease there, and the `kubernetes` Service leads
     to all that are alive."""
+
+    retention: Retention = Retention()
+    """How much of the past is kept for `?at=` and `/history`."""
 
     max_requests_in_flight: int = 400
     max_mutating_requests_in_flight: int = 200

@@ -27,6 +27,10 @@ from .filters.errors import failures
 from .filters.limits import InFlight, Timeout
 from .filters.requests import Measure, with_request_info
 from .health import Health
+from .history.author import remember_author
+from .history.journal import Journal
+from .history.page import PATH as HISTORY_PATH
+from .history.page import HistoryPage
 from .metrics import ServerMetrics
 from .pages import Pages
 from .registry import Registry
@@ -52,6 +56,8 @@ class ApiServer:
         self.config = config
         self._store = store
         self._clock = clock
+        self._journal = Journal(store, clock, config.retention)
+        store = self._journal
         self.cache = WatchCache(store)
         self.admission = AdmissionChain()
         self.registry = Registry(store, self.cache, self.admission, clock)
@@ -68,10 +74,15 @@ class ApiServer:
             self.cache,
             [self.health.page, self._discovery_page, self.pages.page, self._openapi_page],
         )
+        self.pages.served[HISTORY_PATH] = HistoryPage(self._journal.past, self.registry.infos, clock).serve
         security = security_filters(config, self.cache, self.dispatcher, self.pages, clock)
         self.authorizer = security.authorizer
         self.webhooks = WebhookClient(self.cache)
-        self.admission.use(admission_plugins(config, self.cache, security, self.registry, self.webhooks))
+        self.admission.use(
+            admission_plugins(
+                config, self.cache, security, self.registry, self.webhooks, app=lambda: self.app, clock=clock
+            )
+        )
         service_network(config, self.registry)
         filters: dict[str, Filter] = {
             "failures": failures,
@@ -80,6 +91,7 @@ class ApiServer:
             "in_flight": InFlight(config.max_requests_in_flight, config.max_mutating_requests_in_flight, self.metrics),
             "timeout": Timeout(config.request_timeout_seconds),
             **security.filters,
+            "history": remember_author,
         }
         self.app: App = chain(filters, self.dispatcher)
         self._add_checks()
@@ -147,6 +159,7 @@ class ApiServer:
     async def serve(self, ready: asyncio.Event) -> None:
         """Run until cancelled; ready once requests can be answered and the cluster's first objects are there."""
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(running("history", self._journal.serve))
             await stack.enter_async_context(running("watch cache", self.cache.serve))
             if self.config.bootstrap:
                 await self._bootstrap()

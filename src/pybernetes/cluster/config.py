@@ -42,6 +42,10 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     dns_port: int = 10053
     node_monitor_grace_period: float = 50.0
     """Seconds of silence after which a node is not ready."""
+    history_hours: float = 1.0
+    """How long the past of every object is kept."""
+    history_megabytes: int = 256
+    """A data file larger than this forgets earlier."""
     log_level: str = "info"
 
     @property

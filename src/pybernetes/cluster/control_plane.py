@@ -14,6 +14,7 @@ from typing import Any
 
 from ..api.user import SYSTEM_MASTERS, UserInfo, component
 from ..apiserver.config import ApiServerConfig, TlsFiles
+from ..apiserver.history.retention import Retention
 from ..apiserver.server import ApiServer
 from ..base.clock import SYSTEM_CLOCK
 from ..base.http.message import App
@@ -52,6 +53,7 @@ def api_server_config(config: ClusterConfig, pki: Pki) -> ApiServerConfig:
         request_header_allowed_names=("front-proxy-client",),
         service_account_signing_key=pki.service_account_key,
         service_account_issuer=f"https://kubernetes.default.svc.{config.cluster_domain}",
+        retention=Retention(seconds=config.history_hours * 3600, size_bytes=config.history_megabytes << 20),
     )
 
 

@@ -19,6 +19,7 @@ CHAIN = (
     "authentication",
     "impersonation",
     "authorization",
+    "history",  # ../history/author.py: who writes
 )
 
 

@@ -6,6 +6,7 @@ the cache has, `N` waits until it has reached N.
 
 from ...base.http.message import Response
 from ..call import Call
+from ..history.moment import object_at
 from ..negotiation import PLAIN, representation
 from .list_options import revision_of
 
@@ -13,6 +14,11 @@ from .list_options import revision_of
 async def get(call: Call) -> Response:
     """The object, in the form the client wants. StatusError 404."""
     resource = call.resource
+    if call.request.query and "at" in call.params:
+        past = await object_at(call, call.params["at"])
+        if past is None:
+            raise call.not_found()
+        return call.respond(past.data)
     if call.request.query:
         await fresh(call, call.params.get("resourceVersion", ""))
     else:

@@ -20,6 +20,7 @@ from ...base.http.message import Response
 from ...store.store import Compacted, FutureRevision
 from ..call import Call
 from ..errors import ExpiredContinue
+from ..history.moment import objects_at
 from ..negotiation import Representation, representation
 from ..watch_cache import Entry, ResourceCache, Selection
 from ..watch_cache.feed import too_large_resource_version
@@ -42,6 +43,9 @@ async def list_objects(call: Call) -> Response:
     options = list_options(call)
     chosen = selection(call)
     want = representation(call.request)
+    if "at" in call.params:
+        entries, revision = await objects_at(call, chosen, call.params["at"])
+        return respond(call, entries, {"resourceVersion": str(revision)}, want)
     entries, revision, metadata = await page(call, options, chosen)
     return respond(call, entries, {"resourceVersion": str(revision), **metadata}, want)
 

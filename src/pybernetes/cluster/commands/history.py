@@ -54,7 +54,7 @@ async def _fetch(arguments: argparse.Namespace) -> bytes:
     }
     query = urlencode({key: value for key, value in wanted.items() if value})
     client = clients.from_kubeconfig(kubeconfig, "history")
-    response = await client.transport.request(Request("GET", "/history", query))
+    response = await client.app(Request("GET", "/history", query))
     body = response.body if isinstance(response.body, bytes) else b""
     if response.status >= 400:
         raise CommandError(msgspec.json.decode(body).get("message", f"the API server answered {response.status}"))

@@ -1,0 +1,71 @@
+"""`pybernetes history`: the table, and the command against a running server."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.support.etcd import free_port
+
+from pybernetes.cluster.commands.history import table
+
+PYBERNETES = str(Path(sys.executable).parent / "pybernetes")
+
+
+def operation(**fields):
+    return {
+        "revision": 7,
+        "time": "2026-11-27T00:00:00.000Z",
+        "user": "alice",
+        "verb": "patch",
+        "group": "",
+        "resource": "pods",
+        "namespace": "default",
+        "name": "a",
+        "changes": [],
+        **fields,
+    }
+
+
+def test_each_further_change_has_a_line_of_its_own():
+    rows = list(table([operation(changes=["x: 1 -> 2", "y: 3"]), operation(group="apps", resource="deployments")]))
+    assert rows[0].split() == ["REVISION", "TIME", "USER", "VERB", "OBJECT", "CHANGE"]
+    assert rows[1].split(maxsplit=4)[2:] == ["alice", "patch", "pods default/a               x: 1 -> 2"]
+    assert rows[2].strip() == "y: 3"
+    assert rows[3].endswith("deployments.apps default/a")
+
+
+def test_nothing_found_is_no_table():
+    assert list(table([])) == []
+
+
+def test_the_command_tells_what_happened_in_a_cluster(tmp_path):
+    ports = {name: str(free_port()) for name in ("--api-port", "--dns-port")}
+    flags = [word for pair in ports.items() for word in pair]
+    server = subprocess.Popen(
+        [PYBERNETES, "server", "--data-dir", str(tmp_path / "d"), "--hollow-nodes", "1", *flags],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            done = subprocess.run(
+                [PYBERNETES, "history", "nodes", "--data-dir", str(tmp_path / "d")], capture_output=True, text=True
+            )
+            if "system:node:hollow-0" in done.stdout:
+                break
+            assert server.poll() is None
+            assert time.monotonic() < deadline, done.stderr
+            time.sleep(0.1)
+        assert " create " in done.stdout
+        wrong = subprocess.run(
+            [PYBERNETES, "history", "nonsense", "--data-dir", str(tmp_path / "d")], capture_output=True, text=True
+        )
+        assert (wrong.returncode, wrong.stderr) == (
+            1,
+            'error: the server doesn\'t have a resource type "nonsense"\n',
+        )
+    finally:
+        server.terminate()
+        server.wait(20)
