@@ -14,6 +14,7 @@ from ..client.client import Client
 from ..reconcile.config import ControllerManagerConfig
 from ..reconcile.manager import MANAGER, Registration
 from ..reconcile.manager import ControllerManager as GenericManager
+from .attach_detach.controller import AttachDetach
 from .bootstrap_tokens import BootstrapSigner, TokenCleaner
 from .clusterrole_aggregation import ClusterRoleAggregation
 from .cronjob.controller import CronJobController
@@ -27,6 +28,7 @@ from .endpoint_slice.controller import EndpointSliceController
 from .endpoint_slice_mirroring import EndpointSliceMirroring
 from .endpoints import EndpointsController
 from .ephemeral_volume import EphemeralVolume
+from .expander import Expander
 from .garbage_collector.controller import GarbageCollector
 from .job.controller import JobController
 from .legacy_token_cleaner import LegacyTokenCleaner
@@ -79,6 +81,8 @@ CONTROLLERS: dict[str, Registration] = {
     "disruption-controller": Registration(DisruptionController, "disruption-controller"),
     "resourcequota-controller": Registration(ResourceQuotaController, "resourcequota-controller"),
     "persistentvolume-binder-controller": Registration(VolumeBinder, "persistent-volume-binder"),
+    "persistentvolume-attach-detach-controller": Registration(AttachDetach, "attachdetach-controller"),
+    "persistentvolume-expander-controller": Registration(Expander, "expand-controller"),
     "persistentvolumeclaim-protection-controller": Registration(PVCProtection, "pvc-protection-controller"),
     "persistentvolume-protection-controller": Registration(PVProtection, "pv-protection-controller"),
     "volumeattributesclass-protection-controller": Registration(
