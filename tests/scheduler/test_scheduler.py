@@ -14,6 +14,7 @@ from pybernetes.api.core import (
     NodeSelectorTerm,
     PersistentVolume,
     PersistentVolumeClaim,
+    PersistentVolumeClaimSpec,
     PersistentVolumeClaimStatus,
     PersistentVolumeClaimVolumeSource,
     PersistentVolumeSpec,
@@ -22,7 +23,6 @@ from pybernetes.api.core import (
     VolumeNodeAffinity,
     VolumeResourceRequirements,
 )
-from pybernetes.api.core.pod import PersistentVolumeClaimSpec
 from pybernetes.api.meta import ObjectMeta
 from pybernetes.api.storage import StorageClass
 from pybernetes.base.tasks import running

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pybernetes.api.core import Container, Pod, PodAffinity, PodAffinityTerm, PodAntiAffinity, PodSpec
+from pybernetes.api.core import Affinity, Container, Pod, PodAffinity, PodAffinityTerm, PodAntiAffinity, PodSpec
 from pybernetes.api.quantity import milli, value
 from pybernetes.api.selectors import IN, NOT_IN, Labels, Requirement, from_label_selector
 
@@ -250,8 +250,8 @@ def shape_of(pod: Pod, namespace: str) -> Shape:
         spec.overhead,
         spec.resources,
     ]
-    if spec.affinity is not None or spec.topology_spread_constraints:
-        parts.append((namespace, _label_values(spec, pod.metadata.labels or {})))
+    if spec.affinity is not None:
+        parts.append(_surroundings(spec.affinity, namespace, pod.metadata.labels or {}))
     fingerprint = _encode(parts)
     found = _shapes.get(fingerprint)
     if found is None:
@@ -261,20 +261,22 @@ def shape_of(pod: Pod, namespace: str) -> Shape:
     return found
 
 
-def _label_values(spec: PodSpec, labels: dict[str, str]) -> list[tuple[str, str | None]]:
-    """The labels of the pod that its affinity terms copy into their selectors."""
-    affinity = spec.affinity
-    keys: set[str] = set()
-    for kind in (affinity.pod_affinity, affinity.pod_anti_affinity) if affinity is not None else ():
+def _surroundings(affinity: Affinity, namespace: str, labels: dict[str, str]) -> list[Any]:
+    """What of the pod itself its affinity terms refer to: the labels that they copy into their selectors, and its
+    namespace if a term means that."""
+    found: list[Any] = []
+    for kind in (affinity.pod_affinity, affinity.pod_anti_affinity):
         if kind is None:
             continue
         terms = list(kind.required_during_scheduling_ignored_during_execution or ())
-        terms += [
-            weighted.pod_affinity_term for weighted in kind.preferred_during_scheduling_ignored_during_execution or ()
-        ]
+        terms += [row.pod_affinity_term for row in kind.preferred_during_scheduling_ignored_during_execution or ()]
         for term in terms:
-            keys.update(term.match_label_keys or (), term.mismatch_label_keys or ())
-    return [(key, labels.get(key)) for key in sorted(keys)]
+            if not term.namespaces and term.namespace_selector is None:
+                found.append(namespace)
+            found += [
+                (key, labels.get(key)) for key in (*(term.match_label_keys or ()), *(term.mismatch_label_keys or ()))
+            ]
+    return found
 
 
 class PodInfo:

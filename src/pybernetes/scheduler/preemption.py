@@ -22,10 +22,10 @@ from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 
 NAME = "DefaultPreemption"
-_MIN_CANDIDATES, _MIN_CANDIDATES_PERCENTAGE = 100, 10
+MIN_CANDIDATES, MIN_CANDIDATES_PERCENTAGE = 100, 10
 
-_NOT_HELPFUL = Verdict(Code.UNRESOLVABLE, NAME, ("Preemption is not helpful for scheduling",))
-_NO_VICTIMS = Verdict(Code.UNRESOLVABLE, NAME, ("No preemption victims found for incoming pod",))
+NOT_HELPFUL = Verdict(Code.UNRESOLVABLE, NAME, ("Preemption is not helpful for scheduling",))
+NO_VICTIMS = Verdict(Code.UNRESOLVABLE, NAME, ("No preemption victims found for incoming pod",))
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -51,6 +51,11 @@ def ineligible(pod: PodInfo, snapshot: Snapshot, nominations: Nominations, diagn
     return ""
 
 
+def candidates_wanted(nodes: int) -> int:
+    """How many nodes with victims are enough to choose from."""
+    return max(nodes * MIN_CANDIDATES_PERCENTAGE // 100, MIN_CANDIDATES)
+
+
 def plan(
     cycle: Cycle,
     snapshot: Snapshot,
@@ -65,7 +70,7 @@ def plan(
     if reason:
         return f"preemption: {reason}"
     outcome = Diagnosis(len(snapshot.rows))
-    outcome.absent = _NOT_HELPFUL
+    outcome.absent = NOT_HELPFUL
     helpful = []
     for node in snapshot.rows:
         verdict = diagnosis.verdict(node.name)
@@ -74,11 +79,11 @@ def plan(
     found = cycle.filters(pod) if helpful else None
     if found is not None:
         state, filters = found
-        wanted = max(len(snapshot.rows) * _MIN_CANDIDATES_PERCENTAGE // 100, _MIN_CANDIDATES)
+        wanted = candidates_wanted(len(snapshot.rows))
         offset = random.randrange(len(helpful))
         plans: list[Plan] = []
         for node in helpful[offset:] + helpful[:offset]:
-            answer = _try(cycle, state, filters, pod, node, budgets)
+            answer = try_node(cycle, state, filters, pod, node, budgets)
             if isinstance(answer, Plan):
                 plans.append(answer)
                 if len(plans) >= wanted:
@@ -86,11 +91,11 @@ def plan(
             else:
                 outcome.rejected[node.name] = answer
         if plans:
-            return min(plans, key=_harm)
+            return min(plans, key=harm)
     return f"preemption: {outcome.message()}"
 
 
-def _try(
+def try_node(
     cycle: Cycle,
     state: CycleState,
     filters: list[Filter],
@@ -98,10 +103,10 @@ def _try(
     node: NodeInfo,
     budgets: Sequence[PodDisruptionBudget],
 ) -> Plan | Verdict:
-    """The victims on one node, or why none help."""
-    potential = sorted((other for other in node.pods.values() if other.priority < pod.priority), key=_importance)
+    """The victims on one node, or why none help. state and filters are those that `Cycle.filters` gave for the pod."""
+    potential = sorted((other for other in node.pods.values() if other.priority < pod.priority), key=importance)
     if not potential:
-        return _NO_VICTIMS
+        return NO_VICTIMS
     twin, what_if = node.copy(), state.clone()
     for other in potential:
         cycle.remove(what_if, pod, other, twin)
@@ -118,7 +123,7 @@ def _try(
                 cycle.remove(what_if, pod, other, twin)
                 victims.append(other)
                 violations += group is protected
-    return Plan(node.name, tuple(sorted(victims, key=_importance)), violations)
+    return Plan(node.name, tuple(sorted(victims, key=importance)), violations)
 
 
 def _started(pod: PodInfo) -> float:
@@ -127,12 +132,12 @@ def _started(pod: PodInfo) -> float:
     return begun.timestamp() if begun is not None else float("inf")
 
 
-def _importance(pod: PodInfo) -> tuple[int, float]:
+def importance(pod: PodInfo) -> tuple[int, float]:
     """Sorts the most important first: higher priority, then the longer running."""
     return (-pod.priority, _started(pod))
 
 
-def _harm(candidate: Plan) -> tuple[float, ...]:
+def harm(candidate: Plan) -> tuple[float, ...]:
     """Sorts the least harmful first: violated budgets, the highest priority lost, the sum of priorities, the number of
     pods, and then the node whose most important victims started last."""
     victims = candidate.victims

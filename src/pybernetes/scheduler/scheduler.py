@@ -31,6 +31,7 @@ from pybernetes.scheduler import preemption
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.cycle import Decision
 from pybernetes.scheduler.cycle_choice import CycleChoice
+from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Verdict
 from pybernetes.scheduler.intake import Intake
 from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
@@ -287,9 +288,7 @@ class Scheduler:
         pod, diagnosis = queued.pod, decision.diagnosis
         outcome: preemption.Plan | str = ""
         if diagnosis.total:
-            outcome = preemption.plan(
-                self._cycle.plain, self.snapshot, self.nominations, pod, diagnosis, self._budgets.list(), self._random
-            )
+            outcome = self.plan_preemption(pod, diagnosis)
         plugins = diagnosis.plugins or frozenset(plugin.name for plugin in self.profile.interests)
         self.queue.rejected(queued, plugins)
         if isinstance(outcome, preemption.Plan):
@@ -300,6 +299,17 @@ class Scheduler:
         else:
             message = diagnosis.message(outcome)
             self._start("report", pod, self._report(pod, UNSCHEDULABLE, message))
+
+    def plan_preemption(self, pod: PodInfo, diagnosis: Diagnosis) -> preemption.Plan | str:
+        """Whom to remove for a pod that fits nowhere, or the message that this would not help."""
+        budgets = self._budgets.list()
+        vector = self._cycle.vector
+        found = vector.plan(pod, diagnosis, budgets) if vector is not None else None
+        if found is not None:
+            return found
+        return preemption.plan(
+            self._cycle.plain, self.snapshot, self.nominations, pod, diagnosis, budgets, self._random
+        )
 
     async def _preempt(self, pod: PodInfo, plan: preemption.Plan, message: str) -> None:
         """Nominate the pod, remove the victims; their deletions wake the pod. If that fails the pod starts over."""

@@ -94,6 +94,8 @@ class Snapshot:
         """Changes when a namespace appears, goes or gets other labels."""
         self.usage: Journal[int] = Journal()
         """Rows whose pods changed."""
+        self.starts: Journal[int] = Journal()
+        """Rows of which a pod began to run."""
         self.shapes: Journal[int] = Journal()
         """Rows of which the node itself is another, or looks different."""
         self.images_version = 0
@@ -156,7 +158,7 @@ class Snapshot:
         """The watch shows the pod on that node: added, changed, or an assumption confirmed."""
         known = self.placed.get(pod.uid)
         if known is not None:
-            if known.assumed and known.node_name == node_name and _same_demands(known.pod, pod):
+            if known.node_name == node_name and _same_demands(known.pod, pod):
                 known.assumed = False
                 self._replace(known, pod)
                 return
@@ -165,8 +167,11 @@ class Snapshot:
 
     def _replace(self, known: Placed, pod: PodInfo) -> None:
         """The same pod in a newer version that demands the same."""
+        info = self._nodes[known.node_name]
+        if known.pod.pod.status.start_time != pod.pod.status.start_time and info.row >= 0:
+            self.starts.append(info.row)
         known.pod = pod
-        self._nodes[known.node_name].pods[pod.uid] = pod
+        info.pods[pod.uid] = pod
 
     def remove_pod(self, uid: str) -> None:
         """The pod is gone or has ended."""

@@ -257,12 +257,16 @@ def test_verdicts_and_best_nodes_are_equal(data):
     draw = data.draw
     api = FakeApi()
     for name in ("default", "other"):
-        api.put(Namespace(metadata=ObjectMeta(name=name, uid=name, labels=draw(st.sampled_from([None, {"team": "x"}])))))
+        api.put(
+            Namespace(metadata=ObjectMeta(name=name, uid=name, labels=draw(st.sampled_from([None, {"team": "x"}]))))
+        )
     names = [f"n{i}" for i in range(draw(st.integers(1, 8)))]
     api.put(*(draw(clusters_nodes(name)) for name in names))
     if draw(st.booleans()):
         api.put(
-            Service(metadata=ObjectMeta(name="s", namespace="default", uid="s"), spec=ServiceSpec(selector={"app": "a"}))
+            Service(
+                metadata=ObjectMeta(name="s", namespace="default", uid="s"), spec=ServiceSpec(selector={"app": "a"})
+            )
         )
     scheduler = _scheduler(api)
     made = draw(st.lists(templates(), min_size=1, max_size=4))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.framework import Code, Verdict
 from pybernetes.scheduler.snapshot import Snapshot
+from pybernetes.scheduler.vector.columns import Bools
 
 UNSCHEDULABLE, TAINTED, NOT_SELECTED, PORTS, NO_LABEL, SKEWED, NO_NEIGHBOUR, UNWANTED, UNWELCOME = range(1, 10)
 FIT = 16
@@ -56,6 +57,8 @@ class VectorDiagnosis(Diagnosis):
     ) -> None:
         super().__init__(len(snapshot.rows))
         self.codes = codes
+        self.pod_class: object = None
+        """The class the codes are of, when nothing but the class decided."""
         self._snapshot = snapshot
         self._scalars = scalars
         self._extras = extras or []
@@ -91,10 +94,10 @@ class VectorDiagnosis(Diagnosis):
                 found[reason] = found.get(reason, 0) + number
         return found
 
-    def helpful(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def helpful(self) -> Bools:
         """The rows on which taking other pods away may help."""
         codes = self.by_code()
         table = np.zeros(max(codes, default=0) + 1, np.bool_)
         table[[code for code, (verdict, _) in codes.items() if verdict.code is Code.UNSCHEDULABLE]] = True
-        rows: np.ndarray[tuple[int], np.dtype[np.bool_]] = table[self.codes]
+        rows: Bools = table[self.codes]
         return rows

@@ -7,11 +7,13 @@ Pods that name their nodes, clusters with few nodes, and profiles with other arg
 to the plain cycle.
 """
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 import numpy as np
 
+from pybernetes.api.policy import PodDisruptionBudget
 from pybernetes.scheduler.cycle import Cycle, Decision
 from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.framework import CycleState, Filter, PreFilter, Profile, Score, Verdict
@@ -19,12 +21,14 @@ from pybernetes.scheduler.nominations import Nominations
 from pybernetes.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pybernetes.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.preemption import Plan, ineligible
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.vector.board import Board
 from pybernetes.scheduler.vector.codes import EXTRA, MAX_SCALARS, VectorDiagnosis
 from pybernetes.scheduler.vector.columns import Bools, Ints
 from pybernetes.scheduler.vector.pod_class import PodClass
 from pybernetes.scheduler.vector.relations import NONE, Relating
+from pybernetes.scheduler.vector.room_maker import LowestPriorities, Promised, RoomMaker
 
 FRONT = ("NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity", "NodePorts", "NodeResourcesFit")
 BACK = ("PodTopologySpread", "InterPodAffinity")
@@ -38,6 +42,7 @@ SCORES = (
     "ImageLocality",
 )
 _MAX_CLASSES = 256
+_MAX_MAKERS = 32
 _MAX_ALIASES = 16384
 
 
@@ -77,6 +82,9 @@ class VectorCycle:
         self._scores: list[tuple[Score, int]] = [row for row in profile.score if row[0].name not in known]
         self._classes: dict[Any, PodClass] = {}
         self._aliases: dict[Any, tuple[Any, PodClass]] = {}
+        self._priorities = LowestPriorities(snapshot, self._board.columns)
+        self._promised = Promised(snapshot, self._board.columns, nominations)
+        self._makers: dict[tuple[int, int], RoomMaker] = {}
 
     # finding the class
 
@@ -141,7 +149,9 @@ class VectorCycle:
             return self._decide_mixed(pod, state, found, extras)
         row = found.best(self._random)
         if row < 0:
-            return Decision("", state, VectorDiagnosis(snapshot, found.codes(), found.scalars), total)
+            diagnosis = VectorDiagnosis(snapshot, found.codes(), found.scalars)
+            diagnosis.pod_class = found
+            return Decision("", state, diagnosis, total)
         return Decision(snapshot.rows[row].name, state, _FITS, total, 1)
 
     def _decide_mixed(self, pod: PodInfo, state: CycleState, found: PodClass, extras: set[str]) -> Decision:
@@ -171,9 +181,9 @@ class VectorCycle:
     def _leave_room(self, pod: PodInfo, codes: Any, verdicts: list[Verdict]) -> None:
         """Rule out the rows where the pod would take the place of a nominated one."""
         asked: tuple[CycleState, list[Filter]] | None = None
-        for name in self._nominations.nodes():
-            node = self._snapshot.node(name)
-            if node is None or codes[node.row] or not self._nominations.rivals(pod, name):
+        for row in np.flatnonzero(self._promised.rows() & (codes == 0)):
+            node = self._snapshot.rows[row]
+            if not self._nominations.rivals(pod, node.name):
                 continue
             if asked is None:
                 asked = self._plain.filters(pod)
@@ -181,8 +191,8 @@ class VectorCycle:
                     return
             diagnosis = Diagnosis(1)
             if not self._plain.leaves_room(asked[0], pod, node, asked[1], diagnosis):
-                codes[node.row] = EXTRA + len(verdicts)
-                verdicts.append(diagnosis.rejected[name])
+                codes[row] = EXTRA + len(verdicts)
+                verdicts.append(diagnosis.rejected[node.name])
 
     def _add_scores(self, pod: PodInfo, state: CycleState, feasible: Bools, key: Ints) -> None:
         """The scores of plugins that have no array form."""
@@ -200,6 +210,28 @@ class VectorCycle:
             if plugin.name not in skipped:
                 scores = plugin.normalise(state, nodes, plugin.score(state, pod, nodes))
                 key[picked] += weight * np.array(scores, np.int64)
+
+    # making room
+
+    def plan(self, pod: PodInfo, diagnosis: Diagnosis, budgets: Sequence[PodDisruptionBudget]) -> Plan | str | None:
+        """As `preemption.plan`, when the pod's place depends on nothing but the room on the nodes; else None."""
+        if not isinstance(diagnosis, VectorDiagnosis) or not isinstance(diagnosis.pod_class, PodClass):
+            return None
+        kept = diagnosis.pod_class
+        if kept.depends_on_pods or pod.host_ports:
+            return None
+        reason = ineligible(pod, self._snapshot, self._nominations, diagnosis)
+        if reason:
+            return f"preemption: {reason}"
+        key = (pod.shape.number, pod.priority)
+        found = self._makers.get(key)
+        if found is None:
+            if len(self._makers) >= _MAX_MAKERS:
+                self._makers.clear()
+            found = self._makers[key] = RoomMaker(
+                self._snapshot, self._board.columns, self._priorities, self._promised, pod
+            )
+        return found.plan(self._plain, pod, diagnosis, budgets, self._random)
 
 
 _FITS = Diagnosis(0)

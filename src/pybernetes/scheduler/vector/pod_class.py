@@ -185,6 +185,11 @@ class PodClass:
         """The extended resources that the bits of the codes are about."""
         return self._room.scalars
 
+    @property
+    def depends_on_pods(self) -> bool:
+        """Whether other pods decide where the pod fits, apart from the room they take."""
+        return bool(self._hard)
+
     def fitting(self) -> Bools:
         """The rows that fit."""
         return self._fits if self._plain else self.feasible
