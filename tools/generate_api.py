@@ -4,7 +4,8 @@
 
 Every root kind of the group versions below gets one file holding the kind and the types that it reaches first, in the
 order of `_PRECEDENCE` (Pod before all that embeds a PodSpec), so imports always point to an earlier file and never
-in a circle. meta/v1 is one file. `__init__.py` of a group names its types and imports a file when a name is first used.
+in a circle. The large parts of a pod (`_FILES_OF_PARTS`) come before all kinds. meta/v1 is one file. `__init__.py` of a
+group names its types and imports a file when a name is first used.
 
 How a field becomes an attribute is decided in docs/decisions/0003-object-representation.md:
 
@@ -61,6 +62,13 @@ _PRECEDENCE = (
     "core/v1.PersistentVolumeClaim",
     "core/v1.Service",
 )
+_FILES_OF_PARTS = {
+    "core/volume.py": ("core/v1.Volume",),
+    "core/container.py": ("core/v1.EphemeralContainer", "core/v1.Container"),
+    "core/affinity.py": ("core/v1.Affinity",),
+    "core/container_status.py": ("core/v1.ContainerStatus",),
+}
+"""Parts of a pod that are large enough for a file of their own."""
 _META_LEFT_OUT = {"Timestamp", "TypeMeta", "InternalEvent", "Patch"}
 
 _SCALARS = {
@@ -165,14 +173,17 @@ def plan() -> tuple[list[Module], dict[str, Module]]:
     for name, row in TYPES.items():
         if name.startswith("meta/v1.") and "f" in row and name.removeprefix("meta/v1.") not in _META_LEFT_OUT:
             claim("meta.py", name)
+    for path, roots in _FILES_OF_PARTS.items():
+        for root in roots:
+            claim(path, root)
     for folder, alias, single in GROUP_VERSIONS:
-        roots = [
+        kinds = [
             name
             for name, row in TYPES.items()
             if name.startswith(alias + ".") and row.get("root") and not row.get("list")
         ]
-        roots.sort(key=lambda name: _PRECEDENCE.index(name) if name in _PRECEDENCE else len(_PRECEDENCE))
-        for root in roots:
+        kinds.sort(key=lambda name: _PRECEDENCE.index(name) if name in _PRECEDENCE else len(_PRECEDENCE))
+        for root in kinds:
             claim(f"{folder}/{single or snake(root.rpartition('.')[2])}.py", root)
     return list(modules.values()), owner
 

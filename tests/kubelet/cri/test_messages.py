@@ -69,7 +69,9 @@ def table(descriptor: descriptor_pb2.DescriptorProto) -> dict[str, tuple[int, st
 def ours() -> list[type[Message]]:
     classes = []
     for module in (messages, containerd_events):
-        classes += [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__]
+        classes += [
+            c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__.startswith(module.__name__)
+        ]
     return [c for c in classes if issubclass(c, Message) and c.__name__ not in ELSEWHERE]
 
 

@@ -8,11 +8,66 @@ from typing import TYPE_CHECKING
 from pybernetes.api.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from pybernetes.api.core.affinity import Affinity as Affinity
+    from pybernetes.api.core.affinity import NodeAffinity as NodeAffinity
+    from pybernetes.api.core.affinity import NodeSelector as NodeSelector
+    from pybernetes.api.core.affinity import NodeSelectorRequirement as NodeSelectorRequirement
+    from pybernetes.api.core.affinity import NodeSelectorTerm as NodeSelectorTerm
+    from pybernetes.api.core.affinity import PodAffinity as PodAffinity
+    from pybernetes.api.core.affinity import PodAffinityTerm as PodAffinityTerm
+    from pybernetes.api.core.affinity import PodAntiAffinity as PodAntiAffinity
+    from pybernetes.api.core.affinity import PreferredSchedulingTerm as PreferredSchedulingTerm
+    from pybernetes.api.core.affinity import WeightedPodAffinityTerm as WeightedPodAffinityTerm
     from pybernetes.api.core.binding import Binding as Binding
     from pybernetes.api.core.binding import ObjectReference as ObjectReference
     from pybernetes.api.core.component_status import ComponentCondition as ComponentCondition
     from pybernetes.api.core.component_status import ComponentStatus as ComponentStatus
     from pybernetes.api.core.config_map import ConfigMap as ConfigMap
+    from pybernetes.api.core.container import AppArmorProfile as AppArmorProfile
+    from pybernetes.api.core.container import Capabilities as Capabilities
+    from pybernetes.api.core.container import ConfigMapEnvSource as ConfigMapEnvSource
+    from pybernetes.api.core.container import ConfigMapKeySelector as ConfigMapKeySelector
+    from pybernetes.api.core.container import Container as Container
+    from pybernetes.api.core.container import ContainerPort as ContainerPort
+    from pybernetes.api.core.container import ContainerResizePolicy as ContainerResizePolicy
+    from pybernetes.api.core.container import ContainerRestartRule as ContainerRestartRule
+    from pybernetes.api.core.container import ContainerRestartRuleOnExitCodes as ContainerRestartRuleOnExitCodes
+    from pybernetes.api.core.container import EnvFromSource as EnvFromSource
+    from pybernetes.api.core.container import EnvVar as EnvVar
+    from pybernetes.api.core.container import EnvVarSource as EnvVarSource
+    from pybernetes.api.core.container import EphemeralContainer as EphemeralContainer
+    from pybernetes.api.core.container import ExecAction as ExecAction
+    from pybernetes.api.core.container import FileKeySelector as FileKeySelector
+    from pybernetes.api.core.container import GRPCAction as GRPCAction
+    from pybernetes.api.core.container import HTTPGetAction as HTTPGetAction
+    from pybernetes.api.core.container import HTTPHeader as HTTPHeader
+    from pybernetes.api.core.container import Lifecycle as Lifecycle
+    from pybernetes.api.core.container import LifecycleHandler as LifecycleHandler
+    from pybernetes.api.core.container import Probe as Probe
+    from pybernetes.api.core.container import ResourceClaim as ResourceClaim
+    from pybernetes.api.core.container import ResourceRequirements as ResourceRequirements
+    from pybernetes.api.core.container import SeccompProfile as SeccompProfile
+    from pybernetes.api.core.container import SecretEnvSource as SecretEnvSource
+    from pybernetes.api.core.container import SecretKeySelector as SecretKeySelector
+    from pybernetes.api.core.container import SecurityContext as SecurityContext
+    from pybernetes.api.core.container import SELinuxOptions as SELinuxOptions
+    from pybernetes.api.core.container import SleepAction as SleepAction
+    from pybernetes.api.core.container import TCPSocketAction as TCPSocketAction
+    from pybernetes.api.core.container import VolumeDevice as VolumeDevice
+    from pybernetes.api.core.container import VolumeMount as VolumeMount
+    from pybernetes.api.core.container import WindowsSecurityContextOptions as WindowsSecurityContextOptions
+    from pybernetes.api.core.container_status import ContainerState as ContainerState
+    from pybernetes.api.core.container_status import ContainerStateRunning as ContainerStateRunning
+    from pybernetes.api.core.container_status import ContainerStateTerminated as ContainerStateTerminated
+    from pybernetes.api.core.container_status import ContainerStateWaiting as ContainerStateWaiting
+    from pybernetes.api.core.container_status import ContainerStatus as ContainerStatus
+    from pybernetes.api.core.container_status import ContainerUser as ContainerUser
+    from pybernetes.api.core.container_status import ImageVolumeStatus as ImageVolumeStatus
+    from pybernetes.api.core.container_status import LinuxContainerUser as LinuxContainerUser
+    from pybernetes.api.core.container_status import ResourceHealth as ResourceHealth
+    from pybernetes.api.core.container_status import ResourceStatus as ResourceStatus
+    from pybernetes.api.core.container_status import VolumeMountStatus as VolumeMountStatus
+    from pybernetes.api.core.container_status import VolumeStatus as VolumeStatus
     from pybernetes.api.core.endpoints import EndpointAddress as EndpointAddress
     from pybernetes.api.core.endpoints import EndpointPort as EndpointPort
     from pybernetes.api.core.endpoints import Endpoints as Endpoints
@@ -68,79 +123,11 @@ if TYPE_CHECKING:
         PersistentVolumeClaimCondition as PersistentVolumeClaimCondition,
     )
     from pybernetes.api.core.persistent_volume_claim import PersistentVolumeClaimStatus as PersistentVolumeClaimStatus
-    from pybernetes.api.core.pod import Affinity as Affinity
-    from pybernetes.api.core.pod import AppArmorProfile as AppArmorProfile
-    from pybernetes.api.core.pod import AWSElasticBlockStoreVolumeSource as AWSElasticBlockStoreVolumeSource
-    from pybernetes.api.core.pod import AzureDiskVolumeSource as AzureDiskVolumeSource
-    from pybernetes.api.core.pod import AzureFileVolumeSource as AzureFileVolumeSource
-    from pybernetes.api.core.pod import Capabilities as Capabilities
-    from pybernetes.api.core.pod import CephFSVolumeSource as CephFSVolumeSource
-    from pybernetes.api.core.pod import CinderVolumeSource as CinderVolumeSource
-    from pybernetes.api.core.pod import ClusterTrustBundleProjection as ClusterTrustBundleProjection
-    from pybernetes.api.core.pod import ConfigMapEnvSource as ConfigMapEnvSource
-    from pybernetes.api.core.pod import ConfigMapKeySelector as ConfigMapKeySelector
-    from pybernetes.api.core.pod import ConfigMapProjection as ConfigMapProjection
-    from pybernetes.api.core.pod import ConfigMapVolumeSource as ConfigMapVolumeSource
-    from pybernetes.api.core.pod import Container as Container
     from pybernetes.api.core.pod import ContainerExtendedResourceRequest as ContainerExtendedResourceRequest
-    from pybernetes.api.core.pod import ContainerPort as ContainerPort
-    from pybernetes.api.core.pod import ContainerResizePolicy as ContainerResizePolicy
-    from pybernetes.api.core.pod import ContainerRestartRule as ContainerRestartRule
-    from pybernetes.api.core.pod import ContainerRestartRuleOnExitCodes as ContainerRestartRuleOnExitCodes
-    from pybernetes.api.core.pod import ContainerState as ContainerState
-    from pybernetes.api.core.pod import ContainerStateRunning as ContainerStateRunning
-    from pybernetes.api.core.pod import ContainerStateTerminated as ContainerStateTerminated
-    from pybernetes.api.core.pod import ContainerStateWaiting as ContainerStateWaiting
-    from pybernetes.api.core.pod import ContainerStatus as ContainerStatus
-    from pybernetes.api.core.pod import ContainerUser as ContainerUser
-    from pybernetes.api.core.pod import CSIVolumeSource as CSIVolumeSource
-    from pybernetes.api.core.pod import DownwardAPIProjection as DownwardAPIProjection
-    from pybernetes.api.core.pod import DownwardAPIVolumeFile as DownwardAPIVolumeFile
-    from pybernetes.api.core.pod import DownwardAPIVolumeSource as DownwardAPIVolumeSource
-    from pybernetes.api.core.pod import EmptyDirVolumeSource as EmptyDirVolumeSource
-    from pybernetes.api.core.pod import EnvFromSource as EnvFromSource
-    from pybernetes.api.core.pod import EnvVar as EnvVar
-    from pybernetes.api.core.pod import EnvVarSource as EnvVarSource
-    from pybernetes.api.core.pod import EphemeralContainer as EphemeralContainer
-    from pybernetes.api.core.pod import EphemeralVolumeSource as EphemeralVolumeSource
-    from pybernetes.api.core.pod import ExecAction as ExecAction
-    from pybernetes.api.core.pod import FCVolumeSource as FCVolumeSource
-    from pybernetes.api.core.pod import FileKeySelector as FileKeySelector
-    from pybernetes.api.core.pod import FlexVolumeSource as FlexVolumeSource
-    from pybernetes.api.core.pod import FlockerVolumeSource as FlockerVolumeSource
-    from pybernetes.api.core.pod import GCEPersistentDiskVolumeSource as GCEPersistentDiskVolumeSource
-    from pybernetes.api.core.pod import GitRepoVolumeSource as GitRepoVolumeSource
-    from pybernetes.api.core.pod import GlusterfsVolumeSource as GlusterfsVolumeSource
-    from pybernetes.api.core.pod import GRPCAction as GRPCAction
     from pybernetes.api.core.pod import HostAlias as HostAlias
     from pybernetes.api.core.pod import HostIP as HostIP
-    from pybernetes.api.core.pod import HostPathVolumeSource as HostPathVolumeSource
-    from pybernetes.api.core.pod import HTTPGetAction as HTTPGetAction
-    from pybernetes.api.core.pod import HTTPHeader as HTTPHeader
-    from pybernetes.api.core.pod import ImageVolumeSource as ImageVolumeSource
-    from pybernetes.api.core.pod import ImageVolumeStatus as ImageVolumeStatus
-    from pybernetes.api.core.pod import ISCSIVolumeSource as ISCSIVolumeSource
-    from pybernetes.api.core.pod import KeyToPath as KeyToPath
-    from pybernetes.api.core.pod import Lifecycle as Lifecycle
-    from pybernetes.api.core.pod import LifecycleHandler as LifecycleHandler
-    from pybernetes.api.core.pod import LinuxContainerUser as LinuxContainerUser
-    from pybernetes.api.core.pod import LocalObjectReference as LocalObjectReference
-    from pybernetes.api.core.pod import NFSVolumeSource as NFSVolumeSource
-    from pybernetes.api.core.pod import NodeAffinity as NodeAffinity
     from pybernetes.api.core.pod import NodeAllocatableResourceClaimStatus as NodeAllocatableResourceClaimStatus
-    from pybernetes.api.core.pod import NodeSelector as NodeSelector
-    from pybernetes.api.core.pod import NodeSelectorRequirement as NodeSelectorRequirement
-    from pybernetes.api.core.pod import NodeSelectorTerm as NodeSelectorTerm
-    from pybernetes.api.core.pod import ObjectFieldSelector as ObjectFieldSelector
-    from pybernetes.api.core.pod import PersistentVolumeClaimSpec as PersistentVolumeClaimSpec
-    from pybernetes.api.core.pod import PersistentVolumeClaimTemplate as PersistentVolumeClaimTemplate
-    from pybernetes.api.core.pod import PersistentVolumeClaimVolumeSource as PersistentVolumeClaimVolumeSource
-    from pybernetes.api.core.pod import PhotonPersistentDiskVolumeSource as PhotonPersistentDiskVolumeSource
     from pybernetes.api.core.pod import Pod as Pod
-    from pybernetes.api.core.pod import PodAffinity as PodAffinity
-    from pybernetes.api.core.pod import PodAffinityTerm as PodAffinityTerm
-    from pybernetes.api.core.pod import PodAntiAffinity as PodAntiAffinity
-    from pybernetes.api.core.pod import PodCertificateProjection as PodCertificateProjection
     from pybernetes.api.core.pod import PodCondition as PodCondition
     from pybernetes.api.core.pod import PodDNSConfig as PodDNSConfig
     from pybernetes.api.core.pod import PodDNSConfigOption as PodDNSConfigOption
@@ -155,44 +142,9 @@ if TYPE_CHECKING:
     from pybernetes.api.core.pod import PodSecurityContext as PodSecurityContext
     from pybernetes.api.core.pod import PodSpec as PodSpec
     from pybernetes.api.core.pod import PodStatus as PodStatus
-    from pybernetes.api.core.pod import PortworxVolumeSource as PortworxVolumeSource
-    from pybernetes.api.core.pod import PreferredSchedulingTerm as PreferredSchedulingTerm
-    from pybernetes.api.core.pod import Probe as Probe
-    from pybernetes.api.core.pod import ProjectedVolumeSource as ProjectedVolumeSource
-    from pybernetes.api.core.pod import QuobyteVolumeSource as QuobyteVolumeSource
-    from pybernetes.api.core.pod import RBDVolumeSource as RBDVolumeSource
-    from pybernetes.api.core.pod import ResourceClaim as ResourceClaim
-    from pybernetes.api.core.pod import ResourceFieldSelector as ResourceFieldSelector
-    from pybernetes.api.core.pod import ResourceHealth as ResourceHealth
-    from pybernetes.api.core.pod import ResourceRequirements as ResourceRequirements
-    from pybernetes.api.core.pod import ResourceStatus as ResourceStatus
-    from pybernetes.api.core.pod import ScaleIOVolumeSource as ScaleIOVolumeSource
-    from pybernetes.api.core.pod import SeccompProfile as SeccompProfile
-    from pybernetes.api.core.pod import SecretEnvSource as SecretEnvSource
-    from pybernetes.api.core.pod import SecretKeySelector as SecretKeySelector
-    from pybernetes.api.core.pod import SecretProjection as SecretProjection
-    from pybernetes.api.core.pod import SecretVolumeSource as SecretVolumeSource
-    from pybernetes.api.core.pod import SecurityContext as SecurityContext
-    from pybernetes.api.core.pod import SELinuxOptions as SELinuxOptions
-    from pybernetes.api.core.pod import ServiceAccountTokenProjection as ServiceAccountTokenProjection
-    from pybernetes.api.core.pod import SleepAction as SleepAction
-    from pybernetes.api.core.pod import StorageOSVolumeSource as StorageOSVolumeSource
     from pybernetes.api.core.pod import Sysctl as Sysctl
-    from pybernetes.api.core.pod import TCPSocketAction as TCPSocketAction
     from pybernetes.api.core.pod import Toleration as Toleration
     from pybernetes.api.core.pod import TopologySpreadConstraint as TopologySpreadConstraint
-    from pybernetes.api.core.pod import TypedLocalObjectReference as TypedLocalObjectReference
-    from pybernetes.api.core.pod import TypedObjectReference as TypedObjectReference
-    from pybernetes.api.core.pod import Volume as Volume
-    from pybernetes.api.core.pod import VolumeDevice as VolumeDevice
-    from pybernetes.api.core.pod import VolumeMount as VolumeMount
-    from pybernetes.api.core.pod import VolumeMountStatus as VolumeMountStatus
-    from pybernetes.api.core.pod import VolumeProjection as VolumeProjection
-    from pybernetes.api.core.pod import VolumeResourceRequirements as VolumeResourceRequirements
-    from pybernetes.api.core.pod import VolumeStatus as VolumeStatus
-    from pybernetes.api.core.pod import VsphereVirtualDiskVolumeSource as VsphereVirtualDiskVolumeSource
-    from pybernetes.api.core.pod import WeightedPodAffinityTerm as WeightedPodAffinityTerm
-    from pybernetes.api.core.pod import WindowsSecurityContextOptions as WindowsSecurityContextOptions
     from pybernetes.api.core.pod_attach_options import PodAttachOptions as PodAttachOptions
     from pybernetes.api.core.pod_exec_options import PodExecOptions as PodExecOptions
     from pybernetes.api.core.pod_log_options import PodLogOptions as PodLogOptions
@@ -228,13 +180,72 @@ if TYPE_CHECKING:
     from pybernetes.api.core.service import SessionAffinityConfig as SessionAffinityConfig
     from pybernetes.api.core.service_account import ServiceAccount as ServiceAccount
     from pybernetes.api.core.service_proxy_options import ServiceProxyOptions as ServiceProxyOptions
+    from pybernetes.api.core.volume import AWSElasticBlockStoreVolumeSource as AWSElasticBlockStoreVolumeSource
+    from pybernetes.api.core.volume import AzureDiskVolumeSource as AzureDiskVolumeSource
+    from pybernetes.api.core.volume import AzureFileVolumeSource as AzureFileVolumeSource
+    from pybernetes.api.core.volume import CephFSVolumeSource as CephFSVolumeSource
+    from pybernetes.api.core.volume import CinderVolumeSource as CinderVolumeSource
+    from pybernetes.api.core.volume import ClusterTrustBundleProjection as ClusterTrustBundleProjection
+    from pybernetes.api.core.volume import ConfigMapProjection as ConfigMapProjection
+    from pybernetes.api.core.volume import ConfigMapVolumeSource as ConfigMapVolumeSource
+    from pybernetes.api.core.volume import CSIVolumeSource as CSIVolumeSource
+    from pybernetes.api.core.volume import DownwardAPIProjection as DownwardAPIProjection
+    from pybernetes.api.core.volume import DownwardAPIVolumeFile as DownwardAPIVolumeFile
+    from pybernetes.api.core.volume import DownwardAPIVolumeSource as DownwardAPIVolumeSource
+    from pybernetes.api.core.volume import EmptyDirVolumeSource as EmptyDirVolumeSource
+    from pybernetes.api.core.volume import EphemeralVolumeSource as EphemeralVolumeSource
+    from pybernetes.api.core.volume import FCVolumeSource as FCVolumeSource
+    from pybernetes.api.core.volume import FlexVolumeSource as FlexVolumeSource
+    from pybernetes.api.core.volume import FlockerVolumeSource as FlockerVolumeSource
+    from pybernetes.api.core.volume import GCEPersistentDiskVolumeSource as GCEPersistentDiskVolumeSource
+    from pybernetes.api.core.volume import GitRepoVolumeSource as GitRepoVolumeSource
+    from pybernetes.api.core.volume import GlusterfsVolumeSource as GlusterfsVolumeSource
+    from pybernetes.api.core.volume import HostPathVolumeSource as HostPathVolumeSource
+    from pybernetes.api.core.volume import ImageVolumeSource as ImageVolumeSource
+    from pybernetes.api.core.volume import ISCSIVolumeSource as ISCSIVolumeSource
+    from pybernetes.api.core.volume import KeyToPath as KeyToPath
+    from pybernetes.api.core.volume import LocalObjectReference as LocalObjectReference
+    from pybernetes.api.core.volume import NFSVolumeSource as NFSVolumeSource
+    from pybernetes.api.core.volume import ObjectFieldSelector as ObjectFieldSelector
+    from pybernetes.api.core.volume import PersistentVolumeClaimSpec as PersistentVolumeClaimSpec
+    from pybernetes.api.core.volume import PersistentVolumeClaimTemplate as PersistentVolumeClaimTemplate
+    from pybernetes.api.core.volume import PersistentVolumeClaimVolumeSource as PersistentVolumeClaimVolumeSource
+    from pybernetes.api.core.volume import PhotonPersistentDiskVolumeSource as PhotonPersistentDiskVolumeSource
+    from pybernetes.api.core.volume import PodCertificateProjection as PodCertificateProjection
+    from pybernetes.api.core.volume import PortworxVolumeSource as PortworxVolumeSource
+    from pybernetes.api.core.volume import ProjectedVolumeSource as ProjectedVolumeSource
+    from pybernetes.api.core.volume import QuobyteVolumeSource as QuobyteVolumeSource
+    from pybernetes.api.core.volume import RBDVolumeSource as RBDVolumeSource
+    from pybernetes.api.core.volume import ResourceFieldSelector as ResourceFieldSelector
+    from pybernetes.api.core.volume import ScaleIOVolumeSource as ScaleIOVolumeSource
+    from pybernetes.api.core.volume import SecretProjection as SecretProjection
+    from pybernetes.api.core.volume import SecretVolumeSource as SecretVolumeSource
+    from pybernetes.api.core.volume import ServiceAccountTokenProjection as ServiceAccountTokenProjection
+    from pybernetes.api.core.volume import StorageOSVolumeSource as StorageOSVolumeSource
+    from pybernetes.api.core.volume import TypedLocalObjectReference as TypedLocalObjectReference
+    from pybernetes.api.core.volume import TypedObjectReference as TypedObjectReference
+    from pybernetes.api.core.volume import Volume as Volume
+    from pybernetes.api.core.volume import VolumeProjection as VolumeProjection
+    from pybernetes.api.core.volume import VolumeResourceRequirements as VolumeResourceRequirements
+    from pybernetes.api.core.volume import VsphereVirtualDiskVolumeSource as VsphereVirtualDiskVolumeSource
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "affinity": "Affinity NodeAffinity NodeSelector NodeSelectorRequirement NodeSelectorTerm PodAffinity"
+            " PodAffinityTerm PodAntiAffinity PreferredSchedulingTerm WeightedPodAffinityTerm",
             "binding": "Binding ObjectReference",
             "component_status": "ComponentCondition ComponentStatus",
             "config_map": "ConfigMap",
+            "container": "AppArmorProfile Capabilities ConfigMapEnvSource ConfigMapKeySelector Container"
+            " ContainerPort ContainerResizePolicy ContainerRestartRule ContainerRestartRuleOnExitCodes"
+            " EnvFromSource EnvVar EnvVarSource EphemeralContainer ExecAction FileKeySelector GRPCAction"
+            " HTTPGetAction HTTPHeader Lifecycle LifecycleHandler Probe ResourceClaim ResourceRequirements"
+            " SELinuxOptions SeccompProfile SecretEnvSource SecretKeySelector SecurityContext SleepAction"
+            " TCPSocketAction VolumeDevice VolumeMount WindowsSecurityContextOptions",
+            "container_status": "ContainerState ContainerStateRunning ContainerStateTerminated ContainerStateWaiting"
+            " ContainerStatus ContainerUser ImageVolumeStatus LinuxContainerUser ResourceHealth ResourceStatus"
+            " VolumeMountStatus VolumeStatus",
             "endpoints": "EndpointAddress EndpointPort EndpointSubset Endpoints",
             "event": "Event EventSeries EventSource",
             "limit_range": "LimitRange LimitRangeItem LimitRangeSpec",
@@ -250,32 +261,10 @@ else:
             " SecretReference StorageOSPersistentVolumeSource VolumeNodeAffinity",
             "persistent_volume_claim": "ModifyVolumeStatus PersistentVolumeClaim PersistentVolumeClaimCondition"
             " PersistentVolumeClaimStatus",
-            "pod": "AWSElasticBlockStoreVolumeSource Affinity AppArmorProfile AzureDiskVolumeSource"
-            " AzureFileVolumeSource CSIVolumeSource Capabilities CephFSVolumeSource CinderVolumeSource"
-            " ClusterTrustBundleProjection ConfigMapEnvSource ConfigMapKeySelector ConfigMapProjection"
-            " ConfigMapVolumeSource Container ContainerExtendedResourceRequest ContainerPort ContainerResizePolicy"
-            " ContainerRestartRule ContainerRestartRuleOnExitCodes ContainerState ContainerStateRunning"
-            " ContainerStateTerminated ContainerStateWaiting ContainerStatus ContainerUser DownwardAPIProjection"
-            " DownwardAPIVolumeFile DownwardAPIVolumeSource EmptyDirVolumeSource EnvFromSource EnvVar EnvVarSource"
-            " EphemeralContainer EphemeralVolumeSource ExecAction FCVolumeSource FileKeySelector FlexVolumeSource"
-            " FlockerVolumeSource GCEPersistentDiskVolumeSource GRPCAction GitRepoVolumeSource"
-            " GlusterfsVolumeSource HTTPGetAction HTTPHeader HostAlias HostIP HostPathVolumeSource"
-            " ISCSIVolumeSource ImageVolumeSource ImageVolumeStatus KeyToPath Lifecycle LifecycleHandler"
-            " LinuxContainerUser LocalObjectReference NFSVolumeSource NodeAffinity"
-            " NodeAllocatableResourceClaimStatus NodeSelector NodeSelectorRequirement NodeSelectorTerm"
-            " ObjectFieldSelector PersistentVolumeClaimSpec PersistentVolumeClaimTemplate"
-            " PersistentVolumeClaimVolumeSource PhotonPersistentDiskVolumeSource Pod PodAffinity PodAffinityTerm"
-            " PodAntiAffinity PodCertificateProjection PodCondition PodDNSConfig PodDNSConfigOption"
-            " PodExtendedResourceClaimStatus PodIP PodOS PodReadinessGate PodResourceClaim PodResourceClaimStatus"
-            " PodSchedulingGate PodSchedulingGroup PodSecurityContext PodSpec PodStatus PortworxVolumeSource"
-            " PreferredSchedulingTerm Probe ProjectedVolumeSource QuobyteVolumeSource RBDVolumeSource"
-            " ResourceClaim ResourceFieldSelector ResourceHealth ResourceRequirements ResourceStatus"
-            " SELinuxOptions ScaleIOVolumeSource SeccompProfile SecretEnvSource SecretKeySelector SecretProjection"
-            " SecretVolumeSource SecurityContext ServiceAccountTokenProjection SleepAction StorageOSVolumeSource"
-            " Sysctl TCPSocketAction Toleration TopologySpreadConstraint TypedLocalObjectReference"
-            " TypedObjectReference Volume VolumeDevice VolumeMount VolumeMountStatus VolumeProjection"
-            " VolumeResourceRequirements VolumeStatus VsphereVirtualDiskVolumeSource WeightedPodAffinityTerm"
-            " WindowsSecurityContextOptions",
+            "pod": "ContainerExtendedResourceRequest HostAlias HostIP NodeAllocatableResourceClaimStatus Pod"
+            " PodCondition PodDNSConfig PodDNSConfigOption PodExtendedResourceClaimStatus PodIP PodOS"
+            " PodReadinessGate PodResourceClaim PodResourceClaimStatus PodSchedulingGate PodSchedulingGroup"
+            " PodSecurityContext PodSpec PodStatus Sysctl Toleration TopologySpreadConstraint",
             "pod_attach_options": "PodAttachOptions",
             "pod_exec_options": "PodExecOptions",
             "pod_log_options": "PodLogOptions",
@@ -294,5 +283,17 @@ else:
             " ServiceSpec ServiceStatus SessionAffinityConfig",
             "service_account": "ServiceAccount",
             "service_proxy_options": "ServiceProxyOptions",
+            "volume": "AWSElasticBlockStoreVolumeSource AzureDiskVolumeSource AzureFileVolumeSource CSIVolumeSource"
+            " CephFSVolumeSource CinderVolumeSource ClusterTrustBundleProjection ConfigMapProjection"
+            " ConfigMapVolumeSource DownwardAPIProjection DownwardAPIVolumeFile DownwardAPIVolumeSource"
+            " EmptyDirVolumeSource EphemeralVolumeSource FCVolumeSource FlexVolumeSource FlockerVolumeSource"
+            " GCEPersistentDiskVolumeSource GitRepoVolumeSource GlusterfsVolumeSource HostPathVolumeSource"
+            " ISCSIVolumeSource ImageVolumeSource KeyToPath LocalObjectReference NFSVolumeSource"
+            " ObjectFieldSelector PersistentVolumeClaimSpec PersistentVolumeClaimTemplate"
+            " PersistentVolumeClaimVolumeSource PhotonPersistentDiskVolumeSource PodCertificateProjection"
+            " PortworxVolumeSource ProjectedVolumeSource QuobyteVolumeSource RBDVolumeSource ResourceFieldSelector"
+            " ScaleIOVolumeSource SecretProjection SecretVolumeSource ServiceAccountTokenProjection"
+            " StorageOSVolumeSource TypedLocalObjectReference TypedObjectReference Volume VolumeProjection"
+            " VolumeResourceRequirements VsphereVirtualDiskVolumeSource",
         },
     )

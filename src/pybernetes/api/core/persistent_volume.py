@@ -9,8 +9,9 @@ from typing import ClassVar
 import msgspec
 
 from pybernetes.api.always import empty_list
+from pybernetes.api.core.affinity import NodeSelector
 from pybernetes.api.core.binding import ObjectReference
-from pybernetes.api.core.pod import (
+from pybernetes.api.core.volume import (
     AWSElasticBlockStoreVolumeSource,
     AzureDiskVolumeSource,
     FCVolumeSource,
@@ -18,7 +19,6 @@ from pybernetes.api.core.pod import (
     GCEPersistentDiskVolumeSource,
     HostPathVolumeSource,
     NFSVolumeSource,
-    NodeSelector,
     PhotonPersistentDiskVolumeSource,
     PortworxVolumeSource,
     QuobyteVolumeSource,

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
-from pybernetes.api.core.pod import PersistentVolumeClaimSpec
+from pybernetes.api.core.volume import PersistentVolumeClaimSpec
 from pybernetes.api.meta import ObjectMeta
 
 

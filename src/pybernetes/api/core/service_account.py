@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from pybernetes.api.core.binding import ObjectReference
-from pybernetes.api.core.pod import LocalObjectReference
+from pybernetes.api.core.volume import LocalObjectReference
 from pybernetes.api.meta import ObjectMeta
 
 

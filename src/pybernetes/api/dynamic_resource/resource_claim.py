@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from pybernetes.api.always import empty_list
-from pybernetes.api.core.pod import NodeSelector
+from pybernetes.api.core.affinity import NodeSelector
 from pybernetes.api.meta import Condition, ObjectMeta
 
 

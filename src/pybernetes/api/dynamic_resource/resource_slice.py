@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from pybernetes.api.always import zero_quantity
-from pybernetes.api.core.pod import NodeSelector
+from pybernetes.api.core.affinity import NodeSelector
 from pybernetes.api.meta import ObjectMeta
 
 

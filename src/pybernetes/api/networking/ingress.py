@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from pybernetes.api.always import empty_list
-from pybernetes.api.core.pod import TypedLocalObjectReference
+from pybernetes.api.core.volume import TypedLocalObjectReference
 from pybernetes.api.meta import ObjectMeta
 
 
