@@ -1,12 +1,18 @@
 """Puts the parts of other concerns into a server: identity and rights, admission plugins, the service network."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from ..api.resource import resource
 from ..base.clock import Clock
+from ..base.http.message import App
 from .admission import AdmissionContext
 from .admission import build as build_admission
+from .admission.configuration import plugin_settings
+from .admission.own_writes import writer
 from .admission.plugin import AdmissionPlugin
+from .admission.quota_store import RegistryQuotas
 from .admission.webhook.client import WebhookClient
 from .authz.authorizer import Authorizer
 from .authz.escalation import EscalationCheck
@@ -88,11 +94,25 @@ def _keys(config: ApiServerConfig) -> ServiceAccountKeys | None:
 
 
 def admission_plugins(
-    config: ApiServerConfig, reader: ObjectReader, security: Security, registry: Registry, webhooks: WebhookClient
+    config: ApiServerConfig,
+    reader: ObjectReader,
+    security: Security,
+    registry: Registry,
+    webhooks: WebhookClient,
+    *,
+    app: Callable[[], App],
+    clock: Clock,
 ) -> list[AdmissionPlugin]:
     """The enabled plugins, in order."""
     context = AdmissionContext(
-        reader=reader, authorizer=security.authorizer, versions=ServedVersions(registry), webhooks=webhooks
+        reader=reader,
+        authorizer=security.authorizer,
+        versions=ServedVersions(registry),
+        webhooks=webhooks,
+        quotas=RegistryQuotas(registry),
+        write=writer(app),
+        clock=clock,
+        configuration=plugin_settings(config.admission_config_file),
     )
     plugins = build_admission(context, enable=config.enable_admission, disable=config.disable_admission)
     if security.rbac is not None:

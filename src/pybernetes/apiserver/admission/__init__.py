@@ -6,17 +6,35 @@ order; `build` makes the enabled ones.
 
 from collections.abc import Callable, Iterable
 
-from .certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
+from .always import AlwaysAdmit, AlwaysDeny, AlwaysPullImages
+from .certificates import (
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+    ClusterTrustBundleAttest,
+)
 from .context import AdmissionContext
 from .default_class import DefaultIngressClass, DefaultStorageClass
 from .default_toleration_seconds import DefaultTolerationSeconds
+from .deny_service_external_ips import DenyServiceExternalIPs
+from .event_rate_limit import EventRateLimit
 from .limit_ranger import LimitRanger
 from .namespace_lifecycle import NamespaceLifecycle
+from .namespaces import NamespaceAutoProvision, NamespaceExists
 from .node_restriction import NodeRestriction
+from .owner_references import OwnerReferencesPermissionEnforcement
 from .persistent_volume_claim_resize import PersistentVolumeClaimResize
 from .plugin import AdmissionPlugin, AdmissionRequest
+from .pod_placement import (
+    ExtendedResourceToleration,
+    LimitPodHardAntiAffinityTopology,
+    PodNodeSelector,
+    PodTolerationRestriction,
+    PodTopologyLabels,
+)
 from .pod_security import PodSecurity
 from .priority import Priority
+from .resource_quota import ResourceQuota
 from .runtime_class import RuntimeClass
 from .service_account import ServiceAccount
 from .storage_object_in_use import StorageObjectInUseProtection
@@ -28,34 +46,75 @@ __all__ = ["ORDER", "AdmissionContext", "AdmissionPlugin", "AdmissionRequest", "
 Make = Callable[[AdmissionContext], AdmissionPlugin]
 
 ORDER: dict[str, Make] = {
+    "AlwaysAdmit": lambda context: AlwaysAdmit(),
+    "NamespaceAutoProvision": lambda context: NamespaceAutoProvision(context.reader, context.write),
     "NamespaceLifecycle": lambda context: NamespaceLifecycle(context.reader),
+    "NamespaceExists": lambda context: NamespaceExists(context.reader),
+    "LimitPodHardAntiAffinityTopology": lambda context: LimitPodHardAntiAffinityTopology(),
     "LimitRanger": lambda context: LimitRanger(context.reader),
     "ServiceAccount": lambda context: ServiceAccount(context.reader),
     "NodeRestriction": lambda context: NodeRestriction(context.reader),
     "TaintNodesByCondition": lambda context: TaintNodesByCondition(),
+    "AlwaysPullImages": lambda context: AlwaysPullImages(),
     "PodSecurity": lambda context: PodSecurity(context.reader),
+    "PodNodeSelector": lambda context: PodNodeSelector(context.reader, context.settings("PodNodeSelector")),
     "Priority": lambda context: Priority(context.reader),
     "DefaultTolerationSeconds": lambda context: DefaultTolerationSeconds(),
+    "PodTolerationRestriction": lambda context: PodTolerationRestriction(context.reader),
+    "EventRateLimit": lambda context: EventRateLimit(context.clock, context.settings("EventRateLimit")),
+    "ExtendedResourceToleration": lambda context: ExtendedResourceToleration(),
     "DefaultStorageClass": lambda context: DefaultStorageClass(context.reader),
     "StorageObjectInUseProtection": lambda context: StorageObjectInUseProtection(),
+    "OwnerReferencesPermissionEnforcement": lambda context: OwnerReferencesPermissionEnforcement(context.authorizer),
     "PersistentVolumeClaimResize": lambda context: PersistentVolumeClaimResize(context.reader),
     "RuntimeClass": lambda context: RuntimeClass(context.reader),
     "CertificateApproval": lambda context: CertificateApproval(context.authorizer),
     "CertificateSigning": lambda context: CertificateSigning(context.authorizer),
+    "ClusterTrustBundleAttest": lambda context: ClusterTrustBundleAttest(context.authorizer),
     "CertificateSubjectRestriction": lambda context: CertificateSubjectRestriction(),
     "DefaultIngressClass": lambda context: DefaultIngressClass(context.reader),
+    "DenyServiceExternalIPs": lambda context: DenyServiceExternalIPs(),
+    "PodTopologyLabels": lambda context: PodTopologyLabels(context.reader),
     "MutatingAdmissionWebhook": mutating_webhooks,
     "ValidatingAdmissionWebhook": validating_webhooks,
+    "ResourceQuota": lambda context: ResourceQuota(context.reader, context.quotas, context.clock, context.limited),
+    "AlwaysDeny": lambda context: AlwaysDeny(),
 }
 """Plugin name -> constructor, in the order in which they run."""
+
+DEFAULT_OFF = frozenset(
+    {
+        "AlwaysAdmit",
+        "AlwaysDeny",
+        "AlwaysPullImages",
+        "DenyServiceExternalIPs",
+        "EventRateLimit",
+        "ExtendedResourceToleration",
+        "LimitPodHardAntiAffinityTopology",
+        "NamespaceAutoProvision",
+        "NamespaceExists",
+        "OwnerReferencesPermissionEnforcement",
+        "PodNodeSelector",
+        "PodTolerationRestriction",
+    }
+)
+"""Only on when asked for."""
+
+WITHOUT_WORK = frozenset({"JobValidation", "PodGroupProtection", "PodGroupWorkloadExists"})
+"""Names that configurations may use: upstream's plugins act behind alpha gates only."""
 
 
 def build(
     context: AdmissionContext, *, enable: Iterable[str] = (), disable: Iterable[str] = ()
 ) -> list[AdmissionPlugin]:
-    """The plugins of a server, in order; all of ORDER are on by default. ValueError for a name that does not exist."""
-    off = set(disable)
-    unknown = sorted({*enable, *off} - set(ORDER))
+    """The plugins of a server, in order. ValueError for a name that does not exist, or is both on and off."""
+    on, off = set(enable), set(disable)
+    unknown = sorted((on | off) - set(ORDER) - WITHOUT_WORK)
     if unknown:
         raise ValueError(f"unknown admission plugins: {', '.join(unknown)}; there are: {', '.join(ORDER)}")
-    return [make(context) for name, make in ORDER.items() if name not in off or name in set(enable)]
+    if on & off:
+        raise ValueError(
+            f"{', '.join(sorted(on & off))} in enable-admission-plugins and disable-admission-plugins overlapped"
+        )
+    active = (set(ORDER) - DEFAULT_OFF - off) | on
+    return [make(context) for name, make in ORDER.items() if name in active]

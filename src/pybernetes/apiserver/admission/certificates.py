@@ -13,6 +13,15 @@ def _is_request(resource: ResourceInfo) -> bool:
     return resource.plural == _RESOURCE and resource.group == _GROUP
 
 
+async def may(authorizer: Authorizer, request: AdmissionRequest, verb: str, signer: str) -> bool:
+    """Whether the user holds the verb on the signer, or on all of its domain."""
+    for name in (signer, f"{signer.partition('/')[0]}/*"):
+        asked = Attributes(request.user, verb, group=_GROUP, version="*", resource="signers", name=name)
+        if (await authorizer.authorize(asked)).allowed:
+            return True
+    return False
+
+
 class _SignerPermission:
     """The user needs `verb` on the signer the request names: `domain/name`, or `domain/*`."""
 
@@ -34,13 +43,8 @@ class _SignerPermission:
         if not self._concerns(old, new):
             return
         signer = str((old.get("spec") or {}).get("signerName", ""))
-        domain = signer.partition("/")[0]
-        for name in (signer, f"{domain}/*"):
-            decision = await self._authorizer.authorize(
-                Attributes(request.user, self.verb, group=_GROUP, version="*", resource="signers", name=name)
-            )
-            if decision.allowed:
-                return
+        if await may(self._authorizer, request, self.verb, signer):
+            return
         why = f'user not permitted to {self.verb} requests with signerName "{signer}"'
         raise status.forbidden(_GROUP, _RESOURCE, request.name, why)
 
@@ -65,6 +69,31 @@ class CertificateSigning(_SignerPermission):
 
     def _concerns(self, old: dict[str, object], new: dict[str, object]) -> bool:
         return old.get("status") != new.get("status")
+
+
+class ClusterTrustBundleAttest:
+    """Who writes a trust bundle in the name of a signer needs the verb `attest` on it."""
+
+    name = "ClusterTrustBundleAttest"
+
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
+
+    def handles(self, operation: str, resource: ResourceInfo, subresource: str) -> bool:
+        """See AdmissionPlugin."""
+        name = (resource.group, resource.plural)
+        return operation in ("CREATE", "UPDATE") and name == (_GROUP, "clustertrustbundles") and not subresource
+
+    async def admit(self, request: AdmissionRequest) -> None:
+        """Changes nothing."""
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        """StatusError 403."""
+        signer = ((request.object or {}).get("spec") or {}).get("signerName") or ""
+        if not signer or await may(self._authorizer, request, "attest", str(signer)):
+            return
+        why = f'user not permitted to attest for signerName "{signer}"'
+        raise status.forbidden(_GROUP, "clustertrustbundles", request.name, why)
 
 
 class CertificateSubjectRestriction:

@@ -1,10 +1,15 @@
 """What admission plugins are made from."""
 
+from typing import Any
+
 import msgspec
 
 from ...base.clock import SYSTEM_CLOCK, Clock
 from ..authz.authorizer import Authorizer
-from ..reader import ObjectReader
+from ..reader import Object, ObjectReader
+from .own_writes import Write
+from .quota_check import LimitedResource
+from .resource_quota import QuotaStore
 from .webhook.client import WebhookClient
 from .webhook.versions import Versions
 
@@ -16,4 +21,19 @@ class AdmissionContext(msgspec.Struct, kw_only=True):
     authorizer: Authorizer
     versions: Versions
     webhooks: WebhookClient
+    quotas: QuotaStore
+    write: Write
     clock: Clock = SYSTEM_CLOCK
+    configuration: dict[str, Any] = {}
+    """Settings of single plugins by name, in wire form (`AdmissionConfiguration`)."""
+
+    def settings(self, plugin: str) -> Object:
+        """Of one plugin; empty when there are none."""
+        found: Object = self.configuration.get(plugin) or {}
+        return found
+
+    @property
+    def limited(self) -> list[LimitedResource]:
+        """Resources that cannot be used without a quota."""
+        rows = self.settings("ResourceQuota").get("limitedResources") or []
+        return msgspec.convert(rows, list[LimitedResource])
