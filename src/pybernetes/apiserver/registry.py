@@ -4,22 +4,52 @@ Several versions of a kind share one `GenericResource` in the storage version; a
 at the edge (`conversion.py`). Custom resources are added and removed while the server runs (`add`, `remove`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
+
+import msgspec
 
 from ..api.resource import ResourceInfo, SubresourceInfo
+from ..api.schema.table import type_of
 from ..base.clock import Clock
+from ..base.http.message import PushBody
 from ..store.store import Store
 from .admission.chain import AdmissionChain
 from .conversion import CONVERSIONS
 from .field_tracking import FieldTracking
+from .kind_schema import BuiltinKind, KindSchema
 from .negotiation import Convert, Formats
 from .resources import STRATEGIES
 from .resources.generic import GenericResource
 from .resources.leases import LeasePool
 from .resources.strategy import Strategy
-from .watch_cache import WatchCache
+from .watch_cache import Entry, WatchCache
+from .watch_cache.fanout import Format
+
+Read = Callable[[Sequence[Entry]], Awaitable[list[Entry]]]
+"""Entries with the bytes that an endpoint's version serves."""
+
+ConvertLate = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+"""An object of another version in an endpoint's."""
+
+
+class Watched(Protocol):
+    """Watches whose objects are converted on their way."""
+
+    source: Format
+    """In what form the cache hands out objects."""
+
+    def wrap(self, inner: PushBody, format: Format) -> PushBody:
+        """The same watch in the endpoint's version, in this format."""
+
+
+class ScalePaths(msgspec.Struct, frozen=True):
+    """Where the numbers of a `scale` are, as simple JSON paths (`.spec.replicas`); `selector` may be ""."""
+
+    spec: str
+    status: str
+    selector: str = ""
 
 
 class Endpoint:
@@ -27,12 +57,20 @@ class Endpoint:
 
     `resource` is None for kinds that are never stored (TokenReview, Binding). `to_stored` and `to_served` convert
     between this version and the stored one; None when they are the same. `tracking` keeps `managedFields`.
+    `protobuf`: whether the kind has messages.
     """
 
     def __init__(self, info: ResourceInfo, resource: GenericResource | None) -> None:
         self.info = info
         self.resource = resource
+        # Custom resources work in the served version and convert at the store.
+        self.kind: KindSchema = BuiltinKind(info.group_version, info.kind)
+        self.read: Read | None = None
+        self.watched: Watched | None = None
+        self.scale: ScalePaths | None = None
+        self.convert: ConvertLate | None = None
         self.verbs = frozenset(info.verbs)
+        self.protobuf = type_of(info.group_version, info.kind) is not None
         pair = CONVERSIONS.get((info.group_version, info.kind)) if self._converts() else None
         self.to_served: Convert | None = pair[0] if pair else None
         self.to_stored: Convert | None = pair[1] if pair else None
@@ -89,6 +127,15 @@ class Registry:
         self.endpoints[info.group, info.version, info.plural] = endpoint
         return endpoint
 
+    def put(self, endpoint: Endpoint) -> None:
+        """Serve this endpoint from now on, in place of the one before it."""
+        info = endpoint.info
+        self.endpoints[info.group, info.version, info.plural] = endpoint
+
+    def resource_of(self, info: ResourceInfo, strategy: Strategy) -> GenericResource:
+        """A stored resource that nobody serves yet, over the cache its objects are in."""
+        return self._resource(info, strategy)
+
     def remove(self, info: ResourceInfo) -> None:
         """Serve it no longer."""
         self.endpoints.pop((info.group, info.version, info.plural), None)
@@ -103,10 +150,10 @@ class Registry:
     def infos(self) -> list[ResourceInfo]:
         return [endpoint.info for endpoint in self.endpoints.values()]
 
-    def _resource(self, info: ResourceInfo) -> GenericResource:
+    def _resource(self, info: ResourceInfo, strategy: Strategy | None = None) -> GenericResource:
         return GenericResource(
             info,
-            _strategy(info, self._cache),
+            strategy or _strategy(info, self._cache),
             store=self._store,
             cache=self._cache.cache(info),
             seen=self._cache.seen,

@@ -6,9 +6,8 @@ Implements `admission.webhook.versions.Versions` over the registry; the stored v
 from inspect import isawaitable
 from typing import Any
 
-from ..api.defaulting import apply_defaults
 from ..api.resource import ResourceInfo
-from ..api.schema import schema_for
+from .kind_schema import BuiltinKind
 from .registry import Registry
 
 Object = dict[str, Any]
@@ -31,6 +30,9 @@ class ServedVersions:
         """An object of one version in another; the object itself when they are the same."""
         if start.group_version == end.group_version:
             return obj
+        late = self._registry.find(end.group, end.version, end.plural)
+        if late is not None and late.convert is not None:
+            return await late.convert(obj)
         for info, inward in ((start, True), (end, False)):
             endpoint = self._registry.find(info.group, info.version, info.plural)
             if endpoint is not None:
@@ -40,8 +42,8 @@ class ServedVersions:
 
     async def conform(self, obj: Object, info: ResourceInfo) -> Object:
         """Unknown fields pruned, defaults filled in, as if a client had sent the object. StatusError 400."""
-        schema = schema_for(info.group_version, info.kind)
-        if schema is not None:
-            schema.decode(obj, unknown="ignore")
-            apply_defaults(obj, info.group_version, info.kind)
+        endpoint = self._registry.find(info.group, info.version, info.plural)
+        schema = endpoint.kind if endpoint is not None else BuiltinKind(info.group_version, info.kind)
+        schema.decode(obj, unknown="ignore")
+        schema.defaults(obj)
         return obj

@@ -2,21 +2,33 @@
 are not nullable with them.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from .schema import META_FIELDS, Object, Structural
 
 Paths = list[str]
+Metadata = Callable[[Object], list[str]]
 
 
-def prune(obj: Object, schema: Structural) -> Paths:
-    """Remove unknown fields in place; their paths (`spec.list[0].foo`) in the order met."""
-    unknown: Paths = []
+class _Unknown(Paths):
+    """The paths found so far, and what is done with the metadata of whole objects."""
+
+    def __init__(self, metadata: Metadata | None) -> None:
+        super().__init__()
+        self.metadata = metadata
+
+
+def prune(obj: Object, schema: Structural, metadata: Metadata | None = None) -> Paths:
+    """Remove unknown fields in place; their paths (`spec.list[0].foo`) in the order met.
+
+    `metadata` is called with the metadata of the object and of those embedded in it, and names what it removed."""
+    unknown = _Unknown(metadata)
     _prune(obj, schema, "", unknown)
-    return unknown
+    return list(unknown)
 
 
-def _prune(value: Any, schema: Structural | None, path: str, unknown: Paths) -> None:
+def _prune(value: Any, schema: Structural | None, path: str, unknown: _Unknown) -> None:
     if isinstance(value, dict):
         if schema is None:
             unknown.extend(_join(path, key) for key in value)
@@ -34,9 +46,12 @@ def _prune(value: Any, schema: Structural | None, path: str, unknown: Paths) -> 
                 _prune(inner, items, f"{path}[{at}]", unknown)
 
 
-def _field(key: str, value: Any, schema: Structural, path: str, unknown: Paths) -> bool:
+def _field(key: str, value: Any, schema: Structural, path: str, unknown: _Unknown) -> bool:
     """Whether one field stays."""
     if schema.embedded and key in META_FIELDS:
+        if key == "metadata" and unknown.metadata is not None and isinstance(value, dict):
+            where = _join(path, key)
+            unknown.extend(f"{where}.{name}" for name in unknown.metadata(value))
         return True
     found = schema.properties.get(key)
     if found is None:

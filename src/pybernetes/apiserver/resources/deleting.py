@@ -1,5 +1,7 @@
 """Deletion of any kind: read, plan (`deletion.py`), then remove from the store or store the marked object."""
 
+import orjson
+
 from ...api.status import StatusError
 from ...store.store import Conflict
 from ..watch_cache.entry import encode, splice
@@ -19,6 +21,8 @@ async def delete(resource: GenericResource, namespace: str, name: str, options: 
         entry = await resource.fetch(key)
     while entry is not None:
         old = entry.copy()
+        if strategy.converts:
+            old = await strategy.loaded(old)
         try:
             deletion.check_preconditions(resource.info, old, options)
             request = resource.admission_request("DELETE", write, namespace, name, None, old)
@@ -29,11 +33,12 @@ async def delete(resource: GenericResource, namespace: str, name: str, options: 
                 raise
             entry, fresh = await resource.fetch(key), True
             continue
-        plan = deletion.plan(strategy, entry.copy(), options, resource.clock.now())
+        private = orjson.loads(orjson.dumps(old)) if strategy.converts else entry.copy()
+        plan = deletion.plan(strategy, private, options, resource.clock.now())
         try:
             if plan.remove:
                 if write.dry_run:
-                    return Written(entry.data, deleted=True)
+                    return Written(await strategy.shown(entry.data), deleted=True)
                 revision, _ = await store.delete(key, expected=entry.revision)
                 await strategy.after_delete(old, write)
                 await resource.seen(revision)
@@ -45,11 +50,12 @@ async def delete(resource: GenericResource, namespace: str, name: str, options: 
                     if latest is None or latest.revision != entry.revision:
                         entry = latest
                         continue
-                return Written(entry.data)
+                return Written(await strategy.shown(entry.data))
             value = encode(plan.obj)
             revision = entry.revision
             if not write.dry_run:
-                revision = await store.put(key, value, expected=entry.revision)
+                kept = encode(await strategy.stored(plan.obj)) if strategy.converts else value
+                revision = await store.put(key, kept, expected=entry.revision)
                 await resource.seen(revision)
             return Written(splice(value, cache.head_size, revision))
         except Conflict as lost:

@@ -139,8 +139,9 @@ class GenericResource:
                 if await self.store.get(key) is not None:
                     raise status.already_exists(self.info.group, self.info.plural, name)
                 return Written(value, created=True)
+            kept = encode(await strategy.stored(obj)) if strategy.converts else value
             try:
-                revision = await self._put(key, value, 0)
+                revision = await self._put(key, kept, 0)
             except Conflict as lost:
                 raise self._exists(name, lost.current) from None
             stored = True
@@ -200,6 +201,12 @@ class GenericResource:
         """Change an object, or create it when it is missing and that is allowed.
 
         `make` is called once per attempt. StatusError: not found, conflict, invalid, forbidden."""
+        written = await self._update(namespace, name, make, write, create_missing)
+        if self.strategy.converts:
+            written.data = await self.strategy.shown(written.data)
+        return written
+
+    async def _update(self, namespace: str, name: str, make: Make, write: Write, create_missing: bool) -> Written:
         key = self.cache.key(namespace, name)
         entry = self.cache.get(key)
         fresh = entry is None
@@ -231,7 +238,12 @@ class GenericResource:
 
     async def _attempt(self, entry: Entry, namespace: str, name: str, make: Make, write: Write) -> Written:
         strategy = self.strategy
-        old, new = entry.copy(), make(entry.copy())
+        old = entry.copy()
+        if strategy.converts:
+            old = await strategy.loaded(old)
+            new = make(orjson.loads(orjson.dumps(old)))
+        else:
+            new = make(entry.copy())
         metadata: Object = new.setdefault("metadata", {})
         before: Object = old["metadata"]
         self._check_version(metadata, before, name)
@@ -253,15 +265,19 @@ class GenericResource:
         metadata["resourceVersion"] = before.get("resourceVersion")
         if self._finished_deleting(new, before):
             return await self._delete_instead(entry, new, write)
-        if new == old or _differ_in_times_only(new, old):
+        unchanged = new == old or _differ_in_times_only(new, old)
+        if unchanged and not strategy.converts:
             return Written(entry.data)
         finish = await strategy.begin_update(new, old, write)
         stored = False
         try:
             value = encode(new)
+            kept = encode(await strategy.stored(new)) if strategy.converts else value
+            if unchanged and splice(kept, self.cache.head_size, entry.revision) == entry.data:
+                return Written(entry.data)
             if write.dry_run:
                 return Written(splice(value, self.cache.head_size, entry.revision))
-            revision = await self._put(entry.key, value, entry.revision)
+            revision = await self._put(entry.key, kept, entry.revision)
             stored = True
             await self.seen(revision)
             return Written(splice(value, self.cache.head_size, revision))

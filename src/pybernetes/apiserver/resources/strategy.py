@@ -17,6 +17,7 @@ from ...api.managed_fields.field_set import MEMBER, FieldSet
 from ...api.resource import ResourceInfo
 from ...api.user import UserInfo
 from ...api.validation import validation_of
+from ..kind_schema import BuiltinKind, KindSchema
 from ..reader import ObjectReader
 
 Object = dict[str, Any]
@@ -87,6 +88,15 @@ class Write(msgspec.Struct, kw_only=True):
     warnings: list[str] = []
     served: ResourceInfo | None = None
     """The version the client speaks."""
+    kind: KindSchema | None = None
+    """How objects of that version are made sound, when not by the type table."""
+
+    def schema_for(self, api_version: str, kind: str) -> KindSchema:
+        """The schema of the request's own kind, or of another (a Scale)."""
+        served = self.served
+        if self.kind is not None and served is not None and (served.group_version, served.kind) == (api_version, kind):
+            return self.kind
+        return BuiltinKind(api_version, kind)
 
 
 class Strategy:
@@ -97,6 +107,9 @@ class Strategy:
 
     ttl_seconds = 0
     """When set, objects are stored with a lease and vanish after that time."""
+
+    converts = False
+    """Whether objects in the store may be of another version; then `loaded`, `stored` and `shown` are called."""
 
     def __init__(self, info: ResourceInfo, reader: ObjectReader) -> None:
         self.info = info
@@ -110,6 +123,20 @@ class Strategy:
     @staticmethod
     def _has_spec(info: ResourceInfo) -> bool:
         return "status" in info.subresources or info.plural in ("networkpolicies", "podtemplates")
+
+    # -- store
+
+    async def loaded(self, obj: Object) -> Object:
+        """A stored object (private) in this resource's version."""
+        return obj
+
+    async def stored(self, obj: Object) -> Object:
+        """An object in the version the store keeps."""
+        return obj
+
+    async def shown(self, data: bytes) -> bytes:
+        """Served bytes of any stored version in this resource's version."""
+        return data
 
     # -- create
 

@@ -8,8 +8,6 @@ from typing import Any
 import orjson
 
 from ...api import status
-from ...api.defaulting import apply_defaults
-from ...api.schema import schema_for
 from ...base.http.message import Response
 from ..call import Call
 from ..negotiation import read_body
@@ -35,10 +33,9 @@ async def apply(call: Call) -> Response:
         if live is None and config["metadata"].get("uid"):
             raise _missing(call, config["metadata"]["uid"])
         applied: Object = orjson.loads(orjson.dumps(endpoint.tracking.applied(live, config, write, force=force)))
-        schema = schema_for(served.group_version, served.kind)
-        if schema is not None:
-            schema.decode(applied)
-        apply_defaults(applied, served.group_version, served.kind)
+        schema = write.schema_for(served.group_version, served.kind)
+        schema.decode(applied, unknown="ignore")
+        schema.defaults(applied)
         check_name(applied, call.name, call.namespace)
         return endpoint.stored(applied)
 

@@ -9,8 +9,7 @@ from typing import Any, Literal
 from msgspec import DecodeError
 
 from ...api import status
-from ...api.defaulting import apply_defaults
-from ...api.schema import load, schema_for
+from ...api.schema import load
 from ...api.status import StatusError
 from ...base.http.message import Request
 from ..negotiation import JSON, YAML, media_type, parse, read_body
@@ -22,6 +21,9 @@ _SUMMARY_LENGTH = 30
 async def read_object(request: Request, api_version: str, kind: str, write: Write) -> Object:
     """The body as an object of this kind. StatusError 400, 413, 415."""
     media = media_type(request)
+    bodies = write.schema_for(api_version, kind).bodies
+    if media not in bodies:
+        raise status.unsupported_media_type(bodies)
     obj, duplicates = decode(await read_body(request), media, api_version, kind)
     conform(obj, api_version, kind, write, duplicates, by_path=media == YAML)
     return obj
@@ -96,13 +98,11 @@ def conform(
 ) -> None:
     """Check against the schema and fill in defaults, in place. Unknown fields are pruned, and by `fieldValidation`
     ignored, warned of or refused (StatusError 400)."""
-    schema = schema_for(api_version, kind)
-    if schema is not None:
-        unknown = _UNKNOWN[write.field_validation]
-        found = schema.decode(obj, unknown=unknown, duplicates=duplicates, by_path=by_path)
-        if found:
-            warn(write, found)
-    apply_defaults(obj, api_version, kind)
+    schema = write.schema_for(api_version, kind)
+    found = schema.decode(obj, unknown=_UNKNOWN[write.field_validation], duplicates=duplicates, by_path=by_path)
+    if found:
+        warn(write, found)
+    schema.defaults(obj)
 
 
 def warn(write: Write, problems: list[str]) -> None:

@@ -8,9 +8,8 @@ import json
 import re
 
 from ...api import field, status
-from ...api.defaulting import apply_defaults
 from ...api.patch import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, apply_patch
-from ...api.schema import duplicates, schema_for
+from ...api.schema import duplicates
 from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
@@ -32,7 +31,7 @@ async def patch(call: Call) -> Response:
         return await apply(call)
     write = write_options(call, "PatchOptions")
     media, text = await read_patch(call)
-    schema = schema_for(call.served.group_version, call.served.kind)
+    schema = call.endpoint.kind.strategic
     endpoint, served = call.endpoint, call.served
 
     def make(current: Object) -> Object:
@@ -49,9 +48,9 @@ async def patch(call: Call) -> Response:
 
 async def read_patch(call: Call) -> tuple[str, bytes]:
     """(media type, text). StatusError 413, 415."""
-    media = media_type(call.request)
-    if media not in ACCEPTED or media == APPLY_PATCH:
-        raise status.unsupported_media_type(ACCEPTED)
+    media, accepted = media_type(call.request), call.endpoint.kind.patches
+    if media not in accepted or media == APPLY_PATCH:
+        raise status.unsupported_media_type(accepted)
     return media, await read_body(call.request)
 
 
@@ -60,18 +59,17 @@ def conform_patched(patched: Object, api_version: str, kind: str, write: Write, 
     if patched.get("apiVersion") != api_version or patched.get("kind") != kind:
         found = f"{patched.get('apiVersion')}, Kind={patched.get('kind')}"
         raise status.bad_request(f"the patch changes apiVersion or kind ({found}); expected {api_version}, Kind={kind}")
-    schema = schema_for(api_version, kind)
-    if schema is not None:
-        ignore = write.field_validation == "Ignore"
-        twice = [] if ignore else patch_problems(text)
-        try:
-            unknown = schema.decode(patched, unknown="ignore" if ignore else "warn", duplicates=twice, by_path=True)
-        except StatusError as error:
-            raise _refused(text, error.message) from None
-        if unknown and write.field_validation == "Strict":
-            raise _refused(text, f"strict decoding error: {', '.join(unknown)}")
-        warn(write, unknown)
-    apply_defaults(patched, api_version, kind)
+    schema = write.schema_for(api_version, kind)
+    ignore = write.field_validation == "Ignore"
+    twice = [] if ignore else patch_problems(text)
+    try:
+        unknown = schema.decode(patched, unknown="ignore" if ignore else "warn", duplicates=twice, by_path=True)
+    except StatusError as error:
+        raise _refused(text, error.message) from None
+    if unknown and write.field_validation == "Strict":
+        raise _refused(text, f"strict decoding error: {', '.join(unknown)}")
+    warn(write, unknown)
+    schema.defaults(patched)
 
 
 def patch_problems(text: bytes) -> list[str]:

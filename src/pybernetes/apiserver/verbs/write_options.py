@@ -21,6 +21,7 @@ def write_options(call: Call, kind: str, *, apply: bool = False) -> Write:
             subresource=call.subresource,
             warnings=call.warnings,
             served=call.served,
+            kind=call.endpoint.kind,
         )
     params = call.params
     errors = []
@@ -51,4 +52,5 @@ def write_options(call: Call, kind: str, *, apply: bool = False) -> Write:
         options={**options, "dryRun": ["All"]} if dry_run else options,
         warnings=call.warnings,
         served=call.served,
+        kind=call.endpoint.kind,
     )

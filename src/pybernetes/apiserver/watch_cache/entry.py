@@ -59,14 +59,25 @@ def encode(obj: Object) -> bytes:
     return orjson.dumps(ordered)
 
 
+_METADATA = b'"metadata":{'
+
+
+def _after_head(data: bytes, head_size: int) -> int:
+    """Where metadata begins; objects stored in another version than the cache's have another head."""
+    if data.startswith(_METADATA, head_size - 12):
+        return head_size
+    return data.index(_METADATA) + 12
+
+
 def splice(stored: bytes, head_size: int, revision: int) -> bytes:
     """The served form of stored bytes: the resourceVersion comes first in metadata."""
+    head_size = _after_head(stored, head_size)
     return b'%b"resourceVersion":"%d",%b' % (stored[:head_size], revision, stored[head_size:])
 
 
 def respliced(data: bytes, head_size: int, revision: int) -> bytes:
     """Served bytes with another resourceVersion, as DELETED events need them."""
-    start = head_size + 19
+    start = _after_head(data, head_size) + 19
     return b"%b%d%b" % (data[:start], revision, data[data.index(b'"', start) :])
 
 

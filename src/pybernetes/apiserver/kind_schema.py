@@ -1,0 +1,60 @@
+"""How objects of one served version are made sound: unknown fields, types, defaults.
+
+Built-in kinds go by the type table; a custom resource brings its own (`crds/version.py`).
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from ..api.defaulting import apply_defaults
+from ..api.patch import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH
+from ..api.schema import ObjectSchema, schema_for
+from .negotiation import ACCEPTED_BODIES
+
+Object = dict[str, Any]
+Unknown = Literal["ignore", "warn", "strict"]
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+class KindSchema(Protocol):
+    """See the module docstring. `bodies` and `patches` are the media types that requests may have."""
+
+    bodies: tuple[str, ...]
+    patches: tuple[str, ...]
+
+    @property
+    def strategic(self) -> ObjectSchema | None:
+        """What strategic merge patches go by; None where there are none."""
+
+    def decode(
+        self, obj: Object, *, unknown: Unknown, duplicates: Sequence[str] = (), by_path: bool = False
+    ) -> list[str]:
+        """Bring an object into shape, in place; what there is to warn of, in the order of paths if that is wanted.
+        StatusError 400."""
+
+    def defaults(self, obj: Object) -> None:
+        """Fill in defaults, in place."""
+
+
+class BuiltinKind:
+    """A kind of the type table; kinds that are not in it are taken as they come."""
+
+    bodies: tuple[str, ...] = ACCEPTED_BODIES
+    patches: tuple[str, ...] = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
+
+    def __init__(self, api_version: str, kind: str) -> None:
+        self._api_version = api_version
+        self._kind = kind
+
+    @property
+    def strategic(self) -> ObjectSchema | None:
+        return schema_for(self._api_version, self._kind)
+
+    def decode(
+        self, obj: Object, *, unknown: Unknown, duplicates: Sequence[str] = (), by_path: bool = False
+    ) -> list[str]:
+        schema = self.strategic
+        return schema.decode(obj, unknown=unknown, duplicates=duplicates, by_path=by_path) if schema is not None else []
+
+    def defaults(self, obj: Object) -> None:
+        apply_defaults(obj, self._api_version, self._kind)
