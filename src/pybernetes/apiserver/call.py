@@ -4,7 +4,7 @@ from ..api import status
 from ..api.resource import ResourceInfo
 from ..api.user import ANONYMOUS, UserInfo
 from ..base.http.message import Headers, Request, Response
-from .negotiation import JSON, PLAIN, YAML, Representation, render_yaml, representation
+from .negotiation import JSON, PLAIN, PROTOBUF, YAML, Representation, render_yaml, representation, to_protobuf
 from .registry import Endpoint, Registry
 from .request_info import RequestInfo
 from .resources.generic import GenericResource
@@ -59,13 +59,17 @@ class Call:
         found: list[str] = self.request.context.setdefault("warnings", [])
         return found
 
+    def representation(self) -> Representation:
+        """What the client wants. StatusError 406."""
+        return representation(self.request, protobuf=self.endpoint.protobuf)
+
     def not_found(self) -> status.StatusError:
         return status.not_found(self.served.group, self.served.plural, self.name)
 
     def respond(self, data: bytes, code: int = 200, *, want: Representation | None = None) -> Response:
         """An object's JSON, in the storage version, in the form the client wants."""
         if want is None:
-            want = representation(self.request)
+            want = self.representation()
         form = self.endpoint.formats
         if want is PLAIN:
             return Response(code, [("content-type", JSON)], self.pretty(form.plain.encode(data)))
@@ -73,12 +77,14 @@ class Call:
         return self.respond_raw(form.of(want.form, include).encode(data), code, want=want)
 
     def respond_raw(self, data: bytes, code: int = 200, *, want: Representation | None = None) -> Response:
-        """JSON that is already in its final form; as YAML when the client wants that."""
+        """JSON that is already in its final form; as YAML or protobuf when the client wants that."""
         if want is None:
-            want = representation(self.request)
+            want = self.representation()
         headers: Headers = [("content-type", want.media)]
         if want.media == YAML:
             return Response(code, headers, render_yaml(data))
+        if want.media == PROTOBUF:
+            return Response(code, headers, to_protobuf(data))
         return Response(code, headers, self.pretty(data))
 
     def pretty(self, data: bytes) -> bytes:

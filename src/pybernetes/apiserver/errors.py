@@ -11,6 +11,7 @@ import asyncio
 
 import orjson
 
+from ..api.protobuf import MEDIA_TYPE, encode
 from ..api.status import StatusError, internal_error, service_unavailable, too_large
 from ..base.http.message import BodyTooLarge, Headers, Response
 from ..base.log import logger
@@ -56,9 +57,11 @@ def to_status_error(error: BaseException) -> StatusError:
     return internal_error(f"{type(error).__name__}: {error}")
 
 
-def error_response(error: StatusError) -> Response:
-    """The Status body with its code; Retry-After where the error says so."""
-    headers: Headers = [("content-type", "application/json"), ("cache-control", "no-cache, private")]
+def error_response(error: StatusError, accept: str = "") -> Response:
+    """The Status body with its code; Retry-After where the error says so. Protobuf for those who ask for it first."""
+    protobuf = accept.startswith(MEDIA_TYPE)
+    media = MEDIA_TYPE if protobuf else "application/json"
+    headers: Headers = [("content-type", media), ("cache-control", "no-cache, private")]
     if error.retry_after_seconds:
         headers.append(("retry-after", str(error.retry_after_seconds)))
-    return Response(error.code, headers, orjson.dumps(error.status()))
+    return Response(error.code, headers, encode(error.status()) if protobuf else orjson.dumps(error.status()))

@@ -1,6 +1,7 @@
 """Which form a client sends and wants: media types of bodies, and the forms an object can be answered in.
 
-Accept         application/json (default), application/yaml; `;as=Table`, `;as=PartialObjectMetadata[List]`
+Accept         application/json (default), application/yaml, Kubernetes protobuf (built-in kinds);
+               `;as=Table`, `;as=PartialObjectMetadata[List]`
 Content-Type   application/json (default), application/yaml, Kubernetes protobuf; patches name their own
 
 A `Format` turns the bytes of one object, as the cache serves them, into what goes over the wire. The usual case
@@ -18,7 +19,7 @@ import orjson
 from ..api import status
 from ..api.resource import ResourceInfo
 from ..base.http.message import BodyTooLarge, Request
-from .watch_cache.fanout import Format
+from .watch_cache.fanout import Format, event_line
 
 Object = dict[str, Any]
 Convert = Callable[[Object], Object]
@@ -27,6 +28,7 @@ JSON = "application/json"
 YAML = "application/yaml"
 ACCEPTED = (JSON, YAML)
 PROTOBUF = "application/vnd.kubernetes.protobuf"
+PROTOBUF_WATCH = PROTOBUF + ";stream=watch"
 ACCEPTED_BODIES = (JSON, YAML, PROTOBUF)
 BODY_LIMIT = 3 * 1024 * 1024
 
@@ -45,7 +47,7 @@ PLAIN = Representation()
 
 
 @lru_cache(256)
-def negotiate(accept: str, *, transforms: bool = True) -> Representation:
+def negotiate(accept: str, *, transforms: bool = True, protobuf: bool = False) -> Representation:
     """The first acceptable representation in an Accept header. StatusError 406 when there is none."""
     if not accept:
         return PLAIN
@@ -61,7 +63,9 @@ def negotiate(accept: str, *, transforms: bool = True) -> Representation:
             return Representation(JSON, form) if form else PLAIN
         if media == YAML:
             return Representation(YAML, form)
-    raise status.not_acceptable(ACCEPTED)
+        if media == PROTOBUF and protobuf and form != "Table":
+            return Representation(PROTOBUF, form)
+    raise status.not_acceptable((*ACCEPTED, PROTOBUF) if protobuf else ACCEPTED)
 
 
 def _quality(clause: str) -> float:
@@ -75,9 +79,9 @@ def _quality(clause: str) -> float:
     return 1.0
 
 
-def representation(request: Request, *, transforms: bool = True) -> Representation:
+def representation(request: Request, *, transforms: bool = True, protobuf: bool = False) -> Representation:
     """What the request wants."""
-    return negotiate(request.header("accept") or "", transforms=transforms)
+    return negotiate(request.header("accept") or "", transforms=transforms, protobuf=protobuf)
 
 
 async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
@@ -121,7 +125,17 @@ def render_yaml(data: bytes) -> bytes:
     return dump(orjson.loads(data))
 
 
-class PlainFormat:
+class JsonEvents:
+    """Formats that write JSON."""
+
+    def event(self, kind: str, data: bytes) -> bytes:
+        return event_line(kind, data)
+
+    def whole(self, data: bytes) -> bytes:
+        return data
+
+
+class PlainFormat(JsonEvents):
     """The bytes as they are."""
 
     def __init__(self, info: ResourceInfo) -> None:
@@ -150,7 +164,7 @@ class ConvertedFormat(PlainFormat):
         return orjson.dumps(self._convert(orjson.loads(data)))
 
 
-class PartialFormat:
+class PartialFormat(JsonEvents):
     """Only the metadata (meta/v1 PartialObjectMetadata)."""
 
     @property
@@ -166,7 +180,7 @@ class PartialFormat:
         return orjson.dumps(_bookmark("PartialObjectMetadata", "meta.k8s.io/v1", revision, initial_events_end))
 
 
-class TableFormat:
+class TableFormat(JsonEvents):
     """A meta/v1 Table of one row; in a watch only the first carries the columns."""
 
     def __init__(self, info: ResourceInfo, convert: Convert | None, include_object: str, columns: bool = True) -> None:
@@ -206,6 +220,38 @@ def _bookmark(kind: str, api_version: str, revision: int, initial_events_end: bo
     return {"kind": kind, "apiVersion": api_version, "metadata": metadata}
 
 
+class ProtobufFormat:
+    """What another format writes, as protobuf."""
+
+    def __init__(self, inner: Format) -> None:
+        self._inner = inner
+
+    @property
+    def following(self) -> Format:
+        return self
+
+    def encode(self, data: bytes) -> bytes:
+        return to_protobuf(self._inner.encode(data))
+
+    def bookmark(self, revision: int, initial_events_end: bool) -> bytes:
+        return to_protobuf(self._inner.bookmark(revision, initial_events_end))
+
+    def event(self, kind: str, data: bytes) -> bytes:
+        from ..api.protobuf import encode_event
+
+        return encode_event(kind, data)
+
+    def whole(self, data: bytes) -> bytes:
+        return to_protobuf(data)
+
+
+def to_protobuf(data: bytes) -> bytes:
+    """JSON of a built-in kind in its protobuf envelope."""
+    from ..api.protobuf import encode
+
+    return encode(orjson.loads(data))
+
+
 class Formats:
     """The formats of one served resource version. `convert` leads from the stored version, None when it is that."""
 
@@ -215,9 +261,15 @@ class Formats:
         self.plain: PlainFormat = ConvertedFormat(info, convert) if convert else PlainFormat(info)
         self._partial = PartialFormat()
         self._tables: dict[str, TableFormat] = {}
+        self._protobuf: dict[str, ProtobufFormat] = {}
 
-    def of(self, form: str, include_object: str = "") -> Format:
+    def of(self, form: str, include_object: str = "", media: str = JSON) -> Format:
         """The format of a representation; `include_object` is the request parameter for tables."""
+        if media == PROTOBUF:
+            found = self._protobuf.get(form)
+            if found is None:
+                found = self._protobuf[form] = ProtobufFormat(self.of(form))
+            return found
         if not form:
             return self.plain
         if form == "Table":

@@ -256,7 +256,7 @@ async def test_yaml_is_written() -> None:
 
 async def test_an_unacceptable_form_is_refused() -> None:
     async with running_api() as api:
-        answer = await api.get(CONFIG_MAPS, accept="application/vnd.kubernetes.protobuf")
+        answer = await api.get(CONFIG_MAPS, accept="application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1")
         assert answer.code == 406
         assert answer.message == "only the following media types are accepted: application/json, application/yaml"
 

@@ -1,5 +1,6 @@
 """The outside of a protobuf object: four bytes of magic, then runtime.Unknown with the type and the message."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -19,12 +20,35 @@ _text = SCALARS["string"][1]
 def encode(obj: dict[str, Any]) -> bytes:
     """A wire dict in its envelope. ProtobufError for kinds the table does not know (custom resources)."""
     api_version, kind = obj.get("apiVersion", ""), obj.get("kind", "")
+    return _enveloped(api_version, kind, message(_type_name(api_version, kind)).write(obj))
+
+
+def encode_list(api_version: str, kind: str, metadata: dict[str, Any], items: Iterable[bytes]) -> bytes:
+    """A list in its envelope, from the bare messages of its items."""
+    raw = bytearray()
+    write_delimited(raw, 1, message("meta/v1.ListMeta").write(metadata))
+    for item in items:
+        write_delimited(raw, 2, item)
+    return _enveloped(api_version, kind, raw)
+
+
+def encode_event(kind: str, enveloped: bytes) -> bytes:
+    """One event of a watch: four bytes of length, then the bare WatchEvent around an object in its envelope."""
+    raw = bytearray()
+    write_delimited(raw, 1, enveloped)
+    event = bytearray()
+    write_delimited(event, 1, kind.encode())
+    write_delimited(event, 2, raw)
+    return len(event).to_bytes(4, "big") + event
+
+
+def _enveloped(api_version: str, kind: str, raw: bytearray) -> bytes:
     type_meta = bytearray()
     write_delimited(type_meta, 1, api_version.encode())
     write_delimited(type_meta, 2, kind.encode())
     out = bytearray(MAGIC)
     write_delimited(out, _TYPE_META, type_meta)
-    write_delimited(out, _RAW, encode_message(obj, _type_name(api_version, kind)))
+    write_delimited(out, _RAW, raw)
     write_delimited(out, 3, b"")
     write_delimited(out, _CONTENT_TYPE, b"")
     return bytes(out)

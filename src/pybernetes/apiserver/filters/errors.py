@@ -13,7 +13,7 @@ def failures(next: App) -> App:
         try:
             response = await next(request)
         except Exception as error:
-            response = error_response(to_status_error(error))
+            response = error_response(to_status_error(error), request.header("accept") or "")
         warnings = request.context.get("warnings")
         if warnings:
             _add_warnings(response, warnings)

@@ -8,7 +8,7 @@ from ...api import status
 from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
-from ..negotiation import media_type, parse, read_body, representation
+from ..negotiation import media_type, parse, read_body
 from ..resources.deleting import delete as delete_object
 from ..resources.deletion import DeleteOptions, options_from
 from ..resources.generic import Written
@@ -48,7 +48,7 @@ def _success(call: Call, written: Written) -> Object:
 async def delete_collection(call: Call) -> Response:
     """Delete what the selectors select; the answer is the list of it."""
     delete_options, write = await read_options(call)
-    want = representation(call.request)
+    want = call.representation()
     entries, revision, metadata = await page(call, list_options(call), selection(call))
     for entry in entries:
         try:
@@ -56,7 +56,7 @@ async def delete_collection(call: Call) -> Response:
         except StatusError as error:
             if not status.is_not_found(error):
                 raise
-    return respond(call, entries, {"resourceVersion": str(revision), **metadata}, want)
+    return await respond(call, entries, {"resourceVersion": str(revision), **metadata}, want)
 
 
 async def read_options(call: Call) -> tuple[DeleteOptions, Write]:

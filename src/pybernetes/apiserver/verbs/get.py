@@ -7,7 +7,7 @@ the cache has, `N` waits until it has reached N.
 from ...base.http.message import Response
 from ..call import Call
 from ..history.moment import object_at
-from ..negotiation import PLAIN, representation
+from ..negotiation import PLAIN
 from .list_options import revision_of
 
 
@@ -27,7 +27,9 @@ async def get(call: Call) -> Response:
     entry = cache.get(cache.key(call.namespace, call.name))
     if entry is None:
         raise call.not_found()
-    want = representation(call.request)
+    if call.endpoint.read is not None:
+        (entry,) = await call.endpoint.read([entry])
+    want = call.representation()
     if want is PLAIN and call.endpoint.to_served is None and not call.request.query:
         return Response(200, [("content-type", "application/json")], entry.data)
     return call.respond(entry.data, want=want)

@@ -1,4 +1,5 @@
-"""GET ...?watch=true: the changes of a collection, one JSON event a line, pushed by the watch cache.
+"""GET ...?watch=true: the changes of a collection, pushed by the watch cache: one JSON event a line, or protobuf events
+behind their length.
 
 resourceVersion   sendInitialEvents   begins with
 "" or 0           -                   ADDED for the present objects ("" after the cache has caught up)
@@ -16,8 +17,8 @@ import orjson
 from ...api.status import StatusError
 from ...base.http.message import PushBody, Response, Sink
 from ..call import Call
-from ..negotiation import JSON, representation
-from ..watch_cache.fanout import event_line
+from ..negotiation import JSON, PROTOBUF, PROTOBUF_WATCH
+from ..watch_cache.fanout import Format
 from .list_options import list_options, revision_of, selection
 
 MIN_TIMEOUT_SECONDS = 1800
@@ -28,8 +29,9 @@ async def watch(call: Call) -> Response:
     options = list_options(call, watch=True)
     chosen = selection(call)
     resource = call.resource
-    want = representation(call.request)
-    format = call.endpoint.formats.of(want.form, call.params.get("includeObject", ""))
+    want = call.representation()
+    format = call.endpoint.formats.of(want.form, call.params.get("includeObject", ""), want.media)
+    watched = call.endpoint.watched
     timeout = options.timeout_seconds or MIN_TIMEOUT_SECONDS * (1 + random.random())
     version = options.version
     initial = options.send_initial_events
@@ -48,27 +50,31 @@ async def watch(call: Call) -> Response:
                 after = None
         body: PushBody = resource.cache.watch(
             chosen,
-            format,
+            watched.source if watched is not None else format,
             after=after,
             bookmarks=options.bookmarks,
             initial_events_end=bool(initial) and options.bookmarks,
             timeout_seconds=timeout,
         )
+        if watched is not None:
+            body = watched.wrap(body, format)
     except StatusError as error:
         if error.code not in (410, 504):
             raise
-        body = _ErrorBody(error)
-    return Response(200, [("content-type", JSON), ("cache-control", "no-cache, private")], body)
+        body = _ErrorBody(error, format)
+    media = PROTOBUF_WATCH if want.media == PROTOBUF else JSON
+    return Response(200, [("content-type", media), ("cache-control", "no-cache, private")], body)
 
 
 class _ErrorBody:
     """A stream of one ERROR event."""
 
-    def __init__(self, error: StatusError) -> None:
+    def __init__(self, error: StatusError, format: Format) -> None:
         self._error = error
+        self._format = format
 
     def start(self, sink: Sink) -> None:
-        sink.write(event_line("ERROR", orjson.dumps(self._error.status())))
+        sink.write(self._format.event("ERROR", self._format.whole(orjson.dumps(self._error.status()))))
         sink.close()
 
     def stop(self) -> None:

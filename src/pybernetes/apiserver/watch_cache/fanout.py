@@ -45,6 +45,12 @@ class Format(Protocol):
     def bookmark(self, revision: int, initial_events_end: bool) -> bytes:
         """The object of a BOOKMARK event."""
 
+    def event(self, kind: str, data: bytes) -> bytes:
+        """One event of a watch body around an encoded object."""
+
+    def whole(self, data: bytes) -> bytes:
+        """JSON of any object in its final form, in this format's encoding."""
+
 
 class Change(msgspec.Struct, gc=False):
     """One write: the object before (None: created) and after (None: deleted)."""
@@ -157,12 +163,12 @@ class Watcher:
 
 
 def event_line(kind: str, data: bytes) -> bytes:
-    """One line of a watch body; data is the object's JSON."""
+    """One line of a JSON watch body; data is the object's JSON."""
     return b'{"type":"%b","object":%b}\n' % (kind.encode(), data)
 
 
 def bookmark_line(format: Format, revision: int, *, initial_events_end: bool = False) -> bytes:
-    return event_line("BOOKMARK", format.bookmark(revision, initial_events_end))
+    return format.event("BOOKMARK", format.bookmark(revision, initial_events_end))
 
 
 class _Group(msgspec.Struct, eq=False):
@@ -294,7 +300,7 @@ class Fanout:
         else:
             assert change.new is not None
             data = change.new.data
-        return event_line(kind, format.encode(data))
+        return format.event(kind, format.encode(data))
 
     def flush(self) -> None:
         """Write what was queued since the last flush."""

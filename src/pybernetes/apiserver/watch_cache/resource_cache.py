@@ -17,7 +17,7 @@ from ...api.resource import ResourceInfo
 from ...store.store import Event, KeyValue
 from ..reader import Listener, Object
 from .entry import Entry, Probe, head, probe_for, splice
-from .fanout import Change, Fanout, Format, Watcher, bookmark_line, classify, event_line
+from .fanout import Change, Fanout, Format, Watcher, bookmark_line, classify
 from .selection import Selection
 
 HISTORY = 1024
@@ -180,7 +180,7 @@ class ResourceCache:
         watcher = Watcher(self.fanout, format, started_at, bookmarks=bookmarks, timeout_seconds=timeout_seconds)
         if after is None:
             for entry in self.select(selection):
-                watcher.push(event_line("ADDED", watcher.format.encode(entry.data)))
+                watcher.push(watcher.format.event("ADDED", watcher.format.encode(entry.data)))
                 watcher.format = watcher.format.following
             if initial_events_end:
                 watcher.push(bookmark_line(watcher.format, revision, initial_events_end=True))
