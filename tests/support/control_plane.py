@@ -5,7 +5,8 @@
         await world.until(lambda: len(world.pods()) == 3)
 
 `world.run_pods()` starts a stand-in that reports pods as running and ready and confirms deletions; `world.reject` names
-a predicate for pods that shall never become ready, `world.refuse` one for requests of controllers that are forbidden.
+a predicate for pods that shall never become ready, `world.refuse` one for requests of controllers that are forbidden;
+`world.answer` may answer a request of theirs in the server's place (an aggregated API that is not there).
 """
 
 import asyncio
@@ -38,6 +39,7 @@ class World:
         self.clock = clock
         self.reject: Callable[[Pod], bool] = lambda pod: False
         self.refuse: Callable[[Request], bool] = lambda request: False
+        self.answer: Callable[[Request], Response | None] = lambda request: None
         self.denied: list[str] = []
         self._stack = stack
 
@@ -99,6 +101,8 @@ class World:
             "phase": phase,
             "conditions": [{"type": "Ready", "status": str(ready), "lastTransitionTime": now}],
         }
+        if phase == "Running" and pod.status.start_time is None:
+            status["startTime"] = now
         if pod_ip:
             status |= {"podIP": pod_ip, "podIPs": [{"ip": pod_ip}]}
         if exit_code is not None:
@@ -141,7 +145,7 @@ async def control_plane(*controllers: str, rbac: bool = False, **config: Any) ->
         async def guarded(request: Request) -> Response:
             if world.refuse(request):
                 return json_response(forbidden("", "pods", "", "refused by the test").status(), 403)
-            response = await server.app(request)
+            response = world.answer(request) or await server.app(request)
             if response.status == 403:
                 world.denied.append(f"{request.context['user'].name}: {request.method} {request.path}")
             return response

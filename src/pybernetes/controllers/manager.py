@@ -30,6 +30,7 @@ from .endpoints import EndpointsController
 from .ephemeral_volume import EphemeralVolume
 from .expander import Expander
 from .garbage_collector.controller import GarbageCollector
+from .horizontal_autoscaler.controller import HorizontalAutoscaler
 from .job.controller import JobController
 from .legacy_token_cleaner import LegacyTokenCleaner
 from .namespace import NamespaceController
@@ -67,6 +68,7 @@ CONTROLLERS: dict[str, Registration] = {
     "job-controller": Registration(JobController, "job-controller"),
     "statefulset-controller": Registration(StatefulSetController, "statefulset-controller"),
     "cronjob-controller": Registration(CronJobController, "cronjob-controller"),
+    "horizontal-pod-autoscaler-controller": Registration(HorizontalAutoscaler, "horizontal-pod-autoscaler"),
     "ttl-after-finished-controller": Registration(TTLAfterFinished, "ttl-after-finished-controller"),
     "node-ipam-controller": Registration(NodeIPAM, "node-controller"),
     "node-lifecycle-controller": Registration(NodeLifecycleController, "node-controller"),

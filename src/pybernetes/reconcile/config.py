@@ -23,6 +23,7 @@ class ControllerManagerConfig(msgspec.Struct, frozen=True, kw_only=True):
     node_startup_grace_period_seconds: float = 60.0
     node_eviction_rate: float = 0.1
     terminated_pod_gc_threshold: int = 12500
+    horizontal_pod_autoscaler_sync_period_seconds: float = 15.0
 
     root_ca: bytes = b""
     signing_certificate: bytes = b""
