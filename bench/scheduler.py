@@ -136,6 +136,7 @@ class Bench:
             decision = scheduler._cycle.decide(queued.pod)
             plan = scheduler.plan_preemption(queued.pod, decision.diagnosis)
             assert not isinstance(plan, str), plan
+            decision.diagnosis.message()
             scheduler.queue.rejected(queued, decision.diagnosis.plugins)
             scheduler.nominations.set(queued.pod, plan.node_name)
             for victim in plan.victims:
@@ -220,9 +221,9 @@ def workload(name: str, nodes: int, number: int) -> Work:
             bench.fill(spaced[:1000])
             return bench, lambda: bench.place(spaced[1000 : 1000 + number]), number
         case "unschedulable churn":
-            hopeless = pods(number, "x", cpu="9")
-            plain = pods(number)
-            mixed = [one for pair in zip(hopeless, plain, strict=True) for one in pair]
+            mixed = pods(number)
+            for position, one in enumerate(pods(number // 10, "x", cpu="9")):
+                mixed.insert(11 * position, one)
             return bench, lambda: bench.place(mixed, expect=False), number
         case "gated":
             gated = pods(number, "g", gates=["later"])

@@ -234,7 +234,7 @@ def _compare(scheduler, one):
         kept = vector.class_of(info)
         rows = scheduler.snapshot.rows
         assert {rows[row].name for row in (kept.key == kept.key.max()).nonzero()[0]} == best
-        codes = kept.codes()
+        codes, _ = kept.codes()
         assert {row.name for row in rows if not codes[row.row]} == {row.name for row in rows} - set(reasons)
     return decision.node_name
 

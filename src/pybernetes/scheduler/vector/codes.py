@@ -5,6 +5,7 @@ from `EXTRA` on, handed out per decision. The order of the checks is that of the
 first that rejects decides, as in the plain cycle.
 """
 
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -40,6 +41,7 @@ VERDICTS = {
 }
 
 
+@lru_cache(4096)
 def fit_verdict(bits: int, scalars: tuple[str, ...]) -> Verdict:
     """The verdict of NodeResourcesFit that the bits stand for."""
     names = ("cpu", "memory", "ephemeral-storage", *scalars)
@@ -53,8 +55,14 @@ class VectorDiagnosis(Diagnosis):
     """A diagnosis held as one code per row."""
 
     def __init__(
-        self, snapshot: Snapshot, codes: RowCodes, scalars: tuple[str, ...], extras: list[Verdict] | None = None
+        self,
+        snapshot: Snapshot,
+        codes: RowCodes,
+        scalars: tuple[str, ...],
+        extras: list[Verdict] | None = None,
+        numbers: dict[int, int] | None = None,
     ) -> None:
+        """numbers: how many rows have each code, where that is known."""
         super().__init__(len(snapshot.rows))
         self.codes = codes
         self.pod_class: object = None
@@ -62,6 +70,7 @@ class VectorDiagnosis(Diagnosis):
         self._snapshot = snapshot
         self._scalars = scalars
         self._extras = extras or []
+        self._numbers = numbers
         self._found: dict[int, tuple[Verdict, int]] | None = None
 
     def _verdict(self, code: int) -> Verdict:
@@ -72,10 +81,11 @@ class VectorDiagnosis(Diagnosis):
     def by_code(self) -> dict[int, tuple[Verdict, int]]:
         """Verdict and number of rows of every code there is."""
         if self._found is None:
-            numbers = np.bincount(self.codes)
-            self._found = {
-                int(code): (self._verdict(int(code)), int(numbers[code])) for code in np.flatnonzero(numbers) if code
-            }
+            numbers = self._numbers
+            if numbers is None:
+                counted = np.bincount(self.codes)
+                numbers = {code: int(counted[code]) for code in counted.nonzero()[0].tolist()}
+            self._found = {code: (self._verdict(code), number) for code, number in numbers.items() if code}
         return self._found
 
     @property
@@ -93,6 +103,10 @@ class VectorDiagnosis(Diagnosis):
             for reason in verdict.reasons:
                 found[reason] = found.get(reason, 0) + number
         return found
+
+    def any_helpful(self) -> bool:
+        """Whether `helpful` has any row."""
+        return any(verdict.code is Code.UNSCHEDULABLE for verdict, _ in self.by_code().values())
 
     def helpful(self) -> Bools:
         """The rows on which taking other pods away may help."""

@@ -79,6 +79,7 @@ class VectorCycle:
         others = [(at, plugin) for at, plugin in enumerate(profile.filter) if plugin.name not in known]
         self._middle: list[Filter] = [plugin for at, plugin in others if at < first_back]
         self._last: list[Filter] = [plugin for at, plugin in others if at > first_back]
+        self._extras = frozenset(plugin.name for _, plugin in others)
         self._scores: list[tuple[Score, int]] = [row for row in profile.score if row[0].name not in known]
         self._classes: dict[Any, PodClass] = {}
         self._aliases: dict[Any, tuple[Any, PodClass]] = {}
@@ -128,14 +129,10 @@ class VectorCycle:
         nominated = self._nominations.node_of(pod.uid) if self._nominations else ""
         if pod.shape.names_nodes or len(pod.requests.scalars) > MAX_SCALARS or pod.node_name:
             return self._plain.decide(pod)
-        if nominated:
-            decision = self._plain.decide_on(pod, nominated)
-            if decision.node_name:
-                return decision
         state = CycleState()
         snapshot = self._snapshot
         total = len(snapshot.rows)
-        extras: set[str] = set()
+        extras: frozenset[str]
         if self._pre_filters:
             diagnosis = Diagnosis(total)
             asked = self._plain.pre_filter(state, pod, diagnosis, self._pre_filters)
@@ -143,18 +140,37 @@ class VectorCycle:
                 return Decision("", state, diagnosis)
             if asked[0] is not None:
                 return self._plain.decide(pod)
-            extras = {plugin.name for plugin in asked[1]}
+            extras = self._extras.intersection(plugin.name for plugin in asked[1])
+        else:
+            extras = self._extras
         found = self.class_of(pod)
-        if self._nominations or self._scores or any(plugin.name in extras for plugin in (*self._middle, *self._last)):
+        if nominated:
+            decision = self._decide_nominated(pod, state, found, nominated, extras)
+            if decision is not None:
+                return decision
+        if extras or self._scores or self._nominations:
             return self._decide_mixed(pod, state, found, extras)
         row = found.best(self._random)
         if row < 0:
-            diagnosis = VectorDiagnosis(snapshot, found.codes(), found.scalars)
+            codes, numbers = found.codes()
+            diagnosis = VectorDiagnosis(snapshot, codes, found.scalars, numbers=numbers)
             diagnosis.pod_class = found
             return Decision("", state, diagnosis, total)
         return Decision(snapshot.rows[row].name, state, _FITS, total, 1)
 
-    def _decide_mixed(self, pod: PodInfo, state: CycleState, found: PodClass, extras: set[str]) -> Decision:
+    def _decide_nominated(
+        self, pod: PodInfo, state: CycleState, found: PodClass, nominated: str, extras: frozenset[str]
+    ) -> Decision | None:
+        """The nominated node, if the pod fits there."""
+        node = self._snapshot.node(nominated)
+        if node is None or not found.fitting()[node.row]:
+            return None
+        if not extras and not self._nominations.rivals(pod, nominated):
+            return Decision(nominated, state, _FITS, 1, 1)
+        decision = self._plain.decide_on(pod, nominated)
+        return decision if decision.node_name else None
+
+    def _decide_mixed(self, pod: PodInfo, state: CycleState, found: PodClass, extras: frozenset[str]) -> Decision:
         """With plugins that are asked in their plain form, or with nominated pods about."""
         rows = self._snapshot.rows
         verdicts: list[Verdict] = []
@@ -173,7 +189,9 @@ class VectorCycle:
             self._leave_room(pod, codes, verdicts)
         feasible: Bools = codes == 0
         if not feasible.any():
-            return Decision("", state, VectorDiagnosis(self._snapshot, codes, found.scalars, verdicts), len(rows))
+            diagnosis = VectorDiagnosis(self._snapshot, codes, found.scalars, verdicts)
+            diagnosis.pod_class = None if extras else found
+            return Decision("", state, diagnosis, len(rows))
         key = found.totals_for(feasible)
         self._add_scores(pod, state, feasible, key)
         return Decision(rows[found.best(self._random, key)].name, state, _FITS, len(rows), int(feasible.sum()))

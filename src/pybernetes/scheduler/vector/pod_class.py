@@ -40,6 +40,7 @@ class PodClass:
         self._epoch = -1
         self._at = 0
         self._codes: RowCodes | None = None
+        self._numbers: dict[int, int] = {}
 
     # keeping current
 
@@ -56,7 +57,6 @@ class PodClass:
             self._room.measure_all()
             self._judge_all()
         elif self._at != usage.position:
-            self._codes = None
             self._replay(usage.since(self._at))
         self._at = usage.position
         if not self._plain:
@@ -77,6 +77,7 @@ class PodClass:
                 self._judge_row(row)
             return
         columns.sync()
+        self._codes = None
         picked: Ids = np.fromiter(rows, np.intp, len(rows))
         room.measure(picked)
         fits = (self._static[picked] == 0) & (room.codes[picked] == 0)
@@ -92,6 +93,23 @@ class PodClass:
             fits = not room.ports_taken[row]
         self._fits[row] = fits
         self.key[row] = room.base[row] if fits else _INFEASIBLE
+        codes = self._codes
+        if codes is not None:
+            before, after = int(codes[row]), self._front_code(row)
+            if before != after:
+                codes[row] = after
+                self._numbers[before] -= 1
+                self._numbers[after] = self._numbers.get(after, 0) + 1
+
+    def _front_code(self, row: int) -> int:
+        """The code of one row, of the filters up to NodeResourcesFit."""
+        room = self._room
+        if code := int(self._static[row]):
+            return code
+        if room.ports_taken is not None and room.ports_taken[row]:
+            return PORTS
+        code = int(room.codes[row])
+        return code + FIT if code else 0
 
     def _judge_all(self) -> None:
         room = self._room
@@ -222,9 +240,11 @@ class PodClass:
         for term in self._hard:
             term.mark(codes)
 
-    def codes(self) -> RowCodes:
-        """The code of every row; not to be changed."""
+    def codes(self) -> tuple[RowCodes, dict[int, int]]:
+        """The code of every row, and how many rows have each; a copy."""
         if self._codes is None or self._hard:
             self._codes = self.front_codes()
             self.mark_terms(self._codes)
-        return self._codes
+            numbers = np.bincount(self._codes)
+            self._numbers = {code: int(numbers[code]) for code in numbers.nonzero()[0].tolist()}
+        return self._codes.copy(), {code: number for code, number in self._numbers.items() if number}

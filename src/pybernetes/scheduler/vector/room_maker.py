@@ -13,6 +13,7 @@ import numpy as np
 
 from pybernetes.api.policy import PodDisruptionBudget
 from pybernetes.scheduler.cycle import Cycle
+from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.framework import Verdict
 from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.nominations import Nominations
@@ -38,8 +39,10 @@ from pybernetes.scheduler.vector.codes import (
     VectorDiagnosis,
     fit_verdict,
 )
-from pybernetes.scheduler.vector.columns import Bools, Columns, Ints
+from pybernetes.scheduler.vector.columns import Bools, Columns, Ids, Ints
 
+_ENOUGH = 0.9
+"""The share of the wanted candidates down to which no new ones are worked out."""
 _NOBODY = 1 << 40
 
 
@@ -130,6 +133,7 @@ class RoomMaker:
         self._stamp: tuple[object, ...] = ()
         self._usage_at = self._starts_at = 0
         self._answers: dict[int, Plan | Verdict] = {}
+        self._answered: Bools = np.zeros(0, np.bool_)
         self._plans = 0
         self._heap: list[tuple[tuple[float, ...], int, int]] = []
         self._serials: dict[int, int] = {}
@@ -146,11 +150,19 @@ class RoomMaker:
         """As `preemption.plan` for an eligible pod."""
         self._catch_up(budgets)
         rows = self._snapshot.rows
+        if not diagnosis.any_helpful():
+            outcome = Diagnosis(len(rows))
+            outcome.absent = NOT_HELPFUL
+            return f"preemption: {outcome.message()}"
+        if self._plans >= candidates_wanted(len(rows)) * _ENOUGH:
+            found = self._least_harmful()
+            if found is not None:
+                return found
         helpful = diagnosis.helpful()
         possible = helpful & (self._priorities.rows() < self._priority)
         promised = self._promised.rows()
         if self._plans < candidates_wanted(len(rows)):
-            self._work_out(np.flatnonzero(possible & ~promised).tolist(), budgets, random)
+            self._work_out(np.flatnonzero(possible & ~promised & ~self._answered), budgets, random)
         found = self._least_harmful()
         if found is not None:
             return found
@@ -190,29 +202,33 @@ class RoomMaker:
         if stamp != self._stamp or changed is None or started is None or nominated is None:
             self._stamp = stamp
             self._answers.clear()
+            self._answered = np.zeros(self._columns.size, np.bool_)
             self._serials.clear()
             self._heap.clear()
             self._plans = 0
             return
         for row in {*changed, *started, *nominated}:
+            self._answered[row] = False
             answer = self._answers.pop(row, None)
             self._plans -= isinstance(answer, Plan)
             self._serials.pop(row, None)
 
-    def _work_out(self, rows: list[int], budgets: Sequence[PodDisruptionBudget], random: Random) -> None:
+    def _work_out(self, rows: Ids, budgets: Sequence[PodDisruptionBudget], random: Random) -> None:
         """Answer for rows from a random one on, until there are enough plans."""
         wanted = candidates_wanted(len(self._snapshot.rows))
-        start = random.randrange(len(rows)) if rows else 0
-        for row in rows[start:] + rows[:start]:
+        number = len(rows)
+        start = random.randrange(number) if number else 0
+        for position in range(number):
             if self._plans >= wanted:
                 break
-            if row not in self._answers:
-                answer = self._answers[row] = self._try(self._snapshot.rows[row], budgets)
-                if isinstance(answer, Plan):
-                    self._plans += 1
-                    self._serial += 1
-                    self._serials[row] = self._serial
-                    heappush(self._heap, (harm(answer), self._serial, row))
+            row = int(rows[(start + position) % number])
+            answer = self._answers[row] = self._try(self._snapshot.rows[row], budgets)
+            self._answered[row] = True
+            if isinstance(answer, Plan):
+                self._plans += 1
+                self._serial += 1
+                self._serials[row] = self._serial
+                heappush(self._heap, (harm(answer), self._serial, row))
 
     def _least_harmful(self) -> Plan | None:
         heap = self._heap

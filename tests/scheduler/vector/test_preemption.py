@@ -1,0 +1,88 @@
+"""Victims found over arrays are those found node by node: the same harm, the same messages, whatever happened between."""
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.scheduling import FakeApi, Recorder, node, pod
+
+from pybernetes.api.core import Taint
+from pybernetes.api.meta import LabelSelector, ObjectMeta
+from pybernetes.api.policy import PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus
+from pybernetes.scheduler import preemption
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.scheduler import Scheduler
+
+CPU = st.sampled_from(["500m", "1", "2"])
+
+
+def _budget(name, app, allowed):
+    return PodDisruptionBudget(
+        metadata=ObjectMeta(name=name, namespace="default", uid=name),
+        spec=PodDisruptionBudgetSpec(selector=LabelSelector(match_labels={"app": app})),
+        status=PodDisruptionBudgetStatus(disruptions_allowed=allowed),
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_equal_to_the_plain_plan(data):
+    draw = data.draw
+    api = FakeApi()
+    names = [f"n{i}" for i in range(draw(st.integers(1, 6)))]
+    for name in names:
+        taints = [Taint(key="k", effect="NoSchedule")] if draw(st.integers(0, 4)) == 0 else []
+        api.put(
+            node(
+                name, cpu=draw(st.sampled_from(["1", "2", "4"])), pods=draw(st.sampled_from(["2", "9"])), taints=taints
+            )
+        )
+    if draw(st.booleans()):
+        api.put(_budget("b", draw(st.sampled_from("xy")), draw(st.integers(0, 1))))
+    scheduler = Scheduler(api, api.informers, recorder=Recorder(), random=Random(1))  # type: ignore[arg-type]
+    scheduler._cycle._many = 0
+    scheduler._nodes.add_handler(scheduler.intake.node_changed)
+    placed = []
+    for number in range(draw(st.integers(4, 20))):
+        if placed and draw(st.integers(0, 3)) == 0:
+            scheduler.snapshot.remove_pod(placed.pop(0))
+        else:
+            other = PodInfo(
+                pod(
+                    f"o{number}",
+                    cpu=draw(CPU),
+                    priority=draw(st.integers(0, 2)),
+                    labels={"app": draw(st.sampled_from("xy"))},
+                )
+            )
+            scheduler.snapshot.assume(other, draw(st.sampled_from(names)))
+            placed.append(other.uid)
+        if number % 3:
+            continue
+        wanted = PodInfo(
+            pod(f"p{number}", cpu=draw(st.sampled_from(["2", "4", "8"])), priority=draw(st.integers(1, 3)))
+        )
+        decision = scheduler._cycle.decide(wanted)
+        if decision.node_name:
+            continue
+        budgets = scheduler._budgets.list()
+        found = scheduler._cycle.vector.plan(wanted, decision.diagnosis, budgets)
+        expected = preemption.plan(
+            scheduler._cycle.plain,
+            scheduler.snapshot,
+            scheduler.nominations,
+            wanted,
+            decision.diagnosis,
+            budgets,
+            Random(1),
+        )
+        if isinstance(expected, str):
+            assert found == expected
+            continue
+        if scheduler.nominations:  # promised nodes come last here, so a more harmful plan may be found first
+            assert not isinstance(found, str)
+            continue
+        assert preemption.harm(found) == preemption.harm(expected)
+        assert [victim.priority for victim in found.victims] == [victim.priority for victim in expected.victims]
+        if draw(st.integers(0, 4)) == 0:
+            scheduler.nominations.set(wanted, found.node_name)
