@@ -72,6 +72,11 @@ class ApiServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     proxy_client_key: str = ""
     """What the server shows extension API servers, so that they believe the identity it passes on."""
 
+    runtime_config: dict[str, bool] = {}
+    """`--runtime-config`: what is served beside the defaults, or not served (`runtime_config.py`)."""
+    feature_gates: dict[str, bool] = {}
+    """`--feature-gates`."""
+
     priority_and_fairness: bool = True
 
     shared_store: bool = False

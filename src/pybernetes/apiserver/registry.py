@@ -16,7 +16,7 @@ from ..base.clock import Clock
 from ..base.http.message import PushBody
 from ..store.store import Store
 from .admission.chain import AdmissionChain
-from .conversion import CONVERSIONS
+from .conversion import conversion_pair
 from .field_tracking import FieldTracking
 from .kind_schema import BuiltinKind, KindSchema
 from .negotiation import Convert, Formats
@@ -71,7 +71,9 @@ class Endpoint:
         self.convert: ConvertLate | None = None
         self.verbs = frozenset(info.verbs)
         self.protobuf = type_of(info.group_version, info.kind) is not None
-        pair = CONVERSIONS.get((info.group_version, info.kind)) if self._converts() else None
+        pair = None
+        if resource is not None and resource.info.group_version != info.group_version:
+            pair = conversion_pair(info.kind, info.group_version, resource.info.group_version)
         self.to_served: Convert | None = pair[0] if pair else None
         self.to_stored: Convert | None = pair[1] if pair else None
         self.formats = Formats(info, self.to_served)
@@ -82,9 +84,6 @@ class Endpoint:
         """Field management in this version; only of stored kinds."""
         assert self._tracking is not None
         return self._tracking
-
-    def _converts(self) -> bool:
-        return self.resource is not None and self.resource.info.group_version != self.info.group_version
 
     def subresource(self, name: str) -> SubresourceInfo | None:
         return self.info.subresources.get(name)
@@ -111,9 +110,9 @@ class Registry:
         self._leases = LeasePool(store, clock)
 
     def declare(self, infos: Iterable[ResourceInfo]) -> None:
-        """Serve these resources; of several versions of one kind the storage version is found first."""
-        infos = list(infos)
-        for info in sorted(infos, key=lambda info: info.storage_version != info.group_version):
+        """Serve these resources; of several versions of one kind the one it is stored in comes first: the storage
+        version, but no version that has to be switched on while there is another."""
+        for info in sorted(infos, key=lambda info: (not info.enabled, info.storage_version != info.group_version)):
             self.add(info)
 
     def add(self, info: ResourceInfo) -> Endpoint:

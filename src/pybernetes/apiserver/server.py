@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..api.feature_gates import FeatureGates
 from ..api.resource import ResourceInfo, resources
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.http.message import App, Request, Response
@@ -34,6 +35,7 @@ from .history.page import HistoryPage
 from .metrics import ServerMetrics
 from .pages import Pages
 from .registry import Registry
+from .runtime_config import served
 from .watch_cache import WatchCache
 
 if TYPE_CHECKING:
@@ -61,7 +63,8 @@ class ApiServer:
         self.cache = WatchCache(store)
         self.admission = AdmissionChain()
         self.registry = Registry(store, self.cache, self.admission, clock)
-        self.registry.declare(info for info in resources().values() if info.enabled)
+        self.gates = FeatureGates(config.feature_gates)
+        self.registry.declare(served(resources().values(), config.runtime_config))
         self.metrics = ServerMetrics(self.cache)
         self.health = Health()
         self.pages = Pages(self.metrics.registry, self._paths)
