@@ -23,6 +23,7 @@ class ResourceInfo(msgspec.Struct, frozen=True):
 
     `storage_prefix` is the key prefix in the store (`/registry/pods`): instances are `prefix[/namespace]/name`.
     `schema` names the type in the schema table (`core/v1.Pod`). `field_labels` are the selectable fields.
+    `deprecation` is what clients are warned of when they use this version.
     """
 
     group: str
@@ -44,6 +45,7 @@ class ResourceInfo(msgspec.Struct, frozen=True):
     create_on_update: bool = False
     requires_resource_version: bool = False
     delete_returns_object: bool = False
+    deprecation: str = ""
 
     @property
     def group_version(self) -> str:
@@ -81,6 +83,29 @@ def _subresource(name: str, row: dict[str, Any]) -> SubresourceInfo:
     return SubresourceInfo(name, row.get("k", ""), tuple(row.get("verbs", ())), row.get("gv", ""))
 
 
+_MINOR = 36
+_DEPRECATED: dict[str, dict[str, str]] = {
+    "v1/ComponentStatus": {"deprecated": "1.19"},
+    "v1/Endpoints": {"deprecated": "1.33", "replacement": "discovery.k8s.io,v1,EndpointSlice"},
+}
+
+
+def _deprecation(row: dict[str, Any]) -> str:
+    """`v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice`, "" while it is not."""
+    api_version = f"{row['g']}/{row['v']}" if row["g"] else row["v"]
+    life: dict[str, str] = _DEPRECATED.get(f"{api_version}/{row['k']}") or row.get("life") or {}
+    deprecated = life.get("deprecated", "")
+    if not deprecated or int(deprecated.partition(".")[2]) > _MINOR:
+        return ""
+    text = f"{api_version} {row['k']} is deprecated in v{deprecated}+"
+    if life.get("removed"):
+        text += f", unavailable in v{life['removed']}+"
+    if life.get("replacement"):
+        group, version, kind = life["replacement"].split(",")
+        text += f"; use {group}/{version} {kind}"
+    return text
+
+
 def _info(row: dict[str, Any]) -> ResourceInfo:
     return ResourceInfo(
         group=row["g"],
@@ -102,6 +127,7 @@ def _info(row: dict[str, Any]) -> ResourceInfo:
         create_on_update=bool(row.get("createOnUpdate")),
         requires_resource_version=bool(row.get("needRV")),
         delete_returns_object=bool(row.get("delObj")),
+        deprecation=_deprecation(row),
     )
 
 

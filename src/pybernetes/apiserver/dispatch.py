@@ -8,8 +8,10 @@ resource            ->  one function per verb
 from collections.abc import Awaitable, Callable
 
 from ..base.http.message import Request, Response
+from . import component_statuses
 from .admission.connect import admit_connect
 from .call import Call, no_such_path, not_allowed
+from .compression import compressed
 from .filters.requests import LONG_RUNNING_SUBRESOURCES
 from .registry import Endpoint, Registry
 from .request_info import RequestInfo
@@ -50,6 +52,10 @@ SUBRESOURCES: dict[str, dict[str, Handler]] = {
 """Subresources whose kind is not their parent's."""
 
 
+COMPUTED: dict[str, Handler] = {"componentstatuses": component_statuses.read}
+"""Kinds that are only read, and worked out when asked."""
+
+
 class Dispatcher:
     """The innermost `App` of the server.
 
@@ -65,6 +71,9 @@ class Dispatcher:
         self._pages = pages
 
     async def __call__(self, request: Request) -> Response:
+        return await compressed(request, await self._dispatch(request))
+
+    async def _dispatch(self, request: Request) -> Response:
         info: RequestInfo = request.context["info"]
         if not info.is_resource:
             for page in self._pages:
@@ -75,6 +84,8 @@ class Dispatcher:
         endpoint = self._registry.find(info.group, info.version, info.resource)
         if endpoint is None:
             raise no_such_path()
+        if endpoint.info.deprecation:
+            request.context.setdefault("warnings", []).append(endpoint.info.deprecation)
         if info.subresource:
             return await self._subresource(request, info, endpoint)
         verb = info.verb
@@ -92,6 +103,9 @@ class Dispatcher:
         call = Call(request, info, endpoint, self._registry, self._cache)
         if info.resource == "bindings" and not info.group:
             return await self._binding(request, info)
+        computed = COMPUTED.get(endpoint.info.group_resource)
+        if computed is not None:
+            return await computed(call)
         if endpoint.resource is None:
             handler = self.reviews.get(endpoint.info.group_resource)
             if handler is None:

@@ -106,7 +106,7 @@ class Registry:
         self._resources: dict[str, GenericResource] = {}
         self._store = store
         self._cache = cache
-        self._clock = clock
+        self.clock = clock
         self._leases = LeasePool(store, clock)
 
     def declare(self, infos: Iterable[ResourceInfo]) -> None:
@@ -158,7 +158,7 @@ class Registry:
             seen=self._cache.seen,
             admission=self.admission,
             leases=self._leases,
-            clock=self._clock,
+            clock=self.clock,
         )
 
 
