@@ -210,3 +210,21 @@ async def test_another_version_of_the_kind_is_converted() -> None:
             assert (await api.post("/api/v1/namespaces/default/events", event)).code == 201
         assert watching.seen == [("ADDED", "of-p")]
         assert watching.events[0]["object"]["note"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("/api/v1/watch/namespaces/default/configmaps/a", ["a"]),
+        ("/api/v1/watch/namespaces/default/configmaps", ["a", "b"]),
+        ("/api/v1/watch/configmaps", ["a", "b"]),
+    ],
+)
+async def test_the_old_paths_of_watches(path: str, seen: list[str]) -> None:
+    async with running_api() as api:
+        await api.config_map("a")
+        await api.config_map("b")
+        response = await api.send("GET", path)
+        watching = Watching(response.body)  # type: ignore[arg-type]
+        assert [name for _, name in watching.seen] == seen
+        watching.body.stop()

@@ -54,6 +54,8 @@ def selection(call: Call) -> Selection:
     return select(
         call.resource.cache.probe if call.endpoint.to_served is None else _served_probe(call),
         call.namespace,
+        # `/api/v1/watch/namespaces/default/pods/web` names its object in the path.
+        call.name if call.info.verb == "watch" else "",
         label_selector=params.get("labelSelector", ""),
         field_selector=params.get("fieldSelector", ""),
     )

@@ -7,6 +7,7 @@ import orjson
 from ...base.http.message import Request, Response
 from ..admission.plugin import AdmissionRequest
 from ..call import Call
+from ..negotiation import representation
 from ..resources.generic import match_namespace
 from ..resources.strategy import Object, Write
 from .body import read_object
@@ -17,6 +18,7 @@ ReviewHandler = Callable[[Object, Request], Awaitable[Object]]
 
 async def review(call: Call, handler: ReviewHandler) -> Response:
     """Decode and admit the question, let the handler answer it: 201."""
+    want = representation(call.request, transforms=False, protobuf=call.endpoint.protobuf)
     write = write_options(call, "CreateOptions")
     served = call.served
     api_version, kind = served.group_version, served.kind
@@ -30,7 +32,7 @@ async def review(call: Call, handler: ReviewHandler) -> Response:
     metadata.setdefault("creationTimestamp", None)
     obj = await _admitted(call, write, obj)
     answer = await handler(obj, call.request)
-    return call.respond_raw(orjson.dumps(answer), 201)
+    return call.respond_raw(orjson.dumps(answer), 201, want=want)
 
 
 async def _admitted(call: Call, write: Write, obj: Object) -> Object:
