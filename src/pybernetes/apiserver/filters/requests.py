@@ -1,9 +1,9 @@
 """What is asked for and how it went: `context["info"]`, the audit id, request metrics."""
 
 import time
-import uuid
 
 from ...base.http.message import App, Request, Response
+from ...base.random_ids import uuid4_text
 from ..metrics import ServerMetrics
 from ..request_info import RequestInfo, request_info
 
@@ -23,7 +23,7 @@ def with_request_info(next: App) -> App:
         request.context["info"] = request_info(request)
         audit_id = request.header("audit-id")
         if not audit_id or len(audit_id) > _AUDIT_ID_LIMIT:
-            audit_id = str(uuid.uuid4())
+            audit_id = uuid4_text()
         request.context["audit_id"] = audit_id
         response = await next(request)
         response.headers.append(("audit-id", audit_id))
