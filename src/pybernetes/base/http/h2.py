@@ -14,6 +14,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from pybernetes.base.http import h2_frames as frames
+from pybernetes.base.http.h2_allowance import COST, COST_EMPTY_DATA, Allowance
 from pybernetes.base.http.h2_frames import ConnectionFault, ErrorCode, StreamFault
 from pybernetes.base.http.h2_request import RequestHead, request_head
 from pybernetes.base.http.h2_stream import Http2Stream
@@ -30,10 +31,6 @@ log = logger(__name__)
 _CONNECTION_WINDOW = 4 * 1024 * 1024
 _MAX_CONTINUATIONS = 32
 _FLUSH_BYTES = 128 * 1024
-_ALLOWANCE = 10_000
-_ALLOWANCE_SECONDS = 10.0
-_COST = {frames.RST_STREAM: 10, frames.PING: 10, frames.SETTINGS: 50, frames.PRIORITY: 5}
-_COST_EMPTY_DATA = 10
 
 
 class Http2Connection(asyncio.Protocol):
@@ -61,8 +58,7 @@ class Http2Connection(asyncio.Protocol):
         self._last_stream = 0
         self._receive_window = _CONNECTION_WINDOW
         self._to_credit = 0
-        self._allowance = _ALLOWANCE
-        self._allowance_since = self._since
+        self._allowance = Allowance(server.clock)
         # Writing.
         self.send_window = frames.DEFAULT_WINDOW
         self.initial_send_window = frames.DEFAULT_WINDOW
@@ -162,9 +158,9 @@ class Http2Connection(asyncio.Protocol):
             if kind != frames.SETTINGS or flags & frames.ACK:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS")
             self._settings_seen = True
-        cost = _COST.get(kind)
+        cost = COST.get(kind)
         if cost is not None:
-            self._charge(cost)
+            self._allowance.charge(cost)
         match kind:
             case frames.HEADERS:
                 self._on_headers(flags, stream_id, payload)
@@ -238,7 +234,7 @@ class Http2Connection(asyncio.Protocol):
         if self._draining:
             raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM)
         if len(self._streams) >= self._server.limits.max_streams:
-            self._charge(_COST[frames.RST_STREAM])
+            self._allowance.charge(COST[frames.RST_STREAM])
             raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM)
         if too_large:
             head = RequestHead("", "", "", [], None)
@@ -300,7 +296,7 @@ class Http2Connection(asyncio.Protocol):
             if stream.length is not None and stream.received > stream.length:
                 raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
         elif not ends_stream:
-            self._charge(_COST_EMPTY_DATA)
+            self._allowance.charge(COST_EMPTY_DATA)
         if ends_stream:
             self._stream_complete(stream)
 
@@ -380,15 +376,6 @@ class Http2Connection(asyncio.Protocol):
         else:
             stream.reset(fault.code)
             stream.lost()
-
-    def _charge(self, cost: int) -> None:
-        self._allowance -= cost
-        if self._allowance < 0:
-            now = self._server.clock()
-            if now - self._allowance_since < _ALLOWANCE_SECONDS:
-                raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many control frames")
-            self._allowance = _ALLOWANCE - cost
-            self._allowance_since = now
 
     def _start_ready(self) -> None:
         ready, self._ready = self._ready, []
