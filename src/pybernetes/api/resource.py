@@ -46,6 +46,7 @@ class ResourceInfo(msgspec.Struct, frozen=True):
     requires_resource_version: bool = False
     delete_returns_object: bool = False
     deprecation: str = ""
+    list_name: str = ""
 
     @property
     def group_version(self) -> str:
@@ -59,7 +60,7 @@ class ResourceInfo(msgspec.Struct, frozen=True):
 
     @property
     def list_kind(self) -> str:
-        return self.kind + "List"
+        return self.list_name or self.kind + "List"
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
         """The URL path of the collection, or of one object, or of its subresource."""

@@ -8,6 +8,7 @@ Every document is encoded once per change of what is served.
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -89,6 +90,18 @@ def _aggregated_entry(info: ResourceInfo) -> dict[str, Any]:
     return entry
 
 
+_VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?\Z")
+_STAGES = {None: 0, "beta": 1, "alpha": 2}
+
+
+def version_rank(version: str) -> tuple[int, int, int, str]:
+    """The order of versions nobody has ordered: v2, v1, v1beta2, v1alpha1, then names (API versioning, "priority")."""
+    found = _VERSION.match(version)
+    if found is None:
+        return (3, 0, 0, version)
+    return (_STAGES[found[2]], -int(found[1]), -int(found[3] or 0), version)
+
+
 class Discovery:
     """Answers the discovery paths for a set of resources; `update` replaces the set (custom resources come and go)."""
 
@@ -102,7 +115,7 @@ class Discovery:
         order = [(row["group"], row["versions"]) for row in group_order()]
         known = {group for group, _ in order}
         extra = sorted({info.group for info in served} - known)
-        order += [(group, sorted({i.version for i in served if i.group == group})) for group in extra]
+        order += [(group, sorted({i.version for i in served if i.group == group}, key=version_rank)) for group in extra]
         self._tree: dict[str, dict[str, list[ResourceInfo]]] = {}
         for group, versions in order:
             found = {v: [i for i in served if i.group == group and i.version == v] for v in versions}

@@ -21,6 +21,7 @@ from .admission.chain import AdmissionChain
 from .admission.webhook.client import WebhookClient
 from .assembly import admission_plugins, security_filters, service_network
 from .config import ApiServerConfig
+from .crds.serving import CustomResources
 from .discovery import Discovery
 from .dispatch import Dispatcher
 from .filters import Filter, chain
@@ -81,6 +82,7 @@ class ApiServer:
         security = security_filters(config, self.cache, self.dispatcher, self.pages, clock)
         self.authorizer = security.authorizer
         self.webhooks = WebhookClient(self.cache)
+        self.custom = CustomResources(self.registry, self.cache, self.webhooks, self._resources_changed)
         self.admission.use(
             admission_plugins(
                 config, self.cache, security, self.registry, self.webhooks, app=lambda: self.app, clock=clock
@@ -114,7 +116,7 @@ class ApiServer:
     def _resources_changed(self) -> None:
         self.discovery.update(self.registry.infos())
         if self._openapi is not None:
-            self._openapi.update(self.registry.infos())
+            self._openapi.update(self.registry.infos(), self.custom.published)
 
     async def _discovery_page(self, request: Request) -> Response | None:
         return self.discovery.handle(request)
@@ -125,7 +127,7 @@ class ApiServer:
         if self._openapi is None:
             from .openapi import OpenApi
 
-            self._openapi = OpenApi(self.registry.infos())
+            self._openapi = OpenApi(self.registry.infos(), self.custom.published)
         return self._openapi.handle(request)
 
     def _paths(self) -> list[str]:
@@ -164,6 +166,7 @@ class ApiServer:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(running("history", self._journal.serve))
             await stack.enter_async_context(running("watch cache", self.cache.serve))
+            await stack.enter_async_context(running("custom resources", self.custom.serve))
             if self.config.bootstrap:
                 await self._bootstrap()
             if self.config.tls is not None:

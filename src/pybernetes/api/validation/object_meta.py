@@ -38,8 +38,10 @@ NAME_RULES: dict[str, NameRule] = {
 }
 
 
-def validate(metadata: Object, *, namespaced: bool, name_rule: str = "subdomain") -> Errors:
-    """Every broken rule of one object's metadata."""
+def validate(
+    metadata: Object, *, namespaced: bool, name_rule: str = "subdomain", domain_finalizers: bool = True
+) -> Errors:
+    """Every broken rule of one object's metadata. `domain_finalizers`: finalizers need a domain."""
     found: Errors = []
     rule = NAME_RULES[name_rule]
     generate_name = metadata.get("generateName")
@@ -65,7 +67,7 @@ def validate(metadata: Object, *, namespaced: bool, name_rule: str = "subdomain"
     if metadata.get("ownerReferences"):
         found += _owner_references(metadata["ownerReferences"])
     if metadata.get("finalizers"):
-        found += _finalizers(metadata["finalizers"])
+        found += _finalizers(metadata["finalizers"], domain_finalizers)
     return found
 
 
@@ -137,10 +139,11 @@ def validate_finalizer(finalizer: str, path: str) -> Errors:
     return found
 
 
-def _finalizers(finalizers: list[str]) -> Errors:
+def _finalizers(finalizers: list[str], domain: bool) -> Errors:
     found: Errors = []
     for index, finalizer in enumerate(finalizers):
-        found += validate_finalizer(finalizer, f"metadata.finalizers[{index}]")
+        path = f"metadata.finalizers[{index}]"
+        found += validate_finalizer(finalizer, path) if domain else each(path, finalizer, qualified_name(finalizer))
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         words = "finalizer orphan and foregroundDeletion cannot be both set"
         found.append(field.invalid("metadata.finalizers", finalizers, words))

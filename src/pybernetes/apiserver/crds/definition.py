@@ -92,8 +92,8 @@ class Definition:
             storage_version=f"{self.group}/{self.storage.name}",
             field_labels=("metadata.name", "metadata.namespace", *version.selectable),
             schema=f"{self.group}/{version.name}.{names['kind']}",
-            delete_returns_object=False,
             requires_resource_version=True,
+            list_name=names.get("listKind") or "",
         )
 
 

@@ -4,7 +4,10 @@ OpenAPI v2 cannot say all that a structural schema says: junctors and nullable g
 preserved the whole node becomes free, so that old clients do not refuse what the server takes.
 """
 
+import hashlib
 from typing import Any
+
+import orjson
 
 from .definition import Definition, Version
 
@@ -51,6 +54,8 @@ class PublishedVersion:
         self._group, self._name = definition.group, version.name
         self.model = model_name(self._group, self._name, self._kind)
         self.list_model = model_name(self._group, self._name, self._list_kind)
+
+        self.digest = hashlib.sha256(orjson.dumps(version.raw)).hexdigest()
 
     def schemas(self, openapi: int) -> dict[str, Schema]:
         """Model name -> schema, for OpenAPI 2 or 3."""

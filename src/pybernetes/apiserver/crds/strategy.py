@@ -24,6 +24,7 @@ _NOT_CHECKED = (
     "some validation rules were not checked because the object was invalid; correct the existing errors to complete "
     "validation"
 )
+_PLAIN_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _REPLICAS_LIMIT = 2**31 - 1
 
 
@@ -31,6 +32,7 @@ class CustomStrategy(Strategy):
     """See the module docstring."""
 
     converts = True
+    domain_finalizers = False
 
     def __init__(self, info: ResourceInfo, reader: ObjectReader, version: CustomVersion) -> None:
         super().__init__(info, reader)
@@ -73,6 +75,18 @@ class CustomStrategy(Strategy):
 
     def validate_update(self, new: Object, old: Object, write: Write) -> list[FieldError]:
         return self._validate(new, old, write)
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        """Finalizers without a domain are taken, with this advice."""
+        before = (old or {}).get("metadata", {}).get("finalizers") or ()
+        words = (
+            "prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other "
+        )
+        return [
+            f'metadata.finalizers: "{name}": {words}finalizer writers'
+            for name in obj["metadata"].get("finalizers") or ()
+            if "/" not in name and name not in _PLAIN_FINALIZERS and name not in before
+        ]
 
     def _validate(self, obj: Object, old: Any, write: Write) -> list[FieldError]:
         schema = self.version.version.schema

@@ -5,7 +5,7 @@ The two differ in how a reference stands beside a default (`$ref` alone in v2, `
 use for merging.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...api.schema.table import table as types
@@ -89,14 +89,16 @@ def closure(roots: Iterator[str] | list[str]) -> list[str]:
 
 
 class Schemas:
-    """Builds schemas for OpenAPI 2 (`#/definitions/`) or 3 (`#/components/schemas/`)."""
+    """Builds schemas for OpenAPI 2 (`#/definitions/`) or 3 (`#/components/schemas/`). `models` names the types that are
+    not in the type table (custom resources)."""
 
-    def __init__(self, version: int) -> None:
-        self._version = version
+    def __init__(self, version: int, models: Mapping[str, str] | None = None) -> None:
+        self.version = version
+        self._models = models or {}
         self._prefix = "#/definitions/" if version == 2 else "#/components/schemas/"
 
     def reference(self, type_name: str) -> dict[str, Any]:
-        return {"$ref": self._prefix + schema_name(type_name)}
+        return {"$ref": self._prefix + (self._models.get(type_name) or schema_name(type_name))}
 
     def definition(self, type_name: str) -> dict[str, Any]:
         """The schema of a named type."""
@@ -134,8 +136,8 @@ class Schemas:
         if name in both:
             return both[name]
         if name == "Quantity":
-            return {"type": "string"} if self._version == 2 else {"oneOf": [{"type": "string"}, {"type": "number"}]}
-        if self._version == 2:
+            return {"type": "string"} if self.version == 2 else {"oneOf": [{"type": "string"}, {"type": "number"}]}
+        if self.version == 2:
             return {"type": "string", "format": "int-or-string"}
         return {"oneOf": [{"type": "integer"}, {"type": "string"}], "format": "int-or-string"}
 
@@ -165,12 +167,12 @@ class Schemas:
         if type_name.startswith("map[string]"):
             return {"type": "object", "additionalProperties": self._item(type_name[len("map[string]") :])}
         reference = self.reference(type_name)
-        return reference if self._version == 2 else {"allOf": [reference]}
+        return reference if self.version == 2 else {"allOf": [reference]}
 
     def _item(self, type_name: str) -> dict[str, Any]:
         """An element of a list or map; v3 keeps a bare reference behind `allOf` with a default, as upstream does."""
         schema = self._of(type_name)
-        if self._version == 3:
+        if self.version == 3:
             if type_name in _ZERO:
                 return schema | {"default": _ZERO[type_name]}
             if "allOf" in schema:

@@ -1,8 +1,8 @@
 """The documents themselves, encoded once when first asked for and dropped when what is served changes."""
 
 import hashlib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 import orjson
 
@@ -20,7 +20,7 @@ _INFO = {"title": "Kubernetes", "version": GIT_VERSION}
 
 def _roots(infos: list[ResourceInfo]) -> list[str]:
     """The types that a group version's document describes: its kinds, their lists, and what every verb uses."""
-    found = ["meta/v1.Status", "meta/v1.DeleteOptions"]
+    found = ["meta/v1.Status", "meta/v1.DeleteOptions", "meta/v1.ObjectMeta", "meta/v1.ListMeta"]
     for info in infos:
         found.append(info.schema)
         if "list" in info.verbs:
@@ -34,15 +34,29 @@ def _roots(infos: list[ResourceInfo]) -> list[str]:
     return [name for name in found if name in types()]
 
 
+class Published(Protocol):
+    """The schemas of a custom resource in one version."""
+
+    model: str
+    list_model: str
+    digest: str
+
+    def schemas(self, openapi: int) -> dict[str, Any]:
+        """Model name -> schema, for OpenAPI 2 or 3."""
+
+
 class OpenApi:
     """Answers `/openapi/v2`, `/openapi/v3` and `/openapi/v3/...`."""
 
-    def __init__(self, resources: Iterable[ResourceInfo]) -> None:
-        self.update(resources)
+    def __init__(self, resources: Iterable[ResourceInfo], custom: Mapping[str, Published] | None = None) -> None:
+        self.update(resources, custom)
 
-    def update(self, resources: Iterable[ResourceInfo]) -> None:
-        """Describe these resources from now on."""
+    def update(self, resources: Iterable[ResourceInfo], custom: Mapping[str, Published] | None = None) -> None:
+        """Describe these resources from now on; `custom` holds the schemas of types that are not in the table."""
         self._resources = list(resources)
+        self._custom = dict(custom or {})
+        self._models = {name: found.model for name, found in self._custom.items()}
+        self._models |= {f"{name}List": found.list_model for name, found in self._custom.items()}
         self._cache: dict[str, tuple[bytes, str]] = {}
 
     def handle(self, request: Request) -> Response | None:
@@ -100,7 +114,9 @@ class OpenApi:
         """The hash names the resources and the release, so that it is known without building the document."""
         paths = {}
         for where, infos in self._by_path().items():
-            digest = hashlib.sha256(orjson.dumps([GIT_VERSION, [i.group_resource for i in infos]])).hexdigest()
+            custom = [self._custom[info.schema].digest for info in infos if info.schema in self._custom]
+            names = [info.group_resource for info in infos]
+            digest = hashlib.sha256(orjson.dumps([GIT_VERSION, names, *custom])).hexdigest()
             paths[where] = {"serverRelativeURL": f"/openapi/v3/{where}?hash={digest[:64].upper()}"}
         return {"paths": paths}
 
@@ -109,10 +125,15 @@ class OpenApi:
         return {path: item for info in infos for path, item in operations.paths(info)}
 
     def _definitions(self, infos: list[ResourceInfo], schemas: Schemas) -> dict[str, Any]:
-        return {schema_name(name): schemas.definition(name) for name in closure(_roots(infos))}
+        found = {schema_name(name): schemas.definition(name) for name in closure(_roots(infos))}
+        for info in infos:
+            published = self._custom.get(info.schema)
+            if published is not None:
+                found.update(published.schemas(schemas.version))
+        return found
 
     def _v3(self, infos: list[ResourceInfo]) -> dict[str, Any]:
-        schemas = Schemas(3)
+        schemas = Schemas(3, self._models)
         return {
             "openapi": "3.0.0",
             "info": _INFO,
@@ -124,7 +145,7 @@ class OpenApi:
         }
 
     def _v2(self) -> dict[str, Any]:
-        schemas = Schemas(2)
+        schemas = Schemas(2, self._models)
         return {
             "swagger": "2.0",
             "info": _INFO,

@@ -14,6 +14,7 @@ STRATEGIES: dict[str, str] = {
     "persistentvolumes": "persistent_volume:PersistentVolumeStrategy",
     "persistentvolumeclaims": "persistent_volume:PersistentVolumeClaimStrategy",
     "jobs.batch": "job:JobStrategy",
+    "customresourcedefinitions.apiextensions.k8s.io": "custom_resource_definition:CustomResourceDefinitionStrategy",
     "certificatesigningrequests.certificates.k8s.io": ("certificate_signing_request:CertificateSigningRequestStrategy"),
 }
 """group resource -> `module:Class` inside this package, imported when the resource is first declared."""

@@ -14,6 +14,8 @@ FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 class CustomResourceDefinitionStrategy(Strategy):
     """Follows apiextensions `customresourcedefinition/strategy.go` and the naming controller."""
 
+    domain_finalizers = False
+
     def prepare_create(self, obj: Object, write: Write) -> None:
         super().prepare_create(obj, write)
         obj["metadata"]["generation"] = 1

@@ -10,7 +10,6 @@ nothing.
 """
 
 import random
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -23,6 +22,7 @@ from ...api.resource import ResourceInfo
 from ...api.status import StatusError
 from ...api.validation import object_meta
 from ...base.clock import Clock
+from ...base.random_ids import uuid4_text
 from ...store.store import Conflict, KeyValue, LeaseNotFound, Store
 from ..admission.chain import AdmissionChain
 from ..admission.plugin import AdmissionRequest
@@ -117,12 +117,17 @@ class GenericResource:
             metadata.pop(key, None)
         metadata.pop("resourceVersion", None)
         metadata["creationTimestamp"] = instant(self.clock.now())
-        metadata["uid"] = str(uuid.uuid4())
+        metadata["uid"] = uuid4_text()
 
     async def _create(self, obj: Object, write: Write, namespace: str, request: AdmissionRequest) -> Written:
         strategy, metadata = self.strategy, obj["metadata"]
         strategy.prepare_create(obj, write)
-        errors = object_meta.validate(metadata, namespaced=self.info.namespaced, name_rule=strategy.name_rule)
+        errors = object_meta.validate(
+            metadata,
+            namespaced=self.info.namespaced,
+            name_rule=strategy.name_rule,
+            domain_finalizers=strategy.domain_finalizers,
+        )
         errors += strategy.validate_create(obj, write)
         name = metadata.get("name") or ""
         if errors:
@@ -254,7 +259,12 @@ class GenericResource:
         self._keep(metadata, before)
         strategy.prepare_update(new, old, write)
         metadata = new["metadata"]
-        errors = object_meta.validate(metadata, namespaced=self.info.namespaced, name_rule=strategy.name_rule)
+        errors = object_meta.validate(
+            metadata,
+            namespaced=self.info.namespaced,
+            name_rule=strategy.name_rule,
+            domain_finalizers=strategy.domain_finalizers,
+        )
         errors += object_meta.validate_update(metadata, before)
         errors += strategy.validate_update(new, old, write)
         if errors:

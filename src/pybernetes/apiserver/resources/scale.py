@@ -18,6 +18,7 @@ from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
 from ..negotiation import media_type, read_body
+from ..registry import ScalePaths
 from ..verbs.apply import APPLY_PATCH, configuration
 from ..verbs.body import read_object
 from ..verbs.get import fresh
@@ -33,8 +34,10 @@ _STATUS: FieldSet = {"f:status": MEMBER}
 _COPIED = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
-def scale_of(obj: Object) -> Object:
-    """The Scale of a workload in wire form."""
+def scale_of(obj: Object, paths: ScalePaths | None = None) -> Object:
+    """The Scale of a workload in wire form; `paths` tells where a custom resource has its numbers."""
+    if paths is not None:
+        return _custom_scale(obj, paths)
     spec, current = obj.get("spec") or {}, obj.get("status") or {}
     metadata = {key: obj["metadata"][key] for key in _COPIED if key in obj["metadata"]}
     found: Object = {
@@ -48,6 +51,24 @@ def scale_of(obj: Object) -> Object:
     if selector:
         found["status"]["selector"] = selector
     return found
+
+
+def _custom_scale(obj: Object, paths: ScalePaths) -> Object:
+    metadata = {key: obj["metadata"][key] for key in _COPIED if key in obj["metadata"]}
+    found: Object = {"kind": KIND, "apiVersion": API_VERSION, "metadata": metadata}
+    replicas, selector = _at(obj, paths.spec), _at(obj, paths.selector) if paths.selector else ""
+    found["spec"] = {"replicas": replicas} if replicas else {}
+    found["status"] = {"replicas": _at(obj, paths.status) or 0}
+    if selector:
+        found["status"]["selector"] = selector
+    return found
+
+
+def _at(obj: Object, path: str) -> Any:
+    value: Any = obj
+    for part in path.split(".")[1:]:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def selector_text(selector: Any, *, labels_only: bool = False) -> str:
@@ -77,7 +98,14 @@ async def get(call: Call) -> Response:
     entry = cache.get(cache.key(call.namespace, call.name))
     if entry is None:
         raise call.not_found()
+    if call.endpoint.read is not None:
+        (entry,) = await call.endpoint.read([entry])
+        return call.respond_raw(orjson.dumps(_seen(call, entry.copy())))
     return call.respond_raw(orjson.dumps(scale_of(cache.object(entry))))
+
+
+def _seen(call: Call, obj: Object) -> Object:
+    return scale_of(obj, call.endpoint.scale)
 
 
 async def update(call: Call) -> Response:
@@ -90,7 +118,7 @@ async def update(call: Call) -> Response:
         return _scaled(call, current, sent, _tracked(call, current, dict(sent), write))
 
     written = await call.resource.update(call.namespace, call.name, make, write)
-    return call.respond_raw(orjson.dumps(scale_of(written.object())))
+    return call.respond_raw(orjson.dumps(_seen(call, written.object())))
 
 
 async def patch(call: Call) -> Response:
@@ -102,13 +130,13 @@ async def patch(call: Call) -> Response:
     schema = schema_for(API_VERSION, KIND)
 
     def make(current: Object) -> Object:
-        patched = apply_patch(media, scale_of(current), text, schema)
+        patched = apply_patch(media, _seen(call, current), text, schema)
         conform_patched(patched, API_VERSION, KIND, write, text)
         check_name(patched, call.name, call.namespace)
         return _scaled(call, current, patched, _tracked(call, current, patched, write))
 
     written = await call.resource.update(call.namespace, call.name, make, write)
-    return call.respond_raw(orjson.dumps(scale_of(written.object())))
+    return call.respond_raw(orjson.dumps(_seen(call, written.object())))
 
 
 async def _apply(call: Call) -> Response:
@@ -131,7 +159,7 @@ async def _apply(call: Call) -> Response:
         return _scaled(call, current, applied, applied["metadata"].get("managedFields"))
 
     written = await call.resource.update(call.namespace, call.name, make, write)
-    return call.respond_raw(orjson.dumps(scale_of(written.object())))
+    return call.respond_raw(orjson.dumps(_seen(call, written.object())))
 
 
 @cache
@@ -145,7 +173,7 @@ def _now(call: Call) -> str:
 
 def _with_managers(call: Call, current: Object) -> Object:
     """The Scale with the managers of the replicas."""
-    found = scale_of(current)
+    found = _seen(call, current)
     managers = to_scale(decode(current["metadata"].get("managedFields")), _paths(call))
     if managers:
         found["metadata"]["managedFields"] = encode(managers)
@@ -154,7 +182,8 @@ def _with_managers(call: Call, current: Object) -> Object:
 
 def _paths(call: Call) -> dict[str, tuple[str, ...]]:
     """Where the replicas are, in every version of the kind."""
-    return {call.served.group_version: path_elements(".spec.replicas")}
+    paths = call.endpoint.scale
+    return {call.served.group_version: path_elements(paths.spec if paths is not None else ".spec.replicas")}
 
 
 def _tracked(call: Call, current: Object, scale: Object, write: Write) -> list[Object] | None:
@@ -184,5 +213,10 @@ def _scaled(call: Call, current: Object, scale: Object, managed: list[Object] | 
             current["metadata"][key] = scale["metadata"][key]
         elif key == "resourceVersion":
             current["metadata"].pop(key, None)
-    current.setdefault("spec", {})["replicas"] = replicas
+    paths = call.endpoint.scale
+    *parents, last = (paths.spec if paths is not None else ".spec.replicas").split(".")[1:]
+    holder = current
+    for part in parents:
+        holder = holder.setdefault(part, {})
+    holder[last] = replicas
     return current

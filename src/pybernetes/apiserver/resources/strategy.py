@@ -108,6 +108,9 @@ class Strategy:
     ttl_seconds = 0
     """When set, objects are stored with a lease and vanish after that time."""
 
+    domain_finalizers = True
+    """Whether finalizers must be domain-qualified."""
+
     converts = False
     """Whether objects in the store may be of another version; then `loaded`, `stored` and `shown` are called."""
 

@@ -8,7 +8,7 @@ with 410 so that the client lists again.
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import orjson
 
@@ -32,6 +32,7 @@ class ResourceCache:
         self.prefix = info.storage_prefix + "/"
         self.head_size = len(head(info.group_version, info.kind))
         self.probe: Probe = probe_for(info)
+        self._field_labels = info.field_labels
         self.fanout = Fanout(self.head_size, revision)
         self.oldest = 0
         self.changed = 0
@@ -87,6 +88,15 @@ class ResourceCache:
             return [found] if found is not None and selection.matches(found) else []
         entries = self.range(selection.namespace)
         return entries if selection.everything else [entry for entry in entries if selection.matches(entry)]
+
+    def select_by(self, field_labels: Sequence[str]) -> None:
+        """Other selectable fields from now on (those of a changed definition)."""
+        if tuple(field_labels) == self._field_labels:
+            return
+        self._field_labels = tuple(field_labels)
+        self.probe = Probe(field_labels)
+        for entry in self._entries.values():
+            entry.labels, entry.fields = self.probe.read(entry.data)
 
     # -- what the store says
 
