@@ -28,6 +28,7 @@ from .pages import Pages
 from .reader import ObjectReader
 from .registry import Registry
 from .resources.service import ServiceStrategy
+from .resources.service_addresses import AddressObjects
 from .resources.service_allocation import ServiceNetwork
 from .reviews import build_reviews
 from .service_account_keys import CONFIGURATION_PATH, JWKS_PATH, ServiceAccountKeys
@@ -124,4 +125,13 @@ def service_network(config: ApiServerConfig, registry: Registry) -> None:
     """Tell the Service strategy which addresses and ports it may give out."""
     strategy = registry.stored(resource("services")).strategy
     assert isinstance(strategy, ServiceStrategy)
-    strategy.use(ServiceNetwork(config.service_cidr, config.node_port_range))
+    served = registry.find("networking.k8s.io", "v1", "ipaddresses")
+    addresses = AddressObjects(served.resource) if served is not None and served.resource is not None else None
+    strategy.use(ServiceNetwork(config.service_cidr, config.node_port_range), addresses)
+
+
+async def repair_service_network(registry: Registry) -> None:
+    """Bring Services and their IPAddresses together, once at the start."""
+    services = registry.stored(resource("services"))
+    assert isinstance(services.strategy, ServiceStrategy)
+    await services.strategy.repair(services.clock.now())

@@ -19,7 +19,7 @@ from ..base.tasks import running
 from ..store.store import Store
 from .admission.chain import AdmissionChain
 from .admission.webhook.client import WebhookClient
-from .assembly import admission_plugins, security_filters, service_network
+from .assembly import admission_plugins, repair_service_network, security_filters, service_network
 from .config import ApiServerConfig
 from .crds.serving import CustomResources
 from .discovery import Discovery
@@ -193,6 +193,7 @@ class ApiServer:
         await Bootstrap(self.app, self.cache, self.config).ensure()
         if "RBAC" in self.config.authorization_modes:
             await ensure_rbac(self.cache, self.app)
+        await repair_service_network(self.registry)
 
     def _peers(self) -> "Peers":
         from .bootstrap import Bootstrap

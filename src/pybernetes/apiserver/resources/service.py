@@ -1,21 +1,25 @@
 """Services: cluster addresses and node ports are given out as the object is stored and freed as it goes.
 
-A reservation is made in `begin_create`/`begin_update`, confirmed or given back by the returned `Finish`. What stored
-services hold is learned from the watch cache (at start, and from writes of other API servers). Addresses and ports that
-a client leaves out of an update are taken over from the stored object, so that `kubectl apply` of a manifest without
-them works.
+A reservation is made in `begin_create`/`begin_update`, confirmed or given back by the returned `Finish`; an address is
+held by its IPAddress object (`service_addresses.py`). What stored services hold is learned from the watch cache (at
+start, and from writes of other API servers), as are the ranges of ServiceCIDRs. Addresses and ports that a client
+leaves out of an update are taken over from the stored object, so that `kubectl apply` of a manifest without them works.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from ...api import field, status
 from ...api.field import FieldError
-from ...api.resource import ResourceInfo
+from ...api.instants import parse_time
+from ...api.resource import ResourceInfo, resource
 from ..reader import ObjectReader
+from .service_addresses import AddressObjects, is_ours, owner_of
 from .service_allocation import Exhausted, OutOfRange, ServiceNetwork, Taken
 from .strategy import Finish, Object, Strategy, Write
 
 _WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
+_LEFT_OVER_AFTER = timedelta(seconds=60)
 NONE = "None"
 
 
@@ -43,7 +47,7 @@ def _owner(obj: Object) -> str:
 
 def held_addresses(spec: dict[str, Any]) -> set[str]:
     """The cluster addresses a service holds."""
-    return {ip for ip in spec.get("clusterIPs") or () if ip and ip != NONE and ":" not in ip}
+    return {ip for ip in spec.get("clusterIPs") or () if ip and ip != NONE} if _has_address(spec) else set()
 
 
 def held_ports(spec: dict[str, Any]) -> set[int]:
@@ -61,6 +65,7 @@ class _Reservation:
         self._network = network
         self._owner = owner
         self._addresses: list[str] = []
+        self._chosen: set[str] = set()
         self._ports: dict[int, str] = {}
 
     def address(self, wanted: str) -> str:
@@ -69,6 +74,7 @@ class _Reservation:
             self._network.take_address(wanted, self._owner)
         else:
             wanted = self._network.take_any_address(self._owner)
+            self._chosen.add(wanted)
         self._addresses.append(wanted)
         return wanted
 
@@ -81,6 +87,17 @@ class _Reservation:
             wanted = self._network.take_any_port(self._owner)
         self._ports[wanted] = protocol
         return wanted
+
+    async def confirm(self, spec: dict[str, Any], objects: AddressObjects) -> None:
+        """Write the IPAddress of what was taken; another address when another server was faster and any would do.
+        Taken."""
+        for address in list(self._addresses):
+            while not await objects.take(address, self._owner):
+                if address not in self._chosen:
+                    raise Taken
+                # The pool keeps it as this service's own, until the watch tells whose it is: nobody tries it again.
+                address = self.address("")
+                spec["clusterIP"], spec["clusterIPs"] = address, [address]
 
     def give_back(self, kept: Object | None) -> None:
         """Free all that `kept` (the object that stays stored) does not hold."""
@@ -99,11 +116,36 @@ class ServiceStrategy(Strategy):
     def __init__(self, info: ResourceInfo, reader: ObjectReader) -> None:
         super().__init__(info, reader)
         self.network = ServiceNetwork()
+        self._objects: AddressObjects | None = None
+        self._ranges: dict[str, list[str]] = {}
 
-    def use(self, network: ServiceNetwork) -> None:
-        """Give out addresses and ports of this network; what stored services hold is taken."""
+    def use(self, network: ServiceNetwork, objects: AddressObjects | None = None) -> None:
+        """Give out addresses and ports of this network; what stored services hold is taken. With `objects` addresses
+        are held by IPAddress objects, and further ServiceCIDRs are used."""
         self.network = network
+        self._objects = objects
         self.reader.subscribe(self.info, self._seen)
+        if objects is not None:
+            self.reader.subscribe(resource("servicecidrs", "networking.k8s.io"), self._seen_range)
+            self.reader.subscribe(resource("ipaddresses", "networking.k8s.io"), self._seen_address)
+
+    def _seen_range(self, old: Object | None, new: Object | None) -> None:
+        """A ServiceCIDR appeared, changed or went. While it is being deleted nothing is given out of it."""
+        if old is not None:
+            self._ranges.pop(old["metadata"]["name"], None)
+        if new is not None and not new["metadata"].get("deletionTimestamp"):
+            self._ranges[new["metadata"]["name"]] = _spec(new).get("cidrs") or []
+        self.network.ranges(cidr for _, cidrs in sorted(self._ranges.items()) for cidr in cidrs)
+
+    def _seen_address(self, old: Object | None, new: Object | None) -> None:
+        """An IPAddress appeared or went."""
+        if old is not None and new is None:
+            self.network.release_address(old["metadata"]["name"], owner_of(old))
+        elif new is not None:
+            try:
+                self.network.take_address(new["metadata"]["name"], owner_of(new))
+            except (Taken, OutOfRange):
+                return
 
     def _seen(self, old: Object | None, new: Object | None) -> None:
         """A stored service appeared, changed or went."""
@@ -140,22 +182,57 @@ class ServiceStrategy(Strategy):
             new["status"] = {**(new.get("status") or {}), "loadBalancer": {}}
 
     async def begin_create(self, obj: Object, write: Write) -> Finish | None:
-        return self._allocate(obj, None)
+        return await self._allocate(obj, None, write)
 
     async def begin_update(self, new: Object, old: Object, write: Write) -> Finish | None:
-        return None if write.subresource else self._allocate(new, old)
+        return None if write.subresource else await self._allocate(new, old, write)
 
-    def _allocate(self, new: Object, old: Object | None) -> Finish:
-        reservation = _Reservation(self.network, _owner(new))
-        spec = new["spec"]
+    async def after_delete(self, obj: Object, write: Write) -> None:
+        await self._free(held_addresses(_spec(obj)), _owner(obj))
+
+    async def _free(self, addresses: set[str], owner: str) -> None:
+        if self._objects is not None:
+            for address in addresses:
+                await self._objects.free(address, owner)
+
+    async def repair(self, now: datetime) -> None:
+        """Bring services and their IPAddresses together: write those that are missing, remove those that are left over
+        from a write that never ended."""
+        if self._objects is None:
+            return
+        held: dict[str, str] = {}
+        for service in self.reader.list(self.info):
+            for address in held_addresses(_spec(service)):
+                held[address] = _owner(service)
+                await self._objects.take(address, _owner(service))
+        for found in list(self.reader.list(resource("ipaddresses", "networking.k8s.io"))):
+            metadata = found["metadata"]
+            age = now - parse_time(metadata["creationTimestamp"])
+            if is_ours(found) and held.get(metadata["name"]) != owner_of(found) and age > _LEFT_OVER_AFTER:
+                await self._objects.free(metadata["name"], owner_of(found))
+
+    async def _allocate(self, new: Object, old: Object | None, write: Write) -> Finish:
+        owner = _owner(new)
+        reservation = _Reservation(self.network, owner)
+        spec, before = new["spec"], held_addresses(_spec(old))
         errors = _addresses(spec, reservation) or _node_ports(spec, reservation)
+        if not errors and self._objects is not None and not write.dry_run and held_addresses(spec) - before:
+            try:
+                await reservation.confirm(spec, self._objects)
+            except Taken:
+                errors = [_already_allocated(spec["clusterIP"])]
         if errors:
             reservation.give_back(old)
             raise status.invalid("", "Service", new["metadata"]["name"], errors)
 
         async def finish(stored: bool) -> None:
-            if not stored:
-                reservation.give_back(old)
+            after = held_addresses(spec)
+            if stored:
+                await self._free(before - after, owner)
+                return
+            reservation.give_back(old)
+            if not write.dry_run:
+                await self._free(after - before, owner)
 
         return finish
 
@@ -222,13 +299,18 @@ def _addresses(spec: dict[str, Any], reservation: _Reservation) -> list[FieldErr
     try:
         given = reservation.address(wanted)
     except Taken:
-        return [field.invalid(where, [wanted], f"failed to allocate IP {wanted}: provided IP is already allocated")]
+        return [_already_allocated(wanted)]
     except OutOfRange as error:
         return [field.invalid(where, [wanted], f"failed to allocate IP {wanted}: {error}")]
     except Exhausted:
         return [field.internal(where, "failed to allocate a serviceIP: range is full")]
     spec["clusterIP"], spec["clusterIPs"] = given, [given]
     return []
+
+
+def _already_allocated(wanted: str) -> FieldError:
+    why = f"failed to allocate IP {wanted}: provided IP is already allocated"
+    return field.invalid("spec.clusterIPs", [wanted], why)
 
 
 def _node_ports(spec: dict[str, Any], reservation: _Reservation) -> list[FieldError]:

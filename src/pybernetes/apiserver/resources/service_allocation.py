@@ -6,7 +6,9 @@ of a pool, so that the lower part stays free for those who choose themselves (KE
 
 import ipaddress
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Taken(Exception):
@@ -27,7 +29,7 @@ class Pool:
     def __init__(self, first: int, last: int, reserved: int, choose: random.Random) -> None:
         self._first = first
         self._last = last
-        self._upper = first + reserved
+        self._upper = min(first + reserved, last + 1)
         self._choose = choose
         self._owners: dict[int, str] = {}
 
@@ -66,36 +68,68 @@ def _reserved(size: int) -> int:
 
 
 class ServiceNetwork:
-    """The service addresses and node ports of one cluster. ValueError for a range that is none."""
+    """The service addresses and node ports of one cluster. ValueError for a range that is none.
+
+    `ranges` adds to the cluster's own range those of further ServiceCIDRs; addresses are chosen from the first range
+    that has a free one.
+    """
 
     def __init__(
         self, cidr: str = "10.96.0.0/16", port_range: str = "30000-32767", choose: random.Random | None = None
     ) -> None:
-        choose = choose or random.Random()
-        self._network = ipaddress.IPv4Network(cidr)
-        first, last = int(self._network[1]), int(self._network[-1]) - 1
-        self._addresses = Pool(first, last, _reserved(last - first), choose)
+        self._choose = choose or random.Random()
+        self._pools: dict[Network, Pool] = {}
+        self._first = ipaddress.ip_network(cidr)
+        self.ranges([])
         low, _, high = port_range.partition("-")
         self.port_range = port_range
-        self._ports = Pool(int(low), int(high), min(128, max(16, (int(high) - int(low)) // 32)), choose)
+        size = int(high) - int(low) + 1
+        reserved = min(128, max(16, size // 32)) if size > 16 else 0
+        self._ports = Pool(int(low), int(high), reserved, self._choose)
+
+    def ranges(self, cidrs: Iterable[str]) -> None:
+        """Give out addresses of these ranges too from now on, and of no others; what is held stays held."""
+        wanted = {self._first: None, **{ipaddress.ip_network(cidr): None for cidr in cidrs}}
+        self._pools = {network: self._pools.get(network) or self._pool(network) for network in wanted}
+
+    def _pool(self, network: Network) -> Pool:
+        # The first address names the network, the last one of IPv4 is its broadcast address.
+        first, last = int(network[1]), int(network[-1]) - (1 if network.version == 4 else 0)
+        return Pool(first, last, _reserved(last - first), self._choose)
+
+    def _pool_of(self, number: int, version: int) -> Pool | None:
+        for network, pool in self._pools.items():
+            if network.version == version and pool.contains(number):
+                return pool
+        return None
 
     def take_address(self, text: str, owner: str) -> None:
         """A given address. Taken, OutOfRange."""
         try:
-            number = int(ipaddress.IPv4Address(text))
+            address = ipaddress.ip_address(text)
         except ValueError:
             raise OutOfRange(f"the provided IP ({text}) is not a valid IP address") from None
-        if not self._addresses.contains(number):
-            valid = f"The range of valid IPs is {self._network}"
+        pool = self._pool_of(int(address), address.version)
+        if pool is None:
+            valid = f"The range of valid IPs is {', '.join(map(str, self._pools))}"
             raise OutOfRange(f"the provided IP ({text}) is not in the valid range. {valid}")
-        self._addresses.take(number, owner)
+        pool.take(int(address), owner)
 
     def take_any_address(self, owner: str) -> str:
         """A free address. Exhausted."""
-        return str(ipaddress.IPv4Address(self._addresses.take_any(owner)))
+        for network, pool in self._pools.items():
+            try:
+                number = pool.take_any(owner)
+            except Exhausted:
+                continue
+            return str(ipaddress.IPv4Address(number) if network.version == 4 else ipaddress.IPv6Address(number))
+        raise Exhausted
 
     def release_address(self, text: str, owner: str) -> None:
-        self._addresses.release(int(ipaddress.IPv4Address(text)), owner)
+        address = ipaddress.ip_address(text)
+        pool = self._pool_of(int(address), address.version)
+        if pool is not None:
+            pool.release(int(address), owner)
 
     def take_port(self, number: int, owner: str) -> None:
         """A given node port. Taken, OutOfRange."""
