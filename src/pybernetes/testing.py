@@ -4,8 +4,8 @@
         client = Client(InProcessTransport(server.app, ADMIN))
         await client.create(pod)
 
-Authorization is AlwaysAllow and the ServiceAccount admission plugin is off (no controller makes accounts here) unless
-a test says otherwise; every other part is the real one.
+Authorization is AlwaysAllow, the ServiceAccount admission plugin is off (no controller makes accounts here), and no
+APIServices are kept unless a test says otherwise; every other part is the real one.
 """
 
 from collections.abc import AsyncIterator
@@ -32,6 +32,7 @@ async def api_server(
     settings: dict[str, Any] = {
         "authorization_modes": ("AlwaysAllow",),
         "disable_admission": ("ServiceAccount",),
+        "aggregation": False,
         **config,
     }
     store = MemoryStore(clock=clock) if store is None else store

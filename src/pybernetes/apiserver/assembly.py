@@ -1,6 +1,7 @@
 """Puts the parts of other concerns into a server: identity and rights, admission plugins, the service network."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,10 +11,11 @@ from ..base.http.message import App
 from .admission import AdmissionContext
 from .admission import build as build_admission
 from .admission.configuration import plugin_settings
-from .admission.own_writes import writer
+from .admission.own_writes import Write, writer
 from .admission.plugin import AdmissionPlugin
 from .admission.quota_store import RegistryQuotas
 from .admission.webhook.client import WebhookClient
+from .aggregation import local
 from .authz.authorizer import Authorizer
 from .authz.escalation import EscalationCheck
 from .authz.modes import build_authorizer
@@ -35,6 +37,9 @@ from .service_account_keys import CONFIGURATION_PATH, JWKS_PATH, ServiceAccountK
 from .token_request import TokenRequests
 from .versions import ServedVersions
 from .watch_cache import WatchCache
+
+if TYPE_CHECKING:
+    from ..base.x509 import KeyPair
 
 
 class Security(msgspec.Struct):
@@ -119,6 +124,26 @@ def admission_plugins(
     if security.rbac is not None:
         plugins.append(EscalationCheck(security.authorizer, security.rbac))
     return plugins
+
+
+def proxy_identity(config: ApiServerConfig) -> "KeyPair | None":
+    """What we show extension API servers; None when nothing is configured."""
+    if not config.proxy_client_certificate:
+        return None
+    from ..base.x509 import KeyPair
+
+    return KeyPair.load(config.proxy_client_certificate, config.proxy_client_key)
+
+
+async def publish_trust(config: ApiServerConfig, reader: ObjectReader, write: Write) -> None:
+    """Tell extension API servers which certificates to believe."""
+    await local.publish_trust(
+        reader,
+        write,
+        client_ca=_read(config.tls.client_ca) if config.tls is not None else b"",
+        request_header_ca=_read(config.request_header_ca),
+        allowed_names=config.request_header_allowed_names,
+    )
 
 
 def service_network(config: ApiServerConfig, registry: Registry) -> None:

@@ -68,6 +68,8 @@ class ApiServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     encryption_config_file: str = ""
     """`--encryption-provider-config`."""
 
+    aggregation: bool = True
+    """Whether APIServices are kept: local ones for what is served, and the availability of others."""
     proxy_client_certificate: str = ""
     proxy_client_key: str = ""
     """What the server shows extension API servers, so that they believe the identity it passes on."""

@@ -18,8 +18,17 @@ from ..base.log import logger
 from ..base.tasks import running
 from ..store.store import Store
 from .admission.chain import AdmissionChain
+from .admission.own_writes import writer
 from .admission.webhook.client import WebhookClient
-from .assembly import admission_plugins, repair_service_network, security_filters, service_network
+from .aggregation.aggregator import Aggregator
+from .assembly import (
+    admission_plugins,
+    proxy_identity,
+    publish_trust,
+    repair_service_network,
+    security_filters,
+    service_network,
+)
 from .config import ApiServerConfig
 from .crds.serving import CustomResources
 from .discovery import Discovery
@@ -98,7 +107,11 @@ class ApiServer:
             **security.filters,
             "history": remember_author,
         }
-        self.app: App = chain(filters, self.dispatcher)
+        write = writer(lambda: self.app)
+        self.aggregator = Aggregator(
+            self.cache, write, clock, identity=proxy_identity(config), infos=self.registry.infos
+        )
+        self.app: App = chain(filters, self.aggregator.wrap(self.dispatcher))
         self._add_checks()
 
     # -- what is served beside resources
@@ -115,6 +128,7 @@ class ApiServer:
 
     def _resources_changed(self) -> None:
         self.discovery.update(self.registry.infos())
+        self.aggregator.resources_changed()
         if self._openapi is not None:
             self._openapi.update(self.registry.infos(), self.custom.published)
 
@@ -174,6 +188,9 @@ class ApiServer:
                 await stack.enter_async_context(running("https", self.http.serve))
             if self.config.shared_store and self.config.advertise_address:
                 await stack.enter_async_context(running("peers", self._peers().serve))
+            if self.config.aggregation:
+                await publish_trust(self.config, self.cache, writer(lambda: self.app))
+                await stack.enter_async_context(running("aggregator", self.aggregator.serve))
             self._state = "ready"
             ready.set()
             log.info("API server ready", address=self._address(), rv=self.cache.revision)

@@ -51,6 +51,8 @@ def api_server_config(config: ClusterConfig, pki: Pki) -> ApiServerConfig:
         cluster_domain=config.cluster_domain,
         request_header_ca=str(config.pki / "front-proxy-ca.crt"),
         request_header_allowed_names=("front-proxy-client",),
+        proxy_client_certificate=str(config.pki / "front-proxy-client.crt"),
+        proxy_client_key=str(config.pki / "front-proxy-client.key"),
         service_account_signing_key=pki.service_account_key,
         service_account_issuer=f"https://kubernetes.default.svc.{config.cluster_domain}",
         retention=Retention(seconds=config.history_hours * 3600, size_bytes=config.history_megabytes << 20),

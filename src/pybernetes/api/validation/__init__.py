@@ -59,6 +59,7 @@ MODULES: dict[str, str] = {
     "clusterrolebindings.rbac.authorization.k8s.io": "role_binding",
     "priorityclasses.scheduling.k8s.io": "priority_class",
     "storageclasses.storage.k8s.io": "storage_class",
+    "apiservices.apiregistration.k8s.io": "api_service",
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": "webhook_configuration",
     "validatingwebhookconfigurations.admissionregistration.k8s.io": "webhook_configuration",
     "runtimeclasses.node.k8s.io": "runtime_class",

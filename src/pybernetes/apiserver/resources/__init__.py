@@ -13,6 +13,7 @@ STRATEGIES: dict[str, str] = {
     "events": "event:EventStrategy",
     "persistentvolumes": "persistent_volume:PersistentVolumeStrategy",
     "persistentvolumeclaims": "persistent_volume:PersistentVolumeClaimStrategy",
+    "apiservices.apiregistration.k8s.io": "api_service:ApiServiceStrategy",
     "jobs.batch": "job:JobStrategy",
     "customresourcedefinitions.apiextensions.k8s.io": "custom_resource_definition:CustomResourceDefinitionStrategy",
     "certificatesigningrequests.certificates.k8s.io": ("certificate_signing_request:CertificateSigningRequestStrategy"),

@@ -1,0 +1,71 @@
+"""Connections to extension API servers: TLS by their CA bundle, our front-proxy certificate, pooled by address."""
+
+import base64
+import ssl
+from functools import lru_cache
+
+from ...api.user import UserInfo
+from ...base.http.client import HttpTransport
+from ...base.http.message import Headers, Request, Response
+from ...base.x509 import KeyPair, client_context
+from ..reader import ObjectReader
+from .service_resolver import resolve
+from .services import Remote
+
+_KEPT = 64
+
+
+class Connections:
+    """`send` resolves the Service anew for every request; `close` ends all connections."""
+
+    def __init__(self, reader: ObjectReader, identity: KeyPair | None) -> None:
+        self._reader = reader
+        self._identity = identity
+        self._transports: dict[tuple[Remote, str, int], HttpTransport] = {}
+        self._context = lru_cache(maxsize=128)(self._made_context)
+
+    async def send(self, remote: Remote, request: Request) -> Response:
+        """StatusError 404 or 503 when there is no address, TransportError when it does not answer."""
+        host, port = resolve(self._reader, remote.namespace, remote.service, remote.port)
+        key = (remote, host, port)
+        found = self._transports.pop(key, None)
+        if found is None:
+            tls = self._context(remote.authority, remote.insecure)
+            found = HttpTransport(f"https://{remote.host}:{remote.port}", tls=tls, connect_to=(host, port))
+        self._transports[key] = found
+        if len(self._transports) > _KEPT:
+            await self._transports.pop(next(iter(self._transports))).close()
+        return await found(request)
+
+    async def close(self) -> None:
+        """End all connections; running requests fail."""
+        transports = list(self._transports.values())
+        self._transports.clear()
+        for transport in transports:
+            await transport.close()
+
+    def _made_context(self, authority: str, insecure: bool) -> ssl.SSLContext:
+        if insecure:
+            return client_context(None, self._identity)
+        if authority:
+            return client_context(base64.b64decode(authority), self._identity)
+        context = ssl.create_default_context()
+        if self._identity is not None:
+            from ...base.x509 import load_pair
+
+            load_pair(context, self._identity)
+        return context
+
+
+def identity_headers(user: UserInfo) -> Headers:
+    """`X-Remote-*`: whom the request is made for, believed because of our certificate."""
+    from urllib.parse import quote
+
+    found: Headers = [("x-remote-user", user.name)]
+    if user.uid:
+        found.append(("x-remote-uid", user.uid))
+    found += [("x-remote-group", group) for group in user.groups]
+    for key, values in user.extra.items():
+        name = f"x-remote-extra-{quote(key.lower(), safe='')}"
+        found += [(name, value) for value in values]
+    return found
