@@ -98,7 +98,7 @@ class CustomStrategy(Strategy):
         if rules is None:
             return errors
         if any(error.type in _BLOCKING for error in errors):
-            return [*errors, FieldError("FieldValueInvalid", "<nil>", f"Invalid value: null: {_NOT_CHECKED}")]
+            return [*errors, FieldError("FieldValueInvalid", "<nil>", f'Invalid value: "null": {_NOT_CHECKED}')]
         outcome = check(obj, rules, old)
         write.warnings += [str(warning) for warning in outcome.warnings]
         return errors + outcome.errors

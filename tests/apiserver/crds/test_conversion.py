@@ -1,0 +1,131 @@
+"""Versions that a webhook converts (conformance: CustomResourceConversionWebhook)."""
+
+from typing import Any
+
+from tests.apiserver.crds.definitions import DEFINITIONS, GROUP, cron_tab, define, definition, path, version
+from tests.support.api import Api, running_api
+from tests.support.webhook import WebhookServer, webhook_server
+
+OLD = {"type": "object", "properties": {"hostPort": {"type": "string"}}}
+NEW = {"type": "object", "properties": {"host": {"type": "string"}, "port": {"type": "string"}}}
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+def convert(request: dict[str, Any]) -> dict[str, Any]:
+    """hostPort of v1 is host and port of v2."""
+    converted = []
+    for obj in request["objects"]:
+        obj = {**obj, "apiVersion": request["desiredAPIVersion"]}
+        if request["desiredAPIVersion"].endswith("v2"):
+            obj["host"], _, obj["port"] = obj.pop("hostPort").partition(":")
+        else:
+            obj["hostPort"] = f"{obj.pop('host')}:{obj.pop('port')}"
+        converted.append(obj)
+    return {"convertedObjects": converted, "result": {"status": "Success"}}
+
+
+async def defined(api: Api, hook: WebhookServer) -> None:
+    hook.decide["/convert"] = convert
+    webhook = {"clientConfig": hook.client_config("convert"), "conversionReviewVersions": ["v1"]}
+    versions = version("v1", schema=OLD), version("v2", schema=NEW, storage=False)
+    await define(api, definition(*versions, conversion={"strategy": "Webhook", "webhook": webhook}))
+
+
+def old(name: str) -> dict[str, Any]:
+    found = cron_tab(name, hostPort="localhost:8080")
+    del found["spec"]
+    return found
+
+
+async def test_an_object_is_converted_between_versions() -> None:
+    async with webhook_server() as hook, running_api() as api:
+        await defined(api, hook)
+        assert (await api.post(path(), old("a"))).body["hostPort"] == "localhost:8080"
+        found = (await api.get(path("a", version="v2"))).body
+        assert (found["apiVersion"], found["host"], found["port"]) == (f"{GROUP}/v2", "localhost", "8080")
+        assert "hostPort" not in found
+        answer = await api.patch(path("a", version="v2"), {"host": "other"})
+        assert (answer.code, answer.body["host"], answer.body["apiVersion"]) == (200, "other", f"{GROUP}/v2")
+        assert (await api.get(path("a"))).body["hostPort"] == "other:8080"
+        made = {**old("b"), "apiVersion": f"{GROUP}/v2", "host": "h", "port": "1"}
+        del made["hostPort"]
+        answer = await api.post(path(version="v2"), made)
+        assert (answer.code, answer.body["port"]) == (201, "1")
+        assert (await api.get(path("b"))).body["hostPort"] == "h:1"
+        answer = await api.delete(path("b", version="v2"))
+        assert answer.code == 200
+
+
+async def test_a_list_of_several_stored_versions_is_converted() -> None:
+    async with webhook_server() as hook, running_api() as api:
+        await defined(api, hook)
+        await api.post(path(), old("a"))
+        url = f"{DEFINITIONS}/crontabs.{GROUP}"
+        stored = (await api.get(url)).body
+        stored["spec"]["versions"][0]["storage"] = False
+        stored["spec"]["versions"][1]["storage"] = True
+        assert (await api.put(url, stored)).code == 200
+        await api.post(path(), old("b"))
+        for name, key in (("v1", "hostPort"), ("v2", "host")):
+            found = (await api.get(path(version=name))).body
+            assert [item["metadata"]["name"] for item in found["items"]] == ["a", "b"]
+            assert all(key in item and item["apiVersion"] == f"{GROUP}/{name}" for item in found["items"])
+        before = len(hook.asked)
+        await api.get(path(version="v2"))
+        assert len(hook.asked) == before + 1  # one review for the whole list
+        table = (await api.get(path(version="v2"), accept=TABLE)).body
+        assert [row["cells"][0] for row in table["rows"]] == ["a", "b"]
+
+
+async def test_watches_are_converted() -> None:
+    async with webhook_server() as hook, running_api() as api:
+        await defined(api, hook)
+        await api.post(path(), old("a"))
+        watching = await api.watch(path(version="v2"), "resourceVersion=0&allowWatchBookmarks=true")
+        await api.post(path(), old("b"))
+        await api.delete(path("a"))
+        await watching.received(3)
+        assert watching.seen == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
+        assert {event["object"]["host"] for event in watching.events} == {"localhost"}
+        assert {event["object"]["apiVersion"] for event in watching.events} == {f"{GROUP}/v2"}
+
+
+async def test_failures_of_the_webhook_are_told() -> None:
+    async with webhook_server() as hook, running_api() as api:
+        await defined(api, hook)
+        await api.post(path(), old("a"))
+        prefix = f"conversion webhook for {GROUP}/v1, Kind=CronTab failed: "
+        hook.decide["/convert"] = lambda request: {"result": {"status": "Failure", "message": "no way"}}
+        answer = await api.get(path("a", version="v2"))
+        assert (answer.code, answer.message) == (500, prefix + "no way")
+        hook.decide["/convert"] = lambda request: {"result": {"status": "Success"}, "convertedObjects": []}
+        answer = await api.get(path("a", version="v2"))
+        assert answer.message == prefix + "webhook returned 0 objects, expected 1"
+
+        def renamed(request: dict[str, Any]) -> dict[str, Any]:
+            found = convert(request)
+            found["convertedObjects"][0]["metadata"] = {"name": "x"}
+            return found
+
+        hook.decide["/convert"] = renamed
+        answer = await api.get(path("a", version="v2"))
+        assert answer.code == 500 and "must have the same name: x != a" in answer.message
+        assert (await api.get(path("a"))).code == 200
+
+
+async def test_labels_may_be_changed_by_the_webhook() -> None:
+    async with webhook_server() as hook, running_api() as api:
+        await defined(api, hook)
+        await api.post(path(), old("a"))
+
+        def labelled(request: dict[str, Any]) -> dict[str, Any]:
+            found = convert(request)
+            metadata = found["convertedObjects"][0]["metadata"]
+            metadata["labels"] = {"by": "webhook"}
+            metadata["ownerReferences"] = [{"kind": "X"}]
+            return found
+
+        hook.decide["/convert"] = labelled
+        found = (await api.get(path("a", version="v2"))).body
+        assert found["metadata"]["labels"] == {"by": "webhook"}
+        assert "ownerReferences" not in found["metadata"]
