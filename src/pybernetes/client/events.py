@@ -3,7 +3,8 @@
     recorder.event(pod, "Warning", "FailedCreate", "…")   never waits
         └▶ bounded queue ──▶ Correlator (event_correlation.py) ──▶ create, or patch of the count
 
-`serve` writes what was queued, one at a time. A write the server refuses is dropped with a log line; a lost connection
+`serve` writes what was queued: one at a time, or several at once where a component records many (`writers`), but never
+two writes of one event at once. A write the server refuses is dropped with a log line; a lost connection
 is tried again, as client-go does. When the queue is full new events are dropped: events are best effort.
 """
 
@@ -80,15 +81,20 @@ class EventRecorder:
         *,
         clock: Clock = SYSTEM_CLOCK,
         unique: Callable[[], int] = time.time_ns,
+        writers: int = 1,
+        queue_size: int = QUEUE_SIZE,
     ) -> None:
+        """writers: how many writes may be under way; queue_size: how many events may wait."""
         self._client = client
         self._component = component
         self._host = host
         self._clock = clock
         self._unique = unique
         self._last_unique = 0
-        self._queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_SIZE)
+        self._queue: asyncio.Queue[Event] = asyncio.Queue(queue_size)
         self._correlator = Correlator()
+        self._slots = asyncio.Semaphore(writers)
+        self._under_way: dict[tuple[str, str], asyncio.Event] = {}
         self._view = resource("events")
 
     def event(self, obj: Any, type_: str, reason: str, message: str, *, field_path: str = "") -> None:
@@ -130,12 +136,39 @@ class EventRecorder:
 
     async def serve(self, ready: asyncio.Event) -> None:
         """Write what is recorded until cancelled."""
-        ready.set()
-        while True:
-            event = await self._queue.get()
-            verdict = self._correlator.correlate(event, self._clock.monotonic())
-            if verdict is not None:
-                await self._write_with_retries(verdict)
+        async with asyncio.TaskGroup() as tasks:
+            ready.set()
+            while True:
+                await self._slots.acquire()
+                try:
+                    event = await self._queue.get()
+                except asyncio.CancelledError:
+                    self._slots.release()
+                    raise
+                verdict = self._correlator.correlate(event, self._clock.monotonic())
+                if verdict is None:
+                    self._slots.release()
+                    self._queue.task_done()
+                else:
+                    metadata = verdict.event["metadata"]
+                    key = (metadata["namespace"], metadata["name"])
+                    before, done = self._under_way.get(key), asyncio.Event()
+                    self._under_way[key] = done
+                    tasks.create_task(self._write_next(verdict, key, before, done), name="event")
+
+    async def _write_next(
+        self, verdict: Verdict, key: tuple[str, str], before: asyncio.Event | None, done: asyncio.Event
+    ) -> None:
+        """Write one event, after an earlier write of the same one."""
+        try:
+            if before is not None:
+                await before.wait()
+            await self._write_with_retries(verdict)
+        finally:
+            done.set()
+            if self._under_way.get(key) is done:
+                del self._under_way[key]
+            self._slots.release()
             self._queue.task_done()
 
     async def flush(self) -> None:

@@ -47,6 +47,10 @@ from pybernetes.scheduler.status import SCHEDULER_ERROR, UNSCHEDULABLE, preempte
 
 log = logger(__name__)
 
+_EVENT_WRITERS = 32
+_EVENT_QUEUE = 100_000
+"""Every pod has its Scheduled event, however many are bound at once."""
+
 
 class Rejected(Exception):
     """A plugin said no after the decision."""
@@ -74,7 +78,9 @@ class Scheduler:
         self._config = config or SchedulerConfig()
         self._clock = clock
         self._own_recorder = recorder is None
-        self._recorder = recorder or EventRecorder(client, self._config.scheduler_name, clock=clock)
+        self._recorder = recorder or EventRecorder(
+            client, self._config.scheduler_name, clock=clock, writers=_EVENT_WRITERS, queue_size=_EVENT_QUEUE
+        )
         self._random = random or Random()
         self._pods = informers.of(Pod)
         self._nodes = informers.of(Node)
