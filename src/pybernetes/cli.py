@@ -4,6 +4,7 @@ Nothing but argparse is imported before the command is known, so that each comma
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -23,10 +24,16 @@ _CLUSTER = """commands for a cluster on this machine:
   token      bootstrap tokens for joining nodes: create, list, delete
   history    every operation in order: revision, time, user, verb, object, change
 
+a client of any cluster:
+  kubectl    every command of kubectl
+
 components in the foreground:
   server     the whole control plane in one process
   agent      a node: kubelet, proxy and runtime in one process
   apiserver  controller-manager  scheduler  kubelet  proxy  dns"""
+
+
+_WRONG_COMMAND = re.compile(r"argument (?:\S*|[a-z|]+): invalid choice: ('[^']*') \(choose from '(?:up|import|create)'")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,7 +41,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         name = self.prog.split(" ", 1)[-1] if " " in self.prog else ""
-        print(f"error: {message}; see: pybernetes {name + ' ' if name else ''}--help", file=sys.stderr)
+        wrong = _WRONG_COMMAND.match(message)
+        if wrong:
+            message = f"there is no command {wrong[1]}"
+        print(
+            f"error: {message.removeprefix('argument ')}; see: pybernetes {name + ' ' if name else ''}--help",
+            file=sys.stderr,
+        )
         raise SystemExit(1)
 
 
@@ -105,7 +118,9 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"pybernetes {GIT_VERSION}")
-    commands = parser.add_subparsers(dest="command", metavar="", title="", parser_class=_Parser, help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(
+        prog="pybernetes", dest="command", metavar="", title="", parser_class=_Parser, help=argparse.SUPPRESS
+    )
 
     up = commands.add_parser("up", help="start a cluster in the background")
     _cluster_flags(up, f"{_CONTROL_PLANE} --kubelet-port")
@@ -210,8 +225,13 @@ _MODULES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. Errors that a user can mend are one line on standard error and exit code 1."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words and words[0] == "kubectl":
+        from .kubectl.main import main as kubectl
+
+        return kubectl(words[1:])
     parser = _parser()
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args(words)
     if not parsed.command:
         parser.print_help()
         return 1

@@ -49,6 +49,8 @@ def read(path: str | os.PathLike[str]) -> Document:
     base = Path(path).parent
     for section, inner, keys in _FILE_FIELDS:
         for entry in document.get(section) or ():
+            if not isinstance(entry, dict):
+                raise KubeconfigError(f"{path} is damaged: {section} holds something else than entries")
             fields = entry.get(inner) or {}
             for key in keys:
                 if fields.get(key):

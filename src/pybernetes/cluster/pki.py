@@ -12,6 +12,7 @@
 """
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives import serialization
@@ -68,9 +69,17 @@ def serving_names(config: ClusterConfig) -> list[str]:
 
 
 def _authority(config: ClusterConfig, name: str, common_name: str) -> CertificateAuthority:
+    """The CA of that name, made at the first start. A CA that all others trust is never replaced by a new one; a key
+    alone is what a start that was cut short left behind, since the key is written first."""
     certificate, key = config.pki / f"{name}.crt", config.pki / f"{name}.key"
-    if certificate.exists() and key.exists():
-        return CertificateAuthority.load(certificate, key)
+    if certificate.exists():
+        try:
+            return CertificateAuthority.load(certificate, key)
+        except (OSError, CertificateError):
+            raise CertificateError(
+                f"{certificate} and {key.name} are damaged or incomplete; put both back from a copy, "
+                "or give this cluster up with: pybernetes down --purge"
+            ) from None
     authority = CertificateAuthority.create(common_name)
     authority.save(certificate, key)
     return authority
@@ -106,13 +115,23 @@ def _leaf(
 def _service_account_key(config: ClusterConfig) -> bytes:
     private, public = config.pki / "sa.key", config.pki / "sa.pub"
     if private.exists():
-        return private.read_bytes()
+        return _known_key(private)
     pem = generate_signing_key()
     write_file(private, pem, mode=0o600)
     key = serialization.load_pem_private_key(pem, password=None).public_key()
     encoded = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     write_file(public, encoded, mode=0o644)
     load_private_key(pem)
+    return pem
+
+
+def _known_key(path: Path) -> bytes:
+    pem = path.read_bytes()
+    try:
+        load_private_key(pem)
+    except (ValueError, TypeError):
+        hint = "put it back from a copy, or remove it: every service-account token is made anew then"
+        raise CertificateError(f"{path} is damaged; {hint}") from None
     return pem
 
 

@@ -23,10 +23,10 @@ _MIN_FREE_BYTES = 200 << 20
 
 
 def problems(config: ClusterConfig, *, api: bool = True, node: bool = True, dns: bool = True) -> list[str]:
-    """What stands in the way of a control plane (`api`; `dns` when it serves names too) or a real node here, most
-    fundamental first; [] when nothing does."""
+    """What stands in the way of a control plane (`api`; `dns` when it serves names too) or a real node here; [] when
+    nothing does. A machine that cannot be a node is told so before anything is written."""
     found = [*_root(), *_tools(), *_kernel()] if node else []
-    return found + (_directory(config) or _ports(config, api=api, node=node, dns=dns))
+    return found or _directory(config) or _ports(config, api=api, node=node, dns=dns)
 
 
 def _root() -> list[str]:

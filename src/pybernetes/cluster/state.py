@@ -71,6 +71,11 @@ def owner(data_dir: Path, lock: str = SERVER) -> int:
     return 0 if kind == fcntl.F_UNLCK else int(pid)
 
 
+def in_use(data_dir: Path, holder: int) -> str:
+    """What a second one on the same directory is told."""
+    return f"{data_dir} is in use by process {holder}; stop it, or choose another with --data-dir"
+
+
 def take(data_dir: Path, lock: str = SERVER) -> None:
     """Own the directory for the life of this process, through exec as well. InUse.
 
@@ -81,6 +86,5 @@ def take(data_dir: Path, lock: str = SERVER) -> None:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        holder = owner(data_dir, lock)
-        raise InUse(f"{data_dir} is in use by process {holder}; stop it, or choose another with --data-dir") from None
+        raise InUse(in_use(data_dir, owner(data_dir, lock))) from None
     os.set_inheritable(descriptor, True)

@@ -79,10 +79,17 @@ def _explained(error: BaseException, progress: Progress) -> Exception:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, _MENDABLE):
-        message = str(error) or type(error).__name__
+        message = _system_error(error) if isinstance(error, OSError) else str(error) or type(error).__name__
         progress.tell("error", message=message)
         return CommandError(message)
     raise error
+
+
+def _system_error(error: OSError) -> str:
+    """`No space left on device: /var/lib/...`, without the number."""
+    if not error.strerror:
+        return str(error) or type(error).__name__
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 async def _until_signal(body: Body) -> None:
@@ -102,6 +109,8 @@ def _own(config: ClusterConfig, *, node: bool, dns: bool = True) -> None:
     owner = state.owner(config.data_dir)
     if owner and owner == os.getppid():  # the first process of a PID namespace has the parent 0
         return
+    if owner:
+        raise state.InUse(state.in_use(config.data_dir, owner))
     _check(config, api=True, node=node, dns=dns)
     state.take(config.data_dir)
     state.save(config)

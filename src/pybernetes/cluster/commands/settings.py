@@ -32,8 +32,8 @@ def cluster_config(arguments: argparse.Namespace) -> ClusterConfig:
     directory = data_dir(arguments)
     given = {name: value for name, value in vars(arguments).items() if name in _NAMES and value is not None}
     given["data_dir"] = directory
-    if "no_sample" in arguments:
-        given["sample"] = not arguments.no_sample
+    if getattr(arguments, "no_sample", False):
+        given["sample"] = False
     try:
         known = state.load(directory)
         for name, flag in _FIXED.items():
