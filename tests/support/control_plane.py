@@ -10,7 +10,7 @@ a predicate for pods that shall never become ready, `world.refuse` one for reque
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -42,6 +42,7 @@ class World:
         self.answer: Callable[[Request], Response | None] = lambda request: None
         self.denied: list[str] = []
         self._stack = stack
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def create(self, obj: Any) -> Any:
         return await self.client.create(obj)
@@ -55,6 +56,20 @@ class World:
     async def until(self, check: Callable[[], Any], *, within_seconds: float = 600.0) -> Any:
         """Let virtual time pass until check() (or what it awaits) is true."""
         return await eventually(check, within_seconds=within_seconds)
+
+    def later(self, action: Callable[[], Awaitable[Any]]) -> None:
+        """Do something soon, from a place that cannot wait; an object that is gone by then is fine."""
+
+        async def run() -> None:
+            try:
+                await action()
+            except StatusError as error:
+                if not is_not_found(error) and error.code != 409:
+                    raise
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def reasons(self) -> set[str]:
         """The reasons of all events recorded so far."""

@@ -332,7 +332,9 @@ def decode_events(view: View[T], data: bytes) -> list[WatchEvent[T]]:
                 # What came before the error is delivered; the watch that is resumed will meet the error again.
                 return events
             raise StatusError.from_status(_decode_dict(envelope.object))
-        events.append(WatchEvent(envelope.type, view.decode(envelope.object)))  # type: ignore[arg-type]
+        obj = view.decode_or_none(envelope.object)
+        if obj is not None:
+            events.append(WatchEvent(envelope.type, obj))  # type: ignore[arg-type]
     return events
 
 

@@ -13,8 +13,10 @@ import msgspec
 
 from ..api.codec import decode
 from ..api.resource import ResourceInfo, resource_for_kind
+from ..base.log import logger
 
 T = TypeVar("T")
+log = logger(__name__)
 
 JSON = "application/json"
 METADATA_ONLY = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{JSON}"
@@ -92,6 +94,9 @@ class PartialObject(msgspec.Struct, kw_only=True, rename="camel"):
     metadata: PartialMeta = msgspec.field(default_factory=PartialMeta)
 
 
+_RAW_LIST = ObjectList[msgspec.Raw]
+
+
 class View(Generic[T]):
     """A resource together with the type its objects are decoded into."""
 
@@ -111,8 +116,22 @@ class View(Generic[T]):
         return decode(self.type, data)
 
     def decode_list(self, data: bytes) -> ObjectList[T]:
-        """One page."""
-        return decode(self._list_type, data)
+        """One page. An object that is not of the type is left out, and logged: it must not hide the others."""
+        try:
+            return decode(self._list_type, data)
+        except msgspec.ValidationError:
+            raw: ObjectList[Any] = decode(_RAW_LIST, data)
+            items = [obj for item in raw.items or () if (obj := self.decode_or_none(item)) is not None]
+            return ObjectList(items=items, metadata=raw.metadata)
+
+    def decode_or_none(self, data: bytes | msgspec.Raw) -> T | None:
+        """One object; None, and a log line, when it is not of the type."""
+        try:
+            return self.decode(data)
+        except msgspec.ValidationError as error:
+            where = identity_of(msgspec.json.decode(data))
+            log.error("Malformed object is left out", resource=self.resource.group_resource, key=where.name, err=error)
+            return None
 
     def identity(self, obj: T) -> Identity:
         """Namespace, name, uid and resourceVersion of an object of this view."""

@@ -25,6 +25,7 @@ from ..reconcile.controller import Controller, Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.ownership import controller_of
 from ..reconcile.pods import is_ready, is_terminal, structs_equal
+from ..reconcile.selection import may_match
 from ..reconcile.sources import source
 
 DELETION_TIMEOUT = timedelta(minutes=2)
@@ -216,4 +217,4 @@ def _matches(budget: PodDisruptionBudget, pod: Pod) -> bool:
     """An empty selector matches every pod of the namespace, an absent one none."""
     if budget.spec.selector is None:
         return False
-    return from_label_selector(budget.spec.selector).matches(pod.metadata.labels or {})
+    return may_match(budget.spec.selector, pod.metadata.labels)

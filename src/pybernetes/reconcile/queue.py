@@ -62,7 +62,7 @@ class WorkQueue:
         """Add the key after a wait that grows with its failures."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        self.add_after(key, min(FIRST_RETRY_SECONDS * 2.0**failures, LONGEST_RETRY_SECONDS))
+        self.add_after(key, min(FIRST_RETRY_SECONDS * 2.0 ** min(failures, 30), LONGEST_RETRY_SECONDS))
 
     def forget(self, key: str) -> None:
         """The key succeeded: its next failure waits as little as the first one."""

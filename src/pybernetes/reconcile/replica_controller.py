@@ -7,17 +7,18 @@ caches show what was asked for (expectations.py) only the status is kept.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from ..api.core import Pod
 from ..api.selectors import Labels
-from ..api.status import StatusError, is_not_found
+from ..api.status import StatusError, is_conflict, is_not_found
 from ..client.view import key_of, split_key
 from .controller import Controller, Result
 from .expectations import Expectations
+from .freshness import Freshness
 from .manager import ControllerContext
 from .ownership import Claim, claim, controller_of
 from .pod_control import PodControl, in_slow_start, is_namespace_terminating
@@ -27,6 +28,7 @@ from .replicas import Failure, count, failure_of, plan
 from .sources import owner_key, source
 
 T = TypeVar("T")
+STALE_CACHE_SECONDS = 1.0
 
 
 class ReplicaController(Generic[T]):
@@ -41,6 +43,7 @@ class ReplicaController(Generic[T]):
         self._clock = context.clock
         self._control = PodControl(context.client, context.recorder(name))
         self._expectations = Expectations()
+        self._freshness = Freshness(context.clock)
         self._owners = context.informers.of(kind)
         self._owners.add_index("controller", _controller_uid)
         self._pods = context.informers.of(Pod)
@@ -85,15 +88,25 @@ class ReplicaController(Generic[T]):
             if not labels or (old is not None and controller_of(old) is None and old.metadata.labels == labels):
                 return
             for owner in self._owners.list(new.metadata.namespace or ""):
-                if self.selector_of(owner).matches(labels):
+                if self._may_match(owner, labels):
                     self._controller.enqueue(key_of(owner))
+
+    def _may_match(self, owner: Any, labels: Mapping[str, str]) -> bool:
+        """Whether an owner's selector matches; a malformed one matches nothing, and keeps nobody else from waking."""
+        try:
+            return self.selector_of(owner).matches(labels)
+        except StatusError:
+            return False
 
     async def _reconcile(self, key: str) -> Result | None:
         namespace, name = split_key(key)
         owner: Any = self._owners.get(name, namespace)
         if owner is None:
             self._expectations.forget(key)
+            self._freshness.forget(key)
             return None
+        if self._freshness.is_behind(key, owner):
+            return Result(STALE_CACHE_SECONDS)
         wait_seconds = self._expectations.wait_seconds(key, self._clock.monotonic())
         pods = await self._claim(owner)
         failure: BaseException | None = None
@@ -193,7 +206,12 @@ class ReplicaController(Generic[T]):
             **self.status_fields(counts.terminating),
         )
         if not structs_equal(status, owner.status):
-            await self._client.update_status(msgspec.structs.replace(owner, status=status))
+            try:
+                await self._client.update_status(msgspec.structs.replace(owner, status=status))
+            except StatusError as error:
+                if is_conflict(error) or is_not_found(error):
+                    self._freshness.refused(key_of(owner), owner)
+                raise
         return counts.soonest
 
     def _conditions(self, owner: Any, failure: Failure | None) -> list[Any] | None:

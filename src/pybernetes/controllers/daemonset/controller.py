@@ -13,17 +13,19 @@ import msgspec
 from ...api.apps import ControllerRevision, DaemonSet, DaemonSetStatus
 from ...api.core import Node, Pod
 from ...api.selectors import from_label_selector
-from ...api.status import StatusError
+from ...api.status import StatusError, is_conflict, is_not_found
 from ...base.backoff import Backoff
 from ...client.view import key_of, split_key
 from ...reconcile import revisions
 from ...reconcile.controller import Controller, Result
 from ...reconcile.expectations import Expectations
+from ...reconcile.freshness import Freshness
 from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import claim, controller_of
 from ...reconcile.pod_control import PodControl, in_slow_start, is_namespace_terminating
 from ...reconcile.pod_index import CONTROLLER, ORPHANS, index_pods
 from ...reconcile.pods import available_in_seconds, is_ready, pod_from_template, structs_equal
+from ...reconcile.selection import may_match
 from ...reconcile.sources import owner_key, source
 from .plan import (
     GENERATION_LABEL,
@@ -39,6 +41,7 @@ from .plan import (
 )
 
 BURST = 250
+STALE_CACHE_SECONDS = 1.0
 REVISIONS = "controller"
 
 
@@ -51,6 +54,7 @@ class DaemonSetController:
         self._recorder = context.recorder("daemonset-controller")
         self._control = PodControl(context.client, self._recorder)
         self._expectations = Expectations()
+        self._freshness = Freshness(context.clock)
         self._failures: dict[tuple[str, str], tuple[Backoff, float]] = {}
         self._sets = context.informers.of(DaemonSet)
         self._nodes = context.informers.of(Node)
@@ -86,7 +90,7 @@ class DaemonSetController:
                 self._expectations.deleted(key, pod.metadata.uid or "")
         if new is not None and controller_of(new) is None and new.metadata.labels:
             for daemon_set in self._sets.list(new.metadata.namespace or ""):
-                if from_label_selector(daemon_set.spec.selector).matches(new.metadata.labels):
+                if may_match(daemon_set.spec.selector, new.metadata.labels):
                     self._controller.enqueue(key_of(daemon_set))
 
     async def _reconcile(self, key: str) -> Result | None:
@@ -94,8 +98,11 @@ class DaemonSetController:
         daemon_set = self._sets.get(name, namespace)
         if daemon_set is None:
             self._expectations.forget(key)
+            self._freshness.forget(key)
             self._failures = {found: value for found, value in self._failures.items() if found[0] != key}
             return None
+        if self._freshness.is_behind(key, daemon_set):
+            return Result(STALE_CACHE_SECONDS)
         selector = daemon_set.spec.selector
         if selector is None or not (selector.match_labels or selector.match_expressions):
             message = "This daemon set is selecting all pods. A non-empty selector is required."
@@ -235,7 +242,9 @@ class DaemonSetController:
             try:
                 await self._client.update_status(msgspec.structs.replace(daemon_set, status=status))
             except StatusError as error:
-                if error.reason != "NotFound":
+                if is_conflict(error) or is_not_found(error):
+                    self._freshness.refused(key_of(daemon_set), daemon_set)
+                if not is_not_found(error):
                     raise
         return soonest
 

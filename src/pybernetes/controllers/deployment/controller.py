@@ -17,10 +17,11 @@ from ...api.apps import Deployment, DeploymentStatus, ReplicaSet, ReplicaSetSpec
 from ...api.core import Pod
 from ...api.meta import LabelSelector, ObjectMeta
 from ...api.selectors import from_label_selector
-from ...api.status import StatusError, is_already_exists, is_not_found
+from ...api.status import StatusError, is_already_exists, is_conflict, is_not_found
 from ...client.client import STRATEGIC_MERGE_PATCH
 from ...client.view import key_of, split_key
 from ...reconcile.controller import Controller, Result
+from ...reconcile.freshness import Freshness
 from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import (
     adoption_patch,
@@ -33,9 +34,11 @@ from ...reconcile.ownership import (
 from ...reconcile.pod_control import is_namespace_terminating
 from ...reconcile.pod_index import CONTROLLER, index_pods
 from ...reconcile.pods import is_terminal, structs_equal
+from ...reconcile.selection import may_match
 from ...reconcile.sources import owner_key, source
 from . import plan, revision
 from .plan import max_replicas, new_size, size, wanted
+from .rollback import rollback
 from .status import (
     PROGRESSING,
     condition,
@@ -50,6 +53,7 @@ from .status import (
 )
 
 SETS_BY_CONTROLLER = "controller"
+STALE_CACHE_SECONDS = 1.0
 
 
 class DeploymentController:
@@ -58,6 +62,7 @@ class DeploymentController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._clock = context.clock
+        self._freshness = Freshness(context.clock)
         self._recorder = context.recorder("deployment-controller")
         self._deployments = context.informers.of(Deployment)
         self._sets = context.informers.of(ReplicaSet)
@@ -79,7 +84,7 @@ class DeploymentController:
             return
         labels = new.metadata.labels or {}
         for deployment in self._deployments.list(new.metadata.namespace or ""):
-            if labels and from_label_selector(deployment.spec.selector).matches(labels):
+            if labels and may_match(deployment.spec.selector, labels):
                 self._controller.enqueue(key_of(deployment))
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
@@ -102,7 +107,10 @@ class DeploymentController:
         namespace, name = split_key(key)
         deployment = self._deployments.get(name, namespace)
         if deployment is None:
+            self._freshness.forget(key)
             return None
+        if self._freshness.is_behind(key, deployment):
+            return Result(STALE_CACHE_SECONDS)
         selector = deployment.spec.selector
         if selector is None or not (selector.match_labels or selector.match_expressions):
             self._recorder.warning(
@@ -120,7 +128,16 @@ class DeploymentController:
             deployment = await self._write_status(
                 deployment, msgspec.structs.replace(deployment.status, conditions=conditions)
             )
-        if deployment.spec.paused or plan.is_scaling(deployment, sets):
+        if deployment.spec.paused:
+            return await self._scale_only(deployment, sets)
+        back = rollback(deployment, sets)
+        if back is not None:
+            await self._client.update(back.deployment)
+            (self._recorder.warning if back.is_warning else self._recorder.normal)(
+                deployment, back.reason, back.message
+            )
+            return None
+        if plan.is_scaling(deployment, sets):
             return await self._scale_only(deployment, sets)
         if plan.is_rolling(deployment):
             return await self._roll(deployment, sets)
@@ -367,7 +384,12 @@ class DeploymentController:
     async def _write_status(self, deployment: Deployment, status: DeploymentStatus) -> Deployment:
         if structs_equal(status, deployment.status):
             return deployment
-        return await self._client.update_status(msgspec.structs.replace(deployment, status=status))
+        try:
+            return await self._client.update_status(msgspec.structs.replace(deployment, status=status))
+        except StatusError as error:
+            if is_conflict(error) or is_not_found(error):
+                self._freshness.refused(key_of(deployment), deployment)
+            raise
 
 
 def _controller_uid(replica_set: ReplicaSet) -> Iterable[str]:

@@ -150,9 +150,6 @@ def verdict(job: Job, observed: Observed, pods: Iterable[Pod], now: datetime) ->
         return Verdict(True, recorded.reason or "", recorded.message or "")
     if observed.fail_job_message:
         return Verdict(False, "PodFailurePolicy", observed.fail_job_message)
-    rule = _success_rule(job, observed)
-    if rule is not None:
-        return Verdict(True, "SuccessPolicy", f"Matched rules at index {rule}")
     limit = job.spec.backoff_limit if job.spec.backoff_limit is not None else 6
     is_limited = job.spec.backoff_limit_per_index is None or job.spec.backoff_limit is not None
     if is_limited and (observed.failed > limit or _restarts_exceed(job, pods, limit)):
@@ -168,6 +165,9 @@ def verdict(job: Job, observed: Observed, pods: Iterable[Pod], now: datetime) ->
         finished = len(observed.failed_indexes) + len(observed.completed_indexes)
         if job.spec.completions is not None and finished >= job.spec.completions:
             return Verdict(False, "FailedIndexes", "Job has failed indexes")
+    rule = _success_rule(job, observed)
+    if rule is not None:
+        return Verdict(True, "SuccessPolicy", f"Matched rules at index {rule}")
     if is_suspended(job):
         return None
     completions = job.spec.completions

@@ -10,6 +10,7 @@ The uids whose finalizer was removed are remembered until the cache shows it, so
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -17,10 +18,11 @@ import msgspec
 from ...api.batch import Job, JobCondition, JobStatus, UncountedTerminatedPods
 from ...api.core import EnvVar, EnvVarSource, ObjectFieldSelector, Pod
 from ...api.selectors import from_label_selector
-from ...api.status import StatusError, is_not_found
+from ...api.status import StatusError, is_conflict, is_not_found
 from ...client.view import key_of, split_key
 from ...reconcile.controller import Controller, Result
 from ...reconcile.expectations import Expectations
+from ...reconcile.freshness import Freshness
 from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import claim, controller_of
 from ...reconcile.pod_control import PodControl, in_slow_start, is_namespace_terminating
@@ -47,6 +49,7 @@ from .assess import (
 from .indexes import INDEX, format_, index_of, missing
 
 MAX_CREATES = 500
+STALE_CACHE_SECONDS = 1.0
 ORPHAN = "orphan:"
 FAILURE_COUNT = "batch.kubernetes.io/job-index-failure-count"
 
@@ -67,6 +70,7 @@ class JobController:
         self._recorder = context.recorder("job-controller")
         self._control = PodControl(context.client, self._recorder)
         self._expectations = Expectations()
+        self._freshness = Freshness(context.clock)
         self._removed: dict[str, set[str]] = {}
         self._failures: dict[str, _Failures] = {}
         self._jobs = context.informers.of(Job)
@@ -115,8 +119,15 @@ class JobController:
             self._expectations.forget(key)
             self._removed.pop(key, None)
             self._failures.pop(key, None)
+            self._freshness.forget(key)
             return None
+        if self._freshness.is_behind(key, job):
+            return Result(STALE_CACHE_SECONDS)
         if job.spec.managed_by not in (None, "kubernetes.io/job-controller"):
+            return None
+        if job.spec.completion_mode not in (None, "NonIndexed", "Indexed"):
+            message = "Skipped Job sync because completion mode is unknown"
+            self._recorder.warning(job, "UnknownCompletionMode", message)
             return None
         pods = await self._claim(job)
         if is_finished(job) or job.metadata.deletion_timestamp is not None:
@@ -194,7 +205,7 @@ class JobController:
         now = self._clock.now()
         suspended = condition_of(job, "Suspended")
         if is_suspended(job):
-            status.start_time = None
+            # The deadline does not run meanwhile; the start time stays to be read until the Job is resumed.
             if suspended is None:
                 _set_condition(status, "Suspended", "True", "JobSuspended", "Job suspended", now)
                 self._recorder.normal(job, "Suspended", "Job suspended")
@@ -202,6 +213,7 @@ class JobController:
         if suspended is not None:
             _set_condition(status, "Suspended", "False", "JobResumed", "Job resumed", now)
             self._recorder.normal(job, "Resumed", "Job resumed")
+            status.start_time = now
         if status.start_time is None:
             status.start_time = now
 
@@ -224,12 +236,34 @@ class JobController:
         count = min(wanted - running, MAX_CREATES)
         if count <= 0:
             return 0, 0.0, None
+        if job.spec.backoff_limit_per_index is not None and is_indexed(job):
+            return await self._create_due(key, job, observed, count)
         failures = self._failures.get(key) or _Failures()
         backoff = backoff_seconds(failures.count, failures.last, self._clock.now())
         if backoff > 0:
             return 0, backoff, None
-        succeeded, failure = await self._create(key, job, observed, count)
+        indexes: list[int | None] = [None] * count
+        if is_indexed(job):
+            indexes = list(missing(job.spec.completions or 0, _taken(observed), count))
+        succeeded, failure = await self._create(key, job, indexes)
         return succeeded, 0.0, failure
+
+    async def _create_due(
+        self, key: str, job: Job, observed: Observed, count: int
+    ) -> tuple[int, float, BaseException | None]:
+        """Create pods for the indexes whose own back-off is over: created, seconds until the next is due, failure."""
+        now = self._clock.now()
+        soonest = 0.0
+        due: list[int | None] = []
+        for index in missing(job.spec.completions or 0, _taken(observed), job.spec.completions or 0):
+            tries, last = self._tries(job, index)
+            waits = backoff_seconds(tries, last, now)
+            if waits > 0:
+                soonest = min(soonest or waits, waits)
+            elif len(due) < count:
+                due.append(index)
+        succeeded, failure = await self._create(key, job, due) if due else (0, None)
+        return succeeded, soonest, failure
 
     def _surplus(self, job: Job, observed: Observed, wanted: int) -> list[Pod]:
         """Active pods to remove: duplicates of an index, indexes that are done, then the least useful."""
@@ -255,17 +289,15 @@ class JobController:
         await self._remove_finalizers(key, filter(has_finalizer, pods))
         return await self._stop(key, job, pods)
 
-    async def _create(self, key: str, job: Job, observed: Observed, count: int) -> tuple[int, BaseException | None]:
-        indexes: list[int | None] = [None] * count
-        if is_indexed(job):
-            running = {index for pod in observed.active if (index := index_of(pod)) is not None}
-            taken = observed.completed_indexes | observed.failed_indexes | running
-            indexes = list(missing(job.spec.completions or 0, taken, count))
-        tries = Counter(index_of(pod) for pod in observed.new_failed)
+    async def _create(self, key: str, job: Job, indexes: list[int | None]) -> tuple[int, BaseException | None]:
         self._expectations.expect_creations(key, len(indexes), self._clock.monotonic())
 
         async def create(number: int) -> None:
-            await self._control.create(_pod(job, indexes[number], self._tries(job, indexes[number], tries)), job)
+            index = indexes[number]
+            tries = None
+            if job.spec.backoff_limit_per_index is not None and index is not None:
+                tries, _ = self._tries(job, index)
+            await self._control.create(_pod(job, index, tries), job)
 
         try:
             succeeded, failure = await in_slow_start(len(indexes), create)
@@ -275,16 +307,16 @@ class JobController:
         self._expectations.created(key, len(indexes) - succeeded)
         return succeeded, failure
 
-    def _tries(self, job: Job, index: int | None, failing: Counter[int | None]) -> int | None:
-        """How often this index failed before; None unless failures are counted per index."""
-        if job.spec.backoff_limit_per_index is None or index is None:
-            return None
-        earlier = [
-            int((pod.metadata.annotations or {}).get(FAILURE_COUNT, "0"))
+    def _tries(self, job: Job, index: int) -> tuple[int, datetime | None]:
+        """How often this index failed, and when it did last. A pod says how often its index failed before it."""
+        failed = [
+            pod
             for pod in self._pods.by_index(CONTROLLER, job.metadata.uid or "")
             if index_of(pod) == index and not is_active(pod)
         ]
-        return max(earlier, default=-1) + 1
+        earlier = [int((pod.metadata.annotations or {}).get(FAILURE_COUNT, "0")) for pod in failed]
+        now = self._clock.now()
+        return max(earlier, default=-1) + 1, max((finished_at(pod, now) for pod in failed), default=None)
 
     async def _count(
         self, key: str, job: Job, status: JobStatus, observed: Observed, end: Verdict | None, *, is_over: bool
@@ -344,7 +376,16 @@ class JobController:
     async def _write(self, job: Job, status: JobStatus) -> Job:
         if structs_equal(status, job.status):
             return job
-        return await self._client.update_status(msgspec.structs.replace(job, status=msgspec.structs.replace(status)))
+        key = key_of(job)
+        try:
+            fresh = msgspec.structs.replace(job, status=msgspec.structs.replace(status))
+            written = await self._client.update_status(fresh)
+        except StatusError as error:
+            if is_conflict(error) or is_not_found(error):
+                self._freshness.refused(key, job)
+            raise
+        self._freshness.written(key, written)
+        return written
 
     async def _remove_finalizers(self, key: str, pods: Iterable[Pod]) -> None:
         async def remove(pod: Pod) -> None:
@@ -371,6 +412,12 @@ class JobController:
             # Gone, or another pod of that name by now (its uid differs).
             if not is_not_found(error) and error.code not in (409, 422):
                 raise
+
+
+def _taken(observed: Observed) -> set[int]:
+    """The indexes that need no new pod."""
+    running = {index for pod in observed.active if (index := index_of(pod)) is not None}
+    return observed.completed_indexes | observed.failed_indexes | running
 
 
 def _pod(job: Job, index: int | None, tries: int | None) -> Pod:

@@ -14,11 +14,12 @@ import msgspec
 from ...api.apps import ControllerRevision, StatefulSet
 from ...api.core import PersistentVolumeClaim, Pod
 from ...api.selectors import from_label_selector
-from ...api.status import StatusError, is_already_exists, is_not_found
+from ...api.status import StatusError, is_already_exists, is_conflict, is_not_found
 from ...client.client import STRATEGIC_MERGE_PATCH
 from ...client.view import key_of, split_key
 from ...reconcile import revisions
 from ...reconcile.controller import Controller, Result
+from ...reconcile.freshness import Freshness
 from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import adoption_patch, claim, controller_of
 from ...reconcile.pod_control import PodControl, in_slow_start, is_namespace_terminating
@@ -32,6 +33,7 @@ from .plan import Steps, next_steps, status_of, uses_current
 HASH_LABEL = "controller.kubernetes.io/hash"
 REVISIONS = "controller"
 STALE_CLAIM_SECONDS = 5.0
+STALE_CACHE_SECONDS = 1.0
 
 
 class StatefulSetController:
@@ -41,6 +43,7 @@ class StatefulSetController:
         self._client = context.client
         self._clock = context.clock
         self._recorder = context.recorder("statefulset-controller")
+        self._freshness = Freshness(context.clock)
         self._control = PodControl(context.client, self._recorder)
         self._sets = context.informers.of(StatefulSet)
         self._claims = context.informers.of(PersistentVolumeClaim)
@@ -78,7 +81,10 @@ class StatefulSetController:
         namespace, name = split_key(key)
         stateful_set = self._sets.get(name, namespace)
         if stateful_set is None:
+            self._freshness.forget(key)
             return None
+        if self._freshness.is_behind(key, stateful_set):
+            return Result(STALE_CACHE_SECONDS)
         known = await self._known_revisions(stateful_set)
         pods = await self._claim(stateful_set)
         found = await revisions.current_revision(
@@ -313,7 +319,14 @@ class StatefulSetController:
         status, soonest = status_of(stateful_set, pods, current, update, self._clock.now())
         status.collision_count = collisions
         if not structs_equal(status, stateful_set.status):
-            await self._client.update_status(msgspec.structs.replace(stateful_set, status=status))
+            key = key_of(stateful_set)
+            try:
+                fresh = msgspec.structs.replace(stateful_set, status=status)
+                self._freshness.written(key, await self._client.update_status(fresh))
+            except StatusError as error:
+                if is_conflict(error) or is_not_found(error):
+                    self._freshness.refused(key, stateful_set)
+                raise
         return soonest
 
 
