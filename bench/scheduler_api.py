@@ -11,6 +11,7 @@ written, too; the second rate is up to the last of them.
 import argparse
 import asyncio
 import cProfile
+import gc
 import pstats
 import socket
 import statistics
@@ -48,6 +49,7 @@ async def serve(directory: Path, port: int, profile: bool) -> None:
     store = open_store(config)
     server = make_server(config, keys, store)
     async with running("store", store.serve), running("apiserver", server.serve):
+        _settle()
         print("ready", flush=True)
         recorded = cProfile.Profile()
         while True:
@@ -60,6 +62,12 @@ async def serve(directory: Path, port: int, profile: bool) -> None:
                 recorded.disable()
                 pstats.Stats(recorded, stream=sys.stderr).sort_stats("tottime").print_stats(40)
             print(time.process_time(), flush=True)
+
+
+def _settle() -> None:
+    """As the components' own start does (cluster/commands/run.py)."""
+    gc.set_threshold(50_000, 20, 100)
+    gc.freeze()
 
 
 async def _many(number: int, make: object) -> None:
@@ -97,6 +105,7 @@ async def measure(nodes: int, pods: int, profile: bool) -> tuple[float, float, f
             async with running("informers", informers.serve), running("recorder", recorder.serve):
                 scheduler = Scheduler(own, informers, recorder=recorder)
                 await informers.synced()
+                _settle()
                 recorded = cProfile.Profile()
                 server_cpu, cpu, began = ask("clock"), time.process_time(), time.perf_counter()
                 if profile:

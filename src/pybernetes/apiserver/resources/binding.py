@@ -6,9 +6,11 @@ import orjson
 
 from ...api import field, status
 from ...base.http.message import Response
+from ...store.store import Conflict
 from ..call import Call
 from ..verbs.body import read_object
 from ..verbs.write_options import write_options
+from ..watch_cache.entry import encode
 from .generic import GenericResource, match_namespace
 from .strategy import Object, Write, instant
 
@@ -57,22 +59,43 @@ async def bind(resource: GenericResource, binding: Object, write: Write) -> None
     metadata: dict[str, Any] = binding["metadata"]
     name, node = metadata["name"], binding["target"]["name"]
 
-    def make(pod: Object) -> Object:
+    key = resource.cache.key(metadata["namespace"], name)
+    entry = resource.cache.get(key)
+    fresh = entry is None
+    if fresh:
+        entry = await resource.fetch(key)
+    while True:
+        if entry is None:
+            raise resource.not_found(name)
+        pod = entry.copy()
         why = _refusal(pod, metadata, node)
         if why:
-            raise resource_conflict(name, why)
-        pod["spec"]["nodeName"] = node
-        merged = pod["metadata"]
-        for key in ("annotations", "labels"):
-            if metadata.get(key):
-                merged[key] = {**(merged.get(key) or {}), **metadata[key]}
-        current: Object = pod.setdefault("status", {})
-        current.pop("nominatedNodeName", None)
-        set_condition(current, "PodScheduled", "True", instant(resource.clock.now()))
-        return pod
+            if fresh:
+                raise resource_conflict(name, why)
+            entry, fresh = await resource.fetch(key), True  # an old cache may have refused
+            continue
+        if write.dry_run:
+            return
+        _assign(pod, metadata, node, instant(resource.clock.now()))
+        try:
+            revision = await resource.store.put(key, encode(pod), expected=entry.revision)
+        except Conflict as lost:
+            entry, fresh = (resource.cache.entry(lost.current) if lost.current else None), True
+            continue
+        await resource.seen(revision)
+        return
 
-    # The strategy takes neither spec nor status from clients together; a binding is the server's own change of both.
-    await resource.update(metadata["namespace"], name, make, write)
+
+def _assign(pod: Object, metadata: Object, node: str, now: str) -> None:
+    """The change that a binding makes. It is the server's own: no admission of the pod, no new generation."""
+    pod["spec"]["nodeName"] = node
+    merged = pod["metadata"]
+    for key in ("annotations", "labels"):
+        if metadata.get(key):
+            merged[key] = {**(merged.get(key) or {}), **metadata[key]}
+    current: Object = pod.setdefault("status", {})
+    current.pop("nominatedNodeName", None)
+    set_condition(current, "PodScheduled", "True", now)
 
 
 def resource_conflict(name: str, why: str) -> status.StatusError:

@@ -31,7 +31,8 @@ __all__ = ["HttpTransport", "TransportError"]
 _CONNECT_SECONDS = 10.0
 _MAX_IDLE_SECONDS = 60.0
 """Servers close idle connections after 90 s; stay well below."""
-_MAX_IDLE = 32
+_MAX_IDLE = 128
+"""More than any component has requests under way: opening a connection costs more than ten requests."""
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FRAMING = HOP_BY_HOP | {"host", "content-length"}
 
