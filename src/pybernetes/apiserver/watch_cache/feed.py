@@ -1,6 +1,6 @@
 """One store watch feeds the caches of all resources, and tells waiting readers how far the caches are.
 
-    store.list("/registry/")  ->  ResourceCache.load      once, at revision R
+    store.list("/registry/")  ->  ResourceCache.load      once, at a revision R of a moment ago
     store.watch(after=R)      ->  ResourceCache.apply     for ever, batch by batch
                               ->  revision, waiters       after each batch
                               ->  Fanout.flush            one write per watcher that got something
@@ -12,19 +12,21 @@ ends `serve`: without its store the server cannot go on.
 import asyncio
 import heapq
 from collections.abc import Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from itertools import count
 
 from ...api import status
 from ...api.resource import ResourceInfo
 from ...base.log import logger
-from ...store.store import Batch, Compacted, KeyValue, Store, WatcherLagged
+from ...store.store import Batch, Compacted, KeyValue, Page, Store, WatcherLagged
 from ..reader import Listener, Object
 from .resource_cache import ResourceCache
 
 ROOT = "/registry/"
 FRESHNESS_TIMEOUT_SECONDS = 3.0
 _OWN_WRITE_TIMEOUT_SECONDS = 1.0
+_REMEMBERED_REVISIONS = 1000
+"""How far back a starting server looks; its own restart takes a second or two."""
 
 log = logger(__name__)
 
@@ -44,10 +46,13 @@ class WatchCache:
         self._orphans: dict[str, dict[str, KeyValue]] = {}
 
     async def serve(self, ready: asyncio.Event) -> None:
-        """List, set ready, follow the store until cancelled."""
+        """List, catch up, set ready, follow the store until cancelled."""
         try:
-            page = await self._store.list(ROOT)
+            present = await self._store.revision()
+            page = await self._recent_list(present)
             self._load(page.items, page.revision)
+            while self.revision < present:
+                await self._follow(until=present)
             self.following = True
             ready.set()
             while True:
@@ -82,10 +87,25 @@ class WatchCache:
 
     # -- feeding
 
-    async def _follow(self) -> None:
+    async def _recent_list(self, present: int) -> Page:
+        """The state of a moment ago, so that the changes since are known too, and watches that a restart of this server
+        broke off resume as if nothing had happened. Where that past is gone, the present."""
+        revision = max(present - _REMEMBERED_REVISIONS, 1)
+        try:
+            return await self._store.list(ROOT, revision=revision)
+        except Compacted as gone:
+            if gone.oldest <= present:
+                with suppress(Compacted):
+                    return await self._store.list(ROOT, revision=gone.oldest)
+            return await self._store.list(ROOT)
+
+    async def _follow(self, until: int = 0) -> None:
+        """Apply what changes; for ever, or until a revision is reached."""
         async with aclosing(self._store.watch(ROOT, after=self.revision)) as batches:
             async for batch in batches:
                 self._apply(batch)
+                if until and self.revision >= until:
+                    return
 
     def _apply(self, batch: Batch) -> None:
         touched: dict[str, ResourceCache] = {}
