@@ -3,6 +3,7 @@
 StatusError              as it is
 StoreError               by kind: a full or closed store is 503, a value too large 413
 BodyTooLarge             413
+an endless number        400, found when it is written
 ExceptionGroup           its first StatusError, for handlers that fan out
 anything else            500, logged with its traceback
 """
@@ -12,12 +13,15 @@ import asyncio
 import orjson
 
 from ..api.protobuf import MEDIA_TYPE, encode
-from ..api.status import StatusError, internal_error, service_unavailable, too_large
+from ..api.status import StatusError, bad_request, internal_error, service_unavailable, too_large
 from ..base.http.message import BodyTooLarge, Headers, Response
 from ..base.log import logger
 from ..store.store import Compacted, StoreError, TooLarge, Unavailable
 
 log = logger(__name__)
+
+_TOO_BIG = "Integer exceeds 64-bit range"
+"""What the JSON writer says of a number in a free-form field that only Python's integers can hold."""
 
 
 class ExpiredContinue(StatusError):
@@ -53,6 +57,8 @@ def to_status_error(error: BaseException) -> StatusError:
         return StatusError(410, "Expired", "The resourceVersion for the provided list is too old.")
     if isinstance(error, StoreError | asyncio.TimeoutError):
         return internal_error(str(error) or type(error).__name__)
+    if isinstance(error, TypeError) and str(error) == _TOO_BIG:
+        return bad_request("json: cannot unmarshal number into Go value of type int64")
     log.exception("Request handler failed", err=repr(error))
     return internal_error(f"{type(error).__name__}: {error}")
 

@@ -75,6 +75,8 @@ def _jsonable(value: Any) -> Any:
         return [_jsonable(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"error converting YAML to JSON: json: unsupported value: {value}")
+    if type(value) is int and not -(1 << 63) <= value < 1 << 64:
+        return float(value)
     if value is None or isinstance(value, str | bool | int | float):
         return value
     raise ValueError(f"error converting YAML to JSON: unsupported value of type {type(value).__name__}")
