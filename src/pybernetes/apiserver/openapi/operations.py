@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...api.resource import ResourceInfo, SubresourceInfo
+from ...api.schema.table import type_of
 from .definitions import Schemas
 
 _JSON = ("application/json", "application/yaml")
-_PATCH = (
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-)
+_PROTOBUF = "application/vnd.kubernetes.protobuf"
+_WATCH = ("application/json;stream=watch", _PROTOBUF + ";stream=watch")
+_STRATEGIC = "application/strategic-merge-patch+json"
+_PATCH = ("application/json-patch+json", "application/merge-patch+json", _STRATEGIC, "application/apply-patch+yaml")
 _METHODS = {
     "get": "get",
     "list": "get",
@@ -114,29 +114,46 @@ class Operations:
             result = "meta/v1.Status"
         body = {"create": type_name, "update": type_name, "patch": "meta/v1.Patch"}.get(verb)
         schema = self._schemas.reference(result) if result else {"type": "string"}
-        responses = {"200": self._content(schema), "401": {"description": "Unauthorized"}}
-        if verb == "create":
-            responses["201"] = self._content(schema)
+        media = _media(info, verb)
+        responses = {"200": self._content(schema, media), "401": {"description": "Unauthorized"}}
+        if verb in ("create", "update", "patch"):
+            responses["201"] = self._content(schema, media)
         if body:
             body_schema = {"type": "object"} if verb == "patch" else self._schemas.reference(body)
-            media = _PATCH if verb == "patch" else _JSON
+            bodies = _patches(info) if verb == "patch" else _media(info, "")
             if self._version == 2:
                 parameters.append({"name": "body", "in": "body", "required": True, "schema": body_schema})
-                operation["consumes"] = list(media)
+                operation["consumes"] = list(bodies)
             else:
-                content = {kind_: {"schema": body_schema} for kind_ in media}
+                content = {kind_: {"schema": body_schema} for kind_ in bodies}
                 operation["requestBody"] = {"required": True, "content": content}
         if self._version == 2:
-            operation["produces"] = list(_JSON)
+            operation["produces"] = list(_media(info, verb))
         if parameters:
             operation["parameters"] = parameters
         operation["responses"] = responses
         return operation
 
-    def _content(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def _content(self, schema: dict[str, Any], media: tuple[str, ...]) -> dict[str, Any]:
         if self._version == 2:
             return {"description": "OK", "schema": schema}
-        return {"description": "OK", "content": {kind: {"schema": schema} for kind in _JSON}}
+        return {"description": "OK", "content": {kind: {"schema": schema} for kind in media}}
+
+
+def _is_built_in(info: ResourceInfo) -> bool:
+    return type_of(info.group_version, info.kind) is not None
+
+
+def _media(info: ResourceInfo, verb: str) -> tuple[str, ...]:
+    """The media types of answers (of bodies, for no verb)."""
+    if not _is_built_in(info):
+        return _JSON
+    return (*_JSON, _PROTOBUF, *(_WATCH if verb == "list" else ()))
+
+
+def _patches(info: ResourceInfo) -> tuple[str, ...]:
+    """The media types of patches; strategic merge is for built-in kinds."""
+    return _PATCH if _is_built_in(info) else tuple(media for media in _PATCH if media != _STRATEGIC)
 
 
 def _camel(text: str) -> str:
