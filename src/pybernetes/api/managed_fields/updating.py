@@ -103,12 +103,18 @@ def apply(
     before = managers.get(applier)
     named = recursive_difference(field_set_of(schema.root, config), ignored)
     managers = {**managers, applier: Owned(named, schema.api_version, before.time if before else "")}
-    if before is not None and before.fields:
+    if before is not None and _gives_up(schema, before, named):
         merged = _pruned(schema, merged, managers, before)
     comparison = compare(live, merged, schema.root).without(ignored)
     managers = _shifted(schema, live, merged, comparison, managers, applier, ignored, force=force)
     managers = {key: owned for key, owned in managers.items() if owned.fields}
     return Applied(None if merged == live else merged, managers)
+
+
+def _gives_up(schema: MergeSchema, before: Owned, named: FieldSet) -> bool:
+    """Whether anything may have to go: a configuration that still names all it named before (the common case, a third
+    of an apply's cost) leaves nothing behind."""
+    return before.api_version != schema.api_version or bool(difference(before.fields, named))
 
 
 def _fitting(schema: MergeSchema, managers: Managers) -> Managers:
