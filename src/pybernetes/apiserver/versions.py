@@ -6,6 +6,8 @@ Implements `admission.webhook.versions.Versions` over the registry; the stored v
 from inspect import isawaitable
 from typing import Any
 
+from ..api.managed_fields import MergeSchema
+from ..api.managed_fields.builtin import BuiltinSchema
 from ..api.resource import ResourceInfo
 from .kind_schema import BuiltinKind
 from .registry import Registry
@@ -39,6 +41,30 @@ class ServedVersions:
                 found: Any = endpoint.stored(obj) if inward else endpoint.served(obj)
                 obj = await found if isawaitable(found) else found
         return obj
+
+    def of_kind(self, api_version: str, kind: str) -> ResourceInfo | None:
+        """The served resource of a kind."""
+        for endpoint in self._registry.endpoints.values():
+            info = endpoint.info
+            if info.kind == kind and info.group_version == api_version and info.storage_prefix:
+                return info
+        return None
+
+    def merging(self, info: ResourceInfo) -> MergeSchema:
+        """How objects of a version merge."""
+        endpoint = self._registry.find(info.group, info.version, info.plural)
+        if endpoint is None:
+            return BuiltinSchema(info.group_version, info.kind)
+        return endpoint.tracking.manager.schema
+
+    async def shown(self, obj: Object, info: ResourceInfo) -> Object:
+        """A stored object in this version."""
+        if obj.get("apiVersion") == info.group_version:
+            return obj
+        endpoint = self._registry.find(info.group, info.version, info.plural)
+        if endpoint is None:
+            return obj
+        return await endpoint.convert(obj) if endpoint.convert is not None else endpoint.served(obj)
 
     async def conform(self, obj: Object, info: ResourceInfo) -> Object:
         """Unknown fields pruned, defaults filled in, as if a client had sent the object. StatusError 400."""

@@ -33,6 +33,7 @@ from .pod_placement import (
     PodTopologyLabels,
 )
 from .pod_security import PodSecurity
+from .policy import mutating_policies, validating_policies
 from .priority import Priority
 from .resource_quota import ResourceQuota
 from .runtime_class import RuntimeClass
@@ -75,7 +76,9 @@ ORDER: dict[str, Make] = {
     "DefaultIngressClass": lambda context: DefaultIngressClass(context.reader),
     "DenyServiceExternalIPs": lambda context: DenyServiceExternalIPs(),
     "PodTopologyLabels": lambda context: PodTopologyLabels(context.reader),
+    "MutatingAdmissionPolicy": mutating_policies,
     "MutatingAdmissionWebhook": mutating_webhooks,
+    "ValidatingAdmissionPolicy": validating_policies,
     "ValidatingAdmissionWebhook": validating_webhooks,
     "ResourceQuota": lambda context: ResourceQuota(context.reader, context.quotas, context.clock, context.limited),
     "AlwaysDeny": lambda context: AlwaysDeny(),

@@ -27,6 +27,7 @@ string::substring(int, int) -> string
 string::trim() -> string
 string::format(list(dyn)) -> string
 strings.quote(string) -> string
+jsonpatch.escapeKey(string) -> string
 """
 
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
@@ -234,4 +235,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "trim": lambda text: text.strip(_SPACES),
     "format": _format,
     "strings.quote": _quote,
+    "jsonpatch.escapeKey": lambda text: text.replace("~", "~0").replace("/", "~1"),
 }

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from ....api.managed_fields import MergeSchema
 from ....api.resource import ResourceInfo
 
 Object = dict[str, Any]
@@ -15,6 +16,15 @@ class Versions(Protocol):
 
     async def convert(self, obj: Object, start: ResourceInfo, end: ResourceInfo) -> Object:
         """An object of one version in another. StatusError when a conversion webhook fails."""
+
+    def of_kind(self, api_version: str, kind: str) -> ResourceInfo | None:
+        """The served resource of a kind."""
+
+    def merging(self, info: ResourceInfo) -> MergeSchema:
+        """How objects of a version merge."""
+
+    async def shown(self, obj: Object, info: ResourceInfo) -> Object:
+        """A stored object in this version."""
 
     async def conform(self, obj: Object, info: ResourceInfo) -> Object:
         """A changed object made sound again: unknown fields pruned, defaults filled in. StatusError 400, 422."""

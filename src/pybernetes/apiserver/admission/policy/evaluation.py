@@ -1,0 +1,177 @@
+"""Runs the expressions of a policy on one request.
+
+Variables are evaluated when an expression first asks for them. An expression may ask the authorizer, which may have to
+wait: the evaluation then stops, is answered and starts anew. All expressions of a policy share one budget of cost.
+"""
+
+from typing import Any
+
+from ....api.cel import PER_CALL_LIMIT, CelError, EvaluationError
+from ....api.cel.functions.authorization import Decision, Question, Undecided, authorizer
+from ....api.policy_expressions import Expression, PolicyExpressions
+from ....api.status import StatusError
+from ....api.user import AUTHENTICATED, UserInfo
+from ...authn.service_account import user_groups, user_name
+from ...authz.authorizer import Attributes, Authorizer
+from ..plugin import AdmissionRequest
+from ..webhook.review import Question as Review
+from ..webhook.review import request_body
+from .matching import Matcher
+from .params import Misconfigured
+
+Object = dict[str, Any]
+
+BUDGET = 10_000_000
+
+
+class OutOfBudget(Exception):
+    """The policy's expressions cost too much together."""
+
+    def __init__(self) -> None:
+        super().__init__("validation failed due to running out of cost budget, no further validation rules will be run")
+
+
+class Failed(Exception):
+    """An expression has no value; the text is upstream's."""
+
+
+class Variables(dict[str, Any]):
+    """`variables`: evaluated when asked for, once."""
+
+    def __init__(self, expressions: dict[str, Expression], known: Object) -> None:
+        super().__init__()
+        self._expressions = expressions
+        self._known = known
+        self.cost = 0
+
+    def __missing__(self, name: str) -> Any:
+        expression = self._expressions[name]
+        if expression.program is None:
+            raise EvaluationError(f'composited variable "{name}" fails to compile: {expression.error}')
+        value, error, cost = expression.program.run(self._known, PER_CALL_LIMIT)
+        self.cost += cost
+        if error is not None:
+            raise EvaluationError(f'composited variable "{name}" fails to evaluate: {error}')
+        self[name] = value
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._expressions
+
+
+class Run:
+    """One policy, one request, one parameter."""
+
+    def __init__(self, evaluation: "Evaluation", expressions: PolicyExpressions, known: Object, user: UserInfo) -> None:
+        self._evaluation = evaluation
+        self._user = user
+        self._decisions: dict[Question, Decision] = known["authorizer"].decisions
+        self.expressions = expressions
+        self.known = known
+        self.variables = Variables(expressions.variables, known)
+        known["variables"] = self.variables
+        self.budget = BUDGET
+
+    def use(self, obj: Object | None) -> None:
+        """Another object from now on (a changed one); variables are evaluated anew."""
+        self.known["object"] = obj
+        self.variables = self.known["variables"] = Variables(self.expressions.variables, self.known)
+
+    async def value(self, expression: Expression) -> Any:
+        """What an expression gives. Failed, OutOfBudget."""
+        if expression.program is None:
+            raise Failed(f"compilation error: {expression.error}")
+        while True:
+            before = self.variables.cost
+            try:
+                value, error, cost = expression.program.run(self.known, PER_CALL_LIMIT)
+            except Undecided as missing:
+                self._decisions[missing.question] = await self._evaluation.decide(missing.question, self._user)
+                continue
+            self.budget -= cost + self.variables.cost - before
+            if self.budget < 0:
+                raise OutOfBudget
+            if error is not None:
+                raise Failed(_words(expression, error))
+            return value
+
+    async def matches(self, fail: bool) -> bool:
+        """Whether all match conditions hold. Failed when one cannot be told and the policy fails then."""
+        errors: list[str] = []
+        for _, expression in self.expressions.conditions:
+            try:
+                if await self.value(expression) is not True:
+                    return False
+            except (Failed, OutOfBudget) as error:
+                errors.append(str(error))
+        if not errors:
+            return True
+        if not fail:
+            return False
+        raise Failed(errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]")
+
+
+def _words(expression: Expression, error: CelError) -> str:
+    return f"expression '{expression.source}' resulted in error: {error}"
+
+
+class Evaluation:
+    """Makes runs and answers their questions to the authorizer."""
+
+    def __init__(self, authorizer: Authorizer, matcher: Matcher) -> None:
+        self._authorizer = authorizer
+        self._matcher = matcher
+
+    def run(
+        self, expressions: PolicyExpressions, review: Review, request: AdmissionRequest, param: Object | None
+    ) -> Run:
+        """StatusError 404 when the request's namespace is not there."""
+        body = request_body(review)
+        decisions: dict[Question, Decision] = {}
+        info = review.info
+        about = Question(
+            group=info.group,
+            resource=info.plural,
+            subresource=review.subresource,
+            namespace=review.namespace,
+            name=review.name,
+        )
+        known: Object = {
+            "object": body.pop("object", None),
+            "oldObject": body.pop("oldObject", None),
+            "request": body,
+            "params": param,
+            "namespaceObject": self._matcher.namespace_of(request),
+            "authorizer": authorizer(decisions),
+            "authorizer.requestResource": authorizer(decisions, about),
+        }
+        return Run(self, expressions, known, request.user)
+
+    async def decide(self, question: Question, user: UserInfo) -> Decision:
+        """What the authorizer says."""
+        namespace, account = question.service_account
+        if account:
+            name = user_name(namespace, account)
+            user = UserInfo(name, groups=(*user_groups(namespace), AUTHENTICATED))
+        if question.path:
+            asked = Attributes(user, question.verb, path=question.path, is_resource=False)
+        else:
+            asked = Attributes(
+                user,
+                question.verb,
+                question.group,
+                "*",
+                question.resource,
+                question.subresource,
+                question.namespace,
+                question.name,
+                field_selector=question.field_selector,
+            )
+        try:
+            found = await self._authorizer.authorize(asked)
+        except StatusError as error:
+            return Decision(False, error=error.message)
+        return Decision(found.allowed, found.reason)
+
+
+__all__ = ["BUDGET", "Evaluation", "Failed", "Misconfigured", "OutOfBudget", "Run", "Variables"]
