@@ -4,6 +4,8 @@ from ..api import status
 from ..api.resource import ResourceInfo
 from ..api.user import ANONYMOUS, UserInfo
 from ..base.http.message import Headers, Request, Response
+from .authz.authorizer import Attributes
+from .authz.forbidden import forbidden
 from .negotiation import JSON, PLAIN, PROTOBUF, YAML, Representation, render_yaml, representation, to_protobuf
 from .registry import Endpoint, Registry
 from .request_info import RequestInfo
@@ -62,6 +64,19 @@ class Call:
     def representation(self) -> Representation:
         """What the client wants. StatusError 406."""
         return representation(self.request, protobuf=self.endpoint.protobuf)
+
+    async def may_create(self) -> None:
+        """StatusError 403 unless the user may create what this request names."""
+        authorizer = self.registry.authorizer
+        if authorizer is None:
+            return
+        info = self.info
+        wanted = Attributes(
+            self.user, "create", info.group, info.version, info.resource, "", info.namespace, self.name, info.path
+        )
+        decision = await authorizer.authorize(wanted)
+        if not decision.allowed:
+            raise forbidden(wanted, decision.reason)
 
     def not_found(self) -> status.StatusError:
         return status.not_found(self.served.group, self.served.plural, self.name)

@@ -17,6 +17,7 @@ from ..api.status import StatusError, bad_request, internal_error, service_unava
 from ..base.http.message import BodyTooLarge, Headers, Response
 from ..base.log import logger
 from ..store.store import Compacted, StoreError, TooLarge, Unavailable
+from .negotiation import negotiate
 
 log = logger(__name__)
 
@@ -63,9 +64,18 @@ def to_status_error(error: BaseException) -> StatusError:
     return internal_error(f"{type(error).__name__}: {error}")
 
 
+def _wants_protobuf(accept: str) -> bool:
+    if not accept.startswith(MEDIA_TYPE):
+        return False
+    try:
+        return negotiate(accept, protobuf=True).media == MEDIA_TYPE
+    except StatusError:
+        return False
+
+
 def error_response(error: StatusError, accept: str = "") -> Response:
     """The Status body with its code; Retry-After where the error says so. Protobuf for those who ask for it first."""
-    protobuf = accept.startswith(MEDIA_TYPE)
+    protobuf = _wants_protobuf(accept)
     media = MEDIA_TYPE if protobuf else "application/json"
     headers: Headers = [("content-type", media), ("cache-control", "no-cache, private")]
     if error.retry_after_seconds:

@@ -16,6 +16,7 @@ from ..base.clock import Clock
 from ..base.http.message import PushBody
 from ..store.store import Store
 from .admission.chain import AdmissionChain
+from .authz.authorizer import Authorizer
 from .conversion import conversion_pair
 from .field_tracking import FieldTracking
 from .kind_schema import BuiltinKind, KindSchema
@@ -103,6 +104,8 @@ class Registry:
     def __init__(self, store: Store, cache: WatchCache, admission: AdmissionChain, clock: Clock) -> None:
         self.endpoints: dict[tuple[str, str, str], Endpoint] = {}
         self.admission = admission
+        self.authorizer: Authorizer | None = None
+        """Asked when an update creates; None allows everything."""
         self._resources: dict[str, GenericResource] = {}
         self._store = store
         self._cache = cache

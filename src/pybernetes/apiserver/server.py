@@ -89,7 +89,7 @@ class ApiServer:
         )
         self.pages.served[HISTORY_PATH] = HistoryPage(self._journal.past, self.registry.infos, clock).serve
         security = security_filters(config, self.cache, self.dispatcher, self.pages, clock)
-        self.authorizer = security.authorizer
+        self.authorizer = self.registry.authorizer = security.authorizer
         self.webhooks = WebhookClient(self.cache)
         self.custom = CustomResources(self.registry, self.cache, self.webhooks, self._resources_changed)
         self.admission.use(

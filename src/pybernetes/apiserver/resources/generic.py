@@ -221,6 +221,8 @@ class GenericResource:
             if entry is None:
                 if not create_missing:
                     raise self.not_found(name)
+                if write.may_create is not None:
+                    await write.may_create()
                 obj = make({})
                 obj["metadata"].pop("resourceVersion", None)
                 return await self.create(obj, write, namespace)

@@ -88,6 +88,8 @@ class Write(msgspec.Struct, kw_only=True):
     warnings: list[str] = []
     served: ResourceInfo | None = None
     """The version the client speaks."""
+    may_create: Callable[[], Awaitable[None]] | None = None
+    """Asked before an update or apply creates what is missing; raises StatusError 403."""
     kind: KindSchema | None = None
     """How objects of that version are made sound, when not by the type table."""
 

@@ -14,6 +14,7 @@ from ..negotiation import read_body
 from ..resources.strategy import Object, Write
 from .body import warn
 from .list_options import is_true
+from .owner_references import deduplicate
 from .update import check_name
 from .write_options import write_options
 
@@ -28,6 +29,8 @@ async def apply(call: Call) -> Response:
     named(config, call)
     endpoint, served = call.endpoint, call.served
 
+    write.may_create = call.may_create
+
     def make(current: Object) -> Object:
         live = endpoint.served(current) if current else None
         if live is None and config["metadata"].get("uid"):
@@ -37,6 +40,7 @@ async def apply(call: Call) -> Response:
         schema.decode(applied, unknown="ignore")
         schema.defaults(applied)
         check_name(applied, call.name, call.namespace)
+        deduplicate(applied, write)
         return endpoint.stored(applied)
 
     written = await call.resource.update(call.namespace, call.name, make, write, create_missing=not call.subresource)

@@ -17,6 +17,7 @@ from ..negotiation import media_type, read_body
 from ..resources.strategy import Object, Write
 from .apply import APPLY_PATCH, apply
 from .body import warn
+from .owner_references import deduplicate
 from .update import check_name
 from .write_options import write_options
 
@@ -39,6 +40,7 @@ async def patch(call: Call) -> Response:
         patched = apply_patch(media, before, text, schema)
         conform_patched(patched, served.group_version, served.kind, write, text)
         check_name(patched, call.name, call.namespace)
+        deduplicate(patched, write)
         endpoint.tracking.updated(before, patched, write)
         return endpoint.stored(patched)
 

@@ -9,6 +9,7 @@ from ...base.http.message import Response
 from ..call import Call
 from ..resources.strategy import Object
 from .body import read_object
+from .owner_references import deduplicate
 from .write_options import write_options
 
 
@@ -18,6 +19,7 @@ async def update(call: Call) -> Response:
     served = call.served
     sent = await read_object(call.request, served.group_version, served.kind, write)
     check_name(sent, call.name, call.namespace)
+    deduplicate(sent, write)
     wanted = orjson.dumps(sent)
     endpoint = call.endpoint
 
@@ -30,6 +32,7 @@ async def update(call: Call) -> Response:
         return endpoint.stored(obj)
 
     create_missing = served.create_on_update and not call.subresource
+    write.may_create = call.may_create if create_missing else None
     written = await call.resource.update(call.namespace, call.name, make, write, create_missing=create_missing)
     return call.respond(written.data, 201 if written.created else 200)
 
