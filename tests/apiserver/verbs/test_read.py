@@ -258,7 +258,10 @@ async def test_an_unacceptable_form_is_refused() -> None:
     async with running_api() as api:
         answer = await api.get(CONFIG_MAPS, accept="application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1")
         assert answer.code == 406
-        assert answer.message == "only the following media types are accepted: application/json, application/yaml"
+        assert answer.message == (
+            "only the following media types are accepted: application/json, application/yaml, "
+            "application/vnd.kubernetes.protobuf"
+        )
 
 
 async def test_events_are_one_store_in_two_groups() -> None:
