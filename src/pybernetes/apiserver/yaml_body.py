@@ -35,8 +35,8 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def load(data: bytes) -> Any:
-    """The first document. ValueError when the text is not YAML or uses an alias. JSON, which is what kubectl sends where
-    YAML is asked for, is read as such: 3 us instead of 150."""
+    """The first document. ValueError when the text is not YAML or uses an alias. JSON, which is what kubectl sends
+    where YAML is asked for, is read as such: 3 us instead of 150."""
     if data[:1] == b"{":
         try:
             return orjson.loads(data)
