@@ -101,7 +101,7 @@ async def measure(nodes: int, pods: int, profile: bool) -> tuple[float, float, f
             await _prepare(admin, nodes, pods)
             own = clients.from_kubeconfig(config.data_dir / "scheduler.kubeconfig", "scheduler")
             informers = Informers(own)
-            recorder = EventRecorder(own, "default-scheduler", writers=32, queue_size=100_000)
+            recorder = EventRecorder(own, "default-scheduler", writers=4, queue_size=100_000)
             async with running("informers", informers.serve), running("recorder", recorder.serve):
                 scheduler = Scheduler(own, informers, recorder=recorder)
                 await informers.synced()

@@ -13,9 +13,10 @@ from .admission.connect import admit_connect
 from .call import Call, no_such_path, not_allowed
 from .compression import compressed
 from .filters.requests import LONG_RUNNING_SUBRESOURCES
+from .negotiation import media_type
 from .registry import Endpoint, Registry
 from .request_info import RequestInfo
-from .resources import binding, eviction, scale
+from .resources import binding, bulk_binding, eviction, scale
 from .verbs.create import create
 from .verbs.delete import delete, delete_collection
 from .verbs.get import get
@@ -119,6 +120,8 @@ class Dispatcher:
         assert pods is not None
         call = Call(request, info, pods, self._registry, self._cache)
         call.subresource = "binding"
+        if media_type(request) == bulk_binding.MEDIA_TYPE:
+            return await bulk_binding.create(call)
         return await binding.create(call)
 
     async def _subresource(self, request: Request, info: RequestInfo, endpoint: Endpoint) -> Response:

@@ -18,5 +18,5 @@ class SchedulerConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_backoff_seconds: float = 10.0
     max_waiting_seconds: float = 300.0
     """A rejected pod is tried again after this time even if nothing happened."""
-    parallel_bindings: int = 64
+    parallel_bindings: int = 512
     """Bindings on their way to the API server at the same time."""

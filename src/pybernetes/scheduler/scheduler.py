@@ -47,7 +47,7 @@ from pybernetes.scheduler.status import SCHEDULER_ERROR, UNSCHEDULABLE, preempte
 
 log = logger(__name__)
 
-_EVENT_WRITERS = 32
+_EVENT_WRITERS = 4
 _EVENT_QUEUE = 100_000
 """Every pod has its Scheduled event, however many are bound at once."""
 

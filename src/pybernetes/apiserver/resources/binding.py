@@ -22,6 +22,13 @@ async def create(call: Call) -> Response:
     """POST pods/NAME/binding, or bindings: a Status."""
     write = write_options(call, "CreateOptions")
     sent = await read_object(call.request, API_VERSION, KIND, write)
+    await admit_and_bind(call, sent, write)
+    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+    return call.respond_raw(orjson.dumps(body), 201)
+
+
+async def admit_and_bind(call: Call, sent: Object, write: Write) -> None:
+    """Carry out one binding that follows its schema. StatusError."""
     metadata: Object = sent.setdefault("metadata", {})
     match_namespace(metadata, call.namespace)
     name = metadata.get("name") or ""
@@ -37,8 +44,6 @@ async def create(call: Call) -> Response:
     await resource.admission.admit(request)
     await resource.admission.validate(request)
     await bind(resource, sent, write)
-    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
-    return call.respond_raw(orjson.dumps(body), 201)
 
 
 def _errors(binding: Object) -> list[field.FieldError]:
