@@ -15,6 +15,9 @@ import orjson
 
 Object = dict[str, Any]
 
+_KNOWN_KEYS = 1024
+"""Path elements remembered of one list type: the names of containers, variables and volumes are few."""
+
 
 class Leaf:
     """`kind`: what a configuration may hold here: "string", "numeric", "boolean", "list", "map" or "" (anything)."""
@@ -37,12 +40,13 @@ class Deduced:
 class Items:
     """`keys` empty: a set of scalars. `defaults` are the values of keys that an item may leave out."""
 
-    __slots__ = ("_prefix", "defaults", "element", "keys")
+    __slots__ = ("_known", "_prefix", "defaults", "element", "keys")
 
     def __init__(self, element: "Node", keys: tuple[str, ...] = (), defaults: Object | None = None) -> None:
         self.element = element
         self.keys = keys
         self.defaults = defaults or {}
+        self._known: dict[str, str] = {}
         self._prefix = f'k:{{"{keys[0]}":' if len(keys) == 1 else ""
 
     def key_of(self, item: Any) -> str:
@@ -61,8 +65,13 @@ class Items:
             raise BadItem("associative list with keys may not have non-map elements")
         if self._prefix:
             value = item.get(self.keys[0])
-            if type(value) is str and value.isascii() and value.replace("-", "").isalnum():
-                return f'{self._prefix}"{value}"}}'
+            if type(value) is str:
+                known = self._known.get(value)
+                if known is None:
+                    known = f"{self._prefix}{orjson.dumps(value).decode()}}}"
+                    if len(self._known) < _KNOWN_KEYS:
+                        self._known[value] = known
+                return known
         found: Object = {}
         for name in self.keys:
             if name in item:
@@ -80,13 +89,14 @@ class BadItem(ValueError):
 
 
 class Members:
-    """`rest` None: other keys are unknown fields. `elements` caches `f:NAME`."""
+    """`rest` None: other keys are unknown fields. `shapes` remembers the sets of values without anything below."""
 
-    __slots__ = ("fields", "rest")
+    __slots__ = ("fields", "rest", "shapes")
 
     def __init__(self, fields: "dict[str, Node] | None" = None, rest: "Node | None" = None) -> None:
         self.fields: dict[str, Node] = fields if fields is not None else {}
         self.rest = rest
+        self.shapes: dict[tuple[str, ...], Object] = {}
 
     def child(self, name: str) -> "Node":
         """The node of a member; unknown ones are taken as a whole."""
