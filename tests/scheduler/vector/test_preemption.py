@@ -1,4 +1,4 @@
-"""Victims found over arrays are those found node by node: the same harm, the same messages, whatever happened between."""
+"""Victims found over arrays are those found node by node: the same harm and messages, whatever happened between."""
 
 from random import Random
 
