@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 
 from ...api import status
 from ...api.status import StatusError
-from ...api.user import SYSTEM_MASTERS, UserInfo
 from ...base.log import logger
-from ..resources.custom_resource_definition import FINALIZER
+from ..resources.custom_resource_definition import FINALIZER, SYSTEM
 from ..resources.deleting import delete
 from ..resources.deletion import DeleteOptions
 from ..resources.generic import GenericResource
@@ -16,8 +15,6 @@ from ..resources.strategy import Object, Write, instant
 from .naming import set_condition
 
 log = logger(__name__)
-
-SYSTEM = UserInfo("system:apiserver", groups=(SYSTEM_MASTERS,))
 
 
 async def empty(instances: GenericResource, definitions: GenericResource, name: str) -> None:

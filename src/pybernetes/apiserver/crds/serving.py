@@ -7,31 +7,24 @@ names that became free.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...api import status
-from ...api.managed_fields.structural import StructuralSchema
 from ...api.resource import resource
 from ...api.status import StatusError
-from ...base.http.message import PushBody
 from ...base.log import logger
 from ..admission.webhook.client import WebhookClient
-from ..negotiation import PlainFormat
 from ..registry import Endpoint, Registry
-from ..resources.custom_resource_definition import FINALIZER
+from ..resources.custom_resource_definition import FINALIZER, SYSTEM
 from ..resources.strategy import Write
 from ..watch_cache import ResourceCache, WatchCache
-from ..watch_cache.fanout import Format
-from .conversion import Conversion
 from .definition import Definition, Version, is_true
-from .deleting import SYSTEM, empty
-from .formats import CustomFormats
-from .published import PublishedVersion
-from .strategy import CustomStrategy
-from .version import CustomVersion, served
-from .watching import ConvertedWatch
+
+if TYPE_CHECKING:
+    from .published import PublishedVersion
+    from .version import CustomVersion
 
 Object = dict[str, Any]
 log = logger(__name__)
@@ -56,7 +49,7 @@ class CustomResources:
         self._started = False
 
     @property
-    def published(self) -> dict[str, PublishedVersion]:
+    def published(self) -> dict[str, "PublishedVersion"]:
         """Type name (`stable.example.com/v1.CronTab`) -> its OpenAPI schemas."""
         return self._published
 
@@ -126,15 +119,17 @@ class CustomResources:
             version = self._version(definition, definition.storage)
         else:
             version = versions.get(definition.storage.name) or next(iter(versions.values()))
-        instances = self._registry.resource_of(version.info, CustomStrategy(version.info, self._cache, version))
-        await empty(instances, definitions, name)
+        from .deleting import empty
+        from .endpoints import resource_of
+
+        await empty(resource_of(version, self._registry, self._cache), definitions, name)
 
     # -- endpoints
 
-    def _version(self, definition: Definition, version: Version) -> CustomVersion:
-        kind = definition.names["kind"]
-        conversion = Conversion(definition.conversion, definition.group, kind, self._webhooks)
-        return CustomVersion(definition, version, definition.info(version), conversion)
+    def _version(self, definition: Definition, version: Version) -> "CustomVersion":
+        from .endpoints import custom_version  # schemas and CEL are loaded with the first definition
+
+        return custom_version(definition, version, self._webhooks)
 
     def _publish(self, definition: Definition) -> None:
         before = self._definitions.get(definition.name)
@@ -145,6 +140,8 @@ class CustomResources:
         elif before is not None:
             self._withdraw(definition.name)
             before = None
+        from .endpoints import published
+
         self._definitions[definition.name] = definition
         versions = {version.name: self._version(definition, version) for version in definition.versions}
         cache = self._cache.cache(versions[definition.storage.name].info)
@@ -157,7 +154,7 @@ class CustomResources:
         for version in versions.values():
             if version.version.served:
                 self._registry.put(self._endpoint(version))
-                self._published[version.info.schema] = PublishedVersion(definition, version.version)
+                self._published[version.info.schema] = published(definition, version.version)
         if before is not None:
             cache.fanout.close()  # watchers come back and see the present versions
         self._tell()
@@ -183,38 +180,11 @@ class CustomResources:
             labels += [label for label in version.selectable if label not in labels]
         cache.select_by(labels)
 
-    def _endpoint(self, version: CustomVersion) -> Endpoint:
-        info = version.info
-        strategy = CustomStrategy(info, self._cache, version)
-        endpoint = Endpoint(info, self._registry.resource_of(info, strategy))
-        endpoint.kind = version
-        endpoint.read = version.read
-        endpoint.convert = version.converted
-        endpoint.scale = version.version.scale
-        endpoint.formats = CustomFormats(version)
-        schema = (version.version.raw.get("schema") or {}).get("openAPIV3Schema")
-        endpoint.tracking.use(StructuralSchema(info.group_version, info.kind, schema))
-        if version.conversion.by_webhook and len(version.definition.versions) > 1:
-            endpoint.watched = _WebhookWatch(version)
-        return endpoint
+    def _endpoint(self, version: "CustomVersion") -> Endpoint:
+        from .endpoints import endpoint_of
+
+        return endpoint_of(version, self._registry, self._cache)
 
 
 def _names(obj: Object) -> Any:
     return (obj.get("status") or {}).get("acceptedNames")
-
-
-class _WebhookWatch:
-    """Watches of a version that a webhook makes."""
-
-    def __init__(self, version: CustomVersion) -> None:
-        self.source: Format = PlainFormat(version.info)
-        self._version = version
-
-    def wrap(self, inner: PushBody, format: Format) -> PushBody:
-        return ConvertedWatch(inner, self._convert, self._render, format)
-
-    async def _convert(self, objects: Sequence[Object]) -> list[Object]:
-        return await self._version.conversion.convert(objects, self._version.version.name)
-
-    def _render(self, obj: Object) -> bytes:
-        return served(self._version.shape(obj))

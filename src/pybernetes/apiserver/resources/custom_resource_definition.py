@@ -5,10 +5,13 @@ So a definition whose names are free is established, and its resources are serve
 
 from datetime import UTC, datetime
 
+from ...api.user import SYSTEM_MASTERS, UserInfo
 from ..crds.naming import accepted_names, established, set_condition
 from .strategy import Object, Strategy, Write, instant
 
 FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
+SYSTEM = UserInfo("system:apiserver", groups=(SYSTEM_MASTERS,))
+"""Who writes what follows from a definition."""
 
 
 class CustomResourceDefinitionStrategy(Strategy):

@@ -14,6 +14,24 @@ from ..webhook import rules
 from ..webhook.review import Question
 from ..webhook.versions import Versions
 
+_OWN_KINDS = frozenset(
+    {
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
+        "mutatingadmissionpolicies",
+        "mutatingadmissionpolicybindings",
+    }
+)
+_NEVER = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
+
+
+def concerns(resource: ResourceInfo) -> bool:
+    """Whether policies are asked at all: never about themselves, so that a bad one can be taken away, and not about
+    questions of identity and rights."""
+    if resource.group == "admissionregistration.k8s.io" and resource.plural in _OWN_KINDS:
+        return False
+    return resource.group not in _NEVER
+
 
 class Constraints(msgspec.Struct, frozen=True):
     """MatchResources with upstream's defaults."""

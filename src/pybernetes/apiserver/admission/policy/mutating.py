@@ -15,11 +15,10 @@ from ....api.status import StatusError
 from ..plugin import AdmissionRequest
 from ..webhook.versions import Versions
 from .evaluation import Evaluation, Failed, OutOfBudget, Run
-from .matching import Matcher
+from .matching import Matcher, concerns
 from .mutations import CannotApply, configured, patched
 from .params import Misconfigured, Params
 from .source import Binding, Policies, Policy
-from .validating import concerns
 
 Object = dict[str, Any]
 Key = tuple[str, str, str, str]

@@ -1,11 +1,13 @@
 """The policies in force: those that have bindings, by name, compiled when first needed."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ....api.policy_expressions import PolicyExpressions
 from ....api.resource import ResourceInfo
 from ...reader import ObjectReader
 from .matching import Constraints
+
+if TYPE_CHECKING:
+    from ....api.policy_expressions import PolicyExpressions
 
 Object = dict[str, Any]
 
@@ -40,8 +42,10 @@ class Policy:
         self._expressions: PolicyExpressions | None = None
 
     @property
-    def expressions(self) -> PolicyExpressions:
+    def expressions(self) -> "PolicyExpressions":
         if self._expressions is None:
+            from ....api.policy_expressions import PolicyExpressions  # CEL is loaded with the first policy
+
             self._expressions = PolicyExpressions(self.spec, mutating=self._mutating)
         return self._expressions
 

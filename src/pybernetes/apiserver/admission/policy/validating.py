@@ -11,7 +11,7 @@ from ....api.status import StatusError
 from ...audit import annotate
 from ..plugin import AdmissionRequest
 from .evaluation import Evaluation, Failed, OutOfBudget, Run
-from .matching import Matcher
+from .matching import Matcher, concerns
 from .params import Misconfigured, Params
 from .source import Binding, Policies, Policy
 
@@ -20,23 +20,6 @@ Object = dict[str, Any]
 MESSAGE_LIMIT = 5 * 1024
 _ANNOTATION_LIMIT = 10 * 1024
 _CODES = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413, "Invalid": 422}
-_OWN_KINDS = frozenset(
-    {
-        "validatingadmissionpolicies",
-        "validatingadmissionpolicybindings",
-        "mutatingadmissionpolicies",
-        "mutatingadmissionpolicybindings",
-    }
-)
-_NEVER = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
-
-
-def concerns(resource: ResourceInfo) -> bool:
-    """Whether policies are asked at all: never about themselves, so that a bad one can be taken away, and not about
-    questions of identity and rights."""
-    if resource.group == "admissionregistration.k8s.io" and resource.plural in _OWN_KINDS:
-        return False
-    return resource.group not in _NEVER
 
 
 class Denial(msgspec.Struct, frozen=True):

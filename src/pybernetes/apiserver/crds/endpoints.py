@@ -1,0 +1,71 @@
+"""From a definition's version to the endpoint that serves it. Imported when there is a definition."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...api.managed_fields.structural import StructuralSchema
+from ...base.http.message import PushBody
+from ..admission.webhook.client import WebhookClient
+from ..negotiation import PlainFormat
+from ..registry import Endpoint, Registry
+from ..resources.generic import GenericResource
+from ..watch_cache import WatchCache
+from ..watch_cache.fanout import Format
+from .conversion import Conversion
+from .definition import Definition, Version
+from .formats import CustomFormats
+from .published import PublishedVersion
+from .strategy import CustomStrategy
+from .version import CustomVersion, served
+from .watching import ConvertedWatch
+
+Object = dict[str, Any]
+
+
+def custom_version(definition: Definition, version: Version, webhooks: WebhookClient) -> CustomVersion:
+    """One version with its conversion."""
+    conversion = Conversion(definition.conversion, definition.group, definition.names["kind"], webhooks)
+    return CustomVersion(definition, version, definition.info(version), conversion)
+
+
+def resource_of(version: CustomVersion, registry: Registry, cache: WatchCache) -> GenericResource:
+    """The stored objects, seen in this version."""
+    return registry.resource_of(version.info, CustomStrategy(version.info, cache, version))
+
+
+def published(definition: Definition, version: Version) -> PublishedVersion:
+    """Its OpenAPI schemas."""
+    return PublishedVersion(definition, version)
+
+
+def endpoint_of(version: CustomVersion, registry: Registry, cache: WatchCache) -> Endpoint:
+    """What requests find."""
+    info = version.info
+    endpoint = Endpoint(info, resource_of(version, registry, cache))
+    endpoint.kind = version
+    endpoint.read = version.read
+    endpoint.convert = version.converted
+    endpoint.scale = version.version.scale
+    endpoint.formats = CustomFormats(version)
+    schema = (version.version.raw.get("schema") or {}).get("openAPIV3Schema")
+    endpoint.tracking.use(StructuralSchema(info.group_version, info.kind, schema))
+    if version.conversion.by_webhook and len(version.definition.versions) > 1:
+        endpoint.watched = _WebhookWatch(version)
+    return endpoint
+
+
+class _WebhookWatch:
+    """Watches of a version that a webhook makes."""
+
+    def __init__(self, version: CustomVersion) -> None:
+        self.source: Format = PlainFormat(version.info)
+        self._version = version
+
+    def wrap(self, inner: PushBody, format: Format) -> PushBody:
+        return ConvertedWatch(inner, self._convert, self._render, format)
+
+    async def _convert(self, objects: Sequence[Object]) -> list[Object]:
+        return await self._version.conversion.convert(objects, self._version.version.name)
+
+    def _render(self, obj: Object) -> bytes:
+        return served(self._version.shape(obj))
