@@ -39,9 +39,9 @@ class KubectlApi:
         self._binary = directory / "kubectl"  # its own name is in its user agent
         self._binary.symlink_to(binary)
 
-    async def run(self, *words: str, given: Any = None, timeout: float = 60.0) -> Ran:
-        """Run to the end; `given` is text, or an object sent as JSON."""
-        process = await asyncio.create_subprocess_exec(
+    async def start(self, *words: str) -> asyncio.subprocess.Process:
+        """Start a command; its pipes are the caller's."""
+        return await asyncio.create_subprocess_exec(
             self._binary,
             f"--kubeconfig={self._directory / 'config'}",
             f"--cache-dir={self._directory / 'cache'}",
@@ -51,6 +51,10 @@ class KubectlApi:
             stderr=asyncio.subprocess.PIPE,
             env={"HOME": str(self._directory), "PATH": "/usr/bin:/bin"},
         )
+
+    async def run(self, *words: str, given: Any = None, timeout: float = 60.0) -> Ran:
+        """Run to the end; `given` is text, or an object sent as JSON."""
+        process = await self.start(*words)
         data = given.encode() if isinstance(given, str) else orjson.dumps(given) if given is not None else b""
         try:
             out, err = await asyncio.wait_for(process.communicate(data), timeout)
