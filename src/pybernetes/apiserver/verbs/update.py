@@ -33,7 +33,9 @@ async def update(call: Call) -> Response:
 
     create_missing = served.create_on_update and not call.subresource
     write.may_create = call.may_create if create_missing else None
-    written = await call.resource.update(call.namespace, call.name, make, write, create_missing=create_missing)
+    written = await call.resource.update(
+        call.namespace, call.name, make, write, create_missing=create_missing, reads_only=True
+    )
     return call.respond(written.data, 201 if written.created else 200)
 
 
