@@ -114,6 +114,10 @@ class Informer(Generic[T]):
         """The objects that have this value in that index. KeyError for an unknown index."""
         return list(self._indexes[index].values.get(value, {}).values())
 
+    def count_by_index(self, index: str, value: str) -> int:
+        """How many objects have this value in that index. KeyError for an unknown index."""
+        return len(self._indexes[index].values.get(value, ()))
+
     def index_values(self, index: str) -> builtins.list[str]:
         """Every value that index has now."""
         return list(self._indexes[index].values)

@@ -64,8 +64,10 @@ def count(pods: Iterable[Pod], template_labels: Mapping[str, str] | None, min_re
             continue
         found.replicas += 1
         found.labeled += labels <= (pod.metadata.labels or {}).items()
-        found.ready += is_ready(pod)
-        waits = available_in_seconds(pod, min_ready, now)
+        if not is_ready(pod):
+            continue
+        found.ready += 1
+        waits = available_in_seconds(pod, min_ready, now) if min_ready else 0.0
         if waits == 0.0:
             found.available += 1
         elif waits is not None:
