@@ -5,7 +5,7 @@
         await client.create(pod)
 
 Authorization is AlwaysAllow, the ServiceAccount admission plugin is off (no controller makes accounts here), and no
-APIServices are kept unless a test says otherwise; every other part is the real one.
+APIServices and FlowSchemas are kept unless a test says otherwise; every other part is the real one.
 """
 
 from collections.abc import AsyncIterator
@@ -33,6 +33,7 @@ async def api_server(
         "authorization_modes": ("AlwaysAllow",),
         "disable_admission": ("ServiceAccount",),
         "aggregation": False,
+        "keep_flow_control_objects": False,
         **config,
     }
     store = MemoryStore(clock=clock) if store is None else store

@@ -80,6 +80,8 @@ class ApiServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`--feature-gates`."""
 
     priority_and_fairness: bool = True
+    keep_flow_control_objects: bool = True
+    """Whether the built-in FlowSchemas and PriorityLevelConfigurations are written and kept."""
 
     shared_store: bool = False
     """Whether other API servers use the same store: each then keeps a lease there, and the `kubernetes` Service leads

@@ -149,6 +149,11 @@ class Registry:
         """The stored resource behind any version. KeyError when it is not served."""
         return self._resources[info.storage_prefix]
 
+    def count(self, group: str, version: str, plural: str) -> int:
+        """How many objects of a resource are stored; 0 for what is not."""
+        endpoint = self.endpoints.get((group, version, plural))
+        return len(endpoint.resource.cache) if endpoint is not None and endpoint.resource is not None else 0
+
     def infos(self) -> list[ResourceInfo]:
         return [endpoint.info for endpoint in self.endpoints.values()]
 

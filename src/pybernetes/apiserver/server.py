@@ -37,6 +37,11 @@ from .filters import Filter, chain
 from .filters.errors import failures
 from .filters.limits import InFlight, Timeout
 from .filters.requests import Measure, with_request_info
+from .flow_control.debug import PREFIX as DEBUG_PREFIX
+from .flow_control.debug import DebugPages
+from .flow_control.filter import PriorityAndFairness
+from .flow_control.flow_control import FlowControl
+from .flow_control.upkeep import Upkeep
 from .health import Health
 from .history.author import remember_author
 from .history.journal import Journal
@@ -98,11 +103,13 @@ class ApiServer:
             )
         )
         service_network(config, self.registry)
+        total = config.max_requests_in_flight + config.max_mutating_requests_in_flight
+        self.flow_control = FlowControl(self.cache, clock, total)
         filters: dict[str, Filter] = {
             "failures": failures,
             "request_info": with_request_info,
             "metrics": Measure(self.metrics),
-            "in_flight": InFlight(config.max_requests_in_flight, config.max_mutating_requests_in_flight, self.metrics),
+            **self._load_filter(),
             "timeout": Timeout(config.request_timeout_seconds),
             **security.filters,
             "history": remember_author,
@@ -113,6 +120,23 @@ class ApiServer:
         )
         self.app: App = chain(filters, self.aggregator.wrap(self.dispatcher))
         self._add_checks()
+
+    def _load_filter(self) -> dict[str, Filter]:
+        """What keeps the server from being overrun."""
+        config, control = self.config, self.flow_control
+        reads, writes = config.max_requests_in_flight, config.max_mutating_requests_in_flight
+        if not config.priority_and_fairness:
+            return {"in_flight": InFlight(reads, writes, self.metrics)}
+        debug = DebugPages(control)
+        self.pages.served[DEBUG_PREFIX + "dump_priority_levels"] = debug.levels
+        self.pages.served[DEBUG_PREFIX + "dump_queues"] = debug.queues
+        self.pages.served[DEBUG_PREFIX + "dump_requests"] = debug.requests
+        wait = config.request_timeout_seconds / 4
+        return {
+            "priority_and_fairness": PriorityAndFairness(
+                control, self.registry.count, self.metrics.registry, wait_seconds=wait
+            )
+        }
 
     # -- what is served beside resources
 
@@ -188,6 +212,9 @@ class ApiServer:
                 await stack.enter_async_context(running("https", self.http.serve))
             if self.config.shared_store and self.config.advertise_address:
                 await stack.enter_async_context(running("peers", self._peers().serve))
+            if self.config.priority_and_fairness and self.config.keep_flow_control_objects:
+                upkeep = Upkeep(self.cache, self.flow_control, writer(lambda: self.app), self._clock)
+                await stack.enter_async_context(running("flow control objects", upkeep.serve))
             if self.config.aggregation:
                 await publish_trust(self.config, self.cache, writer(lambda: self.app))
                 await stack.enter_async_context(running("aggregator", self.aggregator.serve))

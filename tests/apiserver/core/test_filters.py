@@ -99,7 +99,8 @@ async def test_a_slow_request_times_out() -> None:
 
 
 async def test_too_many_requests_at_once_are_refused_but_for_masters() -> None:
-    async with running_api(max_requests_in_flight=0, max_mutating_requests_in_flight=1) as api:
+    limits = {"max_requests_in_flight": 0, "max_mutating_requests_in_flight": 1, "priority_and_fairness": False}
+    async with running_api(**limits) as api:
         answer = await Api(api.server, JANE).get(CONFIG_MAPS)
         assert (answer.code, answer.message) == (429, "Too many requests, please try again later.")
         assert answer.header("retry-after") == ["1"]

@@ -14,10 +14,11 @@ CHAIN = (
     "failures",  # errors.py: exceptions -> Status, warnings -> headers
     "request_info",  # requests.py: what is asked for, audit id
     "metrics",  # requests.py: count and time
-    "in_flight",  # limits.py: at most so many at a time
+    "in_flight",  # limits.py: at most so many at a time, where priority and fairness is off
     "timeout",  # limits.py: at most so long
     "authentication",
     "impersonation",
+    "priority_and_fairness",  # ../flow_control/filter.py: whose turn it is
     "authorization",
     "history",  # ../history/author.py: who writes
 )

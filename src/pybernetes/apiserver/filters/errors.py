@@ -1,4 +1,7 @@
-"""The outermost filter: whatever goes wrong leaves as a Status, whatever was warned of as Warning headers."""
+"""The outermost filter: whatever goes wrong leaves as a Status, whatever was warned of as Warning headers.
+
+Headers that belong to every answer of a request, whatever it is, are gathered in `context["response_headers"]`.
+"""
 
 from ...base.http.message import App, Request, Response
 from ..errors import error_response, to_status_error
@@ -14,6 +17,9 @@ def failures(next: App) -> App:
             response = await next(request)
         except Exception as error:
             response = error_response(to_status_error(error), request.header("accept") or "")
+        headers = request.context.get("response_headers")
+        if headers:
+            response.headers += headers
         warnings = request.context.get("warnings")
         if warnings:
             _add_warnings(response, warnings)
