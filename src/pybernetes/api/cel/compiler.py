@@ -249,6 +249,11 @@ class _Compiler:
         given = [*([node.target] if node.target is not None else ()), *node.args]
         args = [self._expr(arg) for arg in given]
         kinds = [arg.type for arg in given]
+        text = _text_operand(node)
+        if text is not None:
+            # Equal to a constant text: other types simply are not; the text bounds the cost.
+            self._pending += max(-(-len(text) // 10), 1)
+            return f"({args[0]} {_SYMBOLS[node.function]} {args[1]})"
         if node.function == "!_" and kinds[0].name == "bool":
             self._pending += 1
             return f"(not {args[0]})"
@@ -531,6 +536,15 @@ class _Compiler:
         self._line("else:")
         self._line(f" {result} = NONE")
         return result
+
+
+def _text_operand(node: Call) -> str | None:
+    """The constant text that an equality compares with."""
+    if node.function in ("_==_", "_!=_"):
+        for arg in node.args:
+            if isinstance(arg, Literal) and type(arg.value) is str:
+                return arg.value
+    return None
 
 
 _STARTS = {
