@@ -46,7 +46,9 @@ class Comparison(msgspec.Struct):
 def compare(old: Any, new: Any, node: Node) -> Comparison:
     """The difference of two objects of one type."""
     found = Comparison({}, {}, {})
-    if old != new:
+    if type(node) is Members and isinstance(old, dict) and isinstance(new, dict):
+        _compare_members(node, old, new, found)
+    elif old != new:
         _compare(node, old, new, found, "")
     return found
 

@@ -8,6 +8,7 @@ import json
 import re
 
 from ...api import field, status
+from ...api.managed_fields.manager import without_entries
 from ...api.patch import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, apply_patch
 from ...api.schema import duplicates
 from ...api.status import StatusError
@@ -35,9 +36,12 @@ async def patch(call: Call) -> Response:
     schema = call.endpoint.kind.strategic
     endpoint, served = call.endpoint, call.served
 
+    # A patch that does not speak of managedFields is spared their copying and checking (a tenth of a status patch).
+    unseen = b"managedFields" not in text
+
     def make(current: Object) -> Object:
         before = endpoint.served(current)
-        patched = apply_patch(media, before, text, schema)
+        patched = apply_patch(media, without_entries(before) if unseen else before, text, schema)
         conform_patched(patched, served.group_version, served.kind, write, text)
         check_name(patched, call.name, call.namespace)
         deduplicate(patched, write)
