@@ -42,6 +42,7 @@ from .pv_protection import PVProtection
 from .pvc_protection import PVCProtection
 from .replicaset import ReplicaSetController
 from .replicationcontroller import ReplicationControllerController
+from .resource_claim import ResourceClaimController
 from .resource_quota import ResourceQuotaController
 from .root_ca_publisher import RootCAPublisher
 from .service_account import ServiceAccountController
@@ -82,6 +83,7 @@ CONTROLLERS: dict[str, Registration] = {
     "token-cleaner-controller": Registration(TokenCleaner, "token-cleaner"),
     "disruption-controller": Registration(DisruptionController, "disruption-controller"),
     "resourcequota-controller": Registration(ResourceQuotaController, "resourcequota-controller"),
+    "resourceclaim-controller": Registration(ResourceClaimController, "resource-claim-controller"),
     "persistentvolume-binder-controller": Registration(VolumeBinder, "persistent-volume-binder"),
     "persistentvolume-attach-detach-controller": Registration(AttachDetach, "attachdetach-controller"),
     "persistentvolume-expander-controller": Registration(Expander, "expand-controller"),
