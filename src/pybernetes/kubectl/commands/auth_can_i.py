@@ -1,0 +1,126 @@
+"""`kubectl auth can-i`: may I do this; what may I do."""
+
+from __future__ import annotations
+
+from ..errors import CommandError
+from ..output.go_json import compact
+from ..output.table import Columns
+from ..wire.json_read import loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..session import Session
+
+_VERBS = (
+    "get list watch create update patch delete deletecollection use bind impersonate * approve sign escalate attest"
+).split()
+FLAGS = "-A,all-namespaces=false list=false no-headers=false -q,quiet=false subresource=''"
+
+
+def run(session: Session) -> int:
+    flags = session.flags
+    namespace = "" if flags.on("all-namespaces") else session.namespace
+    if flags.on("list"):
+        if session.args:
+            raise CommandError("list option must be specified with no arguments")
+        return _list(session, namespace)
+    if len(session.args) not in (2, 3):
+        raise CommandError(
+            "you must specify two arguments: verb resource or verb resource/resourceName.\n"
+            "See 'kubectl auth can-i -h' for help and examples."
+        )
+    verb, what = session.args[0], session.args[1]
+    if what.startswith("/"):
+        if flags.text("subresource"):
+            raise CommandError("--subresource can not be used with NonResourceURL")
+        spec: dict[str, Any] = {"nonResourceAttributes": {"verb": verb, "path": what}}
+    else:
+        spec = {"resourceAttributes": _resource(session, verb, what, namespace)}
+    body = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "spec": spec}
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    status = loads(session.client.call("POST", path, body=compact(body).encode())).get("status") or {}
+    allowed = bool(status.get("allowed"))
+    if not flags.on("quiet"):
+        text = "yes" if allowed else "no"
+        if not allowed and status.get("reason"):
+            text += f" - {status['reason']}"
+        if not allowed and status.get("evaluationError"):
+            text += f" - {status['evaluationError']}"
+        session.print(text)
+    return 0 if allowed else 1
+
+
+def _resource(session: Session, verb: str, what: str, namespace: str) -> dict[str, str]:
+    word, _, name = what.partition("/")
+    name = session.args[2] if len(session.args) > 2 else name
+    if verb not in _VERBS:
+        session.tell(f"Warning: verb '{verb}' is not a known verb", "")
+    group, resource = "", word
+    if word != "*":
+        try:
+            known = session.mapper.resource(word)
+        except CommandError:
+            bare, _, group = word.partition(".")
+            resource = bare
+            if group:
+                session.tell(f"Warning: the server doesn't have a resource type '{bare}' in group '{group}'", "")
+            else:
+                session.tell(f"Warning: the server doesn't have a resource type '{bare}'", "")
+        else:
+            group, resource = known.group, known.name
+            if not known.namespaced and namespace and session.flags.text("namespace") == "":
+                session.tell(
+                    f"Warning: resource '{known.name}' is not namespace scoped"
+                    + (f" in group '{known.group}'" if known.group else ""),
+                    "",
+                )
+    else:
+        group = "*"
+    found = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
+    if session.flags.text("subresource"):
+        found["subresource"] = session.flags.text("subresource")
+    if name:
+        found["name"] = name
+    return {key: value for key, value in found.items() if value}
+
+
+def _list(session: Session, namespace: str) -> int:
+    body = {
+        "kind": "SelfSubjectRulesReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "spec": {"namespace": namespace or "default"},
+    }
+    path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+    status = loads(session.client.call("POST", path, body=compact(body).encode())).get("status") or {}
+    columns = Columns(session.out.write)
+    if not session.flags.on("no-headers"):
+        columns.add(["Resources", "Non-Resource URLs", "Resource Names", "Verbs"])
+    rows = _rules(status.get("resourceRules") or [])
+    for resource, names, verbs in sorted(rows, key=lambda row: (row[0].partition(".")[2], row[0])):
+        columns.add([resource, "[]", f"[{names}]", f"[{verbs}]"])
+    urls = [
+        (str(url), " ".join(rule.get("verbs") or ()))
+        for rule in status.get("nonResourceRules") or ()
+        for url in rule.get("nonResourceURLs") or ()
+    ]
+    for url, shown in sorted(urls, key=lambda pair: f"[{pair[0]}]"):
+        columns.add(["", f"[{url}]", "[]", f"[{shown}]"])
+    columns.flush()
+    if status.get("incomplete"):
+        session.tell(f"warning: the list may be incomplete: {status.get('evaluationError', '')}")
+    return 0
+
+
+def _rules(rules: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """A row per resource, group and names; verbs of several rules together."""
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for rule in rules:
+        for group in rule.get("apiGroups") or ("",):
+            for resource in rule.get("resources") or ():
+                shown = f"{resource}.{group}" if group else str(resource)
+                key = (shown, " ".join(rule.get("resourceNames") or ()))
+                known = verbs.setdefault(key, [])
+                known += [verb for verb in rule.get("verbs") or () if verb not in known]
+    return [(resource, names, " ".join(found)) for (resource, names), found in verbs.items()]

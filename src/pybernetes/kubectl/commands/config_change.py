@@ -1,0 +1,76 @@
+"""`kubectl config use-context|rename-context|delete-context|delete-cluster|delete-user`."""
+
+from __future__ import annotations
+
+from ..config.files import Kubeconfig, load
+from ..config.writing import default_file, save_current, save_entry
+from ..errors import CommandError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..session import Session
+
+FLAGS = {
+    "config use-context": "",
+    "config rename-context": "",
+    "config delete-context": "",
+    "config delete-cluster": "",
+    "config delete-user": "",
+}
+
+
+def run(session: Session) -> int:
+    verb = session.command.rpartition(" ")[2]
+    config = load(session.flags.text("kubeconfig"), absolute=False, must_exist=False)
+    if verb == "use-context":
+        _use(session, config)
+    elif verb == "rename-context":
+        _rename(session, config)
+    else:
+        _delete(session, config, verb.removeprefix("delete-"))
+    return 0
+
+
+def _use(session: Session, config: Kubeconfig) -> None:
+    if len(session.args) != 1 or not session.args[0]:
+        raise UsageError("Unexpected args: " + str(session.args), "config use-context")
+    name = session.args[0]
+    if name not in config.contexts:
+        raise CommandError(f'no context exists with the name: "{name}"')
+    save_current(config, name)
+    session.print(f'Switched to context "{name}".')
+
+
+def _rename(session: Session, config: Kubeconfig) -> None:
+    if len(session.args) != 2:
+        raise UsageError(f"Unexpected args: {session.args}", "config rename-context")
+    old, new = session.args
+    if old not in config.contexts:
+        raise CommandError(f'cannot rename the context "{old}", it\'s not in {default_file(config)}')
+    if new in config.contexts:
+        raise CommandError(
+            f'cannot rename the context "{old}", the context "{new}" already exists in {default_file(config)}'
+        )
+    fields = config.contexts[old]
+    config.origins["contexts", new] = config.origins["contexts", old]
+    save_entry(config, "contexts", new, fields)
+    save_entry(config, "contexts", old, None)
+    if config.current_context == old:
+        save_current(config, new)
+    session.print(f'Context "{old}" renamed to "{new}".')
+
+
+def _delete(session: Session, config: Kubeconfig, kind: str) -> None:
+    section = f"{kind}s"
+    if len(session.args) != 1:
+        raise UsageError(f"Unexpected args: {session.args}", session.command)
+    name = session.args[0]
+    path = config.paths[0] if len(config.paths) == 1 else default_file(config)
+    if name not in config.section(section):
+        raise CommandError(f"cannot delete {kind} {name}, not in {path}")
+    save_entry(config, section, name, None)
+    if kind == "context" and config.current_context == name:
+        session.tell(
+            'warning: this removed your active context, use "kubectl config use-context" to select a different one'
+        )
+    session.print(f"deleted {kind} {name} from {path}")

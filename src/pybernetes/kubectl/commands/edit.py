@@ -1,0 +1,270 @@
+"""`kubectl edit`: fetch, let the user's editor change it, send what changed; refusals come back into the editor."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import CommandError, StatusFailure, text_of
+from ..flags import FILES, PRINT
+from ..objects.builder import collect, flattened, item_of
+from ..objects.item import Item
+from ..objects.mutation import LAST_APPLIED, operation_printer, parameters, refreshed_last_applied, validation_of
+from ..output.go_json import compact
+from ..output.go_yaml import dump
+from ..output.printers import without_managed_fields
+from ..wire.json_read import loads
+from ..wire.yaml_read import YamlError, load_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..session import Session
+
+_SAME = f"save-config=false validate='strict' windows-line-endings=false {FILES}{PRINT}"
+FLAGS = {
+    "edit": f"field-manager='kubectl-edit' output-patch=false subresource='' {_SAME}",
+    "apply edit-last-applied": f"field-manager='kubectl-client-side-apply' {_SAME}",
+}
+_HEAD = """# Please edit the object below. Lines beginning with a '#' will be ignored,
+# and an empty file will abort the edit. If an error occurs while saving this file will be
+# reopened with the relevant failures.
+#
+"""
+_HEAD_LAST_APPLIED = """# Please edit the 'last-applied-configuration' annotations below.
+# Lines beginning with a '#' will be ignored, and an empty file will abort the edit.
+#
+"""
+
+
+def run(session: Session) -> int:
+    if session.flags.on("output-patch") and session.flags.text("output"):
+        raise CommandError("the edit doesn't support output the patch and the object at once")
+    validation_of(session)
+    found = collect(session, latest=True)
+    found.raise_errors()
+    if session.command == "apply edit-last-applied":
+        return _LastApplied(session).run(found.items)
+    return _Edit(session).run(found.items)
+
+
+def create_edited(session: Session) -> int:
+    """`create --edit`."""
+    found = collect(session, [])
+    found.raise_errors()
+    return _Create(session).run(found.items)
+
+
+class _Edit:
+    """One visit to the editor after the other, until everything is accepted or given up."""
+
+    head = _HEAD
+    prefix = "kubectl-edit-"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.json = session.flags.text("output") == "json"
+
+    def run(self, items: list[Item]) -> int:
+        if not items:
+            raise CommandError("edit cancelled, no objects found")
+        original = self.text([self.content(item) for item in items])
+        reasons: list[str] = []
+        text, path = original, ""
+        while True:
+            shown = self._with_reasons(reasons) + text
+            edited, path = self._in_editor(shown, path)
+            bare = _without_comments(edited)
+            if bare == _without_comments(shown) and reasons:
+                return self._give_up(path, reasons)
+            if not reasons and bare == _without_comments(original):
+                self._remove(path)
+                self.session.tell("Edit cancelled, no changes made.")
+                return 0
+            if not bare.strip():
+                self._remove(path)
+                self.session.tell("Edit cancelled, saved file was empty.")
+                return 0
+            reasons = self._apply(items, edited)
+            if not reasons:
+                self._remove(path)
+                return 0
+            text = _without_head(edited)
+
+    def _give_up(self, path: str, reasons: list[str]) -> int:
+        self.session.tell(f'A copy of your changes has been stored to "{path}"')
+        raise CommandError("Edit cancelled, no valid changes were saved.")
+
+    def content(self, item: Item) -> dict[str, Any]:
+        """What is put before the user."""
+        if self.session.flags.on("show-managed-fields"):
+            return item.obj
+        return without_managed_fields(item.obj)
+
+    def text(self, objects: list[dict[str, Any]]) -> str:
+        one = (
+            objects[0] if len(objects) == 1 else {"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {}}
+        )
+        if self.json:
+            from ..output.go_json import indented
+
+            return indented(one) + "\n"
+        return dump(one)
+
+    def _with_reasons(self, reasons: list[str]) -> str:
+        if not reasons:
+            return self.head
+        return self.head + "".join(f"# {line}\n" for reason in reasons for line in reason.split("\n")) + "#\n"
+
+    def _in_editor(self, text: str, path: str) -> tuple[str, str]:
+        import shlex
+        import subprocess
+        import tempfile
+
+        if self.session.flags.on("windows-line-endings"):
+            text = text.replace("\n", "\r\n")
+        suffix = ".json" if self.json else ".yaml"
+        if not path:
+            descriptor, path = tempfile.mkstemp(prefix=self.prefix, suffix=suffix)
+            os.close(descriptor)
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        editor = os.environ.get("KUBE_EDITOR") or os.environ.get("EDITOR") or "vi"
+        self.session.out.flush()
+        plain = not any(letter in editor for letter in "\"'\\")
+        words = [*(editor.split() if plain else ["/bin/bash", "-c", editor + " " + shlex.quote(path)])]
+        if plain:
+            words.append(path)
+        try:
+            code = subprocess.run(words, check=False).returncode
+        except FileNotFoundError:
+            raise CommandError(f"unable to launch the editor {editor!r}".replace("'", '"')) from None
+        if code:
+            self._remove(path)
+            raise CommandError(f"there was a problem with the editor {editor!r}".replace("'", '"'))
+        with open(path, encoding="utf-8") as file:
+            return file.read().replace("\r\n", "\n"), path
+
+    def _remove(self, path: str) -> None:
+        if os.path.exists(path):
+            os.unlink(path)
+
+    def _apply(self, items: list[Item], edited: str) -> list[str]:
+        """Send the changes; why some were refused."""
+        session = self.session
+        try:
+            documents = [obj for document in load_all(edited) if document is not None for obj in flattened(document)]
+        except YamlError as error:
+            session.tell(f"error: {error}")
+            return [
+                f"The edited file had a syntax error: error parsing edited-file: error converting YAML to JSON: {error}"
+            ]
+        reasons: list[str] = []
+        by_place = {self._place(item): item for item in items}
+        for obj in documents:
+            item = items[0]
+            try:
+                new = item_of(session, obj, "edited-file")
+                known = by_place.get(self._place(new))
+                if known is None:
+                    raise CommandError("At least one of apiVersion, kind and name was changed")
+                item = known
+                self.send(item, obj)
+            except StatusFailure as error:
+                if error.reason == "Conflict":
+                    reasons.append(self._conflict(item))
+                else:
+                    reasons.append(self._refused(item, error))
+                session.tell(text_of(error))
+            except CommandError as error:
+                session.tell(text_of(error))
+                reasons.append(error.message)
+        return reasons
+
+    def _conflict(self, item: Item) -> str:
+        return (
+            f"Object {item.resource.name}/{item.name} was modified on the server; your changes are based on an older "
+            "version of it"
+        )
+
+    def _refused(self, item: Item, error: StatusFailure) -> str:
+        lines = [
+            f'{item.resource.full_name} "{item.name}" was not valid:' if error.reason == "Invalid" else error.text()
+        ]
+        if error.reason == "Invalid":
+            causes = (error.status.get("details") or {}).get("causes") or []
+            lines += [f"* {cause.get('field', '')}: {cause.get('message', '')}" for cause in causes] or [error.message]
+        return "\n".join(lines)
+
+    def _place(self, item: Item) -> tuple[str, str, str]:
+        return item.resource.full_name, item.namespace, item.name
+
+    def send(self, item: Item, edited: dict[str, Any]) -> None:
+        """What differs as a patch. StatusFailure."""
+        session = self.session
+        before = self.content(item)
+        edited = refreshed_last_applied(edited, create=session.flags.on("save-config"))
+        kind, patch = patch_between(before, edited)
+        if not patch:
+            operation_printer(session, "skipped").print(item.obj)
+            return
+        if session.flags.on("output-patch"):
+            session.print(f"Patch: {compact(patch)}")
+        item.patch(kind, compact(patch).encode(), session.flags.text("subresource"), **parameters(session))
+        printer = session.flags.text("output")
+        if printer in ("yaml", "json"):
+            session.print(f"{item.label()} edited")
+            return
+        operation_printer(session, "edited").print(item.obj)
+
+
+class _Create(_Edit):
+    """Every object is created as edited."""
+
+    def send(self, item: Item, edited: dict[str, Any]) -> None:
+        item.create(edited, **parameters(self.session))
+        self.session.print(f"{item.label()} created")
+
+
+class _LastApplied(_Edit):
+    """Only the annotation is edited."""
+
+    head = _HEAD_LAST_APPLIED
+
+    def content(self, item: Item) -> dict[str, Any]:
+        text = ((item.obj.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
+        if not text:
+            raise CommandError(
+                f"no last-applied-configuration annotation found on resource: {item.name}, to create the annotation, "
+                "run the command with --create-annotation"
+            )
+        found: dict[str, Any] = loads(text)
+        found.setdefault("metadata", {}).setdefault("namespace", item.namespace) if item.namespace else None
+        return found
+
+    def send(self, item: Item, edited: dict[str, Any]) -> None:
+        patch = {"metadata": {"annotations": {LAST_APPLIED: compact(edited) + "\n"}}}
+        item.patch("merge", compact(patch).encode(), **parameters(self.session, validate=False))
+        operation_printer(self.session, "edited").print(item.obj)
+
+
+def patch_between(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The kind of patch for an object's type, and the patch."""
+    from ..apply import json_merge
+    from ..apply.merge_keys import type_of
+    from ..apply.strategic import two_way
+
+    if type_of(str(before.get("apiVersion", "")), str(before.get("kind", ""))):
+        return "strategic", two_way(before, after)
+    return "merge", json_merge.two_way(before, after)
+
+
+def _without_comments(text: str) -> str:
+    return "\n".join(line for line in text.split("\n") if not line.startswith("#"))
+
+
+def _without_head(text: str) -> str:
+    lines = text.split("\n")
+    while lines and lines[0].startswith("#"):
+        lines.pop(0)
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""`kubectl patch`: strategic, merge and JSON patches, of the object or a subresource."""
+
+from __future__ import annotations
+
+from ..errors import CommandError, StatusFailure
+from ..flags import DRY_RUN, FILES, PRINT
+from ..objects.builder import collect
+from ..objects.mutation import dry_run_of, operation_printer, parameters
+from ..output.go_json import compact
+from ..wire.yaml_fast import load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..objects.item import Item
+    from ..session import Session
+
+FLAGS = (
+    "field-manager='kubectl-patch' local=false -p,patch='' patch-file='' subresource='' type='strategic' "
+    f"{DRY_RUN}{FILES}{PRINT}"
+)
+
+
+def run(session: Session) -> int:
+    flags = session.flags
+    kind = flags.text("type").lower()
+    if flags.on("local") and dry_run_of(session) == "server":
+        raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
+    if bool(flags.text("patch")) == bool(flags.text("patch-file")):
+        if flags.text("patch"):
+            raise CommandError("cannot specify --patch and --patch-file together")
+        raise CommandError("must specify --patch or --patch-file containing the contents of the patch")
+    if kind not in ("json", "merge", "strategic"):
+        raise CommandError(
+            f"--type must be one of [json merge strategic], not {flags.text('type')!r}".replace("'", '"')
+        )
+    patch = _patch(session)
+    dry_run = dry_run_of(session)
+    found = collect(session, latest=False, local=flags.on("local"))
+    if not found.items and not found.errors:
+        raise CommandError("no objects passed to patch")
+    for item in found.items:
+        try:
+            _apply(session, item, kind, patch, dry_run)
+        except StatusFailure as error:
+            found.errors.append(error)
+    found.raise_errors()
+    return 0
+
+
+def _patch(session: Session) -> Any:
+    flags = session.flags
+    text = flags.text("patch")
+    if flags.text("patch-file"):
+        try:
+            with open(flags.text("patch-file"), encoding="utf-8") as file:
+                text = file.read()
+        except OSError as error:
+            from ..errors import os_text
+
+            raise CommandError(f"unable to read patch file: {os_text(error)}") from None
+    try:
+        return load(text)
+    except ValueError:
+        # The server says what is wrong with it.
+        return text
+
+
+def _apply(session: Session, item: Item, kind: str, patch: Any, dry_run: str) -> None:
+    flags = session.flags
+    subresource = flags.text("subresource")
+    before = item.obj
+    if dry_run == "client" or flags.on("local"):
+        after = _patched(before, kind, patch)
+    else:
+        body = patch.encode() if isinstance(patch, str) else compact(patch).encode()
+        after = item.patch(kind, body, subresource, **parameters(session, dry_run))
+    changed = after != before
+    operation = "patched" if changed else "patched (no change)"
+    operation_printer(session, operation, dry_run).print(after)
+
+
+def _patched(obj: dict[str, Any], kind: str, patch: Any) -> dict[str, Any]:
+    """The patch applied here."""
+    from copy import deepcopy
+
+    from pybernetes.api.patch.json_patch import PatchError, apply_operations
+    from pybernetes.api.patch.merge_patch import merge
+
+    if kind == "json":
+        try:
+            found: dict[str, Any] = apply_operations(deepcopy(obj), patch)
+        except PatchError as error:
+            raise CommandError(str(error)) from None
+        return found
+    if kind == "merge":
+        merged: dict[str, Any] = merge(deepcopy(obj), patch)
+        return merged
+    from ..apply.strategic import patched
+
+    return patched(obj, patch)

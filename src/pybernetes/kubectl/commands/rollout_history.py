@@ -1,0 +1,168 @@
+"""`kubectl rollout history` and `kubectl rollout undo`."""
+
+from __future__ import annotations
+
+from ..errors import CommandError, StatusFailure, quoted
+from ..flags import DRY_RUN, FILES, PRINT
+from ..objects.builder import collect, file_flags
+from ..objects.mutation import dry_run_of, operation_printer
+from ..objects.revisions import CHANGE_CAUSE, Revision, revisions
+from ..output.go_json import compact
+from ..output.table import Columns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..objects.item import Item
+    from ..session import Session
+
+FLAGS = {
+    "rollout history": f"revision=0 -l,selector='' {FILES}{PRINT}",
+    "rollout undo": f"-l,selector='' to-revision=0 {DRY_RUN}{FILES}{PRINT}",
+}
+_KINDS = ("Deployment", "DaemonSet", "StatefulSet")
+
+
+def run(session: Session) -> int:
+    files, kustomize = file_flags(session)
+    if not session.args and not files and not kustomize:
+        raise CommandError("required resource not specified")
+    history = session.command.endswith("history")
+    if history and session.flags.number("revision") < 0:
+        raise CommandError(f"revision must be a positive integer: {session.flags.number('revision')}")
+    found = collect(session, selector=session.flags.text("selector"), latest=True)
+    for item in found.items:
+        try:
+            if item.resource.kind not in _KINDS:
+                kind = item.resource.kind
+                why = f"no visitor method exists for {{{item.resource.group} {kind}}}"
+                if history:
+                    raise CommandError(f"error retrieving history for {quoted(kind)}, {why}")
+                raise CommandError(f"error retrieving rollbacker for {quoted(kind)}, {why}")
+            _history(session, item) if history else _undo(session, item)
+        except (CommandError, StatusFailure) as error:
+            found.errors.append(error)
+    found.raise_errors()
+    return 0
+
+
+def _history(session: Session, item: Item) -> None:
+    known = revisions(session, item)
+    number = session.flags.number("revision")
+    if session.flags.text("output"):
+        from ..output.printers import printer_for
+
+        printer = printer_for(session, "")
+        for revision in known:
+            if not number or revision.number == number:
+                printer.print(revision.obj)
+        return
+    kind = item.label()
+    if number:
+        chosen = next((revision for revision in known if revision.number == number), None)
+        if chosen is None:
+            raise CommandError("unable to find the specified revision")
+        from ..describe.pods import describe_template
+
+        template = {**chosen.template, "metadata": dict(chosen.template.get("metadata") or {})}
+        cause = (chosen.obj["metadata"].get("annotations") or {}).get(CHANGE_CAUSE)
+        if cause:
+            annotations = {**(template["metadata"].get("annotations") or {}), CHANGE_CAUSE: cause}
+            template["metadata"]["annotations"] = annotations
+        session.print(f"{kind} with revision #{number}")
+        session.print(describe_template(template).rstrip("\n"))
+        return
+    if not known:
+        session.print(f"{kind} ", "No rollout history found.")
+        return
+    session.print(f"{kind} ")
+    columns = Columns(session.out.write, minimum=0, padding=2)
+    columns.add(["REVISION", "CHANGE-CAUSE"])
+    for revision in known:
+        cause = (revision.obj["metadata"].get("annotations") or {}).get(CHANGE_CAUSE) or "<none>"
+        columns.add([str(revision.number), cause])
+    columns.flush()
+    session.print("")
+
+
+def _undo(session: Session, item: Item) -> None:
+    dry_run = dry_run_of(session)
+    wanted = session.flags.number("to-revision")
+    if wanted < 0:
+        raise CommandError(f"revision number cannot be negative: {wanted}" if wanted else "")
+    known = revisions(session, item)
+    name = f"{item.resource.kind} {item.namespace}/{item.name}"
+    if item.resource.kind == "Deployment" and (item.obj.get("spec") or {}).get("paused"):
+        raise CommandError(
+            f"you cannot rollback a paused deployment; resume it first with "
+            f"'kubectl rollout resume deployment/{item.name}' and try again"
+        )
+    if wanted:
+        chosen = next((revision for revision in known if revision.number == wanted), None)
+        if chosen is None:
+            raise CommandError(f"unable to find specified revision {wanted} in history")
+    else:
+        if len(known) < 2:
+            raise CommandError(f"no rollout history found for {item.resource.kind.lower()} {quoted(item.name)}")
+        chosen = known[-2]
+    del name
+    if dry_run == "client":
+        from ..describe.pods import describe_template
+
+        text = describe_template(chosen.template).rstrip("\n")
+        operation_printer(session, f"{text}\n", dry_run).print(item.obj)
+        return
+    if item.resource.kind == "Deployment":
+        operation = _undo_deployment(session, item, chosen, dry_run)
+    else:
+        operation = _undo_set(item, chosen, dry_run)
+    operation_printer(session, operation, dry_run).print(item.obj)
+
+
+def _same_template(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return _bare(one) == _bare(other)
+
+
+def _bare(template: dict[str, Any]) -> dict[str, Any]:
+    metadata = dict(template.get("metadata") or {})
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != "pod-template-hash"}
+    return {**template, "metadata": {**metadata, "labels": labels, "creationTimestamp": None}}
+
+
+def _undo_deployment(session: Session, item: Item, chosen: Revision, dry_run: str) -> str:
+    if _same_template(chosen.template, item.obj["spec"]["template"]):
+        return f"skipped rollback (current template already matches revision {chosen.number})"
+    template = {**chosen.template, "metadata": dict(chosen.template.get("metadata") or {})}
+    labels = {k: v for k, v in (template["metadata"].get("labels") or {}).items() if k != "pod-template-hash"}
+    template["metadata"]["labels"] = labels
+    skipped = (
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "deployment.kubernetes.io/revision",
+        "deployment.kubernetes.io/revision-history",
+        "deployment.kubernetes.io/desired-replicas",
+        "deployment.kubernetes.io/max-replicas",
+        "deprecated.deployment.rollback.to",
+    )
+    annotations = {
+        key: value for key, value in (item.obj["metadata"].get("annotations") or {}).items() if key in skipped
+    }
+    for key, value in (chosen.obj["metadata"].get("annotations") or {}).items():
+        if key not in skipped:
+            annotations[key] = value
+    patch = [
+        {"op": "replace", "path": "/spec/template", "value": template},
+        {"op": "replace", "path": "/metadata/annotations", "value": annotations},
+    ]
+    parameters = {"dryRun": "All"} if dry_run == "server" else {}
+    item.patch("json", compact(patch).encode(), **parameters)
+    return "rolled back"
+
+
+def _undo_set(item: Item, chosen: Revision, dry_run: str) -> str:
+    data = chosen.obj.get("data") or {}
+    if _same_template(chosen.template, item.obj["spec"]["template"]):
+        return f"skipped rollback (current template already matches revision {chosen.number})"
+    parameters = {"dryRun": "All"} if dry_run == "server" else {}
+    item.patch("strategic", compact(data).encode(), **parameters)
+    return "rolled back"

@@ -1,0 +1,137 @@
+"""`kubectl run`: one pod; attached to it, or gone again when it ends."""
+
+from __future__ import annotations
+
+from ..errors import CommandError, UsageError
+from ..flags import DRY_RUN, FILES, PRINT
+from ..objects.generated import finish
+from ..objects.item import Item
+from .delete import cascade_of
+from .expose import overridden
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..session import Session
+
+FLAGS = (
+    "annotations=[+] attach=false cascade='background' command=false env=[+] expose=false field-manager='kubectl-run' "
+    "force=false grace-period=-1 image='' image-pull-policy='' -l,labels='' leave-stdin-open=false "
+    "override-type='merge' overrides='' pod-running-timeout=1m0s port='' privileged=false -q,quiet=false "
+    "restart='Always' rm=false save-config=false -i,stdin=false timeout=0s -t,tty=false wait=false "
+    f"{DRY_RUN}{FILES}{PRINT}"
+)
+
+
+def run(session: Session) -> int:
+    flags = session.flags
+    if not session.args or flags.dash == 0:
+        raise UsageError("NAME is required for run", "run")
+    name, words = session.args[0], session.args[1:]
+    if not flags.text("image"):
+        raise CommandError('required flag(s) "image" not set')
+    interactive, tty = flags.on("stdin"), flags.on("tty")
+    attach = flags.on("attach") if flags.changed("attach") else interactive
+    if tty and not interactive:
+        raise CommandError("-i/--stdin is required for containers with -t/--tty=true")
+    restart = flags.text("restart")
+    if restart not in ("Always", "OnFailure", "Never"):
+        raise CommandError(f"invalid restart policy: {restart}\nSee 'kubectl run -h' for help and examples")
+    remove = flags.on("rm")
+    if remove and not attach:
+        raise CommandError("--rm should only be used for attached containers")
+    if attach and flags.text("dry-run") not in ("none", ""):
+        raise CommandError(
+            "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)"
+        )
+    if flags.on("expose") and not flags.text("port"):
+        raise CommandError("--port must be set when exposing a service")
+    cascade_of(session)
+    obj = pod(session, name, words)
+    if flags.text("overrides"):
+        obj = overridden(session, obj, flags.text("overrides"))
+    quiet = attach and (interactive or flags.on("quiet"))
+    made = finish(session, obj, "created", _Silent() if attach else None)
+    if flags.on("expose"):
+        _expose(session, name, obj)
+    if not attach:
+        return 0
+    del quiet
+    from .run_attached import follow
+
+    resource = session.mapper.resource("pods")
+    return follow(session, Item(session.client, resource, session.namespace, name, made), remove=remove)
+
+
+class _Silent:
+    def print(self, obj: Any, ordered: bool = False) -> None:
+        pass
+
+
+def _labels(text: str) -> dict[str, str]:
+    found = {}
+    for part in text.split(","):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise CommandError(f"unexpected label: {part}")
+        found[key] = value
+    return found
+
+
+def pod(session: Session, name: str, words: list[str]) -> dict[str, Any]:
+    """The pod to make, in the order of Go's structs."""
+    flags = session.flags
+    labels = _labels(flags.text("labels")) if flags.text("labels") else {"run": name}
+    meta: dict[str, Any] = {"name": name}
+    if session.target.namespace_given:
+        meta["namespace"] = session.namespace
+    meta |= {"creationTimestamp": None, "labels": labels}
+    annotations = {}
+    for text in flags.many("annotations"):
+        key, _, value = text.partition("=")
+        annotations[key] = value
+    if annotations:
+        meta["annotations"] = annotations
+    container: dict[str, Any] = {"name": name, "image": flags.text("image")}
+    if words:
+        container["command" if flags.on("command") else "args"] = words
+    if flags.text("port"):
+        container["ports"] = [{"containerPort": int(flags.text("port"))}]
+    if flags.many("env"):
+        container["env"] = [_variable(text) for text in flags.many("env")]
+    container["resources"] = {}
+    if flags.text("image-pull-policy"):
+        container["imagePullPolicy"] = flags.text("image-pull-policy")
+    if flags.on("privileged"):
+        container["securityContext"] = {"privileged": True}
+    if flags.on("stdin"):
+        container["stdin"] = True
+        if not flags.on("leave-stdin-open"):
+            container["stdinOnce"] = True
+    if flags.on("tty"):
+        container["tty"] = True
+    spec = {"containers": [container], "restartPolicy": flags.text("restart"), "dnsPolicy": "ClusterFirst"}
+    return {"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": {}}
+
+
+def _variable(text: str) -> dict[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise CommandError(f"invalid env: {text}")
+    return {"name": name, "value": value} if value else {"name": name}
+
+
+def _expose(session: Session, name: str, obj: dict[str, Any]) -> None:
+    port = int(session.flags.text("port"))
+    meta: dict[str, Any] = {"name": name, "creationTimestamp": None}
+    if session.target.namespace_given:
+        meta = {"name": name, "namespace": session.namespace, "creationTimestamp": None}
+    spec = {
+        "ports": [{"protocol": "TCP", "port": port, "targetPort": port}],
+        "selector": obj["metadata"]["labels"],
+    }
+    status: dict[str, Any] = {"loadBalancer": {}}
+    if session.flags.text("output") == "yaml":
+        session.print("---")
+    finish(session, {"kind": "Service", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": status})

@@ -1,0 +1,38 @@
+"""`kubectl set image`: the images of a pod template's containers."""
+
+from __future__ import annotations
+
+from ..errors import CommandError
+from ..objects.settings import SET, change_each, containers_of, pod_spec, selected, split_args
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..session import Session
+
+FLAGS = SET
+
+
+def run(session: Session) -> int:
+    names, words = split_args(session.args)
+    images = dict(word.split("=", 1) for word in words if "=" in word)
+    if not images:
+        raise CommandError("at least one image update is required")
+    if "*" in images and len(images) > 1:
+        raise CommandError(
+            "all containers are already specified by *, but saw more than one container_name=container_image pairs"
+        )
+    found = selected(session, names)
+
+    def change(obj: dict[str, Any]) -> None:
+        spec = pod_spec(obj)
+        for name, image in images.items():
+            matching = containers_of(spec) if name == "*" else [c for c in containers_of(spec) if c["name"] == name]
+            if not matching:
+                raise CommandError(f'unable to find container named "{name}"')
+            for container in matching:
+                container["image"] = image
+
+    change_each(session, found, change, "image updated", what="image")
+    return 0

@@ -1,0 +1,86 @@
+"""`kubectl version`."""
+
+from __future__ import annotations
+
+from ... import GIT_VERSION, KUBERNETES_VERSION
+from ..errors import CommandError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..session import Session
+
+FLAGS = "client=false -o,output=''"
+KUSTOMIZE_VERSION = "v5.7.1"
+
+
+def run(session: Session) -> int:
+    if session.args:
+        raise CommandError(f"extra arguments: [{' '.join(session.args)}]")
+    output = session.flags.text("output")
+    if output not in ("", "yaml", "json"):
+        raise CommandError("--output must be 'yaml' or 'json'")
+    if not output and session.flags.on("client"):
+        session.print(f"Client Version: {GIT_VERSION}", f"Kustomize Version: {KUSTOMIZE_VERSION}")
+        return 0
+    found: dict[str, Any] = {"clientVersion": client_version(), "kustomizeVersion": KUSTOMIZE_VERSION}
+    failure: Exception | None = None
+    if not session.flags.on("client"):
+        try:
+            found["serverVersion"] = session.client.get("/version")
+        except Exception as error:
+            failure = error
+    _show(session, found, output)
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def client_version() -> dict[str, str]:
+    """The `clientVersion` of `version -o json`."""
+    import sys
+
+    major, minor, _ = KUBERNETES_VERSION.lstrip("v").split(".")
+    return {
+        "major": major,
+        "minor": minor,
+        "gitVersion": GIT_VERSION,
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": f"python{sys.version.split()[0]}",
+        "compiler": sys.implementation.name,
+        "platform": f"{sys.platform}/amd64",
+    }
+
+
+def _show(session: Session, found: dict[str, Any], output: str) -> None:
+    if output == "json":
+        from ..output.go_json import indented
+
+        session.print(indented(found, "  ", ordered=True))
+    elif output == "yaml":
+        from ..output.go_yaml import dump
+
+        session.print(dump(found))
+    else:
+        session.print(f"Client Version: {GIT_VERSION}", f"Kustomize Version: {KUSTOMIZE_VERSION}")
+        server = found.get("serverVersion")
+        if server:
+            session.print(f"Server Version: {server['gitVersion']}")
+            _warn_skew(session, server)
+
+
+def _warn_skew(session: Session, server: dict[str, Any]) -> None:
+    """One minor version between client and server is supported."""
+    ours = KUBERNETES_VERSION.lstrip("v").split(".")
+    try:
+        theirs = int("".join(letter for letter in str(server.get("minor", "")) if letter.isdigit()))
+    except ValueError:
+        return
+    if abs(int(ours[1]) - theirs) > 1 or str(server.get("major")) != ours[0]:
+        session.tell(
+            f"WARNING: version difference between client ({ours[0]}.{ours[1]}) and server "
+            f"({server.get('major')}.{theirs}) exceeds the supported minor version skew of +/-1"
+        )

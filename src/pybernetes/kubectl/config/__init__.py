@@ -1,0 +1,1 @@
+"""Kubeconfig files, contexts and credentials: what to talk to and as whom."""

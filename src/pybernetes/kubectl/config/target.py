@@ -1,0 +1,231 @@
+"""The server to talk to and the credentials to show: one context of a kubeconfig, changed by flags.
+
+Without any kubeconfig a pod's service account is used where there is one, else `localhost:8080`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import CommandError, quoted, reason_of
+from .files import Kubeconfig, load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..flags import Values
+
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+class Target:
+    """One server and one identity. Certificates and keys are PEM texts; empty means none."""
+
+    def __init__(self) -> None:
+        self.server = "http://localhost:8080"
+        self.ca = ""
+        self.insecure = False
+        self.server_name = ""
+        self.certificate = ""
+        self.key = ""
+        self.token = ""
+        self.username = ""
+        self.password = ""
+        self.exec: dict[str, Any] | None = None
+        self.headers: list[tuple[str, str]] = []
+        self.proxy = ""
+        self.timeout_seconds = 0.0
+        self.compress = True
+        self.namespace = "default"
+        self.namespace_given = False
+        self.cluster: dict[str, Any] = {}
+        self.user_name = ""
+        """The entry of the kubeconfig the credentials come from."""
+        self.implicit = False
+        """Nothing was configured: the server is a guess."""
+
+
+def _text(flags: Values, name: str) -> str:
+    """A global flag; one that the command shadows by a list of its own (`create rolebinding --user`) was not given."""
+    return flags.text(name) if flags.table[name].kind == "text" else ""
+
+
+def target_of(flags: Values) -> Target:
+    """What these flags and the files they lead to name. CommandError when an entry is missing."""
+    config = load(_text(flags, "kubeconfig"))
+    context = _context(config, flags)
+    cluster = _cluster(config, flags, context)
+    user = _user(config, flags, context)
+    target = Target()
+    if not cluster.get("server") and not user and _in_cluster(target):
+        pass
+    else:
+        target.implicit = not cluster.get("server")
+        _fill_server(target, cluster)
+        _fill_identity(target, user)
+    target.user_name = _text(flags, "user") or str(context.get("user") or "")
+    _namespace(target, context, flags)
+    _impersonation(target, flags)
+    target.timeout_seconds = timeout_seconds(_text(flags, "request-timeout"))
+    target.compress = not (flags.on("disable-compression") or cluster.get("disable-compression"))
+    return target
+
+
+def _context(config: Kubeconfig, flags: Values) -> dict[str, Any]:
+    name = _text(flags, "context") or config.current_context
+    if not name:
+        return {}
+    found = config.contexts.get(name)
+    if found is None:
+        raise CommandError(f"context was not found for specified context: {name}", prefix="Error in configuration: ")
+    return found
+
+
+def _cluster(config: Kubeconfig, flags: Values, context: dict[str, Any]) -> dict[str, Any]:
+    name = _text(flags, "cluster") or str(context.get("cluster") or "")
+    if name and name not in config.clusters and not _text(flags, "server"):
+        if _text(flags, "cluster"):
+            raise CommandError(f"no server found for cluster {quoted(name)}")
+        raise CommandError(
+            f"cluster {quoted(name)} does not exist",
+        )
+    cluster = dict(config.clusters.get(name) or {})
+    for flag, key in (("server", "server"), ("tls-server-name", "tls-server-name")):
+        if _text(flags, flag):
+            cluster[key] = _text(flags, flag)
+    if _text(flags, "certificate-authority"):
+        cluster.pop("certificate-authority-data", None)
+        cluster["certificate-authority"] = _text(flags, "certificate-authority")
+    if flags.changed("insecure-skip-tls-verify"):
+        cluster["insecure-skip-tls-verify"] = flags.on("insecure-skip-tls-verify")
+        if flags.on("insecure-skip-tls-verify"):
+            cluster.pop("certificate-authority-data", None)
+            cluster.pop("certificate-authority", None)
+    return cluster
+
+
+def _user(config: Kubeconfig, flags: Values, context: dict[str, Any]) -> dict[str, Any]:
+    name = _text(flags, "user") or str(context.get("user") or "")
+    if name and name not in config.users:
+        raise CommandError(f"auth info {quoted(name)} does not exist")
+    user = dict(config.users.get(name) or {})
+    for flag, key in (("client-certificate", "client-certificate"), ("client-key", "client-key")):
+        if _text(flags, flag):
+            user.pop(key + "-data", None)
+            user[key] = _text(flags, flag)
+    for key in ("token", "username", "password"):
+        if _text(flags, key):
+            user[key] = _text(flags, key)
+            if key == "token":
+                user.pop("tokenFile", None)
+    return user
+
+
+def _fill_server(target: Target, cluster: dict[str, Any]) -> None:
+    server = str(cluster.get("server") or target.server)
+    if "://" not in server:
+        secure = bool(cluster.get("certificate-authority") or cluster.get("certificate-authority-data"))
+        secure = secure or bool(cluster.get("insecure-skip-tls-verify"))
+        server = f"{'https' if secure else 'http'}://{server}"
+    target.server = server.rstrip("/")
+    target.cluster = cluster
+    target.insecure = bool(cluster.get("insecure-skip-tls-verify"))
+    if not target.insecure:
+        target.ca = _pem(cluster, "certificate-authority")
+    elif cluster.get("certificate-authority") or cluster.get("certificate-authority-data"):
+        raise CommandError("specifying a root certificates file with the insecure flag is not allowed")
+    target.server_name = str(cluster.get("tls-server-name") or "")
+    target.proxy = str(cluster.get("proxy-url") or "")
+
+
+def _fill_identity(target: Target, user: dict[str, Any]) -> None:
+    target.certificate = _pem(user, "client-certificate")
+    target.key = _pem(user, "client-key")
+    target.token = str(user.get("token") or "")
+    if user.get("tokenFile") and not target.token:
+        target.token = _file(str(user["tokenFile"])).strip()
+    target.username = str(user.get("username") or "")
+    target.password = str(user.get("password") or "")
+    if user.get("exec"):
+        target.exec = dict(user["exec"])
+    elif user.get("auth-provider"):
+        provider = (user["auth-provider"] or {}).get("name", "")
+        config = (user["auth-provider"] or {}).get("config") or {}
+        target.token = target.token or str(config.get("id-token") or config.get("access-token") or "")
+        if not target.token:
+            raise CommandError(f"no Auth Provider found for name {quoted(provider)}")
+    if user.get("as"):
+        target.headers.append(("Impersonate-User", str(user["as"])))
+        target.headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
+
+
+def _in_cluster(target: Target) -> bool:
+    """The service account of the pod we may be in."""
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port or not os.path.exists(f"{_ACCOUNT}/token"):
+        return False
+    target.server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    target.token = _file(f"{_ACCOUNT}/token").strip()
+    if os.path.exists(f"{_ACCOUNT}/ca.crt"):
+        target.ca = _file(f"{_ACCOUNT}/ca.crt")
+    if os.path.exists(f"{_ACCOUNT}/namespace"):
+        target.namespace = _file(f"{_ACCOUNT}/namespace").strip() or "default"
+    return True
+
+
+def _namespace(target: Target, context: dict[str, Any], flags: Values) -> None:
+    if _text(flags, "namespace"):
+        target.namespace = _text(flags, "namespace")
+        target.namespace_given = True
+    elif context.get("namespace"):
+        target.namespace = str(context["namespace"])
+
+
+def _impersonation(target: Target, flags: Values) -> None:
+    user, groups, uid = _text(flags, "as"), flags.many("as-group"), _text(flags, "as-uid")
+    if (groups or uid) and not user:
+        raise CommandError(f"requesting uid, groups or user-extra for {target.user_name} without impersonating a user")
+    if user:
+        target.headers = [("Impersonate-User", user)] + [("Impersonate-Group", group) for group in groups]
+        if uid:
+            target.headers.append(("Impersonate-Uid", uid))
+
+
+def timeout_seconds(text: str) -> float:
+    """`--request-timeout`: a whole number of seconds or a duration; 0 is no limit."""
+    if not text or text == "0":
+        return 0.0
+    if text.isdigit():
+        return float(text)
+    from ..flags import duration
+
+    try:
+        return duration(text)
+    except ValueError:
+        raise CommandError(
+            "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a "
+            "corresponding time unit (e.g. 1s | 2m | 3h)"
+        ) from None
+
+
+def _pem(fields: dict[str, Any], key: str) -> str:
+    data = fields.get(f"{key}-data")
+    if data:
+        from binascii import Error, a2b_base64
+
+        try:
+            return a2b_base64(str(data)).decode("latin-1")
+        except Error:
+            raise CommandError(f"illegal base64 data in {key}-data") from None
+    path = fields.get(key)
+    return _file(str(path), f"unable to read {key}") if path else ""
+
+
+def _file(path: str, what: str = "") -> str:
+    try:
+        with open(path, encoding="latin-1") as file:
+            return file.read()
+    except OSError as error:
+        words = f"open {path}: {reason_of(error)}"
+        raise CommandError(f"invalid configuration: {what} {path} due to {words}" if what else words) from None

@@ -1,0 +1,94 @@
+"""Help texts: made from the tree of commands and their tables of flags, with a few words from `help_text`."""
+
+from __future__ import annotations
+
+from .flags import GLOBAL, Flag, parse_table
+from .tree import ALIASES, COMMANDS, GROUPS, children, is_parent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+def write_help(path: str, out: TextIO) -> None:
+    """The help of a command; of kubectl itself for the empty path."""
+    out.write(_root() if not path else _command(path))
+
+
+def _root() -> str:
+    lines = [
+        "kubectl controls the Kubernetes cluster manager.",
+        "",
+        " Find more information at: https://kubernetes.io/docs/reference/kubectl/",
+        "",
+    ]
+    for title, names in GROUPS:
+        lines.append(title)
+        lines += [f"  {name:<15} {COMMANDS[name][2]}" for name in names.split()]
+        lines.append("")
+    lines += [
+        "Usage:",
+        "  kubectl [flags] [options]",
+        "",
+        'Use "kubectl <command> --help" for more information about a given command.',
+        'Use "kubectl options" for a list of global command-line options (applies to all commands).',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _command(path: str) -> str:
+    from .help_text import EXAMPLES, LONG
+
+    lines = [*LONG.get(path, COMMANDS[path][2] + ".").split("\n"), ""]
+    names = [alias.rpartition(" ")[2] for alias, target in ALIASES.items() if target == path]
+    if names:
+        lines += ["Aliases:", ", ".join([path.rpartition(" ")[2], *names]), ""]
+    if path in EXAMPLES:
+        lines += ["Examples:", *(f"  {line}" if line else "" for line in EXAMPLES[path].split("\n")), ""]
+    below = children(path)
+    if below:
+        width = max(len(name) for name in below)
+        lines.append("Available Commands:")
+        lines += [f"  {name:<{width}}   {COMMANDS[f'{path} {name}'][2]}" for name in below]
+        lines.append("")
+    flags = _flags_text(path)
+    if flags:
+        lines += ["Options:", *flags]
+    usage = COMMANDS[path][1]
+    lines += ["Usage:", f"  kubectl {path} {usage} [options]".replace("  [options]", " [options]"), ""]
+    if is_parent(path):
+        lines.append(f'Use "kubectl {path} <command> --help" for more information about a given command.')
+    lines += ['Use "kubectl options" for a list of global command-line options (applies to all commands).', ""]
+    return "\n".join(lines)
+
+
+def _flags_text(path: str) -> list[str]:
+    from .main import module_of
+
+    module, table = module_of(path)
+    return flag_lines(parse_table(table)) if module is not None else []
+
+
+def flag_lines(table: dict[str, Flag]) -> list[str]:
+    """Two lines and a blank one for each flag, in the order of their names."""
+    from .help_text import FLAGS
+
+    lines: list[str] = []
+    for name in sorted(name for name in table if not name.startswith("-")):
+        flag = table[name]
+        letter = f"-{flag.letter}, " if flag.letter else ""
+        lines += [f"    {letter}--{name}={_default(flag)}:", f"\t{FLAGS.get(name, '')}".rstrip(), ""]
+    return lines
+
+
+def _default(flag: Flag) -> str:
+    if flag.kind == "text":
+        return f"'{flag.default}'"
+    return f"[{flag.default}]" if flag.kind in ("slice", "array") else flag.default
+
+
+def global_flags() -> list[str]:
+    """What `kubectl options` lists."""
+    table = parse_table(GLOBAL)
+    return flag_lines({name: flag for name, flag in table.items() if name not in ("help", "-h")})

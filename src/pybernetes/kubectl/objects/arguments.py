@@ -1,0 +1,86 @@
+"""`TYPE`, `TYPE NAME…`, `TYPE1,TYPE2`, `TYPE/NAME…`: what the arguments of a command name.
+
+Pure but for looking the types up.
+"""
+
+from __future__ import annotations
+
+from ..errors import CommandError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..discovery import Resource
+    from ..mapper import Mapper
+    from ..session import Session
+
+
+class Named:
+    """Types, and the names asked of them; pairs where each name has its own type."""
+
+    __slots__ = ("names", "pairs", "resources")
+
+    def __init__(self) -> None:
+        self.resources: list[Resource] = []
+        self.names: list[str] = []
+        self.pairs: list[tuple[Resource, str]] = []
+
+
+def parse(session: Session, args: list[str], default_resource: str = "") -> Named:
+    """Read the arguments. CommandError for forms that are mixed or types that are unknown."""
+    found = Named()
+    if not args:
+        return found
+    mapper = session.mapper
+    if any("/" in word for word in args):
+        if default_resource and "/" not in args[0]:
+            args = [word if "/" in word else f"{default_resource}/{word}" for word in args]
+        for word in args:
+            found.pairs.append(_pair(word, args, mapper))
+        return found
+    if default_resource and len(args) == 1:
+        args = [default_resource, args[0]]
+    found.resources = resources(mapper, args[0], session)
+    found.names = args[1:]
+    return found
+
+
+def _pair(word: str, args: list[str], mapper: Mapper) -> tuple[Resource, str]:
+    if "/" not in word:
+        raise CommandError(
+            "there is no need to specify a resource type as a separate argument when passing arguments in "
+            "resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource "
+            "resource/<resource_name>'"
+        )
+    if word.count("/") > 1:
+        raise CommandError("arguments in resource/name form may not have more than one slash")
+    kind, _, name = word.partition("/")
+    if not kind or not name or "," in kind:
+        raise CommandError("arguments in resource/name form must have a single resource and name")
+    return mapper.resource(kind), name
+
+
+def resources(mapper: Mapper, words: str, session: Session | None = None) -> list[Resource]:
+    """The resources of a comma list; categories stand for all of theirs."""
+    found: list[Resource] = []
+    for word in words.split(","):
+        known = mapper.known(word) if word else None
+        if known is None and word:
+            members = mapper.category(word)
+            if members:
+                found += members
+                continue
+        found.append(mapper.resource(word))
+        if session is not None:
+            _warn_ambiguous(session, mapper, word)
+    return list({(item.group, item.version, item.name): item for item in found}.values())
+
+
+def _warn_ambiguous(session: Session, mapper: Mapper, word: str) -> None:
+    """A short name that lower priority resources have as well."""
+    if "." in word:
+        return
+    matching = {item.full_name for item in mapper.discovery.resources if word in item.short_names}
+    if len(matching) > 1:
+        chosen = mapper.resource(word)
+        for other in sorted(matching - {chosen.full_name}):
+            session.warn(f'short name "{word}" could also match lower priority resource {other}')

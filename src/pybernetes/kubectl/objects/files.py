@@ -1,0 +1,166 @@
+"""Objects in files, directories, URLs and standard input: YAML or JSON, several documents, Lists.
+
+`documents(paths)` yields `(object, source)` in order and the first error as a CommandError with kubectl's words.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import CommandError, reason_of
+from ..wire.json_read import JsonError, first
+from ..wire.yaml_fast import Unusual, quick
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+EXTENSIONS = (".json", ".yaml", ".yml")
+
+
+def documents(
+    paths: list[str], *, recursive: bool, stdin: Callable[[], str], kustomize: str = ""
+) -> Iterator[tuple[Any, str]]:
+    """Every object of these paths and where it came from. Lists are not yet taken apart."""
+    for path in paths:
+        if path == "-":
+            yield from _of_text(stdin(), "STDIN")
+        elif path.startswith(("http://", "https://")):
+            yield from _of_text(_download(path), path)
+        else:
+            for file in _files(path, recursive):
+                yield from _of_text(_read(file), file)
+    if kustomize:
+        from ..kustomize.build import build
+
+        for obj in build(kustomize):
+            yield obj, kustomize
+
+
+def _files(path: str, recursive: bool) -> list[str]:
+    """The files of a path: itself, or those of a directory with known extensions."""
+    expanded = [path]
+    if not os.path.exists(path):
+        if any(letter in path for letter in "*?["):
+            import glob
+
+            expanded = sorted(glob.glob(path))
+        if not os.path.exists(path) and (not expanded or expanded == [path]):
+            raise CommandError(f'the path "{path}" does not exist')
+    found: list[str] = []
+    for name in expanded:
+        if not os.path.isdir(name):
+            found.append(name)
+            continue
+        for directory, below, files in os.walk(name):
+            below.sort()
+            found += [os.path.join(directory, file) for file in sorted(files) if file.endswith(EXTENSIONS)]
+            if not recursive:
+                break
+    if not found:
+        raise CommandError(f"error reading [{path}]: recognized file extensions are [{' '.join(EXTENSIONS)}]")
+    return found
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError as error:
+        raise CommandError(f"open {path}: {reason_of(error)}") from None
+
+
+def _download(url: str) -> str:
+    from ..config.target import Target
+    from ..transport.connection import Address, Connection
+
+    for _ in range(10):
+        address, target = Address(url), Target()
+        target.server = f"{address.scheme}://{address.with_port()}"
+        connection = Connection(target)
+        path = url.partition("://")[2].partition("/")[2]
+        connection.send("GET", f"/{path}", [("Accept", "*/*"), ("User-Agent", "kubectl")], b"")
+        response = connection.answer()
+        body = response.read()
+        connection.close()
+        if response.status in (301, 302, 303, 307, 308):
+            location = response.header("location")
+            url = location if "://" in location else f"{address.scheme}://{address.with_port()}{location}"
+            continue
+        if response.status != 200:
+            raise CommandError(
+                f'unable to read URL "{url}", server reported {response.status} {response.reason}, '
+                f"status code={response.status}"
+            )
+        return body.decode("utf-8", "replace")
+    raise CommandError(f'unable to read URL "{url}", too many redirects')
+
+
+def _of_text(text: str, source: str) -> Iterator[tuple[Any, str]]:
+    if text[:1] == "\ufeff":
+        text = text[1:]
+    if text.lstrip()[:1] in ("{",):
+        yield from _of_json(text, source)
+        return
+    for document in _split(text):
+        try:
+            value = _document(document)
+        except ValueError as error:
+            # A JSON parser's words have no prefix of their own.
+            raise CommandError(f"error parsing {source}: error converting YAML to JSON: {error}") from None
+        if value is not None:
+            yield value, source
+
+
+def _document(text: str) -> Any:
+    try:
+        return quick(text)
+    except Unusual:
+        from ..wire.yaml_read import load_one
+
+        return load_one(text)
+
+
+def _split(text: str) -> Iterator[str]:
+    """Documents end at lines that begin with three dashes."""
+    if "\n---" not in text:
+        yield text
+        return
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line[:3] == "---" and (len(line) == 3 or line[3] in " \t\r#"):
+            yield "\n".join(lines)
+            rest = line[3:].strip()
+            lines = [line[3:]] if rest and rest[0] != "#" else []
+        else:
+            lines.append(line)
+    yield "\n".join(lines)
+
+
+def _of_json(text: str, source: str) -> Iterator[tuple[Any, str]]:
+    position = 0
+    while text[position:].strip():
+        rest = text[position:].lstrip()
+        if rest[:3] == "---":
+            yield from _of_text(text[position:].lstrip()[3:], source)
+            return
+        try:
+            value, position = first(text, position)
+        except JsonError as error:
+            yield from _json_failed(text, position, source, error)
+            return
+        yield value, source
+
+
+def _json_failed(text: str, position: int, source: str, error: JsonError) -> Iterator[tuple[Any, str]]:
+    """What begins like JSON may be a YAML flow mapping."""
+    from ..wire.yaml_read import YamlError, load_one
+
+    try:
+        value = load_one(text[position:])
+    except YamlError:
+        words = "unexpected EOF" if "end of JSON" in str(error) else f"{error}"
+        raise CommandError(f"error parsing {source}: {words}") from None
+    if value is not None:
+        yield value, source

@@ -1,0 +1,73 @@
+"""One object a command works on: where it is on the server and, once known, what it holds."""
+
+from __future__ import annotations
+
+from ..client import JSON, PATCHES, query_of
+from ..output.go_json import compact
+from ..wire.json_read import loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..client import Client
+    from ..discovery import Resource
+
+
+class Item:
+    """An object's place and, in `obj`, its content (from a file, or as last seen on the server)."""
+
+    __slots__ = ("client", "name", "namespace", "obj", "resource", "source")
+
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        obj: dict[str, Any] | None = None,
+        source: str = "",
+    ) -> None:
+        self.client = client
+        self.resource = resource
+        self.namespace = namespace
+        self.name = name
+        self.obj: dict[str, Any] = obj if obj is not None else {}
+        self.source = source
+
+    def label(self) -> str:
+        """`deployment.apps/web`."""
+        return f"{self.resource.kind_name}/{self.name}"
+
+    def path(self, subresource: str = "") -> str:
+        return self.resource.path(self.namespace, self.name, subresource)
+
+    def get(self, subresource: str = "") -> dict[str, Any]:
+        """Fetch it; also kept in `obj`. StatusFailure."""
+        found: dict[str, Any] = self.client.get(self.path(subresource))
+        self.obj = found
+        return found
+
+    def create(self, obj: dict[str, Any], **parameters: str) -> dict[str, Any]:
+        """POST to the collection; the server's answer is kept."""
+        path = self.resource.path(self.namespace) + query_of(parameters.items())
+        self.obj = loads(self.client.call("POST", path, body=compact(obj).encode()))
+        self.name = (self.obj.get("metadata") or {}).get("name") or self.name
+        return self.obj
+
+    def replace(self, obj: dict[str, Any], subresource: str = "", **parameters: str) -> dict[str, Any]:
+        path = self.path(subresource) + query_of(parameters.items())
+        self.obj = loads(self.client.call("PUT", path, body=compact(obj).encode()))
+        return self.obj
+
+    def patch(self, kind: str, body: bytes, subresource: str = "", **parameters: str) -> dict[str, Any]:
+        """PATCH with one of the kinds json, merge, strategic, apply."""
+        path = self.path(subresource) + query_of(parameters.items())
+        self.obj = loads(self.client.call("PATCH", path, body=body, content_type=PATCHES[kind]))
+        return self.obj
+
+    def delete(self, options: dict[str, Any]) -> dict[str, Any]:
+        """DELETE; the object as it is now, or a Status."""
+        body = compact({"kind": "DeleteOptions", "apiVersion": "v1", **options}, ordered=True).encode()
+        found: dict[str, Any] = loads(self.client.call("DELETE", self.path(), body=body, content_type=JSON))
+        return found

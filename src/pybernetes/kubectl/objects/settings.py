@@ -1,0 +1,100 @@
+"""What the `set` commands share: collect, change each pod spec, send what changed as a strategic patch, print."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from ..errors import CommandError, StatusFailure
+from ..flags import DRY_RUN, FILES, PRINT
+from .builder import NOTHING, collect, file_flags
+from .mutation import dry_run_of, operation_printer, parameters
+from .pod_specs import spec_of, with_times
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..session import Session
+    from .builder import Collected
+
+SET = f"all=false field-manager='kubectl-set' local=false -l,selector='' {DRY_RUN}{FILES}{PRINT}"
+
+
+def split_args(args: list[str]) -> tuple[list[str], list[str]]:
+    """Names of objects, and the `a=b` or `a-` words after them."""
+    names = [word for word in args if "=" not in word and not word.endswith("-")]
+    return names, [word for word in args if "=" in word or word.endswith("-")]
+
+
+def selected(session: Session, names: list[str]) -> Collected:
+    """The objects to change. CommandError when none is named."""
+    flags = session.flags
+    files, kustomize = file_flags(session)
+    if not names and not files and not kustomize:
+        raise CommandError(NOTHING)
+    return collect(
+        session,
+        names,
+        selector=flags.text("selector") if "selector" in flags.table else "",
+        all_=flags.on("all"),
+        latest=not flags.on("local"),
+        local=flags.on("local"),
+    )
+
+
+def change_each(
+    session: Session, found: Collected, change: Callable[[dict[str, Any]], None], operation: str, *, what: str = ""
+) -> None:
+    """`change(obj)` alters a copy; what it altered is sent. It may raise CommandError for one object."""
+    from ..apply.strategic import two_way
+
+    dry_run = dry_run_of(session)
+    printer = operation_printer(session, operation, dry_run)
+    for item in found.items:
+        before = item.obj
+        after = deepcopy(before)
+        try:
+            change(after)
+            if session.flags.on("local") or dry_run == "client":
+                if after != before or session.flags.on("local"):
+                    printer.print(with_times(after))
+                continue
+            patch = two_way(before, after)
+            if not patch:
+                continue
+            from ..output.go_json import compact
+
+            printer.print(
+                item.patch("strategic", compact(patch).encode(), **parameters(session, dry_run, validate=False))
+            )
+        except CommandError as error:
+            bare = error.message.startswith("unable to find container")
+            found.errors.append(error if bare else CommandError(f"{item.resource.name}/{item.name} {error.message}"))
+        except StatusFailure as error:
+            if what:
+                error.status["message"] = f"failed to patch {what} update to pod template: {error.message}"
+                found.errors.append(CommandError(error.message))
+            else:
+                found.errors.append(error)
+    found.raise_errors()
+
+
+def pod_spec(obj: dict[str, Any]) -> dict[str, Any]:
+    """The pod spec of an object. CommandError for kinds without one."""
+    found = spec_of(obj)
+    if found is None:
+        group, slash, version = str(obj.get("apiVersion", "")).partition("/")
+        kind = obj.get("kind")
+        raise CommandError(
+            f"the object is not a pod or does not have a pod template: *{(version if slash else group)}.{kind}"
+        )
+    return found
+
+
+def containers_of(spec: dict[str, Any], pattern: str = "*", *, init: bool = True) -> list[dict[str, Any]]:
+    """Containers whose names match, init containers after the others."""
+    from fnmatch import fnmatchcase
+
+    every = list(spec.get("containers") or ()) + (list(spec.get("initContainers") or ()) if init else [])
+    return [container for container in every if fnmatchcase(str(container["name"]), pattern)]

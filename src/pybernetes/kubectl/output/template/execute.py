@@ -1,0 +1,193 @@
+"""Runs a template on an object, writing as it goes."""
+
+from __future__ import annotations
+
+from .functions import FUNCTIONS, MISSING, shown, truth, type_name
+from .parser import Command, Node, Operand, Pipeline, Template, TemplateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_MAX_DEPTH = 1000
+
+
+class _Break(Exception):
+    pass
+
+
+class _Continue(Exception):
+    pass
+
+
+def execute(template: Template, data: Any, write: Callable[[str], object], *, strict: bool = False) -> None:
+    """`strict`: a missing key is an error. TemplateError, after what came before was written."""
+    _Run(template, write, strict).nodes(template.main, data, [("$", data)], 0)
+
+
+class _Run:
+    def __init__(self, template: Template, write: Callable[[str], object], strict: bool) -> None:
+        self._template = template
+        self._write = write
+        self._strict = strict
+        self._node = Node("text")
+
+    def nodes(self, nodes: list[Node], dot: Any, variables: list[tuple[str, Any]], depth: int) -> None:
+        for node in nodes:
+            self._node = node
+            if node.kind == "text":
+                self._write(node.text)
+            elif node.kind == "action":
+                assert node.pipeline is not None
+                value = self._pipeline(node.pipeline, dot, variables)
+                if not node.pipeline.names:
+                    self._write(shown(value))
+            elif node.kind in ("if", "with"):
+                self._choice(node, dot, variables, depth)
+            elif node.kind == "range":
+                self._range(node, dot, variables, depth)
+            elif node.kind == "template":
+                self._call(node, dot, variables, depth)
+            else:
+                raise _Break if node.kind == "break" else _Continue
+
+    def _choice(self, node: Node, dot: Any, variables: list[tuple[str, Any]], depth: int) -> None:
+        assert node.pipeline is not None
+        kept = len(variables)
+        value = self._pipeline(node.pipeline, dot, variables)
+        if truth(value):
+            self.nodes(node.body, value if node.kind == "with" else dot, variables, depth)
+        else:
+            self.nodes(node.otherwise, dot, variables, depth)
+        del variables[kept:]
+
+    def _range(self, node: Node, dot: Any, variables: list[tuple[str, Any]], depth: int) -> None:
+        pipeline = node.pipeline
+        assert pipeline is not None
+        kept = len(variables)
+        value = self._pipeline(pipeline, dot, variables, declare=False)
+        pairs: list[tuple[Any, Any]]
+        if isinstance(value, list):
+            pairs = list(enumerate(value))
+        elif isinstance(value, dict):
+            pairs = [(key, value[key]) for key in sorted(value)]
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            pairs = [(number, number) for number in range(int(value))]
+        elif value is None or value is MISSING:
+            pairs = []
+        else:
+            raise self._error(f"range can't iterate over {shown(value)}")
+        for key, item in pairs:
+            names = pipeline.names
+            if len(names) == 1:
+                variables.append((names[0], item))
+            elif names:
+                variables += [(names[0], key), (names[1], item)]
+            try:
+                self.nodes(node.body, item, variables, depth)
+            except _Continue:
+                pass
+            except _Break:
+                break
+            finally:
+                del variables[kept:]
+        if not pairs:
+            self.nodes(node.otherwise, dot, variables, depth)
+
+    def _call(self, node: Node, dot: Any, variables: list[tuple[str, Any]], depth: int) -> None:
+        body = self._template.defined.get(node.text)
+        if body is None:
+            raise self._error(f'template "{node.text}" not defined')
+        if depth > _MAX_DEPTH:
+            raise self._error(f"exceeded maximum template depth ({_MAX_DEPTH})")
+        value = self._pipeline(node.pipeline, dot, variables) if node.pipeline else None
+        self.nodes(body, value, [("$", value)], depth + 1)
+
+    def _pipeline(self, pipeline: Pipeline, dot: Any, variables: list[tuple[str, Any]], *, declare: bool = True) -> Any:
+        value: Any = None
+        for position, command in enumerate(pipeline.commands):
+            value = self._command(command, dot, variables, [value] if position else [])
+        if declare:
+            for name in pipeline.names:
+                if pipeline.assigns:
+                    place = max(place for place, (known, _) in enumerate(variables) if known == name)
+                    variables[place] = (name, value)
+                else:
+                    variables.append((name, value))
+        return value
+
+    def _command(self, command: Command, dot: Any, variables: list[tuple[str, Any]], final: list[Any]) -> Any:
+        first = command.words[0]
+        token = first.token
+        if token is not None and token.kind == "name":
+            return self._function(token.text, first, command, dot, variables, final)
+        if len(command.words) > 1 or final:
+            raise self._error(f"can't give argument to non-function {first.shown}", first.shown)
+        return self._operand(first, dot, variables)
+
+    def _function(
+        self,
+        name: str,
+        first: Operand,
+        command: Command,
+        dot: Any,
+        variables: list[tuple[str, Any]],
+        final: list[Any],
+    ) -> Any:
+        if name in ("and", "or"):
+            value: Any = None
+            for word in command.words[1:]:
+                value = self._operand(word, dot, variables)
+                if truth(value) == (name == "or"):
+                    return value
+            return final[0] if final else value
+        arguments = [self._operand(word, dot, variables) for word in command.words[1:]] + final
+        try:
+            value = FUNCTIONS[name](*arguments)
+        except TypeError:
+            raise self._error(f"wrong number of args for {name}: got {len(arguments)}", name) from None
+        except (ValueError, KeyError, OverflowError) as error:
+            raise self._error(
+                f"error calling {name}: {error}", " ".join(word.shown for word in command.words)
+            ) from None
+        return self._fields(value, first, first.fields)
+
+    def _operand(self, operand: Operand, dot: Any, variables: list[tuple[str, Any]]) -> Any:
+        token = operand.token
+        if token is None:
+            assert operand.pipeline is not None
+            value = self._pipeline(operand.pipeline, dot, variables)
+        elif token.kind in ("dot", "field"):
+            value = dot
+        elif token.kind == "variable":
+            value = next(known for name, known in reversed(variables) if name == token.text)
+        elif token.kind == "nil":
+            raise self._error("nil is not a command", "nil")
+        elif token.kind == "name":
+            return self._command(Command([operand]), dot, variables, [])
+        else:
+            return token.value
+        return self._fields(value, operand, operand.fields)
+
+    def _fields(self, value: Any, operand: Operand, fields: list[str]) -> Any:
+        for name in fields:
+            if isinstance(value, dict):
+                if name not in value and self._strict:
+                    raise self._error(f'map has no entry for key "{name}"', operand.shown)
+                value = value.get(name, MISSING)
+            elif value is MISSING:
+                return MISSING
+            elif value is None:
+                raise self._error(f"nil pointer evaluating interface {{}}.{name}", operand.shown)
+            else:
+                raise self._error(f"can't evaluate field {name} in type {type_name(value)}", operand.shown)
+        return value
+
+    def _error(self, message: str, at: str = "") -> TemplateError:
+        shown_pipeline = self._node.pipeline.shown if self._node.pipeline else ""
+        where = at or shown_pipeline
+        column = self._node.column
+        if at.count(".") > 1 and shown_pipeline == at:
+            column += at.rindex(".")
+        return TemplateError(f'{self._node.line}:{column}: executing "output" at <{where}>: {message}')

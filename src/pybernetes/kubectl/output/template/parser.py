@@ -1,0 +1,289 @@
+"""A template's tree: texts, actions, `if`, `with`, `range`, `define`, `template`, `block`, `break`, `continue`."""
+
+from __future__ import annotations
+
+from .functions import FUNCTIONS
+from .lexer import TemplateError, Token, tokens
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Command", "Node", "Pipeline", "Template", "TemplateError", "parse"]
+
+
+class Command:
+    """A function or value with its arguments; each is a Token with fields, or a Pipeline in parentheses."""
+
+    __slots__ = ("words",)
+
+    def __init__(self, words: list[Operand]) -> None:
+        self.words = words
+
+
+class Operand:
+    """A token (or a pipeline in parentheses) followed by fields."""
+
+    __slots__ = ("column", "fields", "pipeline", "shown", "token")
+
+    def __init__(self, token: Token | None, pipeline: Pipeline | None, shown: str) -> None:
+        self.token = token
+        self.pipeline = pipeline
+        self.fields: list[str] = []
+        self.shown = shown
+
+
+class Pipeline:
+    """Commands joined by `|`, and the variables that take the result."""
+
+    __slots__ = ("assigns", "commands", "names", "shown")
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.assigns = False
+        self.commands: list[Command] = []
+        self.shown = ""
+
+
+class Node:
+    """One piece: text, action, if, with, range, template, break, continue."""
+
+    __slots__ = ("body", "column", "kind", "line", "otherwise", "pipeline", "text")
+
+    def __init__(self, kind: str, line: int = 1, column: int = 0) -> None:
+        self.kind = kind
+        self.line = line
+        self.column = column
+        self.text = ""
+        self.pipeline: Pipeline | None = None
+        self.body: list[Node] = []
+        self.otherwise: list[Node] = []
+
+
+class Template:
+    """The main tree and those that were defined."""
+
+    def __init__(self) -> None:
+        self.main: list[Node] = []
+        self.defined: dict[str, list[Node]] = {}
+
+
+def parse(text: str) -> Template:
+    """TemplateError with the line first."""
+    return _Parser(text).whole()
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.template = Template()
+        self.pieces: list[tuple[str, str, int, int]] = list(_pieces(text))
+        self.at = 0
+        self.variables: list[str] = ["$"]
+
+    def whole(self) -> Template:
+        body, ended = self._nodes()
+        if ended:
+            raise TemplateError(f"{ended[1]}: unexpected {{{{{ended[0]}}}}}")
+        self.template.main = body
+        return self.template
+
+    def _nodes(self) -> tuple[list[Node], tuple[str, int, str] | None]:
+        """Nodes up to an `end` or `else`: the word, its line, and what follows it."""
+        found: list[Node] = []
+        while self.at < len(self.pieces):
+            kind, text, line, column = self.pieces[self.at]
+            self.at += 1
+            if kind == "text":
+                node = Node("text", line)
+                node.text = text
+                found.append(node)
+                continue
+            word, _, rest = text.partition(" ") if text[:1] != '"' else ("", "", text)
+            word = word.strip()
+            if word in ("end", "else"):
+                return found, (word, line, rest.strip())
+            if word in ("if", "with", "range"):
+                found.append(self._control(word, rest, line, column))
+            elif word in ("define", "block"):
+                self._define(word, rest, line, column, found)
+            elif word == "template":
+                found.append(self._call(rest, line, column))
+            elif word in ("break", "continue"):
+                found.append(Node(word, line))
+            else:
+                node = Node("action", line, column)
+                node.pipeline = self._pipeline(text, line)
+                found.append(node)
+        return found, None
+
+    def _control(self, kind: str, rest: str, line: int, column: int) -> Node:
+        node = Node(kind, line, column)
+        kept = len(self.variables)
+        node.pipeline = self._pipeline(rest, line, ranging=kind == "range", context=kind)
+        node.body, ended = self._nodes()
+        if ended is None:
+            raise TemplateError(f"{line}: unexpected EOF")
+        if ended[0] == "else":
+            word, _, more = ended[2].partition(" ")
+            if word in ("if", "with"):
+                node.otherwise = [self._control(word, more, ended[1], column)]
+                del self.variables[kept:]
+                return node
+            node.otherwise, ended = self._nodes()
+            if ended is None:
+                raise TemplateError(f"{line}: unexpected EOF")
+        del self.variables[kept:]
+        return node
+
+    def _define(self, kind: str, rest: str, line: int, column: int, found: list[Node]) -> None:
+        name, argument = _name_and_rest(rest, line, kind)
+        kept, self.variables = self.variables, ["$"]
+        body, ended = self._nodes()
+        self.variables = kept
+        if ended is None:
+            raise TemplateError(f"{line}: unexpected EOF")
+        self.template.defined[name] = body
+        if kind == "block":
+            node = Node("template", line, column)
+            node.text = name
+            node.pipeline = self._pipeline(argument, line)
+            found.append(node)
+
+    def _call(self, rest: str, line: int, column: int) -> Node:
+        node = Node("template", line, column)
+        node.text, argument = _name_and_rest(rest, line, "template clause")
+        node.pipeline = self._pipeline(argument, line) if argument else None
+        return node
+
+    def _pipeline(self, text: str, line: int, *, ranging: bool = False, context: str = "command") -> Pipeline:
+        stream = tokens(text.strip(), line)
+        pipeline, rest = self._commands(stream, line, ranging, context)
+        if rest:
+            raise TemplateError(f"{line}: unexpected {rest[0].text!r} in {context}")
+        pipeline.shown = text.strip()
+        return pipeline
+
+    def _commands(self, stream: list[Token], line: int, ranging: bool, context: str) -> tuple[Pipeline, list[Token]]:
+        pipeline = Pipeline()
+        stream = self._declaration(pipeline, stream, line, ranging)
+        words: list[Operand] = []
+        while True:
+            while stream and stream[0].kind == "space":
+                stream = stream[1:]
+            if not stream or (stream[0].kind == "op" and stream[0].text in "|)"):
+                if not words:
+                    where = "for " + context if not pipeline.commands else "for pipeline"
+                    raise TemplateError(f"{line}: missing value {where}")
+                pipeline.commands.append(Command(words))
+                words = []
+                if not stream or stream[0].text == ")":
+                    break
+                stream = stream[1:]
+                continue
+            operand, stream = self._operand(stream, line)
+            words.append(operand)
+        self.variables += pipeline.names if not pipeline.assigns else []
+        return pipeline, stream
+
+    def _declaration(self, pipeline: Pipeline, stream: list[Token], line: int, ranging: bool) -> list[Token]:
+        plain = [token for token in stream if token.kind != "space"]
+        if len(plain) > 1 and plain[0].kind == "variable" and plain[1].text in (":=", "="):
+            pipeline.names, count = [plain[0].text], 2
+        elif (
+            ranging
+            and len(plain) > 3
+            and plain[0].kind == plain[2].kind == "variable"
+            and plain[1].text == ","
+            and plain[3].text in (":=", "=")
+        ):
+            pipeline.names, count = [plain[0].text, plain[2].text], 4
+        else:
+            return stream
+        pipeline.assigns = plain[count - 1].text == "="
+        position = 0
+        while count:
+            count -= stream[position].kind != "space"
+            position += 1
+        return stream[position:]
+
+    def _operand(self, stream: list[Token], line: int) -> tuple[Operand, list[Token]]:
+        token, stream = stream[0], stream[1:]
+        if token.text == "(" and token.kind == "op":
+            pipeline, stream = self._commands(stream, line, False, "parenthesized pipeline")
+            if not stream:
+                raise TemplateError(f"{line}: unclosed left paren")
+            operand, stream = Operand(None, pipeline, "(...)"), stream[1:]
+        else:
+            if token.kind == "op":
+                raise TemplateError(f'{line}: unexpected "{token.text}" in operand')
+            if token.kind == "name" and token.text not in FUNCTIONS:
+                raise TemplateError(f'{line}: function "{token.text}" not defined')
+            if token.kind == "variable" and token.text not in self.variables:
+                raise TemplateError(f'{line}: undefined variable "{token.text}"')
+            operand = Operand(token, None, token.text)
+            if token.kind == "field":
+                operand.fields.append(token.text[1:])
+        while stream and stream[0].kind == "field":
+            operand.fields.append(stream[0].text[1:])
+            operand.shown += stream[0].text
+            stream = stream[1:]
+        return operand, stream
+
+
+def _name_and_rest(text: str, line: int, context: str) -> tuple[str, str]:
+    stream = tokens(text.strip(), line)
+    if not stream or stream[0].kind != "string":
+        raise TemplateError(f"{line}: unexpected {text.strip()!r} in {context}")
+    return str(stream[0].value), text.strip()[len(stream[0].text) :].strip()
+
+
+def _pieces(text: str) -> Any:
+    """Texts and actions with their lines and columns; `{{-` and `-}}` trim, comments vanish."""
+    position, line = 0, 1
+    trim_next = False
+    while position < len(text):
+        start = text.find("{{", position)
+        plain = text[position:] if start < 0 else text[position:start]
+        shown = plain.lstrip(" \t\r\n") if trim_next else plain
+        trims = start >= 0 and text[start + 2 : start + 3] == "-" and text[start + 3 : start + 4].isspace()
+        if trims:
+            shown = shown.rstrip(" \t\r\n")
+        if shown:
+            yield "text", shown, line, 0
+        line += plain.count("\n")
+        if start < 0:
+            return
+        begin = start + (3 if trims else 2)
+        end = _action_end(text, begin, line)
+        inner = text[begin:end]
+        trim_next = inner.endswith("-") and inner[-2:-1].isspace()
+        bare = (inner[:-1] if trim_next else inner).strip()
+        column = start - (text.rfind("\n", 0, start) + 1) + 2
+        if not (bare.startswith("/*") and bare.endswith("*/")):
+            yield "action", bare, line, column
+        line += inner.count("\n")
+        position = end + 2
+
+
+def _action_end(text: str, begin: int, line: int) -> int:
+    """Where `}}` closes an action that begins there; quotes may hold braces."""
+    if text[begin:].lstrip().startswith("/*"):
+        end = text.find("*/", begin)
+        close = text.find("}}", end)
+        if end < 0 or close < 0:
+            raise TemplateError(f"{line}: unclosed comment")
+        return close
+    position, quote = begin, ""
+    while position < len(text):
+        letter = text[position]
+        if quote:
+            if letter == "\\" and quote == '"':
+                position += 1
+            elif letter == quote:
+                quote = ""
+        elif letter in '"`':
+            quote = letter
+        elif text.startswith("}}", position):
+            return position
+        position += 1
+    raise TemplateError(f"{line}: {'unterminated quoted string' if quote else 'unclosed action'}")

