@@ -24,32 +24,39 @@ def stored(name: str, kind: str = "Pod", **extra: Any) -> bytes:
 
 
 class Lossy(MemoryStore):
-    """Its first watch breaks off when told to."""
+    """Its first watch tells nothing more when it is deaf, and breaks off when told to."""
 
     def __init__(self) -> None:
         super().__init__(progress_seconds=60)
+        self.deaf = asyncio.Event()
         self.broken = asyncio.Event()
         self.again = asyncio.Event()
-        self._first = True
 
     def watch(self, prefix: str, *, after: int = 0):  # type: ignore[no-untyped-def]
         inner = super().watch(prefix, after=after)
-        if not self._first:
+        if self.broken.is_set():
             self.again.set()
             return inner
-        self._first = False
-        return _Breaking(inner, self.broken)
+        return _Breaking(inner, self.deaf, self.broken)
 
 
 class _Breaking:
-    def __init__(self, inner: Any, broken: asyncio.Event) -> None:
+    def __init__(self, inner: Any, deaf: asyncio.Event, broken: asyncio.Event) -> None:
         self._inner = inner
+        self._deaf = deaf
         self._broken = broken
 
     def __aiter__(self) -> "_Breaking":
         return self
 
     async def __anext__(self) -> Batch:
+        heard = asyncio.ensure_future(anext(self._inner))
+        deaf = asyncio.ensure_future(self._deaf.wait())
+        await asyncio.wait([heard, deaf], return_when=asyncio.FIRST_COMPLETED)
+        if not self._deaf.is_set():
+            deaf.cancel()
+            return heard.result()
+        heard.cancel()
         await self._broken.wait()
         raise WatcherLagged("too slow")
 
@@ -73,6 +80,7 @@ async def test_a_gap_is_closed_by_listing_again() -> None:
         watching = Watching(cache.watch(select(cache.probe), PlainFormat(PODS), after=start, timeout_seconds=100))
         feed.subscribe(PODS, listen)
         heard.clear()
+        store.deaf.set()
         await store.delete("/registry/pods/x/gone")
         await store.put("/registry/pods/x/changed", stored("changed", spec={}))
         await store.put("/registry/pods/x/new", stored("new"))

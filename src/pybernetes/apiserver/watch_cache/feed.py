@@ -51,12 +51,12 @@ class WatchCache:
             present = await self._store.revision()
             page = await self._recent_list(present)
             self._load(page.items, page.revision)
-            while self.revision < present:
-                await self._follow(until=present)
-            self.following = True
-            ready.set()
             while True:
                 try:
+                    if not ready.is_set() and self.revision < present:
+                        await self._follow(until=present)
+                    self.following = True
+                    ready.set()
                     await self._follow()
                 except (Compacted, WatcherLagged) as gap:
                     log.warning("Watch cache lists again", err=gap, rv=self.revision)

@@ -9,6 +9,7 @@ with 410 so that the client lists again.
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 
 import orjson
 
@@ -19,9 +20,12 @@ from ..reader import Listener, Object
 from .entry import Entry, Probe, head, probe_for, splice
 from .fanout import Change, Fanout, Format, Watcher, bookmark_line, classify
 from .selection import Selection
+from .value_index import ValueIndex
 
 HISTORY = 1024
 DECODED_LIMIT = 512
+
+_by_key = attrgetter("key")
 
 
 class ResourceCache:
@@ -42,6 +46,7 @@ class ResourceCache:
         self._ring: deque[Change] = deque()
         self._listeners: list[Listener] = []
         self._decoded: deque[Entry] = deque()
+        self._index = ValueIndex()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -86,8 +91,12 @@ class ResourceCache:
         if selection.name and selection.namespace:
             found = self._entries.get(self.key(selection.namespace, selection.name))
             return [found] if found is not None and selection.matches(found) else []
-        entries = self.range(selection.namespace)
-        return entries if selection.everything else [entry for entry in entries if selection.matches(entry)]
+        if selection.everything:
+            return self.range(selection.namespace)
+        few = self._index.candidates(selection, self._entries)
+        if few is not None:
+            return sorted([entry for entry in few if selection.matches(entry)], key=_by_key)
+        return [entry for entry in self.range(selection.namespace) if selection.matches(entry)]
 
     def select_by(self, field_labels: Sequence[str]) -> None:
         """Other selectable fields from now on (those of a changed definition)."""
@@ -97,6 +106,7 @@ class ResourceCache:
         self.probe = Probe(field_labels)
         for entry in self._entries.values():
             entry.labels, entry.fields = self.probe.read(entry.data)
+        self._index.clear()
 
     # -- what the store says
 
@@ -104,6 +114,7 @@ class ResourceCache:
         """Start from a list at `revision`."""
         self._entries = {kv.key: self.entry(kv) for kv in items}
         self._keys = sorted(self._entries)
+        self._index.clear()
         self._ring.clear()
         self.oldest = self.changed = revision
         for listener in self._listeners:
@@ -142,6 +153,7 @@ class ResourceCache:
         elif old is not None:
             del self._entries[old.key]
             del self._keys[bisect_left(self._keys, old.key)]
+        self._index.changed(old, new)
         self.changed = change.revision
         ring = self._ring
         if len(ring) >= HISTORY:
