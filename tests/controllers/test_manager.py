@@ -1,6 +1,8 @@
 """All controllers together: each gets along with the rights its role gives it, and an idle cluster is idle."""
 
 import asyncio
+import json
+from importlib import resources
 
 import pytest
 from tests.support.control_plane import control_plane, deployment, job, node
@@ -11,7 +13,14 @@ from pybernetes.api.batch import Job
 from pybernetes.api.core import Namespace, Pod
 from pybernetes.api.meta import ObjectMeta
 from pybernetes.client.client import Client
-from pybernetes.controllers.manager import ControllerManager, ControllerManagerConfig
+from pybernetes.controllers.manager import (
+    ALIASES,
+    CONTROLLERS,
+    ELSEWHERE,
+    ControllerManager,
+    ControllerManagerConfig,
+    selection,
+)
 
 
 async def test_controllers_need_no_more_than_their_roles() -> None:
@@ -67,3 +76,18 @@ def test_unknown_controller_is_refused_by_name() -> None:
     config = ControllerManagerConfig(controllers=("*", "-nonsense"))
     with pytest.raises(ValueError, match=r"unknown controller '-nonsense'; known are: .*deployment-controller"):
         ControllerManager(lambda _: Client(ScriptedApp()), config)
+
+
+def test_every_name_of_upstream_is_accepted() -> None:
+    names = json.loads((resources.files("pybernetes.api") / "data" / "wellknown.json").read_text())["controllerNames"]
+    cloud = {"cloud-node-controller"}
+    for name in set(names) - cloud:
+        assert name in CONTROLLERS or name in ELSEWHERE, name
+        assert selection((f"-{name}",)) in ((), (f"-{name}",))
+
+
+def test_names_of_earlier_releases_are_understood() -> None:
+    assert selection(("*", "-garbagecollector", "job")) == ("*", "-garbage-collector-controller", "job-controller")
+    assert set(ALIASES.values()) <= set(CONTROLLERS) | ELSEWHERE
+    with pytest.raises(ValueError, match="'selinux-warning-controller' is not available here"):
+        selection(("selinux-warning-controller",))

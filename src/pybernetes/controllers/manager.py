@@ -9,6 +9,8 @@ as which each acts. The machinery is `reconcile/manager.py`; this is the only mo
 
 from collections.abc import Callable
 
+import msgspec
+
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..client.client import Client
 from ..reconcile.config import ControllerManagerConfig
@@ -102,6 +104,70 @@ CONTROLLERS: dict[str, Registration] = {
 }
 
 
+ALIASES = {
+    "serviceaccount-token": "serviceaccount-token-controller",
+    "endpoint": "endpoints-controller",
+    "endpointslice": "endpointslice-controller",
+    "endpointslicemirroring": "endpointslice-mirroring-controller",
+    "replicationcontroller": "replicationcontroller-controller",
+    "podgc": "pod-garbage-collector-controller",
+    "resourcequota": "resourcequota-controller",
+    "namespace": "namespace-controller",
+    "serviceaccount": "serviceaccount-controller",
+    "garbagecollector": "garbage-collector-controller",
+    "daemonset": "daemonset-controller",
+    "job": "job-controller",
+    "deployment": "deployment-controller",
+    "replicaset": "replicaset-controller",
+    "horizontalpodautoscaling": "horizontal-pod-autoscaler-controller",
+    "disruption": "disruption-controller",
+    "statefulset": "statefulset-controller",
+    "cronjob": "cronjob-controller",
+    "csrsigning": "certificatesigningrequest-signing-controller",
+    "csrapproving": "certificatesigningrequest-approving-controller",
+    "csrcleaner": "certificatesigningrequest-cleaner-controller",
+    "ttl": "ttl-controller",
+    "bootstrapsigner": "bootstrap-signer-controller",
+    "tokencleaner": "token-cleaner-controller",
+    "nodeipam": "node-ipam-controller",
+    "nodelifecycle": "node-lifecycle-controller",
+    "service": "service-lb-controller",
+    "route": "node-route-controller",
+    "cloud-node-lifecycle": "cloud-node-lifecycle-controller",
+    "persistentvolume-binder": "persistentvolume-binder-controller",
+    "attachdetach": "persistentvolume-attach-detach-controller",
+    "persistentvolume-expander": "persistentvolume-expander-controller",
+    "clusterrole-aggregation": "clusterrole-aggregation-controller",
+    "pvc-protection": "persistentvolumeclaim-protection-controller",
+    "pv-protection": "persistentvolume-protection-controller",
+    "ttl-after-finished": "ttl-after-finished-controller",
+    "root-ca-cert-publisher": "root-ca-certificate-publisher-controller",
+    "ephemeral-volume": "ephemeral-volume-controller",
+    "storage-version-gc": "storageversion-garbage-collector-controller",
+    "resource-claim-controller": "resourceclaim-controller",
+    "legacy-service-account-token-cleaner": "legacy-serviceaccount-token-cleaner-controller",
+}
+"""Names of earlier releases, still accepted by `--controllers`."""
+
+ELSEWHERE = frozenset(
+    {
+        "cloud-node-lifecycle-controller",
+        "device-taint-eviction-controller",
+        "kube-apiserver-serving-clustertrustbundle-publisher-controller",
+        "node-route-controller",
+        "podcertificaterequest-cleaner-controller",
+        "podgroup-protection-controller",
+        "resourcepoolstatusrequest-controller",
+        "selinux-warning-controller",
+        "service-lb-controller",
+        "storage-version-migrator-controller",
+        "storageversion-garbage-collector-controller",
+        "validatingadmissionpolicy-status-controller",
+    }
+)
+"""Names of upstream's that another component has, or that are off by default: they may be disabled, not enabled."""
+
+
 class ControllerManager(GenericManager):
     """The manager of all of `CONTROLLERS`; `config.controllers` selects.
 
@@ -115,7 +181,25 @@ class ControllerManager(GenericManager):
         config: ControllerManagerConfig | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        super().__init__(client_for, config, clock, controllers=CONTROLLERS)
+        settings = config or ControllerManagerConfig()
+        selected = selection(settings.controllers)
+        super().__init__(
+            client_for, msgspec.structs.replace(settings, controllers=selected), clock, controllers=CONTROLLERS
+        )
+
+
+def selection(items: tuple[str, ...]) -> tuple[str, ...]:
+    """The items of `--controllers` by today's names. ValueError when one names nothing, or what cannot run here."""
+    found = []
+    for item in items:
+        name = item.removeprefix("-")
+        name = ALIASES.get(name, name)
+        if name in ELSEWHERE:
+            if not item.startswith("-"):
+                raise ValueError(f"controller {name!r} is not available here")
+            continue
+        found.append(f"-{name}" if item.startswith("-") else name)
+    return tuple(found)
 
 
 __all__ = ["CONTROLLERS", "MANAGER", "ControllerManager", "ControllerManagerConfig"]
