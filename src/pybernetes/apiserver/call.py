@@ -1,5 +1,9 @@
 """One request on its way through a verb: the request, what it asks for, and the endpoint that serves it."""
 
+from typing import Any
+
+import orjson
+
 from ..api import status
 from ..api.resource import ResourceInfo
 from ..api.user import ANONYMOUS, UserInfo
@@ -10,6 +14,7 @@ from .negotiation import JSON, PLAIN, PROTOBUF, YAML, Representation, render_yam
 from .registry import Endpoint, Registry
 from .request_info import RequestInfo
 from .resources.generic import GenericResource
+from .table import partial_metadata, to_table
 from .watch_cache import WatchCache
 
 
@@ -102,12 +107,19 @@ class Call:
             return Response(code, headers, to_protobuf(data))
         return Response(code, headers, self.pretty(data))
 
+    def respond_other(self, obj: dict[str, Any], code: int = 200) -> Response:
+        """An object of another kind than the endpoint's (a Scale), as a table or cut to its metadata when the client
+        wants that."""
+        want = self.representation()
+        if want.form == "Table":
+            found = to_table(self.served, [obj], {"resourceVersion": obj["metadata"].get("resourceVersion", "")})
+            return self.respond_raw(orjson.dumps(found), code, want=want)
+        return self.respond_raw(orjson.dumps(partial_metadata(obj) if want.form else obj), code, want=want)
+
     def pretty(self, data: bytes) -> bytes:
         """Indented when `?pretty=true` asks for it."""
         if "pretty" not in self.request.query or self.params.get("pretty", "") not in ("1", "true", ""):
             return data
-        import orjson
-
         return orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2) + b"\n"
 
 

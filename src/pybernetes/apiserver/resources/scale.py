@@ -3,8 +3,6 @@
 from functools import cache
 from typing import Any
 
-import orjson
-
 from ...api import status
 from ...api.managed_fields import ApplyConflict, FieldManager
 from ...api.managed_fields.builtin import BuiltinSchema
@@ -100,8 +98,8 @@ async def get(call: Call) -> Response:
         raise call.not_found()
     if call.endpoint.read is not None:
         (entry,) = await call.endpoint.read([entry])
-        return call.respond_raw(orjson.dumps(_seen(call, entry.copy())))
-    return call.respond_raw(orjson.dumps(scale_of(cache.object(entry))))
+        return call.respond_other(_seen(call, entry.copy()))
+    return call.respond_other(scale_of(cache.object(entry)))
 
 
 def _seen(call: Call, obj: Object) -> Object:
@@ -118,7 +116,7 @@ async def update(call: Call) -> Response:
         return _scaled(call, current, sent, _tracked(call, current, dict(sent), write))
 
     written = await call.resource.update(call.namespace, call.name, make, write)
-    return call.respond_raw(orjson.dumps(_seen(call, written.object())))
+    return call.respond_other(_seen(call, written.object()))
 
 
 async def patch(call: Call) -> Response:
@@ -136,7 +134,7 @@ async def patch(call: Call) -> Response:
         return _scaled(call, current, patched, _tracked(call, current, patched, write))
 
     written = await call.resource.update(call.namespace, call.name, make, write)
-    return call.respond_raw(orjson.dumps(_seen(call, written.object())))
+    return call.respond_other(_seen(call, written.object()))
 
 
 async def _apply(call: Call) -> Response:
@@ -159,7 +157,7 @@ async def _apply(call: Call) -> Response:
         return _scaled(call, current, applied, applied["metadata"].get("managedFields"))
 
     written = await call.resource.update(call.namespace, call.name, make, write)
-    return call.respond_raw(orjson.dumps(_seen(call, written.object())))
+    return call.respond_other(_seen(call, written.object()))
 
 
 @cache
