@@ -53,6 +53,7 @@ from .service_cidr import ServiceCIDRController
 from .statefulset.controller import StatefulSetController
 from .taint_eviction import TaintEvictionController
 from .ttl_after_finished import TTLAfterFinished
+from .validating_admission_policy_status import ValidatingAdmissionPolicyStatus
 from .volume_attributes_class_protection import VolumeAttributesClassProtection
 from .volume_binder.controller import VolumeBinder
 
@@ -99,6 +100,9 @@ CONTROLLERS: dict[str, Registration] = {
     "service-cidr-controller": Registration(ServiceCIDRController, "service-cidrs-controller"),
     "legacy-serviceaccount-token-cleaner-controller": Registration(
         LegacyTokenCleaner, "legacy-service-account-token-cleaner"
+    ),
+    "validatingadmissionpolicy-status-controller": Registration(
+        ValidatingAdmissionPolicyStatus, "validatingadmissionpolicy-status-controller"
     ),
     "garbage-collector-controller": Registration(GarbageCollector, "generic-garbage-collector"),
 }
@@ -162,7 +166,6 @@ ELSEWHERE = frozenset(
         "service-lb-controller",
         "storage-version-migrator-controller",
         "storageversion-garbage-collector-controller",
-        "validatingadmissionpolicy-status-controller",
     }
 )
 """Names of upstream's that another component has, or that are off by default: they may be disabled, not enabled."""
