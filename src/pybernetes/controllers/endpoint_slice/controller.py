@@ -17,7 +17,18 @@ from ...reconcile.pod_control import is_namespace_terminating
 from ...reconcile.services import appearance, is_selecting, selects
 from ...reconcile.sources import source
 from ...reconcile.written import Written
-from .plan import MANAGED_BY, MANAGED_BY_LABEL, SERVICE_LABEL, ZONE_LABEL, Changes, address_types, groups_of, pack
+from .hints import is_automatic, shares_of, with_distribution, with_shares
+from .plan import (
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    SERVICE_LABEL,
+    ZONE_LABEL,
+    Changes,
+    Groups,
+    address_types,
+    groups_of,
+    pack,
+)
 
 BY_SERVICE = "service"
 STALE_CACHE_SECONDS = 1.0
@@ -38,6 +49,7 @@ class EndpointSliceController:
         self._slices.add_index(BY_SERVICE, lambda found: filter(None, (_service_key(found),)))
         self._written = Written()
         self._waiting: set[str] = set()
+        self._hinted: dict[str, str] = {}
         self._controller = Controller("endpointslice", self._reconcile, workers=context.config.concurrent_reconciles)
         source(self._services, self._controller.enqueue)
         self._pods.add_handler(self._pod_changed)
@@ -60,10 +72,11 @@ class EndpointSliceController:
                 self._controller.enqueue(key_of(service))
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
-        if _zone(old) == _zone(new):
+        has_moved = _zone(old) != _zone(new)
+        if not has_moved and _capacity(old) == _capacity(new):
             return
         for service in self._services.list():
-            if is_selecting(service):
+            if is_selecting(service) and (has_moved or is_automatic(service)):
                 self._controller.enqueue(key_of(service))
 
     def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
@@ -85,6 +98,7 @@ class EndpointSliceController:
         if service is None:
             self._written.forget(key)
             self._waiting.discard(key)
+            self._hinted.pop(key, None)
             for found in self._slices.by_index(BY_SERVICE, key):
                 await self._delete(found)
             return None
@@ -101,12 +115,34 @@ class EndpointSliceController:
         types = address_types(service)
         for address_type in types:
             existing = [found for found in slices if found.address_type == address_type]
-            groups = groups_of(service, pods, address_type, zones)
+            groups = self._with_hints(key, service, address_type, groups_of(service, pods, address_type, zones))
             await self._apply(key, service, pack(service, address_type, groups, existing, self._size, trigger))
         for found in slices:
             if found.address_type not in types:
                 await self._delete(found)
         return None
+
+    def _with_hints(self, key: str, service: Service, address_type: str, groups: Groups) -> Groups:
+        """The endpoints with the hints the Service asks for; events tell when shares by zone begin or end."""
+        if not is_automatic(service):
+            self._hinted.pop(key, None)
+            return {ports: with_distribution(service, endpoints) for ports, endpoints in groups.items()}
+        shares = shares_of(self._nodes.list())
+        hinted: Groups = {}
+        problem = ""
+        for ports, endpoints in groups.items():
+            hinted[ports], found = with_shares(endpoints, shares)
+            problem = problem or found
+        state = problem or "enabled"
+        if groups and self._hinted.get(key) != state:
+            self._hinted[key] = state
+            if problem:
+                message = f"Topology Aware Hints has been disabled, addressType: {address_type}, {problem}"
+                self._recorder.warning(service, "TopologyAwareHintsDisabled", message)
+            else:
+                message = f"Topology Aware Hints has been enabled, addressType: {address_type}"
+                self._recorder.normal(service, "TopologyAwareHintsEnabled", message)
+        return hinted
 
     async def _apply(self, key: str, service: Service, changes: Changes) -> None:
         try:
@@ -144,6 +180,14 @@ def _service_key(found: EndpointSlice) -> str:
     if labels.get(MANAGED_BY_LABEL) != MANAGED_BY or not labels.get(SERVICE_LABEL):
         return ""
     return f"{found.metadata.namespace}/{labels[SERVICE_LABEL]}"
+
+
+def _capacity(node: Node | None) -> tuple[object, ...]:
+    """What a node adds to its zone's share."""
+    if node is None:
+        return ()
+    ready = [found.status for found in node.status.conditions or () if found.type == "Ready"]
+    return ready, (node.status.allocatable or {}).get("cpu")
 
 
 def _zone(node: Node | None) -> str:
