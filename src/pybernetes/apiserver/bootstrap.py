@@ -122,7 +122,8 @@ class Bootstrap:
 
     async def _write(self, method: str, path: str, info: ResourceInfo, obj: Object) -> None:
         body = orjson.dumps({"apiVersion": info.group_version, "kind": info.kind, **obj})
-        request = Request(method, path, body=body, context={"user": HOOK_USER})
+        headers = [("user-agent", "kube-apiserver")]
+        request = Request(method, path, headers=headers, body=body, context={"user": HOOK_USER})
         response = await self._app(request)
         if response.status >= 400 and response.status != 409:
             assert isinstance(response.body, bytes)

@@ -18,6 +18,7 @@ MANAGER = "kube-controller-manager"
 _SERVICE_ACCOUNTS = "system:serviceaccounts"
 
 ClientFor = Callable[[str], Client]
+_AGENTS = {"scheduler": "kube-scheduler", "proxy": "kube-proxy"}
 
 
 class ClientError(Exception):
@@ -39,12 +40,22 @@ def node_user(name: str) -> UserInfo:
 
 def in_process(app: App, user: UserInfo) -> Client:
     """A client of an API server in this process."""
-    return Client(InProcessTransport(app, user))
+    return Client(InProcessTransport(app, user), headers=[("user-agent", f"{agent_of(user)}/{GIT_VERSION}")])
+
+
+def agent_of(user: UserInfo) -> str:
+    """The component behind an identity, as `managedFields` names it."""
+    name = user.name
+    if name.startswith("system:serviceaccount:kube-system:"):
+        return MANAGER
+    if name.startswith("system:node:"):
+        return "kubelet"
+    return name.removeprefix("system:") if name.startswith("system:kube-") else "pybernetes"
 
 
 def from_kubeconfig(path: Path, component_name: str) -> Client:
     """A client over HTTPS. ClientError when the file is missing or of no use."""
-    return rest.client(rest_config(path), user_agent=f"pybernetes-{component_name}/{GIT_VERSION}")
+    return rest.client(rest_config(path), user_agent=f"{_AGENTS.get(component_name, 'pybernetes')}/{GIT_VERSION}")
 
 
 def rest_config(path: Path) -> rest.RestConfig:

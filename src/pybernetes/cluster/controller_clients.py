@@ -77,7 +77,7 @@ class AccountTransport:
 
 def controller_clients(connection: rest.RestConfig) -> ClientFor:
     """Clients by service account over one HTTPS connection; `kube-controller-manager` is the manager itself."""
-    agent = f"pybernetes-controller-manager/{GIT_VERSION}"
+    agent = f"{MANAGER}/{GIT_VERSION}"
     manager = rest.client(connection, user_agent=agent)
     anonymous = rest.transport(
         rest.RestConfig(server=connection.server, ca_data=connection.ca_data, server_name=connection.server_name)

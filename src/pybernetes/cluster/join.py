@@ -108,7 +108,7 @@ async def _bootstrap(config: ClusterConfig, path: Path, server: str, token: str,
         raise JoinError(f"{server} has another CA than {ca_cert_hash}; check both, somebody may be listening in")
     trusted = rest.RestConfig(server=server, ca_data=ca_data)
     information = await _cluster_info(trusted)
-    client = rest.client(msgspec.structs.replace(trusted, token=token), user_agent=f"pybernetes-kubelet/{GIT_VERSION}")
+    client = rest.client(msgspec.structs.replace(trusted, token=token), user_agent=f"kubelet/{GIT_VERSION}")
     try:
         pair = await request_certificate(client, Wanted(KUBELET_CLIENT, config.node_name))
     except StatusError as error:

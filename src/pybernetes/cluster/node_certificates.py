@@ -116,7 +116,7 @@ class NodeCertificates:
         if context is None:
             raise CertificateError(f"{connection.server} is not an https:// address")
         self._client_tls = context
-        agent = ("user-agent", f"pybernetes-kubelet/{GIT_VERSION}")
+        agent = ("user-agent", f"kubelet/{GIT_VERSION}")
         self.client = Client(HttpTransport(connection.server, tls=context), headers=[agent])
         self._names = [config.node_name, config.node_ip]
         stored = self._stored()

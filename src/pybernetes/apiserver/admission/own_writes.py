@@ -19,7 +19,7 @@ def writer(app: Callable[[], App]) -> Write:
     """Writes through the server's chain of filters; `app` is asked late, since plugins are made before the chain."""
 
     async def write(method: str, path: str, obj: Object) -> Object:
-        headers = [("content-type", "application/json")]
+        headers = [("content-type", "application/json"), ("user-agent", "kube-apiserver")]
         request = Request(method, path, "", headers, orjson.dumps(obj), context={"user": USER})
         response = await app()(request)
         assert isinstance(response.body, bytes)

@@ -146,7 +146,7 @@ async def ensure_rbac(reader: ObjectReader, app: App) -> int:
 
 
 async def _write(app: App, method: str, path: str, body: bytes) -> None:
-    headers = [("content-type", "application/json"), ("accept", "application/json")]
+    headers = [("content-type", "application/json"), ("accept", "application/json"), ("user-agent", "kube-apiserver")]
     request = Request(method, path, headers=headers, body=body, context={"user": _HOOK_USER})
     try:
         response = await app(request)
