@@ -54,7 +54,7 @@ ORIGINAL: dict[str, tuple[float, float, float]] = {
 
 
 def pod(index: int) -> dict[str, Any]:
-    env = [{"name": f"VARIABLE_{number}", "value": "v" * 40} for number in range(28)]
+    env = [{"name": f"VARIABLE_{number}", "value": "v" * 40} for number in range(16)]
     container = {
         "name": "app",
         "image": "registry.local/team/app:1.2.3",
@@ -67,7 +67,7 @@ def pod(index: int) -> dict[str, Any]:
         "metadata": {
             "name": f"pod-{index:05}",
             "labels": {"app": "web", "group": f"g{index % 100}"},
-            "annotations": {"note": "n" * 600},
+            "annotations": {"note": "n" * 500},
         },
         "spec": {"containers": [container], "nodeName": f"node-{index % 100}", "serviceAccountName": "default"},
     }
