@@ -1,13 +1,15 @@
 """Budgets: how many pods may be evicted now."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from tests.support.control_plane import World, control_plane, deployment, pod
+from tests.support.control_plane import World, control_plane, deployment, pod, template
 
 from pybernetes.api.core import Pod
 from pybernetes.api.policy import PodDisruptionBudget, PodDisruptionBudgetSpec
 from pybernetes.api.status import StatusError
+from pybernetes.client.client import STRATEGIC_MERGE_PATCH
 from pybernetes.controllers.disruption import desired_healthy
 
 ONLY = ("disruption-controller", "deployment-controller", "replicaset-controller")
@@ -83,3 +85,99 @@ async def test_pods_without_controller_cannot_be_counted_in_percent() -> None:
 
         await world.until(is_told)
         assert await allowed(world, 0)
+
+
+async def test_eviction_is_blocked_until_the_budget_allows_it() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.run_pods()
+        await world.create(budget(minAvailable=3))
+        await world.create(deployment("web", 3))
+        await world.until(lambda: allowed(world, 0))
+        status = (await world.get(PodDisruptionBudget, "web")).status
+
+        async def three_healthy() -> bool:
+            return (await world.get(PodDisruptionBudget, "web")).status.current_healthy == 3
+
+        await world.until(three_healthy)
+        name = (await world.list(Pod))[0].metadata.name or ""
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": "default"},
+        }
+        with pytest.raises(StatusError) as raised:
+            await world.client.create(eviction, subresource="eviction")
+        assert raised.value.code == 429
+        await world.client.patch(PodDisruptionBudget, "web", "default", body={"spec": {"minAvailable": 2}})
+        await world.until(lambda: allowed(world, 1))
+        await world.client.create(eviction, subresource="eviction")
+        assert status.desired_healthy == 3
+
+
+async def test_every_kind_of_workload_is_counted_in_percent() -> None:
+    labels = {"app": "web"}
+    replicated = {"replicas": 2, "template": template(labels)}
+    stateful = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "set", "namespace": "default"},
+        "spec": {**replicated, "serviceName": "web", "selector": {"matchLabels": labels}},
+    }
+    controller = {
+        "apiVersion": "v1",
+        "kind": "ReplicationController",
+        "metadata": {"name": "rc", "namespace": "default"},
+        "spec": {**replicated, "selector": labels},
+    }
+    only = (*ONLY, "statefulset-controller", "replicationcontroller-controller")
+    async with control_plane(*only) as world:
+        await world.run_pods()
+        await world.create(budget(minAvailable="50%"))
+        await world.create(stateful)
+        await world.create(controller)
+        await world.create(deployment("web", 2))
+
+        async def all_expected() -> bool:
+            status = (await world.get(PodDisruptionBudget, "web")).status
+            return (status.expected_pods, status.desired_healthy, status.disruptions_allowed) == (6, 3, 3)
+
+        await world.until(all_expected)
+
+
+async def test_pods_of_a_kind_without_scale_allow_no_disruption() -> None:
+    async with control_plane("disruption-controller") as world:
+        await world.create(budget(maxUnavailable="50%"))
+        owner = {"apiVersion": "example.com/v1", "kind": "Flock", "name": "f", "uid": "f-uid", "controller": True}
+        body = pod("a", labels={"app": "web"}, node="n1")
+        body["metadata"]["ownerReferences"] = [owner]
+        await world.create(body)
+        (message,) = await world.until(lambda: world.messages("CalculateExpectedPodCountFailed"))
+        assert message == (
+            "Failed to calculate the number of expected pods: "
+            "example.com/v1, Kind=Flock does not implement the scale subresource"
+        )
+        assert await allowed(world, 0)
+
+
+async def test_announced_disruption_that_did_not_happen_is_taken_back() -> None:
+    async with control_plane("disruption-controller") as world:
+        await world.create(pod("a", labels={"app": "web"}, node="n1"))
+        announced = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "EvictionByEvictionAPI",
+            "lastTransitionTime": world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        body = {"status": {"conditions": [announced]}}
+        await world.client.patch(
+            Pod, "a", "default", body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="status"
+        )
+        await asyncio.sleep(110)
+
+        async def value() -> str:
+            conditions = (await world.get(Pod, "a")).status.conditions or []
+            return next(found.status for found in conditions if found.type == "DisruptionTarget")
+
+        assert await value() == "True"
+        await asyncio.sleep(15)
+        assert await value() == "False"

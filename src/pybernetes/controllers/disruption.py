@@ -3,32 +3,40 @@
     pods of the selector ─▶ expected (replicas of their controllers) ─▶ desired healthy ─▶ disruptionsAllowed
 
 The eviction subresource of the API server subtracts from `disruptionsAllowed` and notes the pod in `disruptedPods`; it
-is dropped from there once it is gone, or after two minutes when it was not deleted after all. When the number of
-expected pods cannot be told, no disruption is allowed.
+is dropped from there once it is gone, or after two minutes when it was not deleted after all; its condition
+DisruptionTarget is taken back then, too. What a pod's controller wants is read from the workload, or for kinds not
+built in from their scale subresource. When the number of expected pods cannot be told, no disruption is allowed.
 """
 
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from ..api.apps import Deployment, ReplicaSet, StatefulSet
 from ..api.core import Pod, ReplicationController
+from ..api.instants import format_time
 from ..api.intstr import scaled
 from ..api.meta import Condition, OwnerReference
 from ..api.policy import PodDisruptionBudget, PodDisruptionBudgetStatus
 from ..api.selectors import from_label_selector
 from ..api.status import StatusError, is_not_found
+from ..client.client import STRATEGIC_MERGE_PATCH
+from ..client.informer import Informer
 from ..client.view import key_of, split_key
 from ..reconcile.controller import Controller, Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.ownership import controller_of
-from ..reconcile.pods import is_ready, is_terminal, structs_equal
+from ..reconcile.pods import condition_of, is_ready, is_terminal, structs_equal
+from ..reconcile.scales import Scales
 from ..reconcile.selection import may_match
 from ..reconcile.sources import source
 
 DELETION_TIMEOUT = timedelta(minutes=2)
+TARGET = "DisruptionTarget"
+POD = "pod:"
 UNMANAGED = (
     "Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be unmanaged. As a result, the "
     "status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these "
@@ -104,21 +112,25 @@ def _conditions(budget: PodDisruptionBudget, status: str, reason: str, message: 
 
 
 class DisruptionController:
-    """See the module docstring. Keys are those of budgets."""
+    """See the module docstring. Keys are those of budgets, or `pod:` and that of a pod that was to be disrupted."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._clock = context.clock
         self._recorder = context.recorder("controllermanager")
+        self._scales = Scales(context.client)
         self._budgets = context.informers.of(PodDisruptionBudget)
         self._pods = context.informers.of(Pod)
-        self._sets = context.informers.of(ReplicaSet)
-        self._deployments = context.informers.of(Deployment)
+        self._workloads: dict[str, Informer[Any]] = {
+            kind.KIND: context.informers.of(kind)
+            for kind in (Deployment, ReplicaSet, StatefulSet, ReplicationController)
+        }
         self._controller = Controller("disruption", self._reconcile)
         source(self._budgets, self._controller.enqueue)
         source(self._pods, self._controller.enqueue, keys=self._budgets_of)
-        self._deployments.add_handler(self._scaled)
-        self._sets.add_handler(self._scaled)
+        self._pods.add_handler(self._pod_changed)
+        for informer in self._workloads.values():
+            informer.add_handler(self._scaled)
 
     async def serve(self, ready: asyncio.Event) -> None:
         await self._controller.serve(ready)
@@ -127,15 +139,21 @@ class DisruptionController:
         budgets = self._budgets.list(pod.metadata.namespace or "")
         return [key_of(budget) for budget in budgets if _matches(budget, pod)]
 
-    def _scaled(self, old: Deployment | ReplicaSet | None, new: Deployment | ReplicaSet | None) -> None:
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        """A pod that was to be disrupted is looked at when that should have happened."""
+        if new is not None and _is_targeted(new) and (old is None or not _is_targeted(old)):
+            self._controller.enqueue(POD + key_of(new))
+
+    def _scaled(self, old: Any, new: Any) -> None:
         """A changed number of replicas changes what is expected."""
         if old is None or new is None or old.spec.replicas != new.spec.replicas:
             found = new or old
-            assert found is not None
             for budget in self._budgets.list(found.metadata.namespace or ""):
                 self._controller.enqueue(key_of(budget))
 
     async def _reconcile(self, key: str) -> Result | None:
+        if key.startswith(POD):
+            return await self._take_back(key.removeprefix(POD))
         namespace, name = split_key(key)
         budget = self._budgets.get(name, namespace)
         if budget is None:
@@ -146,8 +164,10 @@ class DisruptionController:
         if not pods:
             self._recorder.normal(budget, "NoPods", "No matching pods found")
         disrupted, soonest = still_disrupted(budget, every, now)
+        self._tell_not_deleted(budget, every, disrupted)
         try:
             expected = len(pods) if counts_pods_itself(budget) else await self._expected(budget, pods)
+            status = status_of(budget, pods, expected, disrupted, now)
         except (ValueError, LookupError) as error:
             message = f"Failed to calculate the number of expected pods: {error}"
             self._recorder.warning(budget, "CalculateExpectedPodCountFailed", message)
@@ -157,11 +177,41 @@ class DisruptionController:
                 observed_generation=budget.metadata.generation,
                 conditions=_conditions(budget, "False", "SyncFailed", str(error), now),
             )
-        else:
-            status = status_of(budget, pods, expected, disrupted, now)
         if not structs_equal(status, budget.status):
             await self._client.update_status(msgspec.structs.replace(budget, status=status))
         return Result(soonest + 0.1) if soonest else None
+
+    def _tell_not_deleted(
+        self, budget: PodDisruptionBudget, pods: Mapping[str, Pod], disrupted: Mapping[str, datetime]
+    ) -> None:
+        for name in budget.status.disrupted_pods or {}:
+            pod = pods.get(name)
+            if pod is not None and name not in disrupted and pod.metadata.deletion_timestamp is None:
+                message = f"Pod was expected by PDB {key_of(budget)} to be deleted but it wasn't"
+                self._recorder.warning(pod, "NotDeleted", message)
+
+    async def _take_back(self, key: str) -> Result | None:
+        """Take the condition DisruptionTarget back from a pod that was not deleted in time."""
+        namespace, name = split_key(key)
+        pod = self._pods.get(name, namespace)
+        if pod is None or not _is_targeted(pod):
+            return None
+        condition = condition_of(pod, TARGET)
+        since = condition.last_transition_time if condition is not None else None
+        now = self._clock.now()
+        left = (since + DELETION_TIMEOUT - now).total_seconds() if since is not None else 0.0
+        if left > 0:
+            return Result(left + 0.1)
+        fresh = {"type": TARGET, "status": "False", "lastTransitionTime": format_time(now)}
+        body = {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [fresh]}}
+        try:
+            await self._client.patch(
+                Pod, name, namespace, body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="status"
+            )
+        except StatusError as error:
+            if not is_not_found(error):
+                raise
+        return None
 
     async def _expected(self, budget: PodDisruptionBudget, pods: Iterable[Pod]) -> int:
         """The replicas of every controller of these pods. LookupError when one cannot be told."""
@@ -174,39 +224,48 @@ class DisruptionController:
                 is_managed = False
             elif reference.uid not in asked:
                 asked.add(reference.uid)
-                uid, count = await self._scale_of(reference, pod.metadata.namespace or "")
+                uid, count = await self._scale_of(reference, pod)
                 replicas[uid] = count
         if not is_managed:
             selector = from_label_selector(budget.spec.selector)
             self._recorder.warning(budget, "UnmanagedPods", UNMANAGED.format(selector=selector))
         return sum(replicas.values())
 
-    async def _scale_of(self, controller: OwnerReference, namespace: str) -> tuple[str, int]:
+    async def _scale_of(self, controller: OwnerReference, pod: Pod) -> tuple[str, int]:
         """(uid, replicas) of a pod's controller; the ReplicaSets of a Deployment count once, as their Deployment."""
-        kind, name = controller.kind, controller.name
-        if kind == "ReplicaSet":
-            found = self._sets.get(name, namespace)
-            if found is None:
-                raise LookupError(f"replicasets.apps {name!r} not found")
-            reference = controller_of(found)
-            if reference is not None and reference.kind == "Deployment":
-                deployment = self._deployments.get(reference.name, namespace)
-                if deployment is None:
-                    raise LookupError(f"deployments.apps {reference.name!r} not found")
-                return reference.uid, _replicas(deployment.spec.replicas)
-            return controller.uid, _replicas(found.spec.replicas)
+        namespace = pod.metadata.namespace or ""
+        found = self._workload(controller, namespace)
+        if found is not None:
+            above = controller_of(found) if controller.kind == "ReplicaSet" else None
+            deployment = self._workload(above, namespace) if above is not None else None
+            owner = deployment if deployment is not None else found
+            return owner.metadata.uid, _replicas(owner.spec.replicas)
+        if controller.kind in self._workloads:
+            raise LookupError(f'found no controllers for pod "{pod.metadata.name}"')
         try:
-            if kind == "StatefulSet":
-                owner: StatefulSet | ReplicationController = await self._client.get(StatefulSet, name, namespace)
-            elif kind == "ReplicationController":
-                owner = await self._client.get(ReplicationController, name, namespace)
-            else:
-                raise LookupError(f"{kind} {name!r} has no scale this controller knows")
+            scale = await self._scales.get(controller.api_version, controller.kind, namespace, controller.name)
         except StatusError as error:
-            if is_not_found(error):
-                raise LookupError(error.message) from error
-            raise
-        return controller.uid, _replicas(owner.spec.replicas)
+            if not is_not_found(error):
+                raise
+            raise LookupError(
+                f"{controller.api_version}, Kind={controller.kind} does not implement the scale subresource"
+            ) from error
+        if scale.uid != controller.uid:
+            raise LookupError(f'found no controllers for pod "{pod.metadata.name}"')
+        return scale.uid, scale.replicas
+
+    def _workload(self, reference: OwnerReference, namespace: str) -> Any:
+        """The very workload a reference means, when it is of a built-in kind and exists."""
+        informer = self._workloads.get(reference.kind)
+        found = informer.get(reference.name, namespace) if informer is not None else None
+        return found if found is not None and found.metadata.uid == reference.uid else None
+
+
+def _is_targeted(pod: Pod) -> bool:
+    """Whether somebody announced the pod's disruption, and it is still there."""
+    condition = condition_of(pod, TARGET)
+    is_announced = condition is not None and condition.status == "True"
+    return is_announced and pod.metadata.deletion_timestamp is None and not is_terminal(pod)
 
 
 def _replicas(value: int | None) -> int:
