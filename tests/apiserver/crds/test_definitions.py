@@ -254,3 +254,17 @@ class _Shared:
     async def serve(self, ready: asyncio.Event) -> None:
         ready.set()
         await asyncio.get_running_loop().create_future()
+
+
+async def test_groups_of_the_community_need_an_approval() -> None:
+    async with running_api() as api:
+        obj = definition(group="things.k8s.io")
+        answer = await api.post(DEFINITIONS, obj)
+        assert answer.code == 422
+        assert answer.message.endswith(
+            "metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval "
+            'annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111'
+        )
+        obj["metadata"]["annotations"] = {"api-approved.kubernetes.io": "https://github.com/x/y/pull/1"}
+        found = await define(api, obj)
+        assert condition(found, "KubernetesAPIApprovalPolicyConformant")["reason"] == "ApprovedAnnotation"

@@ -3,7 +3,7 @@
 Schemas themselves are checked by `api/structural/rules.py`, their CEL rules by `rule_checks.py`.
 """
 
-from .. import field, names
+from .. import api_approval, field, names
 from ..structural.rule_checks import refers, validate_rules
 from ..structural.rules import validate_schema
 from ..structural.schema import Structural
@@ -23,12 +23,31 @@ def validate_create(definition: Object) -> Errors:
         words = 'must be spec.names.plural+"."+spec.group'
         errors.append(field.invalid("metadata.name", name, words))
     errors += _group(group)
+    errors += _approval(definition, None)
     errors += one_of(spec.get("scope"), _SCOPES, "spec.scope")
     if spec.get("preserveUnknownFields"):
         errors.append(field.invalid("spec.preserveUnknownFields", True, "must be false"))
     errors += _versions(spec.get("versions") or [])
     errors += _conversion(spec.get("conversion") or {})
     return errors + _names(given)
+
+
+_APPROVAL = f"metadata.annotations[{api_approval.ANNOTATION}]"
+
+
+def _approval(new: Object, old: Object | None) -> Errors:
+    """Groups of the Kubernetes community are approved; what was wrong already may stay so."""
+    if not api_approval.is_protected((new.get("spec") or {}).get("group") or ""):
+        return []
+    found, words = api_approval.state(new["metadata"])
+    if old is not None and api_approval.state(old["metadata"])[0] == found:
+        return []
+    if found == "Missing":
+        return [field.required(_APPROVAL, words)]
+    if found == "Invalid":
+        given = new["metadata"]["annotations"][api_approval.ANNOTATION]
+        return [field.invalid(_APPROVAL, given, words)]
+    return []
 
 
 def _group(group: str) -> Errors:
@@ -224,7 +243,7 @@ def _names(given: Object) -> Errors:
 
 def validate_update(new: Object, old: Object) -> Errors:
     after, before = new.get("spec") or {}, old.get("spec") or {}
-    errors = validate_create(new)
+    errors = [error for error in validate_create(new) if error.field != _APPROVAL] + _approval(new, old)
     errors += immutable(after.get("group"), before.get("group"), "spec.group")
     established = any(
         c.get("type") == "Established" and c.get("status") == "True"

@@ -5,6 +5,7 @@ So a definition whose names are free is established, and its resources are serve
 
 from datetime import UTC, datetime
 
+from ...api import api_approval
 from ...api.user import SYSTEM_MASTERS, UserInfo
 from ..crds.naming import accepted_names, established, set_condition
 from .strategy import Object, Strategy, Write, instant
@@ -51,6 +52,9 @@ class CustomResourceDefinitionStrategy(Strategy):
         names, condition = accepted_names(obj, self.reader.list(self.info))
         set_condition(obj, condition, now)
         set_condition(obj, established(obj, condition), now)
+        approval = api_approval.condition(obj)
+        if approval is not None:
+            set_condition(obj, approval, now)
         status = obj["status"]
         status["acceptedNames"] = names
         stored = list(status.get("storedVersions") or ())
