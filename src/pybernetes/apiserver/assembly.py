@@ -40,6 +40,7 @@ from .watch_cache import WatchCache
 
 if TYPE_CHECKING:
     from ..base.x509 import KeyPair
+    from .audit.backends import Backend
 
 
 class Security(msgspec.Struct):
@@ -144,6 +145,33 @@ async def publish_trust(config: ApiServerConfig, reader: ObjectReader, write: Wr
         request_header_ca=_read(config.request_header_ca),
         allowed_names=config.request_header_allowed_names,
     )
+
+
+def build_audit(config: ApiServerConfig, clock: Clock) -> "tuple[dict[str, Filter], list[Backend]]":
+    """The audit filters and what they write to; nothing without a policy."""
+    if not config.audit_policy_file:
+        return {}, []
+    from .audit import backends as kinds
+    from .audit.filter import Audit
+    from .audit.policy import load
+
+    backends: list[Backend] = []
+    if config.audit_log_path:
+        backends.append(
+            kinds.LogFile(
+                config.audit_log_path,
+                clock,
+                max_bytes=config.audit_log_max_size_mib * 1024 * 1024,
+                max_backups=config.audit_log_max_backups,
+                max_age_days=config.audit_log_max_age_days,
+            )
+        )
+    if config.audit_webhook_config_file:
+        from .remote_webhook import RemoteWebhook
+
+        backends.append(kinds.WebhookBatches(RemoteWebhook(config.audit_webhook_config_file)))
+    audit = Audit(load(config.audit_policy_file), backends, clock)
+    return {"failed_authentication": audit.failed_authentication, "audit": audit}, backends
 
 
 def service_network(config: ApiServerConfig, registry: Registry) -> None:

@@ -23,6 +23,7 @@ from .admission.webhook.client import WebhookClient
 from .aggregation.aggregator import Aggregator
 from .assembly import (
     admission_plugins,
+    build_audit,
     proxy_identity,
     publish_trust,
     repair_service_network,
@@ -105,11 +106,13 @@ class ApiServer:
         service_network(config, self.registry)
         total = config.max_requests_in_flight + config.max_mutating_requests_in_flight
         self.flow_control = FlowControl(self.cache, clock, total)
+        audit, self._audit_backends = build_audit(config, clock)
         filters: dict[str, Filter] = {
             "failures": failures,
             "request_info": with_request_info,
             "metrics": Measure(self.metrics),
             **self._load_filter(),
+            **audit,
             "timeout": Timeout(config.request_timeout_seconds),
             **security.filters,
             "history": remember_author,
@@ -204,6 +207,8 @@ class ApiServer:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(running("history", self._journal.serve))
             await stack.enter_async_context(running("watch cache", self.cache.serve))
+            for backend in self._audit_backends:
+                await stack.enter_async_context(running("audit", backend.serve))
             await stack.enter_async_context(running("custom resources", self.custom.serve))
             if self.config.bootstrap:
                 await self._bootstrap()

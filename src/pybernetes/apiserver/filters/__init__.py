@@ -16,7 +16,9 @@ CHAIN = (
     "metrics",  # requests.py: count and time
     "in_flight",  # limits.py: at most so many at a time, where priority and fairness is off
     "timeout",  # limits.py: at most so long
+    "failed_authentication",  # ../audit/filter.py: records what nobody stands for
     "authentication",
+    "audit",  # ../audit/filter.py: records the rest
     "impersonation",
     "priority_and_fairness",  # ../flow_control/filter.py: whose turn it is
     "authorization",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ...api.user import UserInfo
 from ...base.http.message import App, Request, Response
+from ..audit import annotate
 from ..authz.authorizer import Attributes, Authorizer
 from ..authz.forbidden import forbidden
 from ..request_info import RequestInfo
@@ -47,6 +48,8 @@ class AuthorizationFilter:
             if info.is_resource or not self._is_open(info.path):
                 attributes = attributes_of(request.context["user"], info, request)
                 decision = await self._authorizer.authorize(attributes)
+                annotate("authorization.k8s.io/decision", "allow" if decision.allowed else "forbid")
+                annotate("authorization.k8s.io/reason", decision.reason)
                 if not decision.allowed:
                     raise forbidden(attributes, decision.reason)
             return await next(request)

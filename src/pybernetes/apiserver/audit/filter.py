@@ -1,0 +1,232 @@
+"""The audit filter: follows a request from its arrival to the end of its answer and hands events to the backends.
+
+RequestReceived -> (ResponseStarted: watches and streams) -> ResponseComplete
+                -> Panic, when the server itself failed
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import orjson
+
+from ...api.status import StatusError
+from ...api.user import UserInfo
+from ...base.clock import Clock
+from ...base.http.message import App, BytesBody, ByteStream, PushBody, Request, Response, Sink
+from ..errors import to_status_error
+from ..filters.requests import is_long_running
+from ..negotiation import BODY_LIMIT, media_type, parse
+from ..request_info import RequestInfo
+from .annotations import close_annotations, open_annotations
+from .backends import Backend
+from .event import Event
+from .policy import Decision, Policy
+
+_METADATA, _REQUEST, _REQUEST_RESPONSE = 1, 2, 3
+_READS = frozenset({"get", "list", "watch"})
+_FAILED = UserInfo("")
+
+
+class Record:
+    """One request's event and what is still to be written of it."""
+
+    __slots__ = ("_audit", "decision", "event")
+
+    def __init__(self, audit: "Audit", event: Event, decision: Decision) -> None:
+        self._audit = audit
+        self.event = event
+        self.decision = decision
+
+    def write(self, stage: str) -> None:
+        """Hand the event over as it is at this stage, unless the policy leaves the stage out."""
+        if stage not in self.decision.omitted:
+            self._audit.write(self.event.encoded(stage, self._audit.clock.now()))
+
+
+class Audit:
+    """`filter(next) -> App`, behind authentication. `failed_authentication` stands in front of it."""
+
+    def __init__(self, policy: Policy, backends: Sequence[Backend], clock: Clock) -> None:
+        self.clock = clock
+        self._policy = policy
+        self._backends = tuple(backends)
+
+    def write(self, event: bytes) -> None:
+        """To every backend."""
+        for backend in self._backends:
+            backend.write(event)
+
+    def __call__(self, next: App) -> App:
+        """See Filter."""
+
+        async def audited(request: Request) -> Response:
+            info: RequestInfo = request.context["info"]
+            user: UserInfo = request.context["user"]
+            decision = self._policy.decide(user, info)
+            if not decision.level:
+                return await next(request)
+            event = Event(request, info, user, decision.level, self.clock.now())
+            event.annotations.update(request.context.get("audit_annotations") or {})
+            record = Record(self, event, decision)
+            record.write("RequestReceived")
+            if decision.level >= _REQUEST and info.is_resource and info.verb not in _READS:
+                await _keep_body(request, record)
+            token = open_annotations(event.annotations)
+            try:
+                response = await next(request)
+            except StatusError as error:
+                _failed(record, error)
+                record.write("ResponseComplete")
+                raise
+            except Exception as error:
+                _failed(record, to_status_error(error))
+                record.write("Panic")
+                raise
+            finally:
+                close_annotations(token)
+                if "impersonator" in request.context:
+                    event.impersonated(request.context["user"])
+            _answered(record, response, info)
+            return response
+
+        return audited
+
+    def failed_authentication(self, next: App) -> App:
+        """Records what was refused before anybody knew whose it was."""
+
+        async def recorded(request: Request) -> Response:
+            try:
+                return await next(request)
+            except StatusError as error:
+                if error.code == 401 and "user" not in request.context:
+                    info: RequestInfo = request.context["info"]
+                    decision = self._policy.decide(_FAILED, info)
+                    if decision.level:
+                        event = Event(request, info, _FAILED, decision.level, self.clock.now())
+                        record = Record(self, event, decision)
+                        event.responded({"metadata": {}, "status": "Failure", "message": error.message, "code": 401})
+                        record.write("ResponseStarted")
+                raise
+
+        return recorded
+
+
+async def _keep_body(request: Request, record: Record) -> None:
+    """Read the request's object for the record and leave it for the handler."""
+    data = await request.body.read(BODY_LIMIT)
+    request.body = BytesBody(data)
+    if not data:
+        return
+    try:
+        media = media_type(request)
+        found: Any = orjson.loads(data) if media.endswith("json") else parse(data, media)
+    except (ValueError, StatusError):
+        return  # the handler will refuse it and the status tells why
+    record.event.requested(_shown(found, record.decision))
+
+
+def _shown(obj: Any, decision: Decision) -> Any:
+    if decision.omit_managed_fields and isinstance(obj, dict):
+        (obj.get("metadata") or {}).pop("managedFields", None)
+        for item in obj.get("items") or ():
+            if isinstance(item, dict):
+                (item.get("metadata") or {}).pop("managedFields", None)
+    return obj
+
+
+def _failed(record: Record, error: StatusError) -> None:
+    status = {key: value for key, value in error.status().items() if key not in ("kind", "apiVersion")}
+    status.setdefault("metadata", {})
+    record.event.responded(status, error.status() if record.decision.level == _REQUEST_RESPONSE else None)
+
+
+def _answered(record: Record, response: Response, info: RequestInfo) -> None:
+    """Write the last stage now, or when the body has been sent."""
+    event, body = record.event, response.body
+    obj = None
+    if isinstance(body, bytes) and info.is_resource:
+        wants = record.decision.level == _REQUEST_RESPONSE
+        if (wants or info.verb == "create") and body.startswith(b"{"):
+            obj = _decoded(body)
+            if isinstance(obj, dict) and info.verb == "create" and isinstance(obj.get("metadata"), dict):
+                metadata = obj["metadata"]
+                event.named(
+                    str(metadata.get("name") or ""),
+                    str(metadata.get("uid") or ""),
+                    str(metadata.get("resourceVersion") or ""),
+                )
+            obj = _shown(obj, record.decision) if wants else None
+    event.responded({"metadata": {}, "code": response.status}, obj)
+    if isinstance(body, bytes) and response.upgrade is None:
+        record.write("ResponseComplete")
+        return
+    if is_long_running(info) or response.upgrade is not None:
+        record.write("ResponseStarted")
+    if response.upgrade is not None:
+        upgrade = response.upgrade
+
+        async def upgraded(stream: ByteStream) -> None:
+            try:
+                await upgrade(stream)
+            finally:
+                record.write("ResponseComplete")
+
+        response.upgrade = upgraded
+    elif isinstance(body, AsyncIterator):
+        response.body = _Followed(body, record)
+    elif not isinstance(body, bytes):
+        response.body = _FollowedPush(body, record)
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return None
+
+
+class _Followed:
+    """A pulled body that tells the record when it is over. A class, so that closing it unread works too."""
+
+    def __init__(self, body: AsyncIterator[bytes], record: Record) -> None:
+        self._body = body
+        self._record: Record | None = record
+
+    def __aiter__(self) -> "_Followed":
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._body)
+        except BaseException:
+            self._over()
+            raise
+
+    async def aclose(self) -> None:
+        """End it early."""
+        self._over()
+        close = getattr(self._body, "aclose", None)
+        if close is not None:
+            await close()
+
+    def _over(self) -> None:
+        record, self._record = self._record, None
+        if record is not None:
+            record.write("ResponseComplete")
+
+
+class _FollowedPush:
+    """A pushed body that tells the record when it is over."""
+
+    def __init__(self, body: PushBody, record: Record) -> None:
+        self._body = body
+        self._record = record
+
+    def start(self, sink: Sink) -> None:
+        """See PushBody."""
+        self._body.start(sink)
+
+    def stop(self) -> None:
+        """See PushBody."""
+        self._body.stop()
+        self._record.write("ResponseComplete")
