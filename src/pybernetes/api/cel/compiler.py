@@ -17,13 +17,12 @@ raises for them; `errors.failure` gives them CEL's words, and only when they hap
 Python allows twenty nested blocks, so deeper parts become inner functions.
 """
 
-import keyword
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import costs, errors, values
 from .ast import Call, Ident, ListNode, Literal, Macro, MapNode, Node, Select, StructNode
+from .comprehensions import Comprehensions, iterated, merge_entry, pairs
 from .errors import NO_OVERLOAD, EvaluationError
 from .functions import implementations
 from .functions.times import to_duration, to_timestamp
@@ -50,17 +49,12 @@ def _no_overload() -> EvaluationError:
     return EvaluationError(NO_OVERLOAD)
 
 
-class _Compiler:
+class _Compiler(Comprehensions):
     def __init__(self, root: Node) -> None:
+        super().__init__()
         self._root = root
-        self._lines: list[str] = []
-        self._depth = 0
-        self._blocks = 0
-        self._count = 0
-        self._pending = 0
-        self._names: list[dict[str, str]] = [{}]
         self._variables: dict[str, str] = {}
-        self._globals: dict[str, Any] = {
+        self._globals = {
             "FAILURES": errors.FAILURES,
             "failure": errors.failure,
             "CostExceeded": errors.CostExceeded,
@@ -76,9 +70,9 @@ class _Compiler:
             "some": values.some,
             "NONE": values.NONE,
             "Record": values.Record,
-            "iterated": _iterated,
-            "pairs": _pairs,
-            "merge_entry": _merge_entry,
+            "iterated": iterated,
+            "pairs": pairs,
+            "merge_entry": merge_entry,
             **costs.RUNTIME,
         }
 
@@ -110,60 +104,6 @@ class _Compiler:
         exec(code, self._globals)
         made: Run = self._globals["run"]
         return made
-
-    def _line(self, text: str) -> None:
-        self._lines.append(" " * self._depth + text)
-
-    @contextmanager
-    def _indent(self) -> Iterator[None]:
-        self._depth += 1
-        yield
-        self._depth -= 1
-
-    @contextmanager
-    def _block(self) -> Iterator[None]:
-        """An indented block whose costs are charged inside it."""
-        self._flush_check()
-        self._depth += 1
-        self._blocks += 1
-        start = len(self._lines)
-        yield
-        self._flush()
-        if len(self._lines) == start:
-            self._line("pass")
-        self._blocks -= 1
-        self._depth -= 1
-
-    def _flush_check(self) -> None:
-        assert not self._pending, "costs must be charged before a block opens"
-
-    def _flush(self) -> None:
-        if self._pending:
-            self._line(f"c += {self._pending}")
-            self._pending = 0
-
-    def _new(self, prefix: str = "t") -> str:
-        self._count += 1
-        return f"{prefix}{self._count}"
-
-    def _constant(self, value: Any) -> str:
-        name = self._new("k")
-        self._globals[name] = value
-        return name
-
-    def _atom(self, text: str) -> str:
-        """The expression as something that may be written twice."""
-        if (text.isidentifier() and not keyword.iskeyword(text)) or text in ("True", "False", "None"):
-            return text
-        name = self._new()
-        self._line(f"{name} = {text}")
-        return name
-
-    def _cost(self, text: str) -> None:
-        if text.isdecimal():
-            self._pending += int(text)
-        else:
-            self._line(f"c += {text}")
 
     # -- nodes
 
@@ -433,110 +373,6 @@ class _Compiler:
         entries = [(repr(name), value, optional) for name, value, optional, _ in node.entries]
         return f"Record({node.name!r}, {self._entries(entries)})"
 
-    # -- comprehensions
-
-    def _macro(self, node: Macro) -> str:
-        if node.kind in ("optMap", "optFlatMap"):
-            return self._optional_macro(node)
-        source = self._expr(node.range)
-        fixed = costs.MACROS[node.kind]
-        self._pending += fixed.once
-        self._flush()
-        result = self._new()
-        self._line(f"{result} = {_STARTS[node.kind]}")
-        held = self._new("e")
-        if node.kind in ("all", "exists"):
-            self._line(f"{held} = None")
-        first, second = self._new("i"), self._new("i") if node.second else ""
-        scope = self._loop_variables(node, first, second)
-        known = node.range.type.name in ("list", "map")
-        if node.second:
-            self._line(f"for {first}, {second} in pairs({source}):")
-        else:
-            self._line(f"for {first} in {source if known else f'iterated({source})'}:")
-        self._names.append(scope)
-        with self._block():
-            self._line(f"c += {fixed.each}")
-            self._line("if c > limit: raise CostExceeded()")
-            self._convert_loop_variables(node, first, second)
-            self._loop_body(node, result, held, first)
-        self._names.pop()
-        if node.kind in ("all", "exists"):
-            self._line(f"if {held} is not None and {result} is {_STARTS[node.kind]}: raise {held}")
-        return f"({result} == 1)" if node.kind == "exists_one" else result
-
-    def _loop_variables(self, node: Macro, first: str, second: str) -> dict[str, str]:
-        return {node.variable: first, node.second: second} if node.second else {node.variable: first}
-
-    def _convert_loop_variables(self, node: Macro, first: str, second: str) -> None:
-        range = node.range.type
-        if not range.params:
-            return
-        value = second or (first if range.name == "list" else "")
-        loaded = self._loaded(range.params[-1], value)
-        if value and loaded != value:
-            self._line(f"{value} = {loaded}")
-
-    def _loop_body(self, node: Macro, result: str, held: str, first: str) -> None:
-        if node.kind in ("all", "exists"):
-            self._quantified(node, result, held)
-            return
-        condition = node.condition if node.condition is not None else node.body
-        if node.kind in ("exists_one", "filter") or node.condition is not None:
-            test = self._atom(self._expr(condition))
-            self._boolean(condition, test)
-            self._flush()
-            self._line(f"if {test}:")
-            with self._block():
-                self._pending += costs.MACROS[node.kind].kept
-                self._collect(node, result, first)
-        else:
-            self._pending += costs.MACROS[node.kind].kept
-            self._collect(node, result, first)
-
-    def _collect(self, node: Macro, result: str, first: str) -> None:
-        match node.kind:
-            case "exists_one":
-                self._line(f"{result} += 1")
-            case "filter":
-                self._line(f"{result}.append({first})")
-            case "map" | "transformList":
-                self._line(f"{result}.append({self._expr(node.body)})")
-            case "transformMap":
-                self._line(f"{result}[{first}] = {self._expr(node.body)}")
-            case _:
-                self._line(f"merge_entry({result}, {self._expr(node.body)})")
-
-    def _quantified(self, node: Macro, result: str, held: str) -> None:
-        """One step of `all` or `exists`: the deciding value ends the loop, an error waits for one."""
-        deciding = "False" if node.kind == "all" else "True"
-        self._line("try:")
-        with self._block():
-            value = self._expr(node.body)
-            test = self._atom(value)
-            self._boolean(node.body, test)
-            self._flush()
-            self._line(f"if {test} is {deciding}:")
-            self._line(f" {result} = {deciding}; break")
-        self._line("except FAILURES as x:")
-        self._line(f" {held} = x")
-
-    def _optional_macro(self, node: Macro) -> str:
-        found = self._atom(self._expr(node.range))
-        self._pending += 1
-        self._flush()
-        result, inner = self._new(), self._new("i")
-        self._line(f"if {found}.present:")
-        with self._block():
-            self._line(f"{inner} = {found}.value")
-            self._names.append({node.variable: inner})
-            value = self._expr(node.body)
-            self._names.pop()
-            self._line(f"{result} = some({value})" if node.kind == "optMap" else f"{result} = {value}")
-        self._line("else:")
-        self._line(f" {result} = NONE")
-        return result
-
 
 def _text_operand(node: Call) -> str | None:
     """The constant text that an equality compares with."""
@@ -545,39 +381,3 @@ def _text_operand(node: Call) -> str | None:
             if isinstance(arg, Literal) and type(arg.value) is str:
                 return arg.value
     return None
-
-
-_STARTS = {
-    "all": "True",
-    "exists": "False",
-    "exists_one": "0",
-    "filter": "[]",
-    "map": "[]",
-    "transformList": "[]",
-    "transformMap": "{}",
-    "transformMapEntry": "{}",
-}
-
-
-def _iterated(value: Any) -> Any:
-    if isinstance(value, list | dict):
-        return value
-    raise EvaluationError(f"got '{values.type_name(value)}', expected iterable type")
-
-
-def _pairs(value: Any) -> Any:
-    if isinstance(value, list):
-        return enumerate(value)
-    if isinstance(value, dict):
-        return value.items()
-    raise EvaluationError(f"got '{values.type_name(value)}', expected iterable type")
-
-
-def _merge_entry(into: dict[Any, Any], entry: Any) -> None:
-    """`transformMapEntry` steps give maps whose keys must be new."""
-    if not isinstance(entry, dict):
-        raise EvaluationError(NO_OVERLOAD)
-    for key, value in entry.items():
-        if key in into:
-            raise EvaluationError(f"insert failed: key {key} already exists")
-        into[key] = value
