@@ -1,5 +1,6 @@
 """Server-side apply and managedFields through the API."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -238,3 +239,36 @@ async def test_a_last_applied_annotation_is_kept_up_by_kubectl() -> None:
         answer = await apply(api, A, config_map(a="2"), "kubectl")
         assert answer.code == 200, answer
         assert '"a":"2"' in answer.body["metadata"]["annotations"][annotation]
+
+
+async def test_many_managers_at_once_all_get_their_fields() -> None:
+    async with running_api() as api:
+        answers = await asyncio.gather(*(apply(api, A, config_map(**{f"k{at}": "v"}), f"m{at}") for at in range(20)))
+        assert sorted({answer.code for answer in answers}) == [200, 201]
+        found = await api.get(A)
+        assert set(found.body["data"]) == {f"k{at}" for at in range(20)}
+        assert {manager for manager, _, _ in entries(found)} == {f"m{at}" for at in range(20)}
+
+
+async def test_a_version_in_a_configuration_is_a_precondition() -> None:
+    async with running_api() as api:
+        first = await apply(api, A, config_map(a="1"))
+        config = config_map(a="2")
+        config["metadata"]["resourceVersion"] = first.version
+        second = await apply(api, A, config)
+        assert (second.code, second.body["data"]) == (200, {"a": "2"})
+        late = await apply(api, A, config_map(a="3") | {"metadata": config["metadata"]})
+        assert (late.code, late.body["reason"]) == (409, "Conflict")
+        wrong = config_map(a="3")
+        wrong["metadata"]["uid"] = "another"
+        assert (await apply(api, A, wrong)).code == 409
+
+
+async def test_an_apply_starts_over_when_another_write_was_faster() -> None:
+    async with running_api() as api:
+        await apply(api, A, config_map(a="1"))
+        writes = [apply(api, A, config_map(a="1", b=str(at)), "one") for at in range(5)]
+        patches = [api.patch(A, {"data": {f"p{at}": "x"}}, query="fieldManager=two") for at in range(5)]
+        answers = await asyncio.gather(*writes, *patches)
+        assert {answer.code for answer in answers} == {200}
+        assert {f"p{at}" for at in range(5)} <= set((await api.get(A)).body["data"])
