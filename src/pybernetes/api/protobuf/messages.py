@@ -34,6 +34,8 @@ class Message:
         self._type = type_name
         self._fields: list[_Field] | None = None
         self._by_number: dict[int, _Field] = {}
+        self._by_name: dict[str, _Field] = {}
+        self._inlined: list[_Field] = []
 
     def _compiled(self) -> list[_Field]:
         if self._fields is None:
@@ -41,25 +43,31 @@ class Message:
                 (_field(row) for row in table()[self._type]["f"] if "p" in row), key=lambda field: field.number
             )
             self._by_number = {field.number: field for field in self._fields}
+            self._inlined = [field for field in self._fields if field.collect == "inline"]
+            self._by_name = {field.name: field for field in self._fields if field.collect != "inline"}
         return self._fields
 
     def write(self, obj: dict[str, Any]) -> bytearray:
+        """In the order of the dict, which says what is there; types have several times as many fields."""
         out = bytearray()
-        for field in self._compiled():
-            if field.collect == "inline":
-                field.write(out, field.number, obj)
+        if self._fields is None:
+            self._compiled()
+        find = self._by_name.get
+        for name, value in obj.items():
+            field = find(name)
+            if field is None or value is None:
                 continue
-            value = obj.get(field.name)
-            if value is None:
-                continue
-            if field.collect in ("list", "numbers"):
-                for item in value:
-                    field.write(out, field.number, item)
-            elif field.collect == "map":
+            collect = field.collect
+            if not collect:
+                field.write(out, field.number, value)
+            elif collect == "map":
                 for entry in sorted(value.items()):
                     field.write(out, field.number, entry)
             else:
-                field.write(out, field.number, value)
+                for item in value:
+                    field.write(out, field.number, item)
+        for field in self._inlined:
+            field.write(out, field.number, obj)
         return out
 
     def read(self, data: memoryview) -> dict[str, Any]:

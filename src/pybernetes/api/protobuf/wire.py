@@ -25,10 +25,31 @@ def write_integer(out: bytearray, field: int, number: int) -> None:
     write_varint(out, number)
 
 
+def _tags(kind: int) -> dict[int, bytes]:
+    found = {}
+    for field in range(1, 256):
+        tag = bytearray()
+        write_varint(tag, field << 3 | kind)
+        found[field] = bytes(tag)
+    return found
+
+
 def write_delimited(out: bytearray, field: int, data: bytes | bytearray) -> None:
-    write_varint(out, field << 3 | DELIMITED)
-    write_varint(out, len(data))
+    """Nearly all there is to write: tags are looked up, and most lengths fit one byte."""
+    tag = _DELIMITED_TAGS.get(field)
+    if tag is None:
+        write_varint(out, field << 3 | DELIMITED)
+    else:
+        out += tag
+    size = len(data)
+    if size < 0x80:
+        out.append(size)
+    else:
+        write_varint(out, size)
     out += data
+
+
+_DELIMITED_TAGS = _tags(DELIMITED)
 
 
 def write_fixed64(out: bytearray, field: int, data: bytes) -> None:
@@ -60,14 +81,22 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Field numbers with their values: a number for varints, the bytes for all others."""
     at, end = 0, len(data)
     while at < end:
-        tag, at = read_varint(data, at)
+        tag = data[at]
+        if tag < 0x80:
+            at += 1
+        else:
+            tag, at = read_varint(data, at)
         field, kind = tag >> 3, tag & 7
         if kind == VARINT:
             number, at = read_varint(data, at)
             yield field, number
             continue
         if kind == DELIMITED:
-            length, at = read_varint(data, at)
+            if at < end and data[at] < 0x80:
+                length = data[at]
+                at += 1
+            else:
+                length, at = read_varint(data, at)
         elif kind == FIXED64:
             length = 8
         elif kind == FIXED32:
