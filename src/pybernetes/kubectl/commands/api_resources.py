@@ -27,7 +27,7 @@ def run(session: Session) -> int:
     if sort not in ("", "name", "kind"):
         raise CommandError("--sort-by accepts only name or kind")
     discovery = session.mapper.discovery if flags.on("cached") else session.mapper.refresh()
-    chosen = [resource for resource in _preferred(session) if _wanted(session, resource)]
+    chosen = [resource for resource in preferred(session) if _wanted(session, resource)]
     if sort == "kind":
         chosen.sort(key=lambda resource: (resource.kind, resource.group, resource.name))
     elif sort == "name":
@@ -46,7 +46,7 @@ def run(session: Session) -> int:
     return 0
 
 
-def _preferred(session: Session) -> list[Resource]:
+def preferred(session: Session) -> list[Resource]:
     """Each resource once, in its group's preferred version where it has it."""
     found: dict[tuple[str, str], Resource] = {}
     discovery = session.mapper.discovery

@@ -39,7 +39,7 @@ def run(session: Session) -> int:
     if session.flags.on("append-hash"):
         from ..kustomize.hashes import hash_of
 
-        obj["metadata"]["name"] += "-" + hash_of(obj)
+        obj["metadata"]["name"] += "-" + hash_of(obj, name)
     finish(session, obj)
     return 0
 

@@ -71,7 +71,7 @@ def _history(session: Session, item: Item) -> None:
             annotations = {**(template["metadata"].get("annotations") or {}), CHANGE_CAUSE: cause}
             template["metadata"]["annotations"] = annotations
         session.print(f"{kind} with revision #{number}")
-        session.print(describe_template(template).rstrip("\n"))
+        session.print(describe_template(template))
         return
     if not known:
         session.print(f"{kind} ", "No rollout history found.")

@@ -18,11 +18,29 @@ FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 def build(directory: str) -> list[dict[str, Any]]:
     """The objects of a kustomization, in order. CommandError."""
-    objects = _built(os.path.normpath(directory), ())
+    objects = sorted(_built(os.path.normpath(directory), ()), key=_place)
     for obj in objects:
         # Marks of generated objects are for the transformers only.
         obj.pop(generate.MARK, None)
     return objects
+
+
+_FIRST = (
+    "Namespace ResourceQuota StorageClass CustomResourceDefinition ServiceAccount PodSecurityPolicy Role ClusterRole "
+    "RoleBinding ClusterRoleBinding ConfigMap Secret Endpoints Service LimitRange PriorityClass PersistentVolume "
+    "PersistentVolumeClaim Deployment StatefulSet CronJob PodDisruptionBudget"
+).split()
+_LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+
+def _place(obj: dict[str, Any]) -> tuple[Any, ...]:
+    """What others need comes first; objects of a kind by namespace and name."""
+    kind, metadata = str(obj.get("kind")), obj["metadata"]
+    if kind in _FIRST:
+        rank = _FIRST.index(kind) - len(_FIRST)
+    else:
+        rank = 1 + _LAST.index(kind) if kind in _LAST else 0
+    return rank, kind, str(metadata.get("namespace") or ""), str(metadata["name"])
 
 
 def _read(directory: str) -> dict[str, Any]:
@@ -31,8 +49,8 @@ def _read(directory: str) -> dict[str, Any]:
     if not os.path.isdir(directory):
         if not os.path.exists(directory):
             raise CommandError(
-                f"evalsymlink failure on '{os.path.abspath(directory)}' : lstat {os.path.abspath(directory)}: "
-                "no such file or directory"
+                f"must build at directory: not a valid directory: evalsymlink failure on '{directory}' : lstat "
+                f"{os.path.abspath(directory)}: no such file or directory"
             )
         raise CommandError(f"invalid root reference: '{directory}' must resolve to a directory")
     found = [name for name in FILES if os.path.exists(os.path.join(directory, name))]

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 _LETTERS = str.maketrans({"0": "g", "1": "h", "3": "k", "a": "m", "e": "t"})
 
 
-def hash_of(obj: dict[str, Any]) -> str:
-    """The suffix for a ConfigMap or Secret."""
-    name = obj["metadata"]["name"]
+def hash_of(obj: dict[str, Any], name: str = "") -> str:
+    """The suffix for a ConfigMap or Secret; kustomize leaves the name out, `create --append-hash` puts it in."""
     if obj["kind"] == "ConfigMap":
         body: dict[str, Any] = {"data": obj.get("data") or "", "kind": "ConfigMap", "name": name}
         if obj.get("binaryData"):

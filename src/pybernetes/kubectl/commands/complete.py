@@ -1,0 +1,155 @@
+"""`kubectl __complete WORDS…`: what may stand for the last word, one a line, then the directive for the shell.
+
+Commands, flags, types and names of the cluster, contexts, namespaces. Directive 4: no file names; 2: no space.
+"""
+
+from __future__ import annotations
+
+from ..errors import CommandError, StatusFailure
+from ..flags import GLOBAL, Flag, Values, parse, parse_table
+from ..tree import COMMANDS, children, find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..session import Session
+
+FLAGS = {"__complete": "", "__completeNoDesc": ""}
+NO_FILES, NO_SPACE = 4, 2
+_BY_NAME = {
+    "logs": "pods", "attach": "pods", "exec": "pods", "port-forward": "pods", "cordon": "nodes", "uncordon": "nodes",
+    "drain": "nodes", "top node": "nodes", "top pod": "pods", "cp": "pods", "debug": "pods", "create token": "sa",
+}  # fmt: skip
+_TYPED = (
+    "get describe delete edit label annotate patch scale autoscale expose wait explain taint set env image resources "
+    "selector serviceaccount subject rollout history pause restart resume status undo "
+    "view-last-applied edit-last-applied"
+).split()
+_OUTPUTS = "json yaml name go-template go-template-file template templatefile jsonpath jsonpath-as-json jsonpath-file"
+
+
+def run(session: Session) -> int:
+    *given, word = session.args or [""]
+    try:
+        found, directive = _candidates(session, given, word)
+    except (CommandError, StatusFailure, OSError):
+        found, directive = [], NO_FILES
+    for name, text in found:
+        if name.startswith(word):
+            plain = session.command.endswith("NoDesc") or not text
+            session.print(name if plain else f"{name}\t{text}")
+    session.print(f":{directive}")
+    names = {NO_FILES: "ShellCompDirectiveNoFileComp", 0: "ShellCompDirectiveDefault"}
+    shown = names.get(directive, "ShellCompDirectiveNoSpace, ShellCompDirectiveNoFileComp")
+    session.tell(f"Completion ended with directive: {shown}")
+    return 0
+
+
+def _candidates(session: Session, given: list[str], word: str) -> tuple[list[tuple[str, str]], int]:
+    path, rest = find(given)
+    table = _table(path)
+    if word.startswith("-") and "=" not in word:
+        from ..help_text import FLAGS as TEXTS
+
+        names = sorted(name for name in table if not name.startswith("-"))
+        return [(f"--{name}", TEXTS.get(name, "")) for name in names], NO_FILES
+    pending = _pending(given, table)
+    if pending is not None:
+        return _values(_at(session, rest, table), pending)
+    below = [(name, COMMANDS[f"{path} {name}".strip()][2]) for name in children(path) if not name.startswith("__")]
+    if below and not rest:
+        return below, NO_FILES
+    values = parse(rest, table)
+    inner = _with(session, values)
+    return _arguments(inner, path, values.args, word)
+
+
+def _table(path: str) -> dict[str, Flag]:
+    from ..main import module_of
+
+    flags = ""
+    if path and COMMANDS[path][0]:
+        try:
+            flags = module_of(path)[1]
+        except ImportError:
+            flags = ""
+    return parse_table(f"{GLOBAL} {flags}")
+
+
+def _pending(given: list[str], table: dict[str, Flag]) -> Flag | None:
+    """The flag whose value comes next."""
+    if not given or not given[-1].startswith("-") or "=" in given[-1]:
+        return None
+    last = given[-1]
+    flag = table.get(last[2:]) if last.startswith("--") else table.get("-" + last[-1])
+    return flag if flag is not None and flag.without_value() is None else None
+
+
+def _at(session: Session, rest: list[str], table: dict[str, Flag]) -> Session:
+    return _with(session, parse(rest[:-1], table))
+
+
+def _with(session: Session, values: Values) -> Session:
+    """A session for the flags typed so far."""
+    from ..session import Session
+
+    return Session("get", values, session.out, session.err, session.stdin)
+
+
+def _values(session: Session, flag: Flag) -> tuple[list[tuple[str, str]], int]:
+    from ..config.files import load
+
+    if flag.name == "namespace":
+        return [(name, "") for name in _names(session, "namespaces")], NO_FILES
+    if flag.name in ("context", "cluster", "user"):
+        config = load(session.flags.text("kubeconfig"))
+        return [(name, "") for name in sorted(config.section(flag.name + "s"))], NO_FILES
+    if flag.name == "output":
+        return [
+            (name, "") for name in sorted([*_OUTPUTS.split(), "custom-columns", "custom-columns-file", "wide"])
+        ], NO_FILES
+    if flag.name == "dry-run":
+        return [("none", ""), ("server", ""), ("client", "")], NO_FILES
+    return [], 0
+
+
+def _names(session: Session, kind: str) -> list[str]:
+    resource = session.mapper.resource(kind)
+    found = session.client.get(resource.path(session.scope(resource)) + "?limit=500")
+    return [str(item["metadata"]["name"]) for item in found.get("items") or ()]
+
+
+def _arguments(session: Session, path: str, args: list[str], word: str) -> tuple[list[tuple[str, str]], int]:
+    if path in _BY_NAME:
+        if args and path not in ("cordon", "uncordon", "drain", "cp"):
+            return [], NO_FILES
+        if "/" in word:
+            kind = word.partition("/")[0]
+            return [(f"{kind}/{name}", "") for name in _names(session, kind)], NO_FILES
+        names = [(name, "") for name in _names(session, _BY_NAME[path])]
+        if path in ("logs", "attach", "exec", "port-forward", "debug"):
+            names += [
+                (f"{kind}/", "") for kind in ("daemonsets", "deployments", "replicasets", "services", "statefulsets")
+            ]
+        return names, NO_FILES
+    if path.startswith("config "):
+        from ..config.files import load
+
+        sections = {"cluster": "clusters", "user": "users"}
+        section = sections.get(path.rpartition("-")[2], "contexts")
+        return [(name, "") for name in sorted(load(session.flags.text("kubeconfig")).section(section))], NO_FILES
+    if path == "completion":
+        from .completion import SCRIPTS
+
+        return [(name, "") for name in SCRIPTS], NO_FILES
+    if path.rpartition(" ")[2] not in _TYPED:
+        return [], 0
+    if "/" in word:
+        kind = word.partition("/")[0]
+        return [(f"{kind}/{name}", "") for name in _names(session, kind)], NO_FILES
+    if not args:
+        from .api_resources import preferred
+
+        known = [resource for resource in preferred(session) if "get" in resource.verbs]
+        known.sort(key=lambda resource: (resource.group, resource.name))
+        return [(resource.full_name, "") for resource in known], NO_FILES
+    return [(name, "") for name in _names(session, args[0]) if name not in args], NO_FILES

@@ -1,0 +1,86 @@
+"""`kubectl completion SHELL`: scripts that ask `kubectl __complete` for each word."""
+
+from __future__ import annotations
+
+from ..errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..session import Session
+
+FLAGS = ""
+
+_BASH = r"""# bash completion for kubectl
+__start_kubectl() {
+    local word="${COMP_WORDS[COMP_CWORD]}" line words directive answer
+    COMPREPLY=()
+    words=("${COMP_WORDS[@]:1:COMP_CWORD}")
+    [ "$word" = "=" ] && word=""
+    answer=$("${COMP_WORDS[0]}" __complete "${words[@]}" 2>/dev/null) || return
+    directive="${answer##*$'\n':}"
+    while IFS= read -r line; do
+        line="${line%%$'\t'*}"
+        [ -n "$line" ] && [ "${line:0:1}" != ":" ] && [ "${line#"$word"}" != "$line" ] && COMPREPLY+=("$line")
+    done <<<"$answer"
+    if [ "$((${directive:-0} & 2))" -ne 0 ]; then compopt -o nospace 2>/dev/null; fi
+    if [ "$((${directive:-0} & 4))" -eq 0 ] && [ ${#COMPREPLY[@]} -eq 0 ]; then
+        COMPREPLY=($(compgen -f -- "$word"))
+    fi
+}
+if [ "$(type -t compopt)" = "builtin" ]; then
+    complete -o default -F __start_kubectl kubectl
+else
+    complete -o default -o nospace -F __start_kubectl kubectl
+fi
+"""
+_ZSH = r"""#compdef kubectl
+compdef _kubectl kubectl
+_kubectl() {
+    local answer line
+    local -a found
+    answer=$(${words[1]} __complete "${(@)words[2,CURRENT]}" 2>/dev/null) || return
+    for line in ${(f)answer}; do
+        [[ $line == :* ]] && continue
+        found+=("${${line%%$'\t'*}//:/\\:}${${(M)line%$'\t'*}:+:${line#*$'\t'}}")
+    done
+    if (( ${#found} )); then _describe 'kubectl' found; else _files; fi
+}
+if [ "$funcstack[1]" = "_kubectl" ]; then
+    _kubectl
+fi
+"""
+_FISH = r"""# fish completion for kubectl
+function __kubectl_complete
+    set -l words (commandline -opc) (commandline -ct)
+    $words[1] __complete $words[2..-1] 2>/dev/null | string match -v -r '^:[0-9]+$'
+end
+complete -c kubectl -e
+complete -c kubectl -f -a '(__kubectl_complete)'
+"""
+_POWERSHELL = r"""# powershell completion for kubectl
+Register-ArgumentCompleter -CommandName 'kubectl' -ScriptBlock {
+    param($word, $ast, $position)
+    $words = @($ast.CommandElements | Select-Object -Skip 1 | ForEach-Object { "$_" })
+    if ($word -eq '') { $words += '' }
+    & kubectl __complete @words 2>$null | Where-Object { $_ -notmatch '^:\d+$' } | ForEach-Object {
+        $name, $help = $_ -split "`t", 2
+        if ($name -like "$word*") {
+            if (-not $help) { $help = $name }
+            [System.Management.Automation.CompletionResult]::new($name, $name, 'ParameterValue', $help)
+        }
+    }
+}
+"""
+SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH, "powershell": _POWERSHELL}
+
+
+def run(session: Session) -> int:
+    if not session.args:
+        raise UsageError("Shell not specified.", "completion")
+    if len(session.args) > 1:
+        raise UsageError("Too many arguments. Expected only the shell type.", "completion")
+    shell = session.args[0]
+    if shell not in SCRIPTS:
+        raise UsageError(f'Unsupported shell type "{shell}".', "completion")
+    session.out.write(SCRIPTS[shell])
+    return 0
