@@ -115,7 +115,7 @@ class Bench:
             scheduler.queue.add(PodInfo(one))
         for _ in pods:
             queued = await scheduler.queue.pop()
-            decision = scheduler._cycle.decide(queued.pod)
+            decision = scheduler.cycle_of(queued.pod).decide(queued.pod)
             if decision.node_name:
                 scheduler.snapshot.assume(queued.pod, decision.node_name)
                 scheduler.queue.done(queued.pod.uid)
@@ -133,7 +133,7 @@ class Bench:
             scheduler.queue.add(PodInfo(one))
         for _ in pods:
             queued = await scheduler.queue.pop()
-            decision = scheduler._cycle.decide(queued.pod)
+            decision = scheduler.cycle_of(queued.pod).decide(queued.pod)
             plan = scheduler.plan_preemption(queued.pod, decision.diagnosis)
             assert not isinstance(plan, str), plan
             decision.diagnosis.message()
@@ -141,7 +141,7 @@ class Bench:
             scheduler.nominations.set(queued.pod, plan.node_name)
             for victim in plan.victims:
                 intake.pod_changed(victim.pod, None)
-            decision = scheduler._cycle.decide(queued.pod)
+            decision = scheduler.cycle_of(queued.pod).decide(queued.pod)
             assert decision.node_name == plan.node_name, decision.diagnosis.message()
             scheduler.nominations.remove(queued.pod.uid)
             scheduler.snapshot.assume(queued.pod, decision.node_name)

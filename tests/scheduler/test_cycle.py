@@ -43,7 +43,7 @@ def decide(wanted, *objects, random=0) -> Decision:
         (scheduler._pods, scheduler.intake.pod_changed),
     ):
         informer.add_handler(handler)
-    return scheduler._cycle.decide(PodInfo(wanted))
+    return scheduler._cycles["default-scheduler"].decide(PodInfo(wanted))
 
 
 def required(key, operator, *values, field=False) -> Affinity:
@@ -345,7 +345,7 @@ def test_the_search_in_a_large_cluster_goes_round():
     scheduler._nodes.add_handler(scheduler.intake.node_changed)
     seen: set[str] = set()
     for i in range(40):
-        decision = scheduler._cycle.plain.decide(PodInfo(pod(f"p{i}")))
+        decision = scheduler._cycles["default-scheduler"].plain.decide(PodInfo(pod(f"p{i}")))
         assert decision.evaluated == nodes_to_find(400, 0)
         seen.add(decision.node_name)
     assert len({int(name[1:]) // 100 for name in seen}) == 4

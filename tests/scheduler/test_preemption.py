@@ -27,10 +27,10 @@ def planned(wanted, *objects, nominated=""):
     info = PodInfo(wanted)
     if nominated:
         scheduler.nominations.set(info, nominated)
-    decision = scheduler._cycle.plain.decide(info)
+    decision = scheduler._cycles["default-scheduler"].plain.decide(info)
     assert not decision.node_name
     outcome = preemption.plan(
-        scheduler._cycle.plain,
+        scheduler._cycles["default-scheduler"].plain,
         scheduler.snapshot,
         scheduler.nominations,
         info,

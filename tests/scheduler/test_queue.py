@@ -20,8 +20,8 @@ class Running:
     def __init__(self):
         self.clock = FakeClock()
         api = FakeApi()
-        profile = Scheduler(api, api.informers).profile  # type: ignore[arg-type]
-        self.queue = SchedulingQueue(profile, self.clock)
+        profiles = Scheduler(api, api.informers).profiles  # type: ignore[arg-type]
+        self.queue = SchedulingQueue(profiles, self.clock)
 
     async def __aenter__(self):
         self._task = asyncio.create_task(self.queue.serve(asyncio.Event()))

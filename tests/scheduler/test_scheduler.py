@@ -208,7 +208,10 @@ class Holding:
 async def holding_cluster(seconds):
     async with cluster(node("a", cpu="1")) as api:
         scheduler = api.scheduler
-        scheduler.profile = msgspec.structs.replace(scheduler.profile, permit=(Holding(seconds),))
+        profiles = scheduler.profiles
+        profiles["default-scheduler"] = msgspec.structs.replace(
+            profiles["default-scheduler"], permit=(Holding(seconds),)
+        )
         api.put(pod("p", cpu="1"))
         while not scheduler.permits.held():
             await settle()

@@ -29,10 +29,11 @@ from pybernetes.api.core import (
     Taint,
     Toleration,
 )
+from pybernetes.api.dynamic_resource import DeviceClass, ResourceClaim, ResourceSlice
 from pybernetes.api.meta import ObjectMeta
 from pybernetes.api.policy import PodDisruptionBudget
 from pybernetes.api.status import conflict, not_found
-from pybernetes.api.storage import StorageClass
+from pybernetes.api.storage import CSINode, StorageClass
 from pybernetes.base.http.message import Response
 from pybernetes.client.client import WatchEvent
 from pybernetes.client.informers import Informers
@@ -49,6 +50,10 @@ KINDS: tuple[Any, ...] = (
     PersistentVolumeClaim,
     PersistentVolume,
     StorageClass,
+    CSINode,
+    ResourceClaim,
+    ResourceSlice,
+    DeviceClass,
 )
 
 

@@ -20,6 +20,8 @@ def node_actions(old: Node, new: Node) -> Action:
         actions |= Action.NODE_IMAGES
     if _conditions(old) != _conditions(new):
         actions |= Action.NODE_CONDITIONS
+    if old.status.declared_features != new.status.declared_features:
+        actions |= Action.UPDATE
     return actions
 
 

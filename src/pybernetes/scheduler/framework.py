@@ -15,13 +15,16 @@ tried again after a back-off.
 
 from collections.abc import Sequence
 from enum import Enum, Flag, auto
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pybernetes.scheduler.diagnosis import Diagnosis
 
 MAX_SCORE = 100
 
@@ -152,6 +155,13 @@ class Filter(Plugin, Protocol):
     def filter(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Rejections: ...
 
 
+class PostFilter(Plugin, Protocol):
+    """No node fits: something that may change that."""
+
+    def post_filter(self, state: CycleState, pod: PodInfo, diagnosis: "Diagnosis") -> str | None:
+        """The node the pod is to be nominated for, None for no help."""
+
+
 class PreScore(Plugin, Protocol):
     """Once per pod, before Score, with the nodes that fit."""
 
@@ -211,6 +221,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     pre_filter: tuple[PreFilter, ...] = ()
     pre_filter_extensions: tuple[PreFilterExtensions, ...] = ()
     filter: tuple[Filter, ...] = ()
+    post_filter: tuple[PostFilter, ...] = ()
     pre_score: tuple[PreScore, ...] = ()
     score: tuple[tuple[Score, int], ...] = ()
     reserve: tuple[Reserve, ...] = ()

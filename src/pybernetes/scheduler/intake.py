@@ -5,7 +5,7 @@ may make room or otherwise help wakes the pods that wait for such a thing. All o
 informers' caches and the snapshot never tell different stories.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from pybernetes.api.core import Node, Pod
@@ -21,9 +21,9 @@ class Intake:
     """Handlers for informers; see `client.informer` for their contract."""
 
     def __init__(
-        self, scheduler_name: str, snapshot: Snapshot, queue: SchedulingQueue, nominations: Nominations
+        self, scheduler_names: Container[str], snapshot: Snapshot, queue: SchedulingQueue, nominations: Nominations
     ) -> None:
-        self._scheduler_name = scheduler_name
+        self._scheduler_names = scheduler_names
         self._snapshot = snapshot
         self._queue = queue
         self._nominations = nominations
@@ -55,7 +55,7 @@ class Intake:
         elif new.spec.node_name:
             self._queue.remove(uid)
             self._pod_placed(uid, new)
-        elif (new.spec.scheduler_name or "") == self._scheduler_name and not self._snapshot.is_assumed(uid):
+        elif (new.spec.scheduler_name or "") in self._scheduler_names and not self._snapshot.is_assumed(uid):
             if new.metadata.deletion_timestamp is not None:
                 self._queue.remove(uid)
                 self._withdraw(uid)
@@ -104,8 +104,8 @@ class Intake:
         """A handler for objects that only wake pods."""
 
         def changed(old: Any, new: Any) -> None:
-            if new is not None:
-                self._queue.on_event(ClusterEvent(kind, Action.ADD if old is None else Action.UPDATE, old, new))
+            action = Action.DELETE if new is None else Action.ADD if old is None else Action.UPDATE
+            self._queue.on_event(ClusterEvent(kind, action, old, new))
 
         return changed
 

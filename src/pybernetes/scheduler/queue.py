@@ -15,7 +15,7 @@ out of date.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from heapq import heappop, heappush
 from typing import Any
@@ -69,14 +69,15 @@ class SchedulingQueue:
 
     def __init__(
         self,
-        profile: Profile,
+        profiles: Mapping[str, Profile],
         clock: Clock,
         *,
         initial_backoff_seconds: float = 1.0,
         max_backoff_seconds: float = 10.0,
         max_waiting_seconds: float = 300.0,
     ) -> None:
-        self._profile = profile
+        self._profiles = profiles
+        self._any_profile = next(iter(profiles.values()))
         self._clock = clock
         self._initial_backoff = initial_backoff_seconds
         self._max_backoff = max_backoff_seconds
@@ -84,11 +85,11 @@ class SchedulingQueue:
         self._pods: dict[str, QueuedPod] = {}
         self._active: list[tuple[tuple[Any, ...], int, QueuedPod]] = []
         self._backoff: list[tuple[float, int, QueuedPod]] = []
-        self._waiting: dict[str, dict[str, QueuedPod]] = {}
+        self._waiting: dict[tuple[str, str], dict[str, QueuedPod]] = {}
         self._ticket = 0
         self._filled = asyncio.Event()
         self._backoff_added = asyncio.Event()
-        self._interested: dict[tuple[str, Any], list[EnqueueExtensions]] = {}
+        self._interested: dict[tuple[str, Any], list[tuple[str, EnqueueExtensions]]] = {}
 
     def __len__(self) -> int:
         return len(self._pods)
@@ -131,18 +132,22 @@ class SchedulingQueue:
 
     def _enter(self, queued: QueuedPod) -> None:
         """Into the active queue, unless a gate or the back-off is in the way."""
-        if any(plugin.pre_enqueue(queued.pod) is not None for plugin in self._profile.pre_enqueue):
+        if any(plugin.pre_enqueue(queued.pod) is not None for plugin in self._profile_of(queued).pre_enqueue):
             self._move(queued, Place.GATED)
         elif queued.backoff_until > self._clock.monotonic():
             self._rest(queued)
         else:
             self._activate(queued)
 
+    def _profile_of(self, queued: QueuedPod) -> Profile:
+        return self._profiles.get(queued.pod.pod.spec.scheduler_name or "", self._any_profile)
+
     def _leave(self, queued: QueuedPod) -> None:
         """Out of where it is; heap entries stay and are recognised by their ticket."""
         if queued.place is Place.WAITING:
+            name = self._profile_of(queued).scheduler_name
             for plugin in queued.plugins:
-                self._waiting[plugin].pop(queued.pod.uid, None)
+                self._waiting[name, plugin].pop(queued.pod.uid, None)
         self._ticket += 1
         queued.ticket = self._ticket
 
@@ -152,7 +157,7 @@ class SchedulingQueue:
 
     def _activate(self, queued: QueuedPod) -> None:
         self._move(queued, Place.ACTIVE)
-        key = self._profile.queue_sort.sort_key(queued.pod, queued.queued_at)
+        key = self._any_profile.queue_sort.sort_key(queued.pod, queued.queued_at)
         heappush(self._active, (key, queued.ticket, queued))
         self._filled.set()
 
@@ -207,8 +212,9 @@ class SchedulingQueue:
         self._leave(queued)
         queued.plugins = plugins
         queued.place = Place.WAITING
+        name = self._profile_of(queued).scheduler_name
         for plugin in plugins:
-            self._waiting.setdefault(plugin, {})[queued.pod.uid] = queued
+            self._waiting.setdefault((name, plugin), {})[queued.pod.uid] = queued
 
     def failed(self, queued: QueuedPod) -> None:
         """Something went wrong that has nothing to do with the pod: try again after the back-off."""
@@ -232,8 +238,8 @@ class SchedulingQueue:
     def on_event(self, event: ClusterEvent) -> None:
         """Wake the waiting pods that the change may help."""
         woken: dict[str, QueuedPod] = {}
-        for plugin in self._plugins_for(event):
-            for uid, queued in self._waiting.get(plugin.name, {}).items():
+        for name, plugin in self._plugins_for(event):
+            for uid, queued in self._waiting.get((name, plugin.name), {}).items():
                 if uid not in woken and plugin.wakes(queued.pod, event):
                     woken[uid] = queued
         self._wake(woken.values())
@@ -244,13 +250,15 @@ class SchedulingQueue:
         if queued is not None and queued.place is Place.WAITING:
             self._enter(queued)
 
-    def _plugins_for(self, event: ClusterEvent) -> list[EnqueueExtensions]:
+    def _plugins_for(self, event: ClusterEvent) -> list[tuple[str, EnqueueExtensions]]:
+        """(profile, plugin)."""
         key = (event.kind, event.action)
         found = self._interested.get(key)
         if found is None:
             found = self._interested[key] = [
-                plugin
-                for plugin in self._profile.interests
+                (profile.scheduler_name, plugin)
+                for profile in self._profiles.values()
+                for plugin in profile.interests
                 if event.kind in plugin.interests and plugin.interests[event.kind] & event.action
             ]
         return found

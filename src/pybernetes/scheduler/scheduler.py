@@ -17,9 +17,10 @@ from random import Random
 from typing import Any
 
 from pybernetes.api.core import Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod
+from pybernetes.api.dynamic_resource import DeviceClass, ResourceClaim, ResourceSlice
 from pybernetes.api.policy import PodDisruptionBudget
 from pybernetes.api.status import StatusError, is_not_found
-from pybernetes.api.storage import StorageClass
+from pybernetes.api.storage import CSINode, StorageClass
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.base.log import logger
 from pybernetes.base.tasks import running
@@ -32,21 +33,32 @@ from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.cycle import Decision
 from pybernetes.scheduler.cycle_choice import CycleChoice
 from pybernetes.scheduler.diagnosis import Diagnosis
-from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Verdict
+from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Profile, Verdict
 from pybernetes.scheduler.intake import Intake
 from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
 from pybernetes.scheduler.metrics import UNSCHEDULABLE as REJECTED
 from pybernetes.scheduler.nominations import Nominations
 from pybernetes.scheduler.ownership import Owners
 from pybernetes.scheduler.permit import Permits
+from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
 from pybernetes.scheduler.pod_info import PodInfo
-from pybernetes.scheduler.profile import default_profile
+from pybernetes.scheduler.profile import Handle, build_profile
 from pybernetes.scheduler.queue import QueuedPod, SchedulingQueue
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import SCHEDULER_ERROR, UNSCHEDULABLE, preempted_patch, unscheduled_patch
 
 log = logger(__name__)
 
+_WAKING: tuple[type[Any], ...] = (
+    PersistentVolumeClaim,
+    PersistentVolume,
+    StorageClass,
+    CSINode,
+    ResourceClaim,
+    ResourceSlice,
+    DeviceClass,
+)
+"""The kinds of which a change may end a pod's waiting."""
 _EVENT_WRITERS = 4
 _EVENT_QUEUE = 100_000
 """Every pod has its Scheduled event, however many are bound at once."""
@@ -78,49 +90,64 @@ class Scheduler:
         self._config = config or SchedulerConfig()
         self._clock = clock
         self._own_recorder = recorder is None
+        profiles = self._config.all_profiles
         self._recorder = recorder or EventRecorder(
-            client, self._config.scheduler_name, clock=clock, writers=_EVENT_WRITERS, queue_size=_EVENT_QUEUE
+            client, profiles[0].scheduler_name, clock=clock, writers=_EVENT_WRITERS, queue_size=_EVENT_QUEUE
         )
         self._random = random or Random()
         self._pods = informers.of(Pod)
         self._nodes = informers.of(Node)
         self._namespaces = informers.of(Namespace)
         self._budgets = informers.of(PodDisruptionBudget)
-        self._storage: dict[str, Informer[Any]] = {
-            kind.KIND: informers.of(kind) for kind in (PersistentVolumeClaim, PersistentVolume, StorageClass)
-        }
+        self._storage: dict[str, Informer[Any]] = {kind.KIND: informers.of(kind) for kind in _WAKING}
         self._informers = informers
         self._owners = Owners(informers)
         self.snapshot = Snapshot()
         self.nominations = Nominations()
-        self.profile = default_profile(
-            self._config.scheduler_name,
-            client,
-            informers,
+        handle = Handle(
+            client=client,
+            informers=informers,
+            snapshot=self.snapshot,
             owner_selectors=self._owners.selectors,
             namespace_labels=self._namespace_labels,
             namespaces=lambda: [namespace.metadata.name or "" for namespace in self._namespaces.list()],
         )
+        self.profiles = {profile.scheduler_name: build_profile(profile, handle) for profile in profiles}
         self.queue = SchedulingQueue(
-            self.profile,
+            self.profiles,
             clock,
             initial_backoff_seconds=self._config.initial_backoff_seconds,
             max_backoff_seconds=self._config.max_backoff_seconds,
             max_waiting_seconds=self._config.max_waiting_seconds,
         )
-        self._cycle = CycleChoice(
-            self.profile,
-            self.snapshot,
-            self.nominations,
-            random=self._random,
-            percentage_of_nodes_to_score=self._config.percentage_of_nodes_to_score,
-            arrays_from_nodes=self._config.arrays_from_nodes,
-        )
-        self.intake = Intake(self._config.scheduler_name, self.snapshot, self.queue, self.nominations)
+        self._cycles = {
+            profile.scheduler_name: CycleChoice(
+                self.profiles[profile.scheduler_name],
+                self.snapshot,
+                self.nominations,
+                random=self._random,
+                percentage_of_nodes_to_score=(
+                    self._config.percentage_of_nodes_to_score
+                    if profile.percentage_of_nodes_to_score is None
+                    else profile.percentage_of_nodes_to_score
+                ),
+                arrays_from_nodes=self._config.arrays_from_nodes,
+            )
+            for profile in profiles
+        }
+        self.intake = Intake(self.profiles, self.snapshot, self.queue, self.nominations)
         self.permits = Permits()
-        self.metrics = SchedulerMetrics(self._config.scheduler_name, self.queue)
+        self.metrics = SchedulerMetrics(profiles[0].scheduler_name, self.queue)
         self._slots = asyncio.Semaphore(self._config.parallel_bindings)
         self._tasks: asyncio.TaskGroup | None = None
+
+    def profile_of(self, pod: PodInfo) -> Profile:
+        """The profile that decides about a pod."""
+        return self.profiles[pod.pod.spec.scheduler_name or ""]
+
+    def cycle_of(self, pod: PodInfo) -> CycleChoice:
+        """What makes the decisions about a pod."""
+        return self._cycles[pod.pod.spec.scheduler_name or ""]
 
     # life
 
@@ -175,7 +202,7 @@ class Scheduler:
         pod = queued.pod
         queued.popped_at = self._clock.monotonic()
         try:
-            decision = self._cycle.decide(pod)
+            decision = self.cycle_of(pod).decide(pod)
             if not decision.node_name:
                 self._no_node(queued, decision)
                 return
@@ -210,7 +237,7 @@ class Scheduler:
         self.snapshot.assume(pod, node_name)
         state.data["node"] = self.snapshot.node(node_name)
         verdict: Verdict | None = None
-        for plugin in self.profile.reserve:
+        for plugin in self.profile_of(pod).reserve:
             verdict = plugin.reserve(state, pod, node_name)
             if verdict is not None:
                 break
@@ -222,7 +249,7 @@ class Scheduler:
 
     def _ask_permission(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
         waits: list[Verdict] = []
-        for plugin in self.profile.permit:
+        for plugin in self.profile_of(pod).permit:
             verdict = plugin.permit(state, pod, node_name)
             if verdict is not None and verdict.code is not Code.WAIT:
                 return verdict
@@ -233,7 +260,7 @@ class Scheduler:
         return None
 
     def _unreserve(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
-        for plugin in reversed(self.profile.reserve):
+        for plugin in reversed(self.profile_of(pod).reserve):
             plugin.unreserve(state, pod, node_name)
         self.snapshot.forget(pod.uid)
 
@@ -244,11 +271,11 @@ class Scheduler:
             refusal = await self.permits.wait(pod.uid)
             if refusal is not None:
                 raise Rejected(refusal)
-            for step in self.profile.pre_bind:
+            for step in self.profile_of(pod).pre_bind:
                 verdict = await step.pre_bind(state, pod, node_name)
                 if verdict is not None:
                     raise Rejected(verdict)
-            for binder in self.profile.bind:
+            for binder in self.profile_of(pod).bind:
                 verdict = await binder.bind(state, pod, node_name)
                 if verdict is None:
                     break
@@ -269,7 +296,7 @@ class Scheduler:
         self.metrics.bound(queued.attempts, now - queued.first_at)
         self.queue.done(pod.uid)
         self.nominations.remove(pod.uid)
-        for post in self.profile.post_bind:
+        for post in self.profile_of(pod).post_bind:
             post.post_bind(state, pod, node_name)
         self._recorder.event(pod.pod, NORMAL, "Scheduled", f"Successfully assigned {pod.key} to {node_name}")
         log.debug("Pod bound", pod=pod.key, node=node_name)
@@ -294,8 +321,8 @@ class Scheduler:
         pod, diagnosis = queued.pod, decision.diagnosis
         outcome: preemption.Plan | str = ""
         if diagnosis.total:
-            outcome = self.plan_preemption(pod, diagnosis)
-        plugins = diagnosis.plugins or frozenset(plugin.name for plugin in self.profile.interests)
+            outcome = self._post_filter(decision.state, pod, diagnosis)
+        plugins = diagnosis.plugins or frozenset(plugin.name for plugin in self.profile_of(pod).interests)
         self.queue.rejected(queued, plugins)
         if isinstance(outcome, preemption.Plan):
             self.metrics.preemptions.inc()
@@ -306,16 +333,30 @@ class Scheduler:
             message = diagnosis.message(outcome)
             self._start("report", pod, self._report(pod, UNSCHEDULABLE, message))
 
+    def _post_filter(self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis) -> preemption.Plan | str:
+        """What the PostFilter plugins make of it, in their order: a plan, or words for the pod's owner."""
+        said = ""
+        for plugin in self.profile_of(pod).post_filter:
+            if isinstance(plugin, DefaultPreemption):
+                outcome = self.plan_preemption(pod, diagnosis)
+                if not isinstance(outcome, str):
+                    return outcome
+                said = outcome
+                continue
+            node_name = plugin.post_filter(state, pod, diagnosis)
+            if node_name:
+                return preemption.Plan(node_name, (), 0)
+        return said
+
     def plan_preemption(self, pod: PodInfo, diagnosis: Diagnosis) -> preemption.Plan | str:
         """Whom to remove for a pod that fits nowhere, or the message that this would not help."""
         budgets = self._budgets.list()
-        vector = self._cycle.vector
+        cycle = self.cycle_of(pod)
+        vector = cycle.vector
         found = vector.plan(pod, diagnosis, budgets) if vector is not None else None
         if found is not None:
             return found
-        return preemption.plan(
-            self._cycle.plain, self.snapshot, self.nominations, pod, diagnosis, budgets, self._random
-        )
+        return preemption.plan(cycle.plain, self.snapshot, self.nominations, pod, diagnosis, budgets, self._random)
 
     async def _preempt(self, pod: PodInfo, plan: preemption.Plan, message: str) -> None:
         """Nominate the pod, remove the victims; their deletions wake the pod. If that fails the pod starts over."""
@@ -338,7 +379,7 @@ class Scheduler:
                 continue
             try:
                 await self._patch_status(
-                    victim, preempted_patch(victim.pod, self._config.scheduler_name, self._clock.now())
+                    victim, preempted_patch(victim.pod, pod.pod.spec.scheduler_name or "", self._clock.now())
                 )
                 await self._client.delete(Pod, victim.name, victim.namespace, uid=victim.pod.metadata.uid or "")
             except StatusError as error:

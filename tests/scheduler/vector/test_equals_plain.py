@@ -202,7 +202,7 @@ def clusters_nodes(draw, name):
 
 def _judge_plainly(scheduler, info):
     """({node: reasons}, {best nodes}) by the plain plugins, over all nodes."""
-    cycle, snapshot = scheduler._cycle.plain, scheduler.snapshot
+    cycle, snapshot = scheduler._cycles["default-scheduler"].plain, scheduler.snapshot
     state, diagnosis = CycleState(), Diagnosis(len(snapshot.rows))
     asked = cycle.pre_filter(state, info, diagnosis)
     assert asked is not None
@@ -218,7 +218,7 @@ def _judge_plainly(scheduler, info):
 def _compare(scheduler, one):
     info = PodInfo(one)
     reasons, best, diagnosis = _judge_plainly(scheduler, info)
-    vector = scheduler._cycle.vector
+    vector = scheduler._cycles["default-scheduler"].vector
     decision = vector.decide(info)
     if not best:
         assert decision.node_name == ""
@@ -241,7 +241,7 @@ def _compare(scheduler, one):
 
 def _scheduler(api):
     scheduler = Scheduler(api, api.informers, recorder=Recorder(), random=Random(1))  # type: ignore[arg-type]
-    scheduler._cycle._many = 0
+    scheduler._cycles["default-scheduler"]._many = 0
     for informer, handler in (
         (scheduler._namespaces, scheduler._namespace_changed),
         (scheduler._nodes, scheduler.intake.node_changed),

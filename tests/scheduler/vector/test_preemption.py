@@ -40,7 +40,7 @@ def test_equal_to_the_plain_plan(data):
     if draw(st.booleans()):
         api.put(_budget("b", draw(st.sampled_from("xy")), draw(st.integers(0, 1))))
     scheduler = Scheduler(api, api.informers, recorder=Recorder(), random=Random(1))  # type: ignore[arg-type]
-    scheduler._cycle._many = 0
+    scheduler._cycles["default-scheduler"]._many = 0
     scheduler._nodes.add_handler(scheduler.intake.node_changed)
     placed = []
     for number in range(draw(st.integers(4, 20))):
@@ -62,13 +62,13 @@ def test_equal_to_the_plain_plan(data):
         wanted = PodInfo(
             pod(f"p{number}", cpu=draw(st.sampled_from(["2", "4", "8"])), priority=draw(st.integers(1, 3)))
         )
-        decision = scheduler._cycle.decide(wanted)
+        decision = scheduler._cycles["default-scheduler"].decide(wanted)
         if decision.node_name:
             continue
         budgets = scheduler._budgets.list()
-        found = scheduler._cycle.vector.plan(wanted, decision.diagnosis, budgets)
+        found = scheduler._cycles["default-scheduler"].vector.plan(wanted, decision.diagnosis, budgets)
         expected = preemption.plan(
-            scheduler._cycle.plain,
+            scheduler._cycles["default-scheduler"].plain,
             scheduler.snapshot,
             scheduler.nominations,
             wanted,

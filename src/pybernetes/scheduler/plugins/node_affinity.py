@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from pybernetes.api.core import PodSpec
+from pybernetes.scheduler.configuration.types import NodeAffinityArgs
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Rejections, Verdict, scaled
 from pybernetes.scheduler.matching import node_affinity_matches, node_term_matches
 from pybernetes.scheduler.node_info import NodeInfo
@@ -15,7 +16,16 @@ class NodeAffinity:
     name = "NodeAffinity"
     interests: ClassVar[dict[str, Action]] = {"Node": Action.ADD | Action.NODE_LABELS}
 
-    def __init__(self) -> None:
+    def __init__(self, args: NodeAffinityArgs | None = None) -> None:
+        added = args.added_affinity if args is not None else None
+        self.has_array_form = added is None
+        required = added.required_during_scheduling_ignored_during_execution if added is not None else None
+        preferred = added.preferred_during_scheduling_ignored_during_execution if added is not None else None
+        self._added_terms = required.node_selector_terms or () if required is not None else None
+        self._added_preferred = preferred or []
+        self._enforced = Verdict(
+            Code.UNRESOLVABLE, self.name, ("node(s) didn't match scheduler-enforced node affinity",)
+        )
         reason = "node(s) didn't match Pod's node affinity/selector"
         self._verdict = Verdict(Code.UNRESOLVABLE, self.name, (reason,))
         self._conflict = Verdict(
@@ -28,23 +38,31 @@ class NodeAffinity:
         affinity = spec.affinity.node_affinity if spec.affinity is not None else None
         required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
         if required is None:
-            return None if spec.node_selector else self._skip
+            return None if spec.node_selector or self._added_terms is not None else self._skip
         names = _named_nodes(spec)
         if names is not None and not names:
             return self._conflict
         return names
 
     def filter(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Rejections:
-        spec = pod.pod.spec
-        return {node.row: self._verdict for node in nodes if not node_affinity_matches(spec, node.name, node.labels)}
+        spec, added = pod.pod.spec, self._added_terms
+        rejected: Rejections = {}
+        for node in nodes:
+            if added is not None and not any(node_term_matches(term, node.name, node.labels) for term in added):
+                rejected[node.row] = self._enforced
+            elif not node_affinity_matches(spec, node.name, node.labels):
+                rejected[node.row] = self._verdict
+        return rejected
 
     def pre_score(
         self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot
     ) -> Verdict | None:
         affinity = pod.pod.spec.affinity.node_affinity if pod.pod.spec.affinity is not None else None
-        if affinity is None or not affinity.preferred_during_scheduling_ignored_during_execution:
+        own = affinity.preferred_during_scheduling_ignored_during_execution if affinity is not None else None
+        preferred = [*self._added_preferred, *(own or ())]
+        if not preferred:
             return self._skip
-        state.data[self.name] = affinity.preferred_during_scheduling_ignored_during_execution
+        state.data[self.name] = preferred
         return None
 
     def score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:

@@ -1,11 +1,46 @@
-"""NodeResourcesFit: the node must have what the pod requests; the emptier node is better (LeastAllocated)."""
+"""NodeResourcesFit: the pod's requests must fit into what the node's pods have left. Scores by a strategy: free shares
+(LeastAllocated, the default), used shares (MostAllocated), or a function of the used share
+(RequestedToCapacityRatio)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from pybernetes.scheduler.configuration.types import NodeResourcesFitArgs, ShapePoint
 from pybernetes.scheduler.framework import MAX_SCORE, Action, ClusterEvent, Code, CycleState, Rejections, Verdict
 from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.pod_info import PodInfo, Requests, amounts
+
+_SHAPE_SCORES = 10
+
+ResourceScore = Callable[[int, int], int]
+"""(requested with the pod, allocatable > 0) -> 0 to MAX_SCORE."""
+
+
+def least_allocated(requested: int, capacity: int) -> int:
+    """The free share."""
+    return (capacity - requested) * MAX_SCORE // capacity if requested <= capacity else 0
+
+
+def most_allocated(requested: int, capacity: int) -> int:
+    """The used share."""
+    return min(requested, capacity) * MAX_SCORE // capacity
+
+
+def ratio_function(shape: Sequence[ShapePoint]) -> ResourceScore:
+    """The score at the used percentage, on the lines between the points of the shape."""
+    points = [(point.utilization, point.score * MAX_SCORE // _SHAPE_SCORES) for point in shape]
+
+    def score(requested: int, capacity: int) -> int:
+        used = 100 if requested > capacity else requested * 100 // capacity
+        for position, (utilization, value) in enumerate(points):
+            if used <= utilization:
+                if not position:
+                    return value
+                before, least = points[position - 1]
+                return least + int((value - least) * (used - before) / (utilization - before))
+        return points[-1][1]
+
+    return score
 
 
 class NodeResourcesFit:
@@ -15,8 +50,22 @@ class NodeResourcesFit:
         "Node": Action.ADD | Action.NODE_ALLOCATABLE,
     }
 
-    def __init__(self) -> None:
+    def __init__(self, args: NodeResourcesFitArgs | None = None) -> None:
+        args = args or NodeResourcesFitArgs()
+        self.has_array_form = args == NodeResourcesFitArgs()
+        """Whether scheduler/vector decides alike."""
+        self._ignored = frozenset(args.ignored_resources)
+        self._ignored_groups = frozenset(args.ignored_resource_groups)
+        strategy = args.scoring_strategy
+        self._resources = [(row.name, row.weight) for row in strategy.resources]
+        self._round = strategy.type == "RequestedToCapacityRatio"
+        self._scorer: ResourceScore = most_allocated if strategy.type == "MostAllocated" else least_allocated
+        if self._round and strategy.requested_to_capacity_ratio is not None:
+            self._scorer = ratio_function(strategy.requested_to_capacity_ratio.shape)
         self._verdicts: dict[tuple[bool, tuple[str, ...]], Verdict] = {}
+
+    def _is_ignored(self, name: str) -> bool:
+        return name in self._ignored or (bool(self._ignored_groups) and name.split("/", 1)[0] in self._ignored_groups)
 
     def filter(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Rejections:
         requests = pod.requests
@@ -48,6 +97,7 @@ class NodeResourcesFit:
             *(
                 (name, wanted, node.allocatable_scalars.get(name, 0), node.scalars.get(name, 0))
                 for name, wanted in requests.scalars.items()
+                if not self._is_ignored(name)
             ),
         ):
             if wanted > 0 and wanted > allocatable - used:
@@ -65,25 +115,23 @@ class NodeResourcesFit:
         return found
 
     def score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
-        """The mean of the free shares of CPU and memory, with unset requests at their default."""
-        more_cpu, more_memory = pod.requests.scoring_cpu, pod.requests.scoring_memory
-        scores = []
-        for node in nodes:
-            total = weights = 0
-            capacity = node.allocatable_cpu
-            if capacity:
-                weights = 1
-                free = capacity - node.scoring_cpu - more_cpu
-                if free > 0:
-                    total = free * MAX_SCORE // capacity
-            capacity = node.allocatable_memory
-            if capacity:
-                weights += 1
-                free = capacity - node.scoring_memory - more_memory
-                if free > 0:
-                    total += free * MAX_SCORE // capacity
-            scores.append(total // weights if weights else 0)
-        return scores
+        """The weighted mean over the resources, with unset requests of CPU and memory at their default."""
+        return [self._score(pod.requests, node) for node in nodes]
+
+    def _score(self, requests: Requests, node: NodeInfo) -> int:
+        total = weights = 0
+        for name, weight in self._resources:
+            found = _demand(requests, node, name)
+            if found is None:
+                continue
+            score = self._scorer(*found)
+            if self._round and not score:
+                continue
+            total += score * weight
+            weights += weight
+        if not weights:
+            return 0
+        return int(total / weights + 0.5) if self._round else total // weights
 
     def normalise(self, state: CycleState, nodes: Sequence[NodeInfo], scores: list[int]) -> list[int]:
         return scores
@@ -107,3 +155,19 @@ class NodeResourcesFit:
             or (requests.ephemeral and freed.ephemeral)
             or any(name in freed.scalars for name in requests.scalars)
         )
+
+
+def _demand(requests: Requests, node: NodeInfo, name: str) -> tuple[int, int] | None:
+    """(what would be used, capacity) of one resource; None when the resource has no say."""
+    if name == "cpu":
+        found = (node.scoring_cpu + requests.scoring_cpu, node.allocatable_cpu)
+    elif name == "memory":
+        found = (node.scoring_memory + requests.scoring_memory, node.allocatable_memory)
+    elif name == "ephemeral-storage":
+        found = (node.ephemeral + requests.ephemeral, node.allocatable_ephemeral)
+    else:
+        wanted = requests.scalars.get(name, 0)
+        if not wanted:
+            return None
+        found = (node.scalars.get(name, 0) + wanted, node.allocatable_scalars.get(name, 0))
+    return found if found[1] else None

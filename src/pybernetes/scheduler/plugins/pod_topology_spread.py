@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from pybernetes.api.core import TopologySpreadConstraint
 from pybernetes.api.selectors import Labels, from_label_selector
+from pybernetes.scheduler.configuration.types import PodTopologySpreadArgs
 from pybernetes.scheduler.framework import MAX_SCORE, Action, ClusterEvent, Code, CycleState, Rejections, Verdict
 from pybernetes.scheduler.matching import PodMatcher, first_untolerated, node_affinity_matches
 from pybernetes.scheduler.node_info import NodeInfo
@@ -21,6 +22,11 @@ from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 
 HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
+
+_BUILT_IN = [
+    TopologySpreadConstraint(topology_key=HOSTNAME, max_skew=3, when_unsatisfiable="ScheduleAnyway"),
+    TopologySpreadConstraint(topology_key=ZONE, max_skew=5, when_unsatisfiable="ScheduleAnyway"),
+]
 
 OwnerSelectors = Callable[[PodInfo], tuple[Labels, ...]]
 """The selectors of the services and of the workload a pod belongs to; empty when it belongs to none."""
@@ -108,15 +114,21 @@ class PodTopologySpread:
         "Node": Action.ADD | Action.DELETE | Action.NODE_LABELS | Action.NODE_TAINTS,
     }
 
-    def __init__(self, owner_selectors: OwnerSelectors) -> None:
+    def __init__(self, owner_selectors: OwnerSelectors, args: PodTopologySpreadArgs | None = None) -> None:
         self.owner_selectors = owner_selectors
+        self._defaults = _BUILT_IN if args is None or args.defaulting_type == "System" else args.default_constraints
+        self.has_array_form = self._defaults is _BUILT_IN
         reason = "node(s) didn't match pod topology spread constraints"
         self._missing = Verdict(Code.UNRESOLVABLE, self.name, (f"{reason} (missing required label)",))
         self._skewed = Verdict(Code.UNSCHEDULABLE, self.name, (reason,))
         self._skip = Verdict(Code.SKIP, self.name)
 
     def constraints(self, pod: PodInfo, when_unsatisfiable: str) -> list[Constraint]:
-        """The pod's own constraints of one kind."""
+        """The pod's own constraints of one kind; the defaults of the configuration for a pod that has none."""
+        if not pod.pod.spec.topology_spread_constraints:
+            rows = [row for row in self._defaults if row.when_unsatisfiable == when_unsatisfiable]
+            selectors = self.owner_selectors(pod) if rows else ()
+            return [Constraint(pod, row.topology_key, row.max_skew, selectors, row) for row in rows if selectors]
         return [
             Constraint(pod, found.topology_key, found.max_skew, [from_label_selector(found.label_selector)], found)
             for found in pod.pod.spec.topology_spread_constraints or ()
@@ -125,9 +137,9 @@ class PodTopologySpread:
 
     def scoring_constraints(self, pod: PodInfo, selectors: tuple[Labels, ...]) -> list[Constraint]:
         """The constraints that weigh nodes: the pod's own, else the built-in ones over these selectors."""
-        if pod.pod.spec.topology_spread_constraints:
+        if pod.pod.spec.topology_spread_constraints or self._defaults is not _BUILT_IN:
             return self.constraints(pod, "ScheduleAnyway")
-        return [Constraint(pod, key, max_skew, selectors) for key, max_skew in ((HOSTNAME, 3), (ZONE, 5)) if selectors]
+        return [Constraint(pod, row.topology_key, row.max_skew, selectors) for row in _BUILT_IN if selectors]
 
     # filtering
 
@@ -187,7 +199,7 @@ class PodTopologySpread:
         self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot
     ) -> Verdict | None:
         state.data.pop(self.name, None)
-        own = bool(pod.pod.spec.topology_spread_constraints)
+        own = bool(pod.pod.spec.topology_spread_constraints) or self._defaults is not _BUILT_IN
         constraints = self.scoring_constraints(pod, () if own else self.owner_selectors(pod))
         if not constraints:
             return self._skip

@@ -51,7 +51,9 @@ class VolumeBinding:
         claims: Informer[PersistentVolumeClaim],
         volumes: Informer[PersistentVolume],
         classes: Informer[StorageClass],
+        bind_timeout_seconds: float = BIND_TIMEOUT_SECONDS,
     ) -> None:
+        self._timeout = bind_timeout_seconds
         self._client = client
         self._claims = claims
         self._volumes = volumes
@@ -176,7 +178,7 @@ class VolumeBinding:
                 body = {"metadata": {"annotations": {SELECTED_NODE: node_name}}}
                 await self._client.patch(PersistentVolumeClaim, name, pod.namespace, body=body)
         try:
-            async with asyncio.timeout(BIND_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeout):
                 await self._all_bound(set(chosen), pod.namespace)
         except TimeoutError:
             return self._no("timed out waiting for the condition")

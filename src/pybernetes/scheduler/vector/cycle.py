@@ -81,6 +81,8 @@ class VectorCycle:
         self._last: list[Filter] = [plugin for at, plugin in others if at > first_back]
         self._extras = frozenset(plugin.name for _, plugin in others)
         self._scores: list[tuple[Score, int]] = [row for row in profile.score if row[0].name not in known]
+        self._own_scores = [row for row in self._scores if row[0].name not in self._extras]
+        """Of plugins that do not filter; one that filters and was left out there has no score to give either."""
         self._classes: dict[Any, PodClass] = {}
         self._aliases: dict[Any, tuple[Any, PodClass]] = {}
         self._priorities = LowestPriorities(snapshot, self._board.columns)
@@ -148,7 +150,7 @@ class VectorCycle:
             decision = self._decide_nominated(pod, state, found, nominated, extras)
             if decision is not None:
                 return decision
-        if extras or self._scores or self._nominations:
+        if extras or self._own_scores or self._nominations:
             return self._decide_mixed(pod, state, found, extras)
         row = found.best(self._random)
         if row < 0:
@@ -193,7 +195,7 @@ class VectorCycle:
             diagnosis.pod_class = None if extras else found
             return Decision("", state, diagnosis, len(rows))
         key = found.totals_for(feasible)
-        self._add_scores(pod, state, feasible, key)
+        self._add_scores(pod, state, feasible, key, extras)
         return Decision(rows[found.best(self._random, key)].name, state, _FITS, len(rows), int(feasible.sum()))
 
     def _leave_room(self, pod: PodInfo, codes: Any, verdicts: list[Verdict]) -> None:
@@ -212,19 +214,20 @@ class VectorCycle:
                 codes[row] = EXTRA + len(verdicts)
                 verdicts.append(diagnosis.rejected[node.name])
 
-    def _add_scores(self, pod: PodInfo, state: CycleState, feasible: Bools, key: Ints) -> None:
+    def _add_scores(self, pod: PodInfo, state: CycleState, feasible: Bools, key: Ints, extras: frozenset[str]) -> None:
         """The scores of plugins that have no array form."""
-        if not self._scores:
+        asked = [row for row in self._scores if row[0].name in extras or row[0].name not in self._extras]
+        if not asked:
             return
         picked = np.flatnonzero(feasible)
         nodes = [self._snapshot.rows[row] for row in picked]
-        known = {plugin.name for plugin, _ in self._scores}
+        known = {plugin.name for plugin, _ in asked}
         skipped = {
             plugin.name
             for plugin in self._profile.pre_score
             if plugin.name in known and plugin.pre_score(state, pod, nodes, self._snapshot) is not None
         }
-        for plugin, weight in self._scores:
+        for plugin, weight in asked:
             if plugin.name not in skipped:
                 scores = plugin.normalise(state, nodes, plugin.score(state, pod, nodes))
                 key[picked] += weight * np.array(scores, np.int64)

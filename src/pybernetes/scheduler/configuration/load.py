@@ -1,0 +1,69 @@
+"""Reads the file: YAML or JSON, strict, with the defaults filled in and every broken rule named."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from pybernetes.scheduler.configuration.types import API_VERSION, ARGUMENTS, KIND, Configuration, ProfileConfig
+from pybernetes.scheduler.configuration.validation import validate
+
+_DROPPED = ("healthzBindAddress", "metricsBindAddress", "featureGates")
+
+
+class ConfigurationError(ValueError):
+    """The document cannot be used; the message says why, in one or several sentences."""
+
+
+def read(path: Path) -> Configuration:
+    """The configuration in a file. ConfigurationError."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from None
+    return load(text)
+
+
+def load(text: str) -> Configuration:
+    """The configuration in a document. ConfigurationError."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"the document is no YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise ConfigurationError("Object 'Kind' is missing")
+    version, kind = document.get("apiVersion"), document.get("kind")
+    if not kind:
+        raise ConfigurationError("Object 'Kind' is missing")
+    if version != API_VERSION or kind != KIND:
+        raise ConfigurationError(f'no kind "{kind}" is registered for version "{version}"')
+    document = {key: value for key, value in document.items() if key not in _DROPPED}
+    try:
+        found = msgspec.convert(document, Configuration)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"strict decoding error: {error}") from None
+    arguments = {}
+    for position, profile in enumerate(found.profiles):
+        arguments[position] = _arguments(profile)
+    errors = validate(found, arguments)
+    if errors:
+        texts = list(dict.fromkeys(map(str, errors)))
+        raise ConfigurationError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+    return found
+
+
+def _arguments(profile: ProfileConfig) -> dict[str, Any]:
+    try:
+        return arguments_of(profile)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"strict decoding error: {error}") from None
+
+
+def arguments_of(profile: ProfileConfig) -> dict[str, Any]:
+    """The arguments of a profile's plugins by name: Structs of the built-in ones, dicts of others."""
+    found: dict[str, Any] = {name: kind() for name, kind in ARGUMENTS.items()}
+    for config in profile.plugin_config:
+        kind = ARGUMENTS.get(config.name)
+        found[config.name] = msgspec.convert(config.args, kind) if kind is not None else config.args
+    return found

@@ -1,0 +1,269 @@
+"""Which devices a pod's claims get on a node (KEP-4381 structured parameters, resource.k8s.io/v1). Pure.
+
+A search with backtracking, request by request: `ExactCount` takes that many devices, `All` every matching one,
+`firstAvailable` the first alternative that works out. A device matches when it is reachable from the node, its class's
+and the request's CEL selectors hold, its taints are tolerated, and nobody has it; constraints (`matchAttribute`,
+`distinctAttribute`) hold over the devices of their requests. Pools whose slices are incomplete are not used.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from pybernetes.api.cel import CelError, Environment, Program
+from pybernetes.api.cel.functions.semver import parse_semver
+from pybernetes.api.cel.types import BOOL, DYN
+from pybernetes.api.core import NodeSelector, Taint, Toleration
+from pybernetes.api.dynamic_resource import (
+    Device,
+    DeviceClass,
+    DeviceConstraint,
+    ResourceClaim,
+    ResourceSlice,
+)
+from pybernetes.api.quantity import parse
+from pybernetes.scheduler.matching import PREFER_NO_SCHEDULE, node_term_matches, tolerates
+from pybernetes.scheduler.node_info import NodeInfo
+
+MAX_STEPS = 100_000
+"""Where a search that finds no end is given up, as upstream's ends with its time-out."""
+
+DeviceId = tuple[str, str, str]
+"""(driver, pool, device)."""
+
+
+class AllocationError(Exception):
+    """The claims cannot be decided; the message is for the pod's owner."""
+
+
+class Candidate:
+    """A device with where it comes from."""
+
+    __slots__ = ("device", "id", "slice", "variables")
+
+    def __init__(self, device: Device, source: ResourceSlice) -> None:
+        self.device = device
+        self.slice = source
+        self.id: DeviceId = (source.spec.driver, source.spec.pool.name, device.name)
+        self.variables = {"device": _shown(device, source.spec.driver)}
+
+    def attribute(self, name: str) -> Any:
+        """The value of a fully qualified attribute; None when the device has no such."""
+        domain, _, short = name.rpartition("/")
+        found = (self.device.attributes or {}).get(name)
+        if found is None and domain == self.slice.spec.driver:
+            found = (self.device.attributes or {}).get(short)
+        return _attribute(found) if found is not None else None
+
+
+def _attribute(found: Any) -> Any:
+    for value in (found.int_, found.bool_, found.string):
+        if value is not None:
+            return value
+    return parse_semver(found.version) if found.version is not None else None
+
+
+def _shown(device: Device, driver: str) -> dict[str, Any]:
+    """What CEL sees: attributes and capacity by domain; a name without one belongs to the driver's."""
+    attributes: dict[str, dict[str, Any]] = {}
+    capacity: dict[str, dict[str, Any]] = {}
+    for name, value in (device.attributes or {}).items():
+        domain, _, short = name.rpartition("/")
+        attributes.setdefault(domain or driver, {})[short] = _attribute(value)
+    for name, amount in (device.capacity or {}).items():
+        domain, _, short = name.rpartition("/")
+        capacity.setdefault(domain or driver, {})[short] = parse(amount.value)
+    return {
+        "driver": driver,
+        "attributes": attributes,
+        "capacity": capacity,
+        "allowMultipleAllocations": bool(device.allow_multiple_allocations),
+    }
+
+
+@lru_cache(1024)
+def _program(expression: str) -> Program:
+    return Environment({"device": DYN}).compile(expression, expect=(BOOL,))
+
+
+class _Wanted(msgspec.Struct):
+    """One request of one claim, resolved: the name to report, selectors, how many (None: all), who may share."""
+
+    name: str
+    expressions: tuple[str, ...]
+    count: int | None
+    admin: bool
+    tolerations: Sequence[Any]
+
+
+class Allocation(msgspec.Struct, frozen=True):
+    """(request, device, for administration) of one claim."""
+
+    devices: tuple[tuple[str, DeviceId, bool], ...]
+
+
+def usable(slices: Sequence[ResourceSlice]) -> list[ResourceSlice]:
+    """The slices of complete pools, of each the newest generation."""
+    pools: dict[tuple[str, str], list[ResourceSlice]] = {}
+    for one in slices:
+        group = pools.setdefault((one.spec.driver, one.spec.pool.name), [])
+        if group and group[0].spec.pool.generation < one.spec.pool.generation:
+            group.clear()
+        if not group or group[0].spec.pool.generation == one.spec.pool.generation:
+            group.append(one)
+    return [one for group in pools.values() if len(group) >= group[0].spec.pool.resource_slice_count for one in group]
+
+
+def candidates(slices: Sequence[ResourceSlice], node: NodeInfo) -> list[Candidate]:
+    """The devices reachable from a node, in the order of their slices."""
+    found: list[Candidate] = []
+    for one in slices:
+        spec = one.spec
+        each = bool(spec.per_device_node_selection)
+        if not each and not _reaches(spec.node_name, spec.all_nodes, spec.node_selector, node):
+            continue
+        for device in spec.devices or ():
+            if not each or _reaches(device.node_name, device.all_nodes, device.node_selector, node):
+                found.append(Candidate(device, one))
+    return found
+
+
+def _reaches(name: str | None, every: bool | None, selector: NodeSelector | None, node: NodeInfo) -> bool:
+    if every:
+        return True
+    if name:
+        return name == node.name
+    terms = selector.node_selector_terms or () if selector is not None else ()
+    return any(node_term_matches(term, node.name, node.labels) for term in terms)
+
+
+class Allocator:
+    """One search: these claims, this node's devices, what others have."""
+
+    def __init__(
+        self,
+        claims: Sequence[ResourceClaim],
+        devices: Sequence[Candidate],
+        taken: frozenset[DeviceId] | set[DeviceId],
+        device_class: Callable[[str], DeviceClass | None],
+    ) -> None:
+        self._claims = claims
+        self._devices = devices
+        self._taken = set(taken)
+        self._class = device_class
+        self._steps = 0
+
+    def allocate(self) -> list[Allocation] | None:
+        """The devices of each claim; None when they do not suffice. AllocationError."""
+        for chosen in self._claim(0):
+            return chosen
+        return None
+
+    def _claim(self, position: int) -> Iterator[list[Allocation]]:
+        if position == len(self._claims):
+            yield []
+            return
+        claim = self._claims[position]
+        for devices in self._requests(claim, 0, []):
+            for rest in self._claim(position + 1):
+                yield [Allocation(tuple((name, one.id, admin) for name, one, admin in devices)), *rest]
+
+    def _requests(
+        self, claim: ResourceClaim, position: int, chosen: list[tuple[str, Candidate, bool]]
+    ) -> Iterator[list[tuple[str, Candidate, bool]]]:
+        requests = claim.spec.devices.requests or []
+        if position == len(requests):
+            yield list(chosen)
+            return
+        for wanted in self._alternatives(requests[position]):
+            matching = [one for one in self._devices if self._matches(one, wanted)]
+            if wanted.count is None:
+                free = [one for one in matching if wanted.admin or one.id not in self._taken]
+                if len(free) != len(matching) or not matching:
+                    continue
+                picks: Iterator[list[Candidate]] = iter([matching])
+            else:
+                picks = self._picks(matching, wanted, wanted.count, 0, claim, chosen)
+            for picked in picks:
+                fresh = [(wanted.name, one, wanted.admin) for one in picked]
+                if not self._allowed(claim, [*chosen, *fresh]):
+                    continue
+                if not wanted.admin:
+                    self._taken.update(one.id for one in picked)
+                yield from self._requests(claim, position + 1, [*chosen, *fresh])
+                if not wanted.admin:
+                    self._taken.difference_update(one.id for one in picked)
+
+    def _picks(
+        self,
+        matching: list[Candidate],
+        wanted: _Wanted,
+        count: int,
+        start: int,
+        claim: ResourceClaim,
+        chosen: list[tuple[str, Candidate, bool]],
+    ) -> Iterator[list[Candidate]]:
+        """Every way to choose that many, in order, that the constraints allow so far."""
+        if not count:
+            yield []
+            return
+        for position in range(start, len(matching) - count + 1):
+            self._steps += 1
+            if self._steps > MAX_STEPS:
+                raise AllocationError("timed out trying to allocate devices")
+            one = matching[position]
+            if not wanted.admin and one.id in self._taken:
+                continue
+            extended = [*chosen, (wanted.name, one, wanted.admin)]
+            if self._allowed(claim, extended):
+                for rest in self._picks(matching, wanted, count - 1, position + 1, claim, extended):
+                    yield [one, *rest]
+
+    def _alternatives(self, request: Any) -> Iterator[_Wanted]:
+        if request.exactly is not None:
+            yield self._resolved(request.name, request.exactly)
+        for sub in request.first_available or ():
+            yield self._resolved(f"{request.name}/{sub.name}", sub)
+
+    def _resolved(self, name: str, request: Any) -> _Wanted:
+        device_class = self._class(request.device_class_name)
+        if device_class is None:
+            raise AllocationError(f"request {name}: device class {request.device_class_name} does not exist")
+        selectors = [*(device_class.spec.selectors or ()), *(request.selectors or ())]
+        expressions = tuple(selector.cel.expression for selector in selectors if selector.cel is not None)
+        every = request.allocation_mode == "All"
+        admin = bool(getattr(request, "admin_access", False))
+        return _Wanted(name, expressions, None if every else request.count or 1, admin, request.tolerations or ())
+
+    def _matches(self, one: Candidate, wanted: _Wanted) -> bool:
+        tolerations = [
+            Toleration(key=row.key, operator=row.operator, value=row.value, effect=row.effect)
+            for row in wanted.tolerations
+        ]
+        for taint in one.device.taints or ():
+            found = Taint(key=taint.key, value=taint.value, effect=taint.effect)
+            if taint.effect != PREFER_NO_SCHEDULE and taint.effect != "None" and not tolerates(tolerations, found):
+                return False
+        try:
+            return all(_program(expression).evaluate(one.variables) is True for expression in wanted.expressions)
+        except CelError as error:
+            raise AllocationError(f"request {wanted.name}: selector: {error}") from None
+
+    def _allowed(self, claim: ResourceClaim, chosen: list[tuple[str, Candidate, bool]]) -> bool:
+        return all(_holds(constraint, chosen) for constraint in claim.spec.devices.constraints or ())
+
+
+def _holds(constraint: DeviceConstraint, chosen: list[tuple[str, Candidate, bool]]) -> bool:
+    requests = constraint.requests or ()
+    about = [one for name, one, _ in chosen if not requests or name in requests or name.split("/")[0] in requests]
+    attribute = constraint.match_attribute or constraint.distinct_attribute
+    if not attribute or not about:
+        return True
+    values = [one.attribute(attribute) for one in about]
+    if any(value is None for value in values):
+        return False
+    if constraint.match_attribute:
+        return all(value == values[0] for value in values)
+    return all(value not in values[:position] for position, value in enumerate(values))
