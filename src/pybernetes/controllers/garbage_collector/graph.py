@@ -62,6 +62,7 @@ class Graph:
             node = self.nodes[meta.uid] = Node(meta.uid, meta.namespace, meta.name, resource, dependents={})
         elif node.is_virtual:
             node.resource, node.namespace, node.name = resource, meta.namespace, meta.name
+            look += [dependent.uid for dependent in node.dependents.values() if not _may_own(node, dependent)]
         owners = tuple(meta.owner_references or ())
         if owners != node.owners:
             look += self._relink(node, owners)
@@ -122,7 +123,7 @@ class Graph:
                 owner = after[uid]
                 found = self.nodes[uid] = Node(uid, node.namespace, owner.name, reference=owner, dependents={})
                 look.append(uid)
-            elif found.waits_for_dependents or found.is_virtual:
+            elif found.waits_for_dependents or found.is_virtual or not _may_own(found, node):
                 look.append(node.uid)
             found.dependents[node.uid] = node
         for uid in before.keys() & after.keys():
@@ -135,6 +136,11 @@ class Graph:
     def _drop_if_unused(self, node: Node) -> None:
         if node.is_virtual and not node.dependents:
             self.nodes.pop(node.uid, None)
+
+
+def _may_own(owner: Node, dependent: Node) -> bool:
+    """Whether an owner lies where its dependent looks for it: in its namespace, or in none."""
+    return owner.namespace in ("", dependent.namespace)
 
 
 def _same(left: ResourceInfo, right: ResourceInfo) -> bool:
