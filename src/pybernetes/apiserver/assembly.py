@@ -16,6 +16,8 @@ from .admission.plugin import AdmissionPlugin
 from .admission.quota_store import RegistryQuotas
 from .admission.webhook.client import WebhookClient
 from .aggregation import local
+from .authn.configuration import Structured
+from .authn.tokens import RemoteTokenAuthenticator
 from .authz.authorizer import Authorizer
 from .authz.escalation import EscalationCheck
 from .authz.modes import build_authorizer
@@ -55,18 +57,21 @@ def security_filters(
     config: ApiServerConfig, reader: WatchCache, dispatcher: Dispatcher, pages: Pages, clock: Clock
 ) -> Security:
     """Authentication, impersonation, authorization; reviews and token requests go to the dispatcher."""
-    rbac = RbacAuthorizer(reader) if "RBAC" in config.authorization_modes else None
-    authorizer = build_authorizer(config.authorization_modes, reader, rbac)
+    rbac = RbacAuthorizer(reader) if "RBAC" in modes_of(config) else None
+    authorizer = _authorizer(config, reader, rbac, clock)
     keys = _keys(config)
+    structured = _structured(config, clock)
     authentication = AuthenticationConfig(
         client_ca_pem=_read(config.tls.client_ca) if config.tls is not None and config.request_header_ca else b"",
         request_header_ca_pem=_read(config.request_header_ca),
         request_header_allowed_names=config.request_header_allowed_names,
         token_file=_read(config.token_file).decode(),
         bootstrap_tokens=config.bootstrap_tokens,
-        anonymous=config.anonymous,
+        anonymous=config.anonymous if structured.anonymous is None else structured.anonymous,
+        anonymous_paths=structured.anonymous_paths,
     )
-    tokens = build_tokens(authentication, reader, keys, clock=clock)
+    webhook = _token_webhook(config, clock)
+    tokens = build_tokens(authentication, reader, keys, clock=clock, issuers=structured.issuers, webhook=webhook)
     dispatcher.reviews.update(build_reviews(authorizer, tokens))
     if keys is not None:
         dispatcher.reviews["serviceaccounts/token"] = TokenRequests(
@@ -80,6 +85,52 @@ def security_filters(
         "authorization": build_authorization(authorizer),
     }
     return Security(authorizer, rbac, filters)
+
+
+def modes_of(config: ApiServerConfig) -> tuple[str, ...]:
+    """The authorization modes, from the flags or the file."""
+    if not config.authorization_config_file:
+        return config.authorization_modes
+    from .authz.configuration import read
+
+    return tuple(str(row.get("type")) for row in read(config.authorization_config_file))
+
+
+def _authorizer(config: ApiServerConfig, reader: ObjectReader, rbac: RbacAuthorizer | None, clock: Clock) -> Authorizer:
+    if config.authorization_config_file:
+        from .authz.configuration import load
+
+        return load(config.authorization_config_file, reader, rbac, clock)
+    webhook: Authorizer | None = None
+    if config.authorization_webhook_config_file:
+        from .authz.webhook import WebhookAuthorizer
+        from .remote_webhook import RemoteWebhook
+
+        webhook = WebhookAuthorizer(
+            RemoteWebhook(config.authorization_webhook_config_file),
+            clock,
+            allowed_seconds=config.authorization_webhook_allowed_seconds,
+            denied_seconds=config.authorization_webhook_denied_seconds,
+        )
+    return build_authorizer(config.authorization_modes, reader, rbac, webhook)
+
+
+def _structured(config: ApiServerConfig, clock: Clock) -> Structured:
+    if not config.authentication_config_file:
+        return Structured()
+    from .authn.configuration import load
+
+    return load(config.authentication_config_file, clock)
+
+
+def _token_webhook(config: ApiServerConfig, clock: Clock) -> RemoteTokenAuthenticator | None:
+    if not config.token_webhook_config_file:
+        return None
+    from .authn.token_webhook import TokenWebhook
+    from .remote_webhook import RemoteWebhook
+
+    webhook = RemoteWebhook(config.token_webhook_config_file)
+    return TokenWebhook(webhook, clock, cache_seconds=config.token_webhook_cache_seconds)
 
 
 def _read(path: str) -> bytes:

@@ -98,7 +98,7 @@ class _Reviews:
             raise bad_request("token is required for TokenReview in authentication")
         status: dict[str, Any]
         try:
-            found = self._tokens.authenticate_token(spec["token"], spec.get("audiences") or ())
+            found = await self._tokens.authenticate(spec["token"], spec.get("audiences") or ())
         except InvalidToken as error:
             status = {"user": {}, "error": str(error)}
         else:

@@ -24,6 +24,7 @@ from .aggregation.aggregator import Aggregator
 from .assembly import (
     admission_plugins,
     build_audit,
+    modes_of,
     proxy_identity,
     publish_trust,
     repair_service_network,
@@ -240,7 +241,7 @@ class ApiServer:
         from .bootstrap import Bootstrap
 
         await Bootstrap(self.app, self.cache, self.config).ensure()
-        if "RBAC" in self.config.authorization_modes:
+        if "RBAC" in modes_of(self.config):
             await ensure_rbac(self.cache, self.app)
         await repair_service_network(self.registry)
 

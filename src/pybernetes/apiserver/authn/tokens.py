@@ -39,17 +39,51 @@ class TokenAuthenticator(Protocol):
         """The identity; None when the token is not of this kind. InvalidToken when it is and does not hold."""
 
 
-class TokenUnion:
-    """All kinds of tokens in order; the first that knows the token wins."""
+class RemoteTokenAuthenticator(Protocol):
+    """A kind of bearer token that another server has to be asked about."""
 
-    def __init__(self, authenticators: Sequence[TokenAuthenticator], api_audiences: Sequence[str] = ()) -> None:
+    async def authenticate_token(self, token: str, audiences: Sequence[str]) -> TokenIdentity | None:
+        """As TokenAuthenticator."""
+
+
+class TokenUnion:
+    """All kinds of tokens in order; the first that knows the token wins. Other servers are asked last."""
+
+    def __init__(
+        self,
+        authenticators: Sequence[TokenAuthenticator],
+        api_audiences: Sequence[str] = (),
+        remote: Sequence[RemoteTokenAuthenticator] = (),
+    ) -> None:
         self._authenticators = tuple(authenticators)
+        self._remote = tuple(remote)
         self.api_audiences = tuple(api_audiences)
 
     def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
         """The identity. InvalidToken otherwise; its text is what TokenReview shows in `status.error`."""
-        failures: list[str] = ["invalid bearer token"]
+        found, failures = self._local(token, tuple(audiences) or self.api_audiences)
+        if found is None:
+            raise _refusal(failures)
+        return found
+
+    async def authenticate(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
+        """As `authenticate_token`, other servers included."""
         wanted = tuple(audiences) or self.api_audiences
+        found, failures = self._local(token, wanted)
+        if found is not None:
+            return found
+        for remote in self._remote:
+            try:
+                found = await remote.authenticate_token(token, wanted)
+            except InvalidToken as error:
+                failures.append(str(error))
+                continue
+            if found is not None:
+                return found
+        raise _refusal(failures)
+
+    def _local(self, token: str, wanted: Sequence[str]) -> tuple[TokenIdentity | None, list[str]]:
+        failures: list[str] = ["invalid bearer token"]
         for authenticator in self._authenticators:
             try:
                 found = authenticator.authenticate_token(token, wanted)
@@ -57,9 +91,29 @@ class TokenUnion:
                 failures.append(str(error))
                 continue
             if found is not None:
-                return found
-        unique = list(dict.fromkeys(failures))
-        raise InvalidToken(unique[0] if len(unique) == 1 else "[" + ", ".join(unique) + "]")
+                return found, failures
+        return None, failures
+
+
+def _refusal(failures: Sequence[str]) -> InvalidToken:
+    unique = list(dict.fromkeys(failures))
+    return InvalidToken(unique[0] if len(unique) == 1 else "[" + ", ".join(unique) + "]")
+
+
+class RemoteAudienceAgnostic:
+    """As AudienceAgnostic, for tokens of other issuers."""
+
+    def __init__(self, inner: RemoteTokenAuthenticator, api_audiences: Sequence[str]) -> None:
+        self._inner = inner
+        self._api_audiences = tuple(api_audiences)
+
+    async def authenticate_token(self, token: str, audiences: Sequence[str]) -> TokenIdentity | None:
+        """See RemoteTokenAuthenticator."""
+        good_for = tuple(audience for audience in self._api_audiences if audience in audiences)
+        if audiences and not good_for:
+            return None
+        found = await self._inner.authenticate_token(token, audiences)
+        return TokenIdentity(found.user, good_for) if found is not None else None
 
 
 class AudienceAgnostic:

@@ -27,7 +27,7 @@ class BearerTokenAuthenticator:
         if token is None:
             return None
         try:
-            found = self._tokens.authenticate_token(token)
+            found = await self._tokens.authenticate(token)
         except InvalidToken as error:
             request.context["authentication_error"] = str(error)
             raise unauthorized() from None
@@ -41,11 +41,19 @@ class BearerTokenAuthenticator:
 
 
 class UnionAuthenticator:
-    """See the module docstring. `anonymous` decides whether a request without any credential passes."""
+    """See the module docstring. `anonymous` decides whether a request without any credential passes, and where:
+    `anonymous_paths` None is everywhere."""
 
-    def __init__(self, authenticators: Sequence[Authenticator], *, anonymous: bool = True) -> None:
+    def __init__(
+        self,
+        authenticators: Sequence[Authenticator],
+        *,
+        anonymous: bool = True,
+        anonymous_paths: Sequence[str] | None = None,
+    ) -> None:
         self._authenticators = tuple(authenticators)
         self._anonymous = anonymous
+        self._anonymous_paths = frozenset(anonymous_paths) if anonymous_paths is not None else None
 
     async def authenticate(self, request: Request) -> UserInfo:
         """The identity. StatusError 401 when there is none."""
@@ -61,6 +69,8 @@ class UnionAuthenticator:
             if user is not None:
                 return _with_authenticated_group(user)
         if failed or not self._anonymous:
+            raise unauthorized()
+        if self._anonymous_paths is not None and request.path not in self._anonymous_paths:
             raise unauthorized()
         return ANONYMOUS
 

@@ -11,7 +11,7 @@ from .authorizer import ALLOW, NO_OPINION, Attributes, Authorizer, Decision
 from .node import NodeAuthorizer
 from .rbac import RbacAuthorizer
 
-MODES = ("Node", "RBAC", "AlwaysAllow", "AlwaysDeny")
+MODES = ("Node", "RBAC", "Webhook", "AlwaysAllow", "AlwaysDeny")
 _EVERYTHING: list[dict[str, object]] = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
 _EVERY_PATH: list[dict[str, object]] = [{"verbs": ["*"], "nonResourceURLs": ["*"]}]
 
@@ -94,18 +94,31 @@ class UnionAuthorizer:
         return resources, paths, incomplete
 
 
-def build_authorizer(modes: Sequence[str], reader: ObjectReader, rbac: RbacAuthorizer | None = None) -> Authorizer:
-    """The chain for `--authorization-mode`. ValueError for an unknown mode."""
+def build_authorizer(
+    modes: Sequence[str],
+    reader: ObjectReader,
+    rbac: RbacAuthorizer | None = None,
+    webhook: Authorizer | None = None,
+) -> Authorizer:
+    """The chain for `--authorization-mode`. ValueError for an unknown mode, or Webhook without one."""
     chain: list[Authorizer] = [PrivilegedGroups()]
     for mode in modes:
-        if mode == "Node":
-            chain.append(NodeAuthorizer(reader))
-        elif mode == "RBAC":
-            chain.append(rbac if rbac is not None else RbacAuthorizer(reader))
-        elif mode == "AlwaysAllow":
-            chain.append(AlwaysAllow())
-        elif mode == "AlwaysDeny":
-            chain.append(AlwaysDeny())
+        if mode == "Webhook" and webhook is not None:
+            chain.append(webhook)
         else:
-            raise ValueError(f"authorization mode {mode!r} is not one of {', '.join(MODES)}")
+            chain.append(build_mode(mode, reader, rbac))
     return UnionAuthorizer(chain)
+
+
+def build_mode(mode: str, reader: ObjectReader, rbac: RbacAuthorizer | None = None) -> Authorizer:
+    """One mode. ValueError for an unknown one."""
+    match mode:
+        case "Node":
+            return NodeAuthorizer(reader)
+        case "RBAC":
+            return rbac if rbac is not None else RbacAuthorizer(reader)
+        case "AlwaysAllow":
+            return AlwaysAllow()
+        case "AlwaysDeny":
+            return AlwaysDeny()
+    raise ValueError(f"authorization mode {mode!r} is not one of {', '.join(MODES)}")

@@ -15,7 +15,13 @@ from ..authn.client_certificate import ClientCertificateAuthenticator
 from ..authn.request_header import RequestHeaderAuthenticator
 from ..authn.service_account import ServiceAccountTokenAuthenticator
 from ..authn.static_token import StaticTokenAuthenticator
-from ..authn.tokens import AudienceAgnostic, TokenAuthenticator, TokenUnion
+from ..authn.tokens import (
+    AudienceAgnostic,
+    RemoteAudienceAgnostic,
+    RemoteTokenAuthenticator,
+    TokenAuthenticator,
+    TokenUnion,
+)
 from ..authn.union import BearerTokenAuthenticator, UnionAuthenticator
 from ..reader import ObjectReader
 from ..service_account_keys import ServiceAccountKeys
@@ -34,6 +40,7 @@ class AuthenticationConfig(msgspec.Struct, frozen=True, kw_only=True):
     token_file: str = ""
     bootstrap_tokens: bool = True
     anonymous: bool = True
+    anonymous_paths: tuple[str, ...] | None = None
 
 
 def build_tokens(
@@ -42,6 +49,8 @@ def build_tokens(
     keys: ServiceAccountKeys | None,
     *,
     clock: Clock = SYSTEM_CLOCK,
+    issuers: Sequence[RemoteTokenAuthenticator] = (),
+    webhook: RemoteTokenAuthenticator | None = None,
 ) -> TokenUnion:
     """Every kind of bearer token, in upstream's order; TokenReview asks the same object."""
     api_audiences: Sequence[str] = keys.api_audiences if keys is not None else ()
@@ -52,7 +61,10 @@ def build_tokens(
         authenticators.append(ServiceAccountTokenAuthenticator(keys, reader, clock))
     if config.bootstrap_tokens:
         authenticators.append(AudienceAgnostic(BootstrapTokenAuthenticator(reader, clock), api_audiences))
-    return TokenUnion(authenticators, api_audiences)
+    remote: list[RemoteTokenAuthenticator] = [RemoteAudienceAgnostic(issuer, api_audiences) for issuer in issuers]
+    if webhook is not None:
+        remote.append(webhook)
+    return TokenUnion(authenticators, api_audiences, remote)
 
 
 class AuthenticationFilter:
@@ -80,4 +92,5 @@ def build_authentication(
         authenticators.append(RequestHeaderAuthenticator(config.request_header_ca_pem, allowed_names=names))
     authenticators.append(ClientCertificateAuthenticator(config.client_ca_pem, clock))
     authenticators.append(BearerTokenAuthenticator(tokens))
-    return AuthenticationFilter(UnionAuthenticator(authenticators, anonymous=config.anonymous))
+    anonymous, paths = config.anonymous, config.anonymous_paths
+    return AuthenticationFilter(UnionAuthenticator(authenticators, anonymous=anonymous, anonymous_paths=paths))

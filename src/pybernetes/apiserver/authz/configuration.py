@@ -1,0 +1,61 @@
+"""AuthorizationConfiguration (apiserver.config.k8s.io/v1): the chain of authorizers, several webhooks among them."""
+
+from pathlib import Path
+from typing import Any
+
+from ...api.duration import parse_seconds
+from ...base.clock import Clock
+from ..reader import ObjectReader
+from ..remote_webhook import RemoteWebhook
+from .authorizer import Authorizer
+from .modes import PrivilegedGroups, UnionAuthorizer, build_mode
+from .rbac import RbacAuthorizer
+from .webhook import WebhookAuthorizer
+
+Object = dict[str, Any]
+
+
+def load(path: str, reader: ObjectReader, rbac: RbacAuthorizer | None, clock: Clock) -> Authorizer:
+    """The chain of a file. ValueError, OSError."""
+    chain: list[Authorizer] = [PrivilegedGroups()]
+    for row in read(path):
+        kind, webhook = str(row.get("type")), row.get("webhook")
+        if kind == "Webhook":
+            chain.append(_webhook(webhook or {}, Path(path).parent, clock))
+        else:
+            chain.append(build_mode(kind, reader, rbac))
+    return UnionAuthorizer(chain)
+
+
+def read(path: str) -> list[Object]:
+    """The entries of a file. ValueError, OSError."""
+    from ..yaml_body import load as load_yaml
+
+    document = load_yaml(Path(path).read_bytes())
+    if not isinstance(document, dict) or document.get("kind") != "AuthorizationConfiguration":
+        raise ValueError(f"{path}: expected an AuthorizationConfiguration")
+    rows: list[Object] = document.get("authorizers") or []
+    if not rows:
+        raise ValueError(f"{path}: authorizers: Required value: at least one authorization mode must be defined")
+    names = [row.get("name") for row in rows]
+    if len(set(names)) != len(names):
+        raise ValueError(f"{path}: authorizers: Duplicate value: names must be unique")
+    return rows
+
+
+def _webhook(config: Object, directory: Path, clock: Clock) -> WebhookAuthorizer:
+    connection = config.get("connectionInfo") or {}
+    if connection.get("type") != "KubeConfigFile":
+        raise ValueError(f"authorizers.webhook.connectionInfo.type: {connection.get('type')} is not KubeConfigFile")
+    policy = config.get("failurePolicy")
+    if policy not in ("NoOpinion", "Deny"):
+        raise ValueError(f'authorizers.webhook.failurePolicy: "{policy}": supported values: "NoOpinion", "Deny"')
+    timeout = parse_seconds(str(config.get("timeout") or "3s"))
+    return WebhookAuthorizer(
+        RemoteWebhook(str(directory / str(connection.get("kubeConfigFile"))), timeout_seconds=timeout),
+        clock,
+        allowed_seconds=parse_seconds(str(config.get("authorizedTTL") or "5m")),
+        denied_seconds=parse_seconds(str(config.get("unauthorizedTTL") or "30s")),
+        fail_closed=policy == "Deny",
+        conditions=[str(row["expression"]) for row in config.get("matchConditions") or ()],
+    )
