@@ -160,6 +160,13 @@ def _parser() -> argparse.ArgumentParser:
             _upstream_flags(component)
         else:
             _kubeconfig(component, name)
+        if name == "scheduler":
+            component.add_argument(
+                "--config",
+                type=Path,
+                metavar="FILE",
+                help="a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1)",
+            )
         if name == "kubelet":
             component.add_argument(
                 "--container-runtime-endpoint", type=Path, metavar="SOCKET", help="(containerd below --data-dir)"

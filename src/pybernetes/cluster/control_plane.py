@@ -10,7 +10,7 @@ Start order is nesting order; the API server is ready before anybody asks it, an
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..api.user import SYSTEM_MASTERS, UserInfo, component
 from ..apiserver.config import ApiServerConfig, TlsFiles
@@ -28,6 +28,9 @@ from .addons import apply, dns, joining
 from .config import ClusterConfig
 from .pki import Pki
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..scheduler.config import SchedulerConfig
 
 log = logger(__name__)
 
@@ -169,17 +172,16 @@ def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.Clie
     return ControllerManager(client_for, settings).serve
 
 
-def scheduler(config: ClusterConfig, client: Client) -> Serve:
+def scheduler(config: ClusterConfig, client: Client, settings: "SchedulerConfig | None" = None) -> Serve:
     """The scheduler under leader election. The identity is the node's name, so that a restarted process goes on at once
     instead of waiting for its own lease to run out."""
     from ..client.leader import LeaderElector
-    from ..scheduler.config import SchedulerConfig
     from ..scheduler.scheduler import Scheduler
 
     async def lead(ready: asyncio.Event) -> None:
         informers = Informers(client)
         async with running("scheduler-informers", informers.serve):
-            await Scheduler(client, informers, SchedulerConfig(), clock=SYSTEM_CLOCK).serve(ready)
+            await Scheduler(client, informers, settings, clock=SYSTEM_CLOCK).serve(ready)
 
     elector = LeaderElector(client, "kube-system", "kube-scheduler", config.node_name, lead, clock=SYSTEM_CLOCK)
     return elector.serve

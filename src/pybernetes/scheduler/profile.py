@@ -6,7 +6,6 @@ is imported only if a profile names it. A plugin acts at the extension points wh
 """
 
 from collections.abc import Callable, Iterable
-from importlib.metadata import entry_points
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from pybernetes.api.storage import CSINode, StorageClass
 from pybernetes.client.client import Client
 from pybernetes.client.informers import Informers
 from pybernetes.scheduler.claims import Claims
-from pybernetes.scheduler.configuration.load import ConfigurationError, arguments_of
+from pybernetes.scheduler.configuration.arguments import ConfigurationError, arguments_of
 from pybernetes.scheduler.configuration.plugin_sets import expand
 from pybernetes.scheduler.configuration.types import ProfileConfig
 from pybernetes.scheduler.framework import Profile
@@ -170,6 +169,8 @@ def _factory(name: str) -> Factory:
     found = BUILT_IN.get(name)
     if found is not None:
         return found
+    from importlib.metadata import entry_points
+
     for entry in entry_points(group=ENTRY_POINTS, name=name):
         loaded: Factory = entry.load()
         return loaded

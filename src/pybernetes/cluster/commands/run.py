@@ -277,10 +277,18 @@ async def _controller_manager(arguments: argparse.Namespace, config: ClusterConf
 
 
 async def _scheduler(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
+    from ...scheduler.config import SchedulerConfig
+    from ...scheduler.configuration.load import ConfigurationError, read
     from ..control_plane import scheduler
 
+    settings = None
+    if arguments.config is not None:
+        try:
+            settings = SchedulerConfig.of(read(arguments.config))
+        except ConfigurationError as error:
+            raise CommandError(f"{arguments.config}: {error}") from None
     client = clients.from_kubeconfig(_kubeconfig(arguments, config, "scheduler"), "scheduler")
-    await _alone("scheduler", scheduler(config, client), progress)
+    await _alone("scheduler", scheduler(config, client, settings), progress)
 
 
 async def _kubelet(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:

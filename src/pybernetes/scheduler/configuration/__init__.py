@@ -3,8 +3,3 @@
 `types.py` is the document with its defaults, `load.py` reads and checks it, `validation.py` has upstream's rules and
 words, `plugin_sets.py` works out which plugins act where.
 """
-
-from .load import ConfigurationError, load, read
-from .types import Configuration, ProfileConfig
-
-__all__ = ["Configuration", "ConfigurationError", "ProfileConfig", "load", "read"]

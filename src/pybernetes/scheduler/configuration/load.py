@@ -6,14 +6,12 @@ from typing import Any
 import msgspec
 import yaml
 
-from pybernetes.scheduler.configuration.types import API_VERSION, ARGUMENTS, KIND, Configuration, ProfileConfig
+from pybernetes.scheduler.configuration.arguments import ConfigurationError as ConfigurationError
+from pybernetes.scheduler.configuration.arguments import arguments_of
+from pybernetes.scheduler.configuration.types import API_VERSION, KIND, Configuration, ProfileConfig
 from pybernetes.scheduler.configuration.validation import validate
 
 _DROPPED = ("healthzBindAddress", "metricsBindAddress", "featureGates")
-
-
-class ConfigurationError(ValueError):
-    """The document cannot be used; the message says why, in one or several sentences."""
 
 
 def read(path: Path) -> Configuration:
@@ -58,12 +56,3 @@ def _arguments(profile: ProfileConfig) -> dict[str, Any]:
         return arguments_of(profile)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"strict decoding error: {error}") from None
-
-
-def arguments_of(profile: ProfileConfig) -> dict[str, Any]:
-    """The arguments of a profile's plugins by name: Structs of the built-in ones, dicts of others."""
-    found: dict[str, Any] = {name: kind() for name, kind in ARGUMENTS.items()}
-    for config in profile.plugin_config:
-        kind = ARGUMENTS.get(config.name)
-        found[config.name] = msgspec.convert(config.args, kind) if kind is not None else config.args
-    return found
