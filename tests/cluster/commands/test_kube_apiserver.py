@@ -54,6 +54,11 @@ def test_what_tokens_need(tmp_path):
         api_server_config({"cert-dir": str(tmp_path), "bind-address": "127.0.0.1"})
 
 
+def parsed(body: bytes):
+    """JSON, or the text of a health page."""
+    return json.loads(body) if body.startswith(b"{") else {"text": body.decode()}
+
+
 class Harness:
     """What envtest does: files, flags, a process, `/readyz`."""
 
@@ -97,11 +102,10 @@ class Harness:
         )
         try:
             with urllib.request.urlopen(request, context=context, timeout=10) as answer:
-                text = answer.read()
-                return answer.status, json.loads(text) if text.startswith(b"{") else {"text": text.decode()}
+                return answer.status, parsed(answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, json.loads(error.read() or b"{}")
+                return error.code, parsed(error.read())
 
     def until_ready(self) -> None:
         deadline = time.monotonic() + 30
