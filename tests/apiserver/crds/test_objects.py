@@ -1,5 +1,6 @@
 """Custom resources as clients write and read them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -331,3 +332,31 @@ async def test_openapi_of_several_definitions() -> None:
         await define(api, definition(version(schema=free), plural="frees", kind="Free"))
         assert "properties" not in (await _schemas(api, 2))["com.example.stable.v1.Free"]
         assert "spec" in (await _schemas(api, 3))["com.example.stable.v1.Free"]["properties"]
+
+
+async def test_owners_of_fields_are_known_across_versions() -> None:
+    async with running_api() as api:
+        await define(api, definition(version("v1"), version("v2", storage=False)))
+        config = cron_tab("a", spec={"cronSpec": "x", "image": "i"})
+        assert (await api.patch(path("a"), config, APPLY, "fieldManager=me")).code == 201
+        other = cron_tab("a", version="v2", spec={"cronSpec": "y"})
+        answer = await api.patch(path("a", version="v2"), other, APPLY, "fieldManager=you")
+        assert answer.code == 409 and 'conflict with "me": .spec.cronSpec' in answer.message
+        mine = cron_tab("a", version="v2", spec={"cronSpec": "z"})
+        answer = await api.patch(path("a", version="v2"), mine, APPLY, "fieldManager=me")
+        assert answer.code == 200
+        assert answer.body["spec"] == {"cronSpec": "z", "replicas": 1}
+
+
+async def test_definitions_and_objects_outlive_the_server(tmp_path: Path) -> None:
+    from pybernetes.store.sqlite import SqliteStore
+
+    file = str(tmp_path / "state.db")
+    async with running_api(store=SqliteStore(file)) as api:
+        await define(api, definition(version("v1", storage=False), version("v2")))
+        assert (await api.post(path(), cron_tab("a"))).code == 201
+    async with running_api(store=SqliteStore(file)) as api:
+        for name in ("v1", "v2"):
+            assert (await api.get(path("a", version=name))).body["apiVersion"] == f"{GROUP}/{name}"
+        assert (await api.patch(path("a"), {"spec": {"image": "x"}})).code == 200
+        assert (await api.delete(f"{DEFINITIONS}/crontabs.{GROUP}")).code == 200

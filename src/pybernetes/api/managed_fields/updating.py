@@ -172,7 +172,7 @@ def _named_elsewhere(there: MergeSchema, whole: Object, owned: Owned) -> FieldSe
     if back is None:
         return {}
     seen = convert(whole)
-    without = remove(schema.root, seen, with_named_members(schema.root, owned.fields)) or {}
+    without = remove(schema.root, seen, owned.fields) or {}  # and no struct around them: it may hold more
     return compare(back[1](without), whole, there.root).changed
 
 

@@ -1,8 +1,9 @@
 """From a definition's version to the endpoint that serves it. Imported when there is a definition."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...api.managed_fields import MergeSchema
 from ...api.managed_fields.structural import StructuralSchema
 from ...base.http.message import PushBody
 from ..admission.webhook.client import WebhookClient
@@ -11,7 +12,7 @@ from ..registry import Endpoint, Registry
 from ..resources.generic import GenericResource
 from ..watch_cache import WatchCache
 from ..watch_cache.fanout import Format
-from .conversion import Conversion
+from .conversion import Conversion, renamed
 from .definition import Definition, Version
 from .formats import CustomFormats
 from .published import PublishedVersion
@@ -47,11 +48,34 @@ def endpoint_of(version: CustomVersion, registry: Registry, cache: WatchCache) -
     endpoint.convert = version.converted
     endpoint.scale = version.version.scale
     endpoint.formats = CustomFormats(version)
-    schema = (version.version.raw.get("schema") or {}).get("openAPIV3Schema")
-    endpoint.tracking.use(StructuralSchema(info.group_version, info.kind, schema))
+    endpoint.tracking.use(_MergeSchemas(version).of(info.group_version))
     if version.conversion.by_webhook and len(version.definition.versions) > 1:
         endpoint.watched = _WebhookWatch(version)
     return endpoint
+
+
+class _MergeSchemas:
+    """How the objects of a definition merge, in each of its versions. Fields that managers own in another version are
+    found there by renaming; what a webhook converts is not followed."""
+
+    def __init__(self, version: CustomVersion) -> None:
+        definition = version.definition
+        self._kind = version.info.kind
+        self._raw = {f"{definition.group}/{one.name}": one.raw for one in definition.versions}
+        self._renames = not version.conversion.by_webhook
+        self._made: dict[str, StructuralSchema] = {}
+
+    def of(self, api_version: str) -> StructuralSchema:
+        found = self._made.get(api_version)
+        if found is None:
+            schema = (self._raw[api_version].get("schema") or {}).get("openAPIV3Schema")
+            found = self._made[api_version] = StructuralSchema(api_version, self._kind, schema, self._other)
+        return found
+
+    def _other(self, api_version: str) -> tuple[MergeSchema, Callable[[Object], Object]] | None:
+        if api_version not in self._raw or not self._renames:
+            return None
+        return self.of(api_version), lambda obj: renamed(obj, api_version)
 
 
 class _WebhookWatch:
