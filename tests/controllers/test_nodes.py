@@ -241,3 +241,51 @@ def test_ranges_in_use_are_learned_from_nodes() -> None:
     ranges = RangeSet("10.0.0.0/22", 24)
     ranges.occupy("10.0.0.0/23")
     assert ranges.allocate() == "10.0.2.0/24"
+
+
+async def test_no_node_is_evicted_once_all_are_silent() -> None:
+    async with control_plane(*LIFECYCLE) as world:
+        for name in ("first", "second"):
+            await world.create(node(name))
+        async with asyncio.TaskGroup() as group:
+            beating = group.create_task(keep_alive(world, "second"))
+
+            async def is_evicted(name: str, expected: bool) -> bool:
+                return (("unreachable", "NoExecute") in await taints(world, name)) is expected
+
+            await world.until(lambda: is_evicted("first", True))
+            beating.cancel()
+
+        async def is_silent() -> bool:
+            return ("unreachable", "NoSchedule") in await taints(world, "second")
+
+        await world.until(is_silent)
+        # The first is let off again, and neither is evicted: the fault is taken to be ours.
+        await world.until(lambda: is_evicted("first", False))
+        await asyncio.sleep(300)
+        assert await is_evicted("first", False) and await is_evicted("second", False)
+        await renew(world, "second")
+        conditions = [{"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-01-01T01:00:00Z"}]
+        async with asyncio.TaskGroup() as group:
+            beating = group.create_task(keep_alive(world, "second"))
+            await world.client.patch(Node, "second", body={"status": {"conditions": conditions}}, subresource="status")
+            await world.until(lambda: is_evicted("first", True))
+            beating.cancel()
+
+
+async def test_pod_stuck_on_a_node_out_of_service_is_removed() -> None:
+    async with control_plane("pod-garbage-collector-controller") as world:
+        await world.create(node("n1", ready="False"))
+        await world.create(pod("stuck", node="n1"))
+        await world.create(pod("stays", node="n1"))
+        await world.client.delete(Pod, "stuck", "default")
+        await asyncio.sleep(100)
+        assert await exists(world, "stuck")
+        taint = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
+        await world.client.patch(Node, "n1", body={"spec": {"taints": [taint]}})
+
+        async def is_gone() -> bool:
+            return not await exists(world, "stuck")
+
+        await world.until(is_gone)
+        assert await exists(world, "stays")

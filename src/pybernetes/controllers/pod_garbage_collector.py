@@ -3,6 +3,7 @@
 * **Orphaned**: bound to a node that does not exist (any more). After 40 s of grace, and a look at the API, they are
   marked Failed (DisruptionTarget, reason DeletionByPodGC) and deleted without waiting for a kubelet.
 * **Unscheduled and terminating**: deleted before a node was chosen: no kubelet will confirm.
+* **Stuck**: being deleted on a node that is not ready and marked out of service: nobody will ever confirm.
 * **Terminated**: beyond the threshold the oldest Succeeded and Failed pods go.
 """
 
@@ -17,6 +18,7 @@ from ..reconcile.controller import Controller, Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pod_index import NODE, index_pods
 from ..reconcile.pods import EPOCH, is_terminal, node_of
+from ..reconcile.taints import OUT_OF_SERVICE
 
 QUARANTINE_SECONDS = 40.0
 TERMINATED = "terminated"
@@ -31,6 +33,12 @@ def surplus_of(terminated: Iterable[Pod], threshold: int) -> list[Pod]:
         return []
     every.sort(key=lambda pod: (pod.status.reason != "Evicted", pod.metadata.creation_timestamp or EPOCH))
     return every[:count]
+
+
+def is_out_of_service(node: Node) -> bool:
+    """Whether an administrator gave up a node that is not ready."""
+    ready = next((found.status for found in node.status.conditions or () if found.type == "Ready"), "Unknown")
+    return ready != "True" and any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints or ())
 
 
 class PodGarbageCollector:
@@ -54,6 +62,10 @@ class PodGarbageCollector:
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
         if new is None and old is not None:
             self._controller.enqueue_after(_NODE + (old.metadata.name or ""), QUARANTINE_SECONDS)
+        elif new is not None and is_out_of_service(new) and (old is None or not is_out_of_service(old)):
+            for pod in self._pods.by_index(NODE, new.metadata.name or ""):
+                if pod.metadata.deletion_timestamp is not None:
+                    self._controller.enqueue(_POD + key_of(pod))
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         if new is None:
@@ -64,6 +76,8 @@ class PodGarbageCollector:
                 self._controller.enqueue(_POD + key_of(new))
         elif (old is None or node_of(old) != node) and self._nodes.get(node) is None:
             self._controller.enqueue_after(_NODE + node, QUARANTINE_SECONDS)
+        elif new.metadata.deletion_timestamp is not None and self._is_stuck(new):
+            self._controller.enqueue(_POD + key_of(new))
         if is_terminal(new) and (old is None or not is_terminal(old)) and self._threshold > 0:
             self._controller.enqueue_after(_SURPLUS, 1.0)
 
@@ -76,9 +90,19 @@ class PodGarbageCollector:
         else:
             namespace, _, name = key.removeprefix(_POD).partition("/")
             pod_now = self._pods.get(name, namespace)
-            if pod_now is not None and not node_of(pod_now) and pod_now.metadata.deletion_timestamp is not None:
+            if pod_now is None or pod_now.metadata.deletion_timestamp is None:
+                return None
+            if self._is_stuck(pod_now):
+                await self._fail(pod_now, "PodGC: node is out of service")
+                await self._delete(pod_now)
+            elif not node_of(pod_now):
                 await self._delete(pod_now)
         return None
+
+    def _is_stuck(self, pod: Pod) -> bool:
+        """Whether a pod is on a node that will not confirm anything any more."""
+        node = self._nodes.get(node_of(pod))
+        return node is not None and is_out_of_service(node)
 
     async def _collect_orphans(self, node: str) -> None:
         pods = self._pods.by_index(NODE, node)
@@ -92,10 +116,10 @@ class PodGarbageCollector:
         else:
             return
         for pod in pods:
-            await self._fail(pod)
+            await self._fail(pod, "PodGC: node no longer exists")
             await self._delete(pod)
 
-    async def _fail(self, pod: Pod) -> None:
+    async def _fail(self, pod: Pod, message: str) -> None:
         """Record why the pod ends; one that ended already keeps its phase."""
         if is_terminal(pod):
             return
@@ -103,7 +127,7 @@ class PodGarbageCollector:
             "type": "DisruptionTarget",
             "status": "True",
             "reason": "DeletionByPodGC",
-            "message": "PodGC: node no longer exists",
+            "message": message,
             "lastTransitionTime": self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         meta = pod.metadata

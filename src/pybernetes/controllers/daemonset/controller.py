@@ -24,7 +24,7 @@ from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import claim, controller_of
 from ...reconcile.pod_control import PodControl, in_slow_start, is_namespace_terminating
 from ...reconcile.pod_index import CONTROLLER, ORPHANS, index_pods
-from ...reconcile.pods import available_in_seconds, is_ready, pod_from_template, structs_equal
+from ...reconcile.pods import available_in_seconds, is_ready, node_of, phase_of, pod_from_template, structs_equal
 from ...reconcile.selection import may_match
 from ...reconcile.sources import owner_key, source
 from .plan import (
@@ -159,6 +159,10 @@ class DaemonSetController:
         grouped = by_node(pods)
         changes = manage(daemon_set, nodes, grouped, revision, now)
         backoff = self._collect_failed(key, daemon_set, changes)
+        for pod in changes.delete:
+            if phase_of(pod) == "Succeeded":
+                message = f"Found succeeded daemon pod {key_of(pod)} on node {node_of(pod)}, will try to delete it"
+                self._recorder.normal(daemon_set, "SucceededDaemonPod", message)
         is_rolling = (daemon_set.spec.update_strategy.type or "RollingUpdate") == "RollingUpdate"
         if is_rolling and not (changes.create or changes.delete):
             changes = roll(daemon_set, nodes, grouped, revision, now)

@@ -58,6 +58,7 @@ class NodeLifecycleController:
         self._nodes.add_handler(self._node_changed)
         self._leases.add_handler(self._lease_changed)
         source(self._nodes, self._controller.enqueue, keys=lambda node: [node.metadata.name], when=_matters)
+        self._nodes.add_handler(self._zone_changed)
 
     async def serve(self, ready: asyncio.Event) -> None:
         await self._controller.serve(ready)
@@ -80,6 +81,13 @@ class NodeLifecycleController:
         elif health.heartbeat != heartbeat:
             health.heartbeat = heartbeat
             health.heard_at = self._clock.monotonic()
+
+    def _zone_changed(self, old: Node | None, new: Node | None) -> None:
+        """Whether nodes may be evicted depends on the others: those that are not ready look again."""
+        if _ready_changed(old, new):
+            for node in self._nodes.list():
+                if plan.ready_status(node) != "True":
+                    self._controller.enqueue(node.metadata.name or "")
 
     def _lease_changed(self, old: Lease | None, new: Lease | None) -> None:
         if new is None:
@@ -155,6 +163,9 @@ class NodeLifecycleController:
         taints = node.spec.taints or []
         wanted = plan.no_schedule_taints(node)
         evicting = plan.no_execute_taints(node)
+        if plan.is_all_down(self._states(node).values()):
+            # More likely our own network failed than every node: nobody is evicted, and who was to be stays.
+            evicting = set()
         is_marked = any((taint.key, taint.effect) in plan.MANAGED_NO_EXECUTE for taint in taints)
         waits = 0.0
         if evicting and not is_marked:
@@ -167,16 +178,20 @@ class NodeLifecycleController:
             await self._client.patch(Node, node.metadata.name or "", body=taints_patch(node, fresh))
         return waits
 
+    def _states(self, node: Node) -> dict[str, plan.Disruption]:
+        """The state of every zone, by its name."""
+        zones: dict[str, list[str]] = {}
+        for found in self._nodes.list():
+            # The cache may lag behind what was just written: the node in hand is newer.
+            status = plan.ready_status(node if found.metadata.name == node.metadata.name else found)
+            zones.setdefault(_zone(found), []).append(status)
+        return {name: plan.disruption(statuses) for name, statuses in zones.items()}
+
     def _seconds_until_taint(self, node: Node) -> float:
         """Rate limiting per zone; each call that returns 0 uses up one permit."""
         zone = _zone(node)
-        zones: dict[str, list[str]] = {}
-        for found in self._nodes.list():
-            # The cache may lag behind what was just written: the node in hand is not ready.
-            status = plan.ready_status(node if found.metadata.name == node.metadata.name else found)
-            zones.setdefault(_zone(found), []).append(status)
-        states = {name: plan.disruption(statuses) for name, statuses in zones.items()}
-        size = len(zones.get(zone, ()))
+        states = self._states(node)
+        size = sum(_zone(found) == zone for found in self._nodes.list())
         rate = plan.eviction_rate(states.get(zone, plan.Disruption.NORMAL), states.values(), size, self._rate)
         if rate == 0.0:
             return self._grace_seconds
@@ -186,6 +201,12 @@ class NodeLifecycleController:
             return due - now
         self._next_taint[zone] = now + 1.0 / rate
         return 0.0
+
+
+def _ready_changed(old: Node | None, new: Node | None) -> bool:
+    if old is None or new is None:
+        return True
+    return plan.ready_status(old) != plan.ready_status(new)
 
 
 def _zone(node: Node) -> str:

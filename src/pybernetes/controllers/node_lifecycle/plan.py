@@ -114,13 +114,19 @@ def disruption(statuses: Iterable[str]) -> Disruption:
     return Disruption.NORMAL
 
 
+def is_all_down(zones: Iterable[Disruption]) -> bool:
+    """Whether no zone has a ready node left."""
+    every = list(zones)
+    return bool(every) and all(state is Disruption.FULL for state in every)
+
+
 def eviction_rate(zone: Disruption, zones: Iterable[Disruption], zone_size: int, normal_rate: float) -> float:
     """How many nodes of a zone may get a NoExecute taint per second; 0 stops it.
 
     When every zone is fully disrupted the fault is more likely here (our own network) than in all nodes: nothing is
     evicted then. A zone with many unready nodes is drained slowly, a small one not at all.
     """
-    if all(state is Disruption.FULL for state in zones):
+    if is_all_down(zones):
         return 0.0
     if zone is Disruption.PARTIAL:
         return SECONDARY_EVICTION_RATE if zone_size > LARGE_CLUSTER else 0.0
