@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DEBIAN := containerd runc crun containernetworking-plugins nftables conntrack catatonit busybox-static iproute2
 TEST_DEBIAN := docker-registry skopeo socat procps etcd-server
 
-.PHONY: help up down status install install-dev check test unit e2e bench format clean
+.PHONY: help up down status install install-dev check test unit e2e bench format clean install-kubectl
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -66,6 +66,14 @@ test: check
 ## make bench     every benchmark
 bench: install-dev
 	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+
+## make install-kubectl   kubectl for this machine, where it has none
+PREFIX ?= /usr/local
+install-kubectl: install
+	@! command -v kubectl >/dev/null || { echo "there is a kubectl already: $$(command -v kubectl)"; exit 1; }
+	@printf '#!/bin/sh\nexec %s -m pybernetes kubectl "$$@"\n' "$(abspath $(BIN))/python" > $(PREFIX)/bin/kubectl
+	@chmod 755 $(PREFIX)/bin/kubectl
+	@echo "installed $(PREFIX)/bin/kubectl"
 
 format:
 	$(BIN)/ruff format src tests bench tools

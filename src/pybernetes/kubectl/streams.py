@@ -36,7 +36,8 @@ class Terminal:
         import tty
 
         self._before = termios.tcgetattr(self._descriptor)
-        tty.setraw(self._descriptor)
+        # What was typed ahead is kept.
+        tty.setraw(self._descriptor, termios.TCSADRAIN)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -143,7 +143,7 @@ class _Natural:
         digits = False
         for position, (left, right) in enumerate(zip(a, b, strict=False)):
             if left == right:
-                digits = left.isdigit()
+                digits = left.isdecimal()
                 continue
             left_letter, right_letter = left.isalpha(), right.isalpha()
             if left_letter and right_letter:
@@ -159,7 +159,7 @@ def _by_number(a: str, b: str, position: int) -> bool:
     start = 0
     if a[position] == "0" or b[position] == "0":
         back = position - 1
-        while back >= 0 and a[back].isdigit():
+        while back >= 0 and a[back].isdecimal():
             if a[back] != "0":
                 start = 1
                 break
@@ -175,7 +175,7 @@ def _by_number(a: str, b: str, position: int) -> bool:
 
 def _number_at(text: str, position: int, start: int) -> tuple[int, int]:
     number_ = start
-    while position < len(text) and text[position].isdigit():
+    while position < len(text) and text[position].isdecimal():
         number_ = number_ * 10 + int(text[position])
         position += 1
     return number_, position

@@ -123,10 +123,10 @@ def float_text(value: float) -> str:
         return "+Inf" if value > 0 else "-Inf"
     if value == 0:
         return "0"
-    mantissa, _, exponent = f"{value:.17e}".partition("e")
-    power = int(exponent)
     shortest = repr(value)
     digits = shortest.lstrip("-").partition("e")[0].replace(".", "").strip("0") or "0"
+    mantissa, _, exponent = f"{value:.{len(digits) - 1}e}".partition("e")
+    power = int(exponent)
     if -4 <= power < 21:
         plain = shortest if "e" not in shortest else f"{value:.20f}".rstrip("0").rstrip(".")
         return plain.removesuffix(".0")

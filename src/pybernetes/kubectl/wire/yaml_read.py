@@ -45,13 +45,21 @@ def load_all(text: str) -> Iterator[Any]:
 
 
 def _words(error: Any) -> str:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    problem = {"mapping values are not allowed here": "mapping values are not allowed in this context"}.get(
-        problem, problem
-    )
-    line = (mark.line + (0 if mark.column == 0 and mark.line else 1)) if mark is not None else 0
+    problem = _SAME.get(problem, problem)
+    marks = (getattr(error, "context_mark", None), getattr(error, "problem_mark", None))
+    line = next((mark.line for mark in marks if mark is not None and mark.line), 0)
+    if line and type(error).__name__ == "ScannerError":
+        line += 1
     return f"yaml: line {line}: {problem}" if line else f"yaml: {problem}"
+
+
+_SAME = {
+    "mapping values are not allowed here": "mapping values are not allowed in this context",
+    "found character '\\t' that cannot start any token": "found character that cannot start any token",
+    "expected the node content, but found '<stream end>'": "did not find expected node content",
+}
+"""Problems that Go's library words differently."""
 
 
 class _Builder:
