@@ -59,6 +59,28 @@ def parsed(body: bytes):
     return json.loads(body) if body.startswith(b"{") else {"text": body.decode()}
 
 
+def test_switches_and_files_become_settings(tmp_path):
+    key = tmp_path / "sa.key"
+    key.write_bytes(generate_signing_key())
+    flags = {
+        "cert-dir": str(tmp_path),
+        "bind-address": "127.0.0.1",
+        "service-account-signing-key-file": str(key),
+        "service-account-issuer": ("https://a",),
+        "runtime-config": {"api/beta": "true", "batch/v1": "false"},
+        "feature-gates": {"A": "true"},
+        "token-auth-file": str(key),
+    }
+    config = api_server_config(flags)
+    assert config.runtime_config == {"api/beta": True, "batch/v1": False}
+    assert config.feature_gates == {"A": True}
+    assert (config.token_file, config.authorization_modes) == (str(key), ("AlwaysAllow",))
+    with pytest.raises(CommandError, match="neither true nor false"):
+        api_server_config({**flags, "feature-gates": {"A": "yes"}})
+    with pytest.raises(CommandError, match="no such file"):
+        api_server_config({**flags, "audit-policy-file": "/nowhere"})
+
+
 class Harness:
     """What envtest does: files, flags, a process, `/readyz`."""
 

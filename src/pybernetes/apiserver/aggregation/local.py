@@ -136,7 +136,12 @@ async def publish_trust(
         "data": data,
     }
     present = reader.get(info, "kube-system", name)
-    if present is None:
-        await write("POST", info.path("kube-system"), body)
-    elif present.get("data") != data:
+    if present is not None and present.get("data") == data:
+        return
+    try:
+        await write("POST" if present is None else "PUT", info.path("kube-system", name if present else None), body)
+    except StatusError as error:
+        if not status.is_already_exists(error):
+            raise
+        # Another server of the same store was quicker.
         await write("PUT", info.path("kube-system", name), body)

@@ -117,10 +117,34 @@ _DIRECT = {
     "max-requests-inflight": "max_requests_in_flight",
     "request-timeout": "request_timeout_seconds",
     "requestheader-allowed-names": "request_header_allowed_names",
+    "audit-log-maxage": "audit_log_max_age_days",
+    "audit-log-maxbackup": "audit_log_max_backups",
+    "audit-log-maxsize": "audit_log_max_size_mib",
+    "audit-log-path": "audit_log_path",
+    "authentication-token-webhook-cache-ttl": "token_webhook_cache_seconds",
+    "authorization-webhook-cache-authorized-ttl": "authorization_webhook_allowed_seconds",
+    "authorization-webhook-cache-unauthorized-ttl": "authorization_webhook_denied_seconds",
+    "enable-priority-and-fairness": "priority_and_fairness",
     "service-cluster-ip-range": "service_cidr",
     "service-node-port-range": "node_port_range",
     "shutdown-delay-duration": "shutdown_delay_seconds",
 }
+_FILES = {
+    "admission-control-config-file": "admission_config_file",
+    "audit-policy-file": "audit_policy_file",
+    "audit-webhook-config-file": "audit_webhook_config_file",
+    "authentication-config": "authentication_config_file",
+    "authentication-token-webhook-config-file": "token_webhook_config_file",
+    "authorization-config": "authorization_config_file",
+    "authorization-webhook-config-file": "authorization_webhook_config_file",
+    "encryption-provider-config": "encryption_config_file",
+    "proxy-client-cert-file": "proxy_client_certificate",
+    "proxy-client-key-file": "proxy_client_key",
+    "requestheader-client-ca-file": "request_header_ca",
+    "token-auth-file": "token_file",
+}
+"""Paths that must exist."""
+_SWITCHES = {"feature-gates": "feature_gates", "runtime-config": "runtime_config"}
 _UPSTREAM_DEFAULTS: dict[str, Any] = {
     "listen_host": "0.0.0.0",
     "authorization_modes": ("AlwaysAllow",),
@@ -132,6 +156,8 @@ _UPSTREAM_DEFAULTS: dict[str, Any] = {
 def api_server_config(flags: Mapping[str, Any]) -> ApiServerConfig:
     """The API server's settings as upstream's flags say, with upstream's defaults. CommandError."""
     fields = {**_UPSTREAM_DEFAULTS, **{_DIRECT[name]: value for name, value in flags.items() if name in _DIRECT}}
+    fields |= {field: str(_path(flags, name)) for name, field in _FILES.items() if name in flags}
+    fields |= {field: _switches(name, flags[name]) for name, field in _SWITCHES.items() if name in flags}
     host, port = fields["listen_host"], flags.get("secure-port", 6443)
     if "advertise_address" not in fields:
         fields["advertise_address"] = detect_node_ip() if host in ("0.0.0.0", "::") else host
@@ -148,13 +174,18 @@ def api_server_config(flags: Mapping[str, Any]) -> ApiServerConfig:
         listen_port=port,
         advertise_port=port,
         tls=_serving(flags, fields["advertise_address"]),
-        token_file=_text(flags, "token-auth-file"),
-        request_header_ca=_text(flags, "requestheader-client-ca-file"),
         service_account_signing_key=signing_key,
         service_account_keys=tuple(keys),
         service_account_issuer=issuers[0],
         shared_store=True,
     )
+
+
+def _switches(name: str, given: dict[str, str]) -> dict[str, bool]:
+    for switch, value in given.items():
+        if value not in ("", "true", "false"):
+            raise CommandError(f"--{name} {switch}={value}: neither true nor false")
+    return {switch: value != "false" for switch, value in given.items()}
 
 
 def _serving(flags: Mapping[str, Any], address: str) -> TlsFiles:
