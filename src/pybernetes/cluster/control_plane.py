@@ -129,13 +129,19 @@ def add_ons(config: ClusterConfig, pki: Pki) -> list[dict[str, Any]]:
     return objects
 
 
-def make_server(config: ClusterConfig, pki: Pki, store: Store) -> ApiServer:
-    """The API server with its streaming subresources connected to the kubelets."""
+def make_server(
+    config: ClusterConfig,
+    pki: Pki,
+    store: Store,
+    adjust: Callable[[ApiServerConfig], ApiServerConfig] = lambda own: own,
+) -> ApiServer:
+    """The API server with its streaming subresources connected to the kubelets. `adjust` has the last word on its
+    settings."""
     from ..apiserver.streams.handlers import build_streams
     from ..apiserver.streams.kubelet_dialer import KubeletDialer
     from ..base.x509 import client_context
 
-    server = ApiServer(api_server_config(config, pki), store)
+    server = ApiServer(adjust(api_server_config(config, pki)), store)
     dialer = KubeletDialer(
         server.cache,
         tls=client_context(pki.ca.certificate_pem, pki.kubelet_client),

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from tests.support.etcd import etcd, free_port, needs_etcd
 
+from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.service_account_keys import generate_signing_key
 from pybernetes.base.x509 import CertificateAuthority
-from pybernetes.cluster.commands.kube_apiserver import api_server_config, duration_seconds, etcd_address
+from pybernetes.cli import _parser
+from pybernetes.cluster.commands.kube_apiserver import adjusted, api_server_config, duration_seconds, etcd_address
 from pybernetes.cluster.commands.settings import CommandError
 from pybernetes.cluster.kube_flags import ACCEPTED, FLAGS
 
@@ -79,6 +81,17 @@ def test_switches_and_files_become_settings(tmp_path):
         api_server_config({**flags, "feature-gates": {"A": "yes"}})
     with pytest.raises(CommandError, match="no such file"):
         api_server_config({**flags, "audit-policy-file": "/nowhere"})
+
+
+def test_a_clusters_own_server_takes_what_its_data_directory_does_not_decide():
+    own = ApiServerConfig(service_cidr="10.96.0.0/16")
+    given = _parser().parse_args(["apiserver", "--audit-log-path=-", "--authorization-mode=Node,RBAC,Webhook"])
+    config = adjusted(own, given)
+    assert (config.audit_log_path, config.authorization_modes) == ("-", ("Node", "RBAC", "Webhook"))
+    assert config.service_cidr == "10.96.0.0/16"
+    for flag in ("--bind-address=0.0.0.0", "--tls-cert-file=x"):
+        with pytest.raises(CommandError, match="is decided by the data directory"):
+            adjusted(own, _parser().parse_args(["apiserver", flag]))
 
 
 class Harness:

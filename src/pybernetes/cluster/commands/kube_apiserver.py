@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ...apiserver.config import ApiServerConfig, TlsFiles
 from ...apiserver.server import ApiServer
 from ...base.tasks import running
@@ -145,6 +147,7 @@ _FILES = {
 }
 """Paths that must exist."""
 _SWITCHES = {"feature-gates": "feature_gates", "runtime-config": "runtime_config"}
+_DECIDED = frozenset({"advertise-address", "bind-address", "requestheader-client-ca-file", "service-cluster-ip-range"})
 _UPSTREAM_DEFAULTS: dict[str, Any] = {
     "listen_host": "0.0.0.0",
     "authorization_modes": ("AlwaysAllow",),
@@ -155,9 +158,7 @@ _UPSTREAM_DEFAULTS: dict[str, Any] = {
 
 def api_server_config(flags: Mapping[str, Any]) -> ApiServerConfig:
     """The API server's settings as upstream's flags say, with upstream's defaults. CommandError."""
-    fields = {**_UPSTREAM_DEFAULTS, **{_DIRECT[name]: value for name, value in flags.items() if name in _DIRECT}}
-    fields |= {field: str(_path(flags, name)) for name, field in _FILES.items() if name in flags}
-    fields |= {field: _switches(name, flags[name]) for name, field in _SWITCHES.items() if name in flags}
+    fields = {**_UPSTREAM_DEFAULTS, **_settings(flags)}
     host, port = fields["listen_host"], flags.get("secure-port", 6443)
     if "advertise_address" not in fields:
         fields["advertise_address"] = detect_node_ip() if host in ("0.0.0.0", "::") else host
@@ -179,6 +180,26 @@ def api_server_config(flags: Mapping[str, Any]) -> ApiServerConfig:
         service_account_issuer=issuers[0],
         shared_store=True,
     )
+
+
+def _settings(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of ApiServerConfig that are a flag's value, file or switches."""
+    fields = {_DIRECT[name]: value for name, value in flags.items() if name in _DIRECT}
+    fields |= {field: str(_path(flags, name)) for name, field in _FILES.items() if name in flags}
+    return fields | {field: _switches(name, flags[name]) for name, field in _SWITCHES.items() if name in flags}
+
+
+def adjusted(config: ApiServerConfig, arguments: argparse.Namespace) -> ApiServerConfig:
+    """A cluster's own API server, with what these flags say differently. CommandError for a flag that its data
+    directory decides."""
+    flags = parsed(arguments)
+    fields = _settings(flags)
+    decided = [name for name in flags if name not in (*_DIRECT, *_FILES, *_SWITCHES) or name in _DECIDED]
+    if decided:
+        raise CommandError(
+            f"--{decided[0]} is decided by the data directory; it goes with --etcd-servers and --cert-dir"
+        )
+    return msgspec.structs.replace(config, **fields)
 
 
 def _switches(name: str, given: dict[str, str]) -> dict[str, bool]:
