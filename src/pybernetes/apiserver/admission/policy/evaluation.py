@@ -122,10 +122,8 @@ class Evaluation:
         self._authorizer = authorizer
         self._matcher = matcher
 
-    def run(
-        self, expressions: PolicyExpressions, review: Review, request: AdmissionRequest, param: Object | None
-    ) -> Run:
-        """StatusError 404 when the request's namespace is not there."""
+    def known(self, review: Review, request: AdmissionRequest) -> Object:
+        """What all policies see of a request in one version. StatusError 404 when its namespace is not there."""
         body = request_body(review)
         decisions: dict[Question, Decision] = {}
         info = review.info
@@ -136,16 +134,18 @@ class Evaluation:
             namespace=review.namespace,
             name=review.name,
         )
-        known: Object = {
+        return {
             "object": body.pop("object", None),
             "oldObject": body.pop("oldObject", None),
             "request": body,
-            "params": param,
             "namespaceObject": self._matcher.namespace_of(request),
             "authorizer": authorizer(decisions),
             "authorizer.requestResource": authorizer(decisions, about),
         }
-        return Run(self, expressions, known, request.user)
+
+    def run(self, expressions: PolicyExpressions, known: Object, user: UserInfo, param: Object | None) -> Run:
+        """One evaluation of a policy."""
+        return Run(self, expressions, {**known, "params": param}, user)
 
     async def decide(self, question: Question, user: UserInfo) -> Decision:
         """What the authorizer says."""

@@ -99,7 +99,8 @@ class MutatingAdmissionPolicy:
             about = (param or {}).get("metadata") or {}
             key = (policy.name, binding.name, about.get("namespace") or "", about.get("name") or "")
             review = await self._matcher.question(request, info)
-            run = self._evaluation.run(policy.expressions, review, request, param)
+            known = self._evaluation.known(review, request)
+            run = self._evaluation.run(policy.expressions, known, request.user, param)
             try:
                 if not await run.matches(policy.fail):
                     continue

@@ -52,6 +52,7 @@ class ValidatingAdmissionPolicy:
     async def validate(self, request: AdmissionRequest) -> None:
         """See AdmissionPlugin."""
         denials: list[Denial] = []
+        seen: dict[str, Object] = {}
         for policy, bindings in self._policies.hooks():
             info = self._matcher.policy(policy.constraints, request)
             if info is None:
@@ -59,7 +60,7 @@ class ValidatingAdmissionPolicy:
             notes: dict[str, list[str]] = {}
             for binding in bindings:
                 if self._matcher.binding(binding.constraints, request):
-                    await self._bound(policy, binding, info, request, denials, notes)
+                    await self._bound(policy, binding, info, request, seen, denials, notes)
             for key, values in notes.items():
                 annotate(f"{policy.name}/{key}", ", ".join(values))
         if denials:
@@ -71,6 +72,7 @@ class ValidatingAdmissionPolicy:
         binding: Binding,
         info: ResourceInfo,
         request: AdmissionRequest,
+        seen: dict[str, Object],
         denials: list[Denial],
         notes: dict[str, list[str]],
     ) -> None:
@@ -80,9 +82,12 @@ class ValidatingAdmissionPolicy:
             if policy.fail:
                 denials.append(Denial(policy.name, binding.name, f"failed to configure binding: {error}"))
             return
-        review = await self._matcher.question(request, info)
+        known = seen.get(info.group_version)
+        if known is None:
+            review = await self._matcher.question(request, info)
+            known = seen[info.group_version] = self._evaluation.known(review, request)
         for param in params:
-            run = self._evaluation.run(policy.expressions, review, request, param)
+            run = self._evaluation.run(policy.expressions, known, request.user, param)
             for index, decision in await self._decisions(policy, binding, run, notes, denials):
                 self._act(binding, policy, index, decision, request, denials)
 
