@@ -360,3 +360,30 @@ async def test_definitions_and_objects_outlive_the_server(tmp_path: Path) -> Non
             assert (await api.get(path("a", version=name))).body["apiVersion"] == f"{GROUP}/{name}"
         assert (await api.patch(path("a"), {"spec": {"image": "x"}})).code == 200
         assert (await api.delete(f"{DEFINITIONS}/crontabs.{GROUP}")).code == 200
+
+
+async def test_openapi_v2_says_what_it_can() -> None:
+    fields = {
+        "maybe": {"type": "string", "nullable": True},
+        "free": {
+            "type": "object",
+            "x-kubernetes-preserve-unknown-fields": True,
+            "properties": {"a": {"type": "string"}},
+        },
+        "either": {"type": "integer", "anyOf": [{"minimum": 1}]},
+    }
+    spec = {"type": "object", "required": ["maybe", "either"], "properties": fields}
+    async with running_api() as api:
+        await define(api, definition(version(schema={"type": "object", "properties": {"spec": spec}})))
+        found = (await _schemas(api, 2))["com.example.stable.v1.CronTab"]["properties"]["spec"]
+        assert found == {
+            "type": "object",
+            "required": ["either"],
+            "properties": {
+                "maybe": {},
+                "free": {"x-kubernetes-preserve-unknown-fields": True},
+                "either": {"type": "integer"},
+            },
+        }
+        answer = await api.get("/openapi/v2", accept="application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
+        assert answer.code == 200 and b"com.example.stable.v1.CronTab" in answer.raw

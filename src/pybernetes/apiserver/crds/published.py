@@ -34,7 +34,7 @@ _LIST_METADATA = (
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _LIST_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
 _LOST_IN_V2 = ("allOf", "anyOf", "oneOf", "not", "nullable")
-_FREED = ("type", "properties", "items", "additionalProperties", "required")
+_PRESERVE = "x-kubernetes-preserve-unknown-fields"
 
 
 def model_name(group: str, version: str, kind: str) -> str:
@@ -64,7 +64,7 @@ class PublishedVersion:
     def _object(self, openapi: int) -> Schema:
         raw = self._version.raw.get("schema") or {}
         schema: Schema = raw.get("openAPIV3Schema") or {}
-        if not schema or (openapi == 2 and schema.get("x-kubernetes-preserve-unknown-fields")):
+        if not schema or (openapi == 2 and schema.get(_PRESERVE)):
             found: Schema = {"type": "object"}
             if schema.get("description"):
                 found["description"] = schema["description"]
@@ -115,7 +115,8 @@ def _whole_objects(schema: Schema, openapi: int, *, root: bool = False) -> None:
     properties = {name: dict(inner) for name, inner in (schema.get("properties") or {}).items()}
     for inner in properties.values():
         _whole_objects(inner, openapi)
-    if root or schema.get("x-kubernetes-embedded-resource"):
+    embedded = schema.get("x-kubernetes-embedded-resource") and not (openapi == 2 and schema.get(_PRESERVE))
+    if root or embedded:
         properties.update(_type_meta())
         properties["metadata"] = _reference(_OBJECT_META, openapi, _METADATA)
     if properties:
@@ -127,12 +128,22 @@ def _whole_objects(schema: Schema, openapi: int, *, root: bool = False) -> None:
 
 
 def _for_v2(schema: Schema, *, root: bool = False) -> Schema:
-    """What OpenAPI v2 can say of a schema."""
-    free = schema.get("nullable") or (schema.get("x-kubernetes-preserve-unknown-fields") and not root)
+    """What OpenAPI v2 can say of a schema, so that kubectl copes with it (apiextensions `ToStructuralOpenAPIV2`)."""
+    preserve = bool(schema.get(_PRESERVE)) and not root
     found = {key: value for key, value in schema.items() if key not in _LOST_IN_V2}
-    if free:
-        return {key: value for key, value in found.items() if key not in _FREED}
+    if schema.get("nullable") or preserve:
+        found.pop("items", None)
+        found.pop("properties", None)
+    kind = found.get("type")
+    if schema.get("nullable") or (kind == "array" and "items" not in found) or (preserve and kind == "object"):
+        found.pop("type", None)
     if isinstance(found.get("properties"), dict):
+        nullable = {name for name, inner in found["properties"].items() if inner.get("nullable")}
+        required = [name for name in found.get("required") or () if name not in nullable]
+        if required:
+            found["required"] = required
+        else:
+            found.pop("required", None)
         found["properties"] = {name: _for_v2(inner) for name, inner in found["properties"].items()}
     for key in ("items", "additionalProperties"):
         if isinstance(found.get(key), dict):
