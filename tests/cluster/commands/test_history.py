@@ -69,3 +69,37 @@ def test_the_command_tells_what_happened_in_a_cluster(tmp_path):
     finally:
         server.terminate()
         server.wait(20)
+
+
+def test_kubectl_shows_the_past(tmp_path):
+    ports = {name: str(free_port()) for name in ("--api-port", "--dns-port")}
+    flags = [word for pair in ports.items() for word in pair]
+    data = tmp_path / "d"
+    server = subprocess.Popen(
+        [PYBERNETES, "server", "--data-dir", str(data), "--hollow-nodes", "1", *flags],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    )
+
+    def kubectl(*words: str) -> str:
+        command = [PYBERNETES, "kubectl", f"--kubeconfig={data / 'admin.kubeconfig'}", *words]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    try:
+        deadline = time.monotonic() + 30
+        while "created" not in kubectl("create", "configmap", "a", "--from-literal=k=1"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        first = kubectl("get", "cm", "a", "-o", "jsonpath={.metadata.resourceVersion}")
+        kubectl("patch", "cm", "a", "-p", '{"data":{"k":"2"}}')
+        value = "jsonpath={.data.k}"
+        assert kubectl("get", "cm", "a", "-o", value) == "2"
+        assert kubectl("get", "cm", "a", "--at", first, "-o", value) == "1"
+        assert kubectl("get", "cm", "--at", first, "-o", "jsonpath={.items[?(@.metadata.name=='a')].data.k}") == "1"
+        assert kubectl("get", "cm", "a", "--at", first).startswith("NAME   DATA   AGE\na      1")
+        assert "does not exist yet" in kubectl("get", "cm", "a", "--at", "999999")
+        assert "cannot be used with --watch" in kubectl("get", "cm", "-w", "--at", first)
+    finally:
+        server.terminate()
+        server.wait(20)

@@ -158,8 +158,8 @@ class _Download:
             elif message[0] == STDERR:
                 self._session.err.write(message[1:].decode("utf-8", "replace"))
             elif message[0] == ERROR:
+                # Output may still be on its way: the end is the other side's close.
                 self.status += message[1:]
-                self._ended = True
         data, self._buffer = (self._buffer, b"") if size < 0 else (self._buffer[:size], self._buffer[size:])
         return data
 
@@ -174,10 +174,14 @@ def _from_pod(session: Session, source: Spec, target: Spec) -> None:
     if os.path.isdir(local):
         local = os.path.join(local, os.path.basename(prefix))
     count = 0
-    with tarfile.open(fileobj=download, mode="r|") as archive:  # type: ignore[call-overload]
-        for member in archive:
-            count += 1
-            _extract(session, archive, member, prefix, local)
+    try:
+        with tarfile.open(fileobj=download, mode="r|") as archive:  # type: ignore[call-overload]
+            for member in archive:
+                count += 1
+                _extract(session, archive, member, prefix, local)
+    except tarfile.ReadError:
+        # Nothing came; why, says the status.
+        pass
     download.read()
     exit_code(download.status)
     if not count:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 FLAGS = (
-    "-A,all-namespaces=false chunk-size=500 field-selector='' ignore-not-found=false -L,label-columns=[] "
+    "-A,all-namespaces=false at='' chunk-size=500 field-selector='' ignore-not-found=false -L,label-columns=[] "
     "no-headers=false output-watch-events=false raw='' -l,selector='' server-print=true show-kind=false "
     f"show-labels=false sort-by='' subresource='' -w,watch=false watch-only=false {FILES}{PRINT}"
 )
@@ -57,6 +57,8 @@ def run(session: Session) -> int:
     watching = flags.on("watch") or flags.on("watch-only")
     if flags.on("output-watch-events") and not watching:
         raise CommandError("--output-watch-events option can only be used with --watch or --watch-only")
+    if watching and flags.text("at"):
+        raise CommandError("--at shows the past, which does not change; it cannot be used with --watch")
     output = flags.text("output")
     if watching:
         from .get_watch import watch
@@ -93,6 +95,7 @@ def options_of(session: Session) -> Options:
         select_all=True,
         latest=True,
         subresource=flags.text("subresource"),
+        at=flags.text("at"),
         chunk=0 if flags.text("sort-by") else flags.number("chunk-size"),
     )
 
@@ -180,7 +183,8 @@ def _parts(session: Session, found: Collected) -> list[Part]:
 
         def one(pair: tuple[Resource, str, str]) -> Part:
             resource, namespace, name = pair
-            path = resource.path(namespace, name, options.subresource) + query_of((("includeObject", include),))
+            query = query_of((("at", options.at), ("includeObject", include)))
+            path = resource.path(namespace, name, options.subresource) + query
             return Part(resource, as_table(resource, session.client.get(path, accept)))
 
         parts = []
@@ -236,6 +240,7 @@ def _listed(session: Session, resource: Resource, options: Options, include: str
                 ("limit", options.chunk if options.chunk > 0 else ""),
                 ("continue", token),
                 ("includeObject", include),
+                ("at", options.at),
             )
         )
         path = resource.path(namespace, "", options.subresource) + query
@@ -295,6 +300,7 @@ def _objects(session: Session) -> int:
         select_all=True,
         latest=True,
         subresource=options.subresource,
+        at=options.at,
         chunk=options.chunk,
     )
     _left_out(session, found)

@@ -57,6 +57,7 @@ class Options:
     __slots__ = (
         "all_",
         "all_namespaces",
+        "at",
         "chunk",
         "default_resource",
         "field_selector",
@@ -76,6 +77,7 @@ class Options:
         self.latest = False
         self.local = False
         self.subresource = ""
+        self.at = ""
         self.default_resource = ""
         self.chunk = 500
         for name, value in given.items():
@@ -129,7 +131,7 @@ def _from_files(session: Session, found: Collected, options: Options, names: lis
             continue
         if options.latest and not options.local:
             try:
-                item.get(options.subresource)
+                item.get(options.subresource, at=options.at)
             except StatusFailure as error:
                 found.errors.append(error)
                 continue
@@ -264,7 +266,7 @@ def _by_name(session: Session, found: Collected, options: Options, pairs: list[t
     if options.all_namespaces:
         raise CommandError("a resource cannot be retrieved by name across all namespaces")
     items = [Item(session.client, resource, session.scope(resource), name) for resource, name in pairs]
-    results = session.client.each(lambda item: item.get(options.subresource), items)
+    results = session.client.each(lambda item: item.get(options.subresource, at=options.at), items)
     for item, result in zip(items, results, strict=True):
         if isinstance(result, Exception):
             if not isinstance(result, StatusFailure):
@@ -298,6 +300,7 @@ def listed(session: Session, resource: Resource, namespace: str, options: Option
                 ("fieldSelector", options.field_selector),
                 ("limit", options.chunk if options.chunk > 0 else ""),
                 ("continue", token),
+                ("at", options.at),
             )
         )
         page = session.client.get(resource.path(namespace) + query)

@@ -42,9 +42,9 @@ class Item:
     def path(self, subresource: str = "") -> str:
         return self.resource.path(self.namespace, self.name, subresource)
 
-    def get(self, subresource: str = "") -> dict[str, Any]:
+    def get(self, subresource: str = "", **parameters: str) -> dict[str, Any]:
         """Fetch it; also kept in `obj`. StatusFailure."""
-        found: dict[str, Any] = self.client.get(self.path(subresource))
+        found: dict[str, Any] = self.client.get(self.path(subresource) + query_of(parameters.items()))
         self.obj = found
         return found
 
