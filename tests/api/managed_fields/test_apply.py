@@ -339,3 +339,18 @@ def test_what_two_appliers_name_is_there_whatever_else_is(one: Any, two: Any, ag
     for container in again:
         assert found[container["name"]]["image"] == container["image"]
     assert conformed(live) == live
+
+
+def test_what_has_become_atomic_is_owned_as_a_whole() -> None:
+    """A list that merged by key when it was applied, and is atomic in the schema of today."""
+    atomic = {**GADGET, "properties": {"spec": {"type": "object", "properties": {"parts": {"type": "array"}}}}}
+    before = FieldManager(StructuralSchema("example.com/v1", "Gadget", GADGET))
+    after = FieldManager(StructuralSchema("example.com/v1", "Gadget", atomic))
+    config = {**HEAD, "spec": {"parts": [{"id": 1, "size": "a"}]}}
+    live = before.applied(None, config, "one", NOW, force=False)
+    with pytest.raises(ApplyConflict) as caught:
+        after.applied(live, {**HEAD, "spec": {"parts": [{"id": 2}]}}, "two", NOW, force=False)
+    assert caught.value.error().message == 'Apply failed with 1 conflict: conflict with "one": .spec.parts'
+    live = after.applied(live, config, "one", LATER, force=False)
+    (entry,) = live["metadata"]["managedFields"]
+    assert entry["fieldsV1"] == {"f:spec": {"f:parts": {}}}

@@ -89,14 +89,16 @@ class BadItem(ValueError):
 
 
 class Members:
-    """`rest` None: other keys are unknown fields. `shapes` remembers the sets of values without anything below."""
+    """`rest` None: other keys are unknown fields. `shapes` remembers the sets of values without anything below, `fitted` is
+    for `merging.fitting`."""
 
-    __slots__ = ("fields", "rest", "shapes")
+    __slots__ = ("fields", "fitted", "rest", "shapes")
 
     def __init__(self, fields: "dict[str, Node] | None" = None, rest: "Node | None" = None) -> None:
         self.fields: dict[str, Node] = fields if fields is not None else {}
         self.rest = rest
         self.shapes: dict[tuple[str, ...], Object] = {}
+        self.fitted: dict[bytes, Object] = {}
 
     def child(self, name: str) -> "Node":
         """The node of a member; unknown ones are taken as a whole."""

@@ -17,7 +17,7 @@ from .config import field_set_of
 from .conflicts import ApplyConflict
 from .field_set import FieldSet, difference, intersection, recursive_difference, union
 from .managers import APPLY, Key, Managers, Owned
-from .merging import merge, reconciled, remove, with_named_members
+from .merging import fitting, merge, remove, with_named_members
 from .nodes import MergeSchema, Object
 
 Convert = Callable[[Object], Object]
@@ -122,7 +122,7 @@ def _fitting(schema: MergeSchema, managers: Managers) -> Managers:
     found: Managers = {}
     for key, owned in managers.items():
         if owned.api_version == schema.api_version:
-            fields = reconciled(schema.root, owned.fields)
+            fields = fitting(schema.root, owned.fields)
             owned = owned if fields == owned.fields else owned.having(fields)
         found[key] = owned
     return found
