@@ -89,8 +89,8 @@ class BadItem(ValueError):
 
 
 class Members:
-    """`rest` None: other keys are unknown fields. `shapes` remembers the sets of values without anything below; `fitted`
-    is for `merging.fitting`."""
+    """`rest` None: other keys are unknown fields. `shapes` remembers the sets of values without anything below, and
+    `fitted` what `merging.fitting` found."""
 
     __slots__ = ("fields", "fitted", "rest", "shapes")
 
