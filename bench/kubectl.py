@@ -80,7 +80,7 @@ class Bench:
         first = statistics.median(start for start, _ in times["ours"])
         spread = max(end for _, end in times["ours"]) - min(end for _, end in times["ours"])
         print(
-            f"{name:<28}{stock:>10.1f}{ours:>10.1f}{stock / ours:>8.2f}x   first {first:.1f} ms, spread {spread:.1f} ms",
+            f"{name:<28}{stock:>10.1f}{ours:>10.1f}{stock / ours:>8.2f}x   first {first:.1f}, spread {spread:.1f}",
             flush=True,
         )
 

@@ -110,9 +110,10 @@ def test_yaml_is_written_as_the_stock_client_writes_it() -> None:
     if not stock:
         pytest.skip("no stock kubectl here to compare with")
     texts = [
-        "yes", "null", "1", "0x1F", "017", "1e3", "12:30", "2001-01-01", "a: b", "# x", "x\ny", "x \ny", " lead", "tab\tx",
-        "é☃😀", "{}", "it's: x", "x\n", "\nx", "\n", "- a", "*a", "%a", "  a\nb", "x\n\n\n", '"q', "a #b", "1_000", ".5",
-        "+", "-", "?", "=", "<<", "1.", "\a", 'a: "b" \'c\'', "word " * 40, "a: " + "word " * 40, "'" * 90 + " x",
+        "yes", "null", "1", "0x1F", "017", "1e3", "12:30", "2001-01-01", "a: b", "# x", "x\ny", "x \ny", " lead",
+        "tab\tx", "é☃😀", "{}", "it's: x", "x\n", "\nx", "\n", "- a", "*a", "%a", "  a\nb", "x\n\n\n", '"q', "a #b",
+        "1_000", ".5", "+", "-", "?", "=", "<<", "1.", "\a", 'a: "b" \'c\'', "word " * 40,
+        "a: " + "word " * 40, "'" * 90 + " x",
     ]  # fmt: skip
     data = {f"k{number}": text for number, text in enumerate(texts)}
     words = [f"--from-literal={key}={value}" for key, value in data.items()]

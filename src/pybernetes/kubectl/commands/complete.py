@@ -29,10 +29,14 @@ _OUTPUTS = "json yaml name go-template go-template-file template templatefile js
 
 def run(session: Session) -> int:
     *given, word = session.args or [""]
+    inner: list[Session] = []
     try:
-        found, directive = _candidates(session, given, word)
+        found, directive = _candidates(session, given, word, inner)
     except (CommandError, StatusFailure, OSError):
         found, directive = [], NO_FILES
+    finally:
+        for one in inner:
+            one.close()
     for name, text in found:
         if name.startswith(word):
             plain = session.command.endswith("NoDesc") or not text
@@ -44,7 +48,9 @@ def run(session: Session) -> int:
     return 0
 
 
-def _candidates(session: Session, given: list[str], word: str) -> tuple[list[tuple[str, str]], int]:
+def _candidates(
+    session: Session, given: list[str], word: str, opened: list[Session]
+) -> tuple[list[tuple[str, str]], int]:
     path, rest = find(given)
     table = _table(path)
     if word.startswith("-") and "=" not in word:
@@ -54,13 +60,14 @@ def _candidates(session: Session, given: list[str], word: str) -> tuple[list[tup
         return [(f"--{name}", TEXTS.get(name, "")) for name in names], NO_FILES
     pending = _pending(given, table)
     if pending is not None:
-        return _values(_at(session, rest, table), pending)
+        opened.append(_with(session, parse(rest[:-1], table)))
+        return _values(opened[-1], pending)
     below = [(name, COMMANDS[f"{path} {name}".strip()][2]) for name in children(path) if not name.startswith("__")]
     if below and not rest:
         return below, NO_FILES
     values = parse(rest, table)
-    inner = _with(session, values)
-    return _arguments(inner, path, values.args, word)
+    opened.append(_with(session, values))
+    return _arguments(opened[-1], path, values.args, word)
 
 
 def _table(path: str) -> dict[str, Flag]:
@@ -82,10 +89,6 @@ def _pending(given: list[str], table: dict[str, Flag]) -> Flag | None:
     last = given[-1]
     flag = table.get(last[2:]) if last.startswith("--") else table.get("-" + last[-1])
     return flag if flag is not None and flag.without_value() is None else None
-
-
-def _at(session: Session, rest: list[str], table: dict[str, Flag]) -> Session:
-    return _with(session, parse(rest[:-1], table))
 
 
 def _with(session: Session, values: Values) -> Session:

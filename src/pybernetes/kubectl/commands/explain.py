@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure
+from ..errors import CommandError, StatusFailure, quoted
 from ..mapper import Mapper
 
 TYPE_CHECKING = False
@@ -181,7 +181,8 @@ def _fields(kinds: Kinds, schema: dict[str, Any], level: int, recursive: bool, s
         values = kinds.resolved(field).get("enum") or []
         if values:
             more = ", ...." if len(values) > 4 else ""
-            lines.append(f"{' ' * level}enum: {', '.join(str(value) for value in values[:4])}{more}")
+            shown = [str(value) or quoted("") for value in values[:4]]
+            lines.append(f"{' ' * level}enum: {', '.join(shown)}{more}")
         if not recursive:
             text = str(kinds.resolved(field).get("description") or "")
             lines += _wrapped(text, level + 2) if text else [" " * (level + 2) + "<no description>"]
