@@ -5,6 +5,7 @@ up ── fork ──▶ supervise (writes cluster.json) ── fork ──▶ s
 """
 
 import argparse
+import errno
 import json
 import os
 import subprocess
@@ -50,7 +51,8 @@ def main(arguments: argparse.Namespace) -> int:
         state.save(config)
         reader = _start(config)
     except OSError as error:
-        raise CommandError(f"cannot write to {directory}: {error.strerror}; free some space there") from None
+        hint = "; free some space there" if error.errno == errno.ENOSPC else ""
+        raise CommandError(f"{error.filename or directory}: {error.strerror}{hint}") from None
     _follow(config, reader)
     _hints(config)
     return 0
