@@ -75,10 +75,13 @@ async def _run(socket: WebSocket, connection: SpdyConnection, channels: Channels
     # An empty message on the first output channel tells the client that everything is connected.
     await socket.send_binary(bytes([min(outputs)]))
     reading = asyncio.create_task(_from_client(socket, inputs), name="exec input")
-    writing = [
+    output = [
         asyncio.create_task(_to_client(socket, channel, stream), name="exec output")
         for channel, stream in outputs.items()
+        if channel != ERROR
     ]
+    status = asyncio.create_task(_status_to_client(socket, outputs[ERROR], output), name="exec status")
+    writing = [status, *output]
     done = asyncio.gather(*writing)
     ends: list[asyncio.Future[Any]] = [reading, done]
     try:
@@ -119,6 +122,18 @@ async def _to_client(socket: WebSocket, channel: int, stream: SpdyStream) -> boo
         for start in range(0, len(data), _PIECE):
             await socket.send_binary(prefix + data[start : start + _PIECE])
     return some
+
+
+async def _status_to_client(socket: WebSocket, stream: SpdyStream, output: list[asyncio.Task[bool]]) -> bool:
+    """The command's status, behind all of its output; whether there was one."""
+    pieces = []
+    while data := await _read(stream):
+        pieces.append(data)
+    if output:
+        await asyncio.wait(output)
+    if pieces:
+        await socket.send_binary(bytes([ERROR]) + b"".join(pieces))
+    return bool(pieces)
 
 
 async def _read(stream: SpdyStream) -> bytes:
