@@ -35,6 +35,8 @@ SUBSTITUTIONS = (
     (re.compile(r"(?<![\w.:/-])(\d+(s|m|h|d))+(?![\w:])"), "AGE"),
     (re.compile(r"\b3[0-2]\d{3}\b"), "NODEPORT"),
     (re.compile(r"hollow-\d"), "NODE"),
+    (re.compile(r"applyset-[\w-]+-v1"), "APPLYSET"),
+    (re.compile(r"kubectl/v1\.[\w.+]+"), "kubectl/VERSION"),
 )
 _DROPPED = re.compile(r"^[EIW]\d{4} .*\n", re.MULTILINE)
 
@@ -96,6 +98,7 @@ class Pair:
             "PATH": os.environ["PATH"],
             "KUBECACHEDIR": str(self.directory / f"cache-{home.name}"),
             "TZ": "UTC",
+            "KUBECTL_APPLYSET": "true",
         }
 
     def _stock(self, words: list[str], home: Path, kubeconfig: Path, given: str = "") -> Outcome:

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..apply.apply_set import ApplySet
     from ..objects.item import Item
     from ..session import Session
 
@@ -52,7 +53,8 @@ def run(session: Session) -> int:
     found = collect(session, [], selector=flags.text("selector"))
     if not found.items and not found.errors:
         raise CommandError("no objects passed to apply")
-    if flags.on("prune"):
+    members = _apply_set(session, found.items, dry_run)
+    if flags.on("prune") and members is None:
         from ..apply.prune import check
 
         check(session)
@@ -71,7 +73,10 @@ def run(session: Session) -> int:
                 _tell(session, item, result, dry_run, shown)
     if shown:
         _print_all(session, shown)
-    if flags.on("prune") and not found.errors:
+    if members is not None and not found.errors:
+        members.prune(applied, dry_run)
+        members.save(applied, dry_run, exactly=True)
+    elif flags.on("prune") and not found.errors:
         from ..apply.prune import prune
 
         prune(session, applied, dry_run)
@@ -79,10 +84,27 @@ def run(session: Session) -> int:
     return 0
 
 
+def _apply_set(session: Session, items: list[Item], dry_run: str) -> ApplySet | None:
+    """The ApplySet of `--applyset`, its parent made ready and the items made members."""
+    if not session.flags.text("applyset"):
+        return None
+    from ..apply.apply_set import ApplySet
+
+    members = ApplySet(session)
+    members.read()
+    members.adopt(items)
+    members.save(items, dry_run, exactly=False)
+    return members
+
+
 def _checked(session: Session) -> str:
     flags = session.flags
     dry_run = dry_run_of(session)
     server_side = flags.on("server-side")
+    if flags.changed("applyset"):
+        from ..apply.apply_set import check_flags
+
+        check_flags(session)
     if flags.on("force-conflicts") and not server_side:
         raise CommandError("--force-conflicts only works with --server-side")
     if dry_run == "client" and server_side:
@@ -140,15 +162,16 @@ def _client_side(session: Session, item: Item, dry_run: str) -> str:
 
             raise from_file(failure, "creating", item.source) from None
         return "created"
+    if dry_run == "client":
+        # The stock client compares nothing here.
+        item.obj = live
+        return "configured"
     for attempt in range(_RETRIES):
         _check_live(session, item, live)
         kind, patch = patch_for(wanted, live, overwrite=session.flags.on("overwrite"))
         if not patch:
             item.obj = live
             return "unchanged"
-        if dry_run == "client":
-            item.obj = _patched_here(live, kind, patch)
-            return "configured"
         try:
             item.patch(kind, compact(patch).encode(), subresource, **parameters(session, dry_run))
             return "configured"
@@ -202,19 +225,6 @@ def _cleaned(patch: dict[str, Any]) -> dict[str, Any]:
         if not metadata:
             patch.pop("metadata")
     return patch
-
-
-def _patched_here(live: dict[str, Any], kind: str, patch: dict[str, Any]) -> dict[str, Any]:
-    if kind == "strategic":
-        from ..apply.strategic import patched
-
-        return patched(live, patch)
-    from copy import deepcopy
-
-    from pybernetes.api.patch.merge_patch import merge
-
-    merged: dict[str, Any] = merge(deepcopy(live), patch)
-    return merged
 
 
 def _explained(error: StatusFailure, verb: str, item: Item, patch: dict[str, Any] | None = None) -> StatusFailure:
