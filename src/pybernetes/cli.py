@@ -76,7 +76,7 @@ _COMPONENTS = {
     "controller-manager": "--node-name --pod-cidr --service-cidr --node-monitor-grace-period",
     "scheduler": "--node-name",
     "kubelet": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port",
-    "proxy": "--node-ip --node-name --pod-cidr --kubelet-port",
+    "proxy": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port",
     "dns": "--node-ip --dns-port",
 }
 

@@ -13,6 +13,7 @@ from pybernetes.proxy.ruleset import Ruleset
 
 TABLE = "ip pybernetes"
 POD_CIDR = "10.244.0.0/16"
+SERVICE_CIDR = "10.96.0.0/16"
 
 
 def service(name: str = "web", *, ip: str = "10.96.0.20", **spec: Any) -> Service:
@@ -79,7 +80,7 @@ class Table:
     """A ruleset with its numbers, as the proxy keeps them."""
 
     def __init__(self) -> None:
-        self.ruleset = Ruleset(TABLE, skeleton(POD_CIDR))
+        self.ruleset = Ruleset(TABLE, skeleton(POD_CIDR, SERVICE_CIDR))
         self.numbers = EndpointNumbers()
 
     def put(self, *ports: ServicePort, owner: str = "") -> "Table":

@@ -231,6 +231,19 @@ def test_other_ports_of_a_cluster_address_are_refused(world: World) -> None:
     refused_within(world.node, (VIP, 81))
 
 
+@pytest.mark.parametrize("place", ["a", "node"])
+def test_a_client_faster_than_the_proxy_reaches_its_new_service_with_the_next_try(world: World, place: str) -> None:
+    world.have(port(A, cluster_ip="10.96.0.99"))
+    with getattr(world, place).socket() as client:
+        client.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            client.connect((VIP, 80))
+        world.change(port(B))
+        # The first packet is repeated by the kernel, on the same connection.
+        client.settimeout(10)
+        assert client.recv(100).startswith(b"b ")
+
+
 def test_affinity_holds_a_client_to_its_endpoint(world: World) -> None:
     world.have(port(A, B, C, affinity_seconds=100))
     assert len(answering(world.node, (VIP, 80))) == 1

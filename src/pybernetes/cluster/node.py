@@ -125,6 +125,7 @@ def proxy(config: ClusterConfig, client: Client) -> Serve:
     settings = ProxyConfig(
         node_name=config.node_name,
         pod_cidr=config.pod_cidr,
+        service_cidr=config.service_cidr,
         table=config.nftables_table,
         health_port=config.proxy_health_port,
     )

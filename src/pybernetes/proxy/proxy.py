@@ -37,10 +37,12 @@ _INDEX = "proxy-service"
 
 
 class ProxyConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`health_port` 0 = no listener. `pod_cidr` is the cluster's: its traffic keeps its source address."""
+    """`health_port` 0 = no listener. `pod_cidr` is the cluster's: its traffic keeps its source address. `service_cidr`
+    "" = unknown: what goes to addresses that no service has is left alone."""
 
     node_name: str
     pod_cidr: str = "10.244.0.0/16"
+    service_cidr: str = ""
     table: str = "ip pybernetes"
     health_host: str = "0.0.0.0"
     health_port: int = 10256
@@ -71,7 +73,7 @@ class Proxy:
         self._touched: set[str] = set()
         self._nodes_touched = False
         self._numbers = EndpointNumbers()
-        self._ruleset = Ruleset(config.table, skeleton(config.pod_cidr))
+        self._ruleset = Ruleset(config.table, skeleton(config.pod_cidr, config.service_cidr))
         self._ports: dict[str, list[ServicePort]] = {}
         self._before: dict[str, list[ServicePort]] = {}
         self._routes: dict[str, str] | None = None

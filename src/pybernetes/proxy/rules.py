@@ -38,9 +38,14 @@ F_EXTERNAL = 0x40000
 _CHOICE = 0x80000
 
 
-def skeleton(pod_cidr: str) -> str:
+def skeleton(pod_cidr: str, service_cidr: str = "") -> str:
     """Everything of the table that does not depend on services. The named numbers are netfilter's hook priorities
-    around destination translation (-100)."""
+    around destination translation (-100).
+
+    What goes to an address of the service network that no service has is dropped, not sent on: connection tracking
+    would remember the way out for all repetitions of that packet, and a client that was faster than the proxy would
+    never reach its new service. Dropped, it does with its first repetition, a second later."""
+    unallocated = f"ct state new ip daddr {service_cidr} drop" if service_cidr else ""
     return f"""
   set pods {{ type ipv4_addr; flags interval; elements = {{ {pod_cidr} }} }}
   map services {{ type ipv4_addr . inet_proto . inet_service : verdict; }}
@@ -100,6 +105,7 @@ def skeleton(pod_cidr: str) -> str:
     type filter hook forward priority -110; policy accept;
     ct state new jump filter_services
     ct state new ip daddr @cluster_ips goto refuse
+    {unallocated}
   }}
   chain output_guard {{
     type filter hook output priority -110; policy accept;
@@ -109,6 +115,7 @@ def skeleton(pod_cidr: str) -> str:
     type filter hook output priority -90; policy accept;
     ct state new jump filter_services
     ct state new ip daddr @cluster_ips goto refuse
+    {unallocated}
   }}
   chain prerouting {{
     type nat hook prerouting priority -100; policy accept;
