@@ -42,7 +42,9 @@ from .watch_cache import WatchCache
 
 if TYPE_CHECKING:
     from ..base.x509 import KeyPair
+    from ..store.store import Store
     from .audit.backends import Backend
+    from .encryption.store import EncryptingStore
 
 
 class Security(msgspec.Struct):
@@ -223,6 +225,16 @@ def build_audit(config: ApiServerConfig, clock: Clock) -> "tuple[dict[str, Filte
         backends.append(kinds.WebhookBatches(RemoteWebhook(config.audit_webhook_config_file)))
     audit = Audit(load(config.audit_policy_file), backends, clock)
     return {"failed_authentication": audit.failed_authentication, "audit": audit}, backends
+
+
+def encrypted_store(config: ApiServerConfig, store: "Store") -> "EncryptingStore | None":
+    """The store in front of the store that encrypts; None when nothing is to be encrypted."""
+    if not config.encryption_config_file:
+        return None
+    from .encryption.configuration import load
+    from .encryption.store import EncryptingStore
+
+    return EncryptingStore(store, load(config.encryption_config_file))
 
 
 def service_network(config: ApiServerConfig, registry: Registry) -> None:

@@ -102,6 +102,8 @@ class Registry:
     """The endpoints by (group, version, plural)."""
 
     def __init__(self, store: Store, cache: WatchCache, admission: AdmissionChain, clock: Clock) -> None:
+        self.is_stale: Callable[[str], bool] = lambda key: False
+        """Whether a stored value should be written again although its object stays the same (an old encryption key)."""
         self.endpoints: dict[tuple[str, str, str], Endpoint] = {}
         self.admission = admission
         self.authorizer: Authorizer | None = None
@@ -167,6 +169,7 @@ class Registry:
             admission=self.admission,
             leases=self._leases,
             clock=self.clock,
+            is_stale=lambda key: self.is_stale(key),
         )
 
 

@@ -24,6 +24,7 @@ from .aggregation.aggregator import Aggregator
 from .assembly import (
     admission_plugins,
     build_audit,
+    encrypted_store,
     modes_of,
     proxy_identity,
     publish_trust,
@@ -73,6 +74,8 @@ class ApiServer:
 
     def __init__(self, config: ApiServerConfig, store: Store, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.config = config
+        encryption = encrypted_store(config, store)
+        store = encryption or store
         self._store = store
         self._clock = clock
         self._journal = Journal(store, clock, config.retention)
@@ -80,6 +83,8 @@ class ApiServer:
         self.cache = WatchCache(store)
         self.admission = AdmissionChain()
         self.registry = Registry(store, self.cache, self.admission, clock)
+        if encryption is not None:
+            self.registry.is_stale = encryption.is_stale
         self.gates = FeatureGates(config.feature_gates)
         self.registry.declare(served(resources().values(), config.runtime_config))
         self.metrics = ServerMetrics(self.cache)

@@ -66,6 +66,7 @@ class GenericResource:
         admission: AdmissionChain,
         leases: LeasePool,
         clock: Clock,
+        is_stale: Callable[[str], bool] = lambda key: False,
     ) -> None:
         self.info = info
         self.strategy = strategy
@@ -76,6 +77,7 @@ class GenericResource:
         self.seen = seen
         """Waits until the caches have a write, so that a client finds what it was told is done."""
         self._leases = leases
+        self._is_stale = is_stale
 
     # -- errors
 
@@ -289,7 +291,7 @@ class GenericResource:
         metadata["resourceVersion"] = before.get("resourceVersion")
         if self._finished_deleting(new, before):
             return await self._delete_instead(entry, new, write)
-        unchanged = new == old or _differ_in_times_only(new, old)
+        unchanged = (new == old or _differ_in_times_only(new, old)) and not self._is_stale(entry.key)
         if unchanged and not strategy.converts:
             return Written(entry.data)
         finish = await strategy.begin_update(new, old, write)
