@@ -121,7 +121,10 @@ def test_exec_with_a_terminal_knows_its_size_and_passes_the_exit_code(own: OwnKu
 
 def test_exec_fails_in_one_line(own: OwnKubectl, talker: str) -> None:
     done = own.run("exec", "talker", "-n", talker, "-c", "nope", "--", "true", check=False)
-    assert (done.returncode, done.stderr) == (1, "error: container nope not found in pod talker\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error from server (BadRequest): container nope is not valid for pod talker\n",
+    )
     done = own.run("exec", "nope", "-n", talker, "--", "true", check=False)
     assert (done.returncode, done.stderr) == (1, 'Error from server (NotFound): pods "nope" not found\n')
 

@@ -120,7 +120,7 @@ def _group(path: str, args: list[str], out: TextIO, err: TextIO) -> int:
     return 1 if path in _FAIL_ALONE else 0
 
 
-_HELP_TO_ERROR = ("create secret", "create service", "set", "config", "auth", "top", "certificate", "kuberc")
+_HELP_TO_ERROR = ("create secret", "create service", "set", "config", "auth", "top", "kuberc")
 _FAIL_ALONE = (*_HELP_TO_ERROR, "rollout")
 
 

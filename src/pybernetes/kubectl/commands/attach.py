@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..errors import CommandError, UsageError
+from ..errors import CommandError
 from ..objects.item import Item
 from ..objects.pods import container_for, containers, pod_for
 from ..streams import PROTOCOLS, Attached
@@ -22,9 +22,12 @@ FLAGS = "-c,container='' pod-running-timeout=1m0s -q,quiet=false -i,stdin=false 
 def run(session: Session) -> int:
     flags = session.flags
     if not session.args:
-        raise UsageError("at least 1 argument is required for attach", "attach")
+        raise CommandError("at least 1 argument is required for attach")
     if len(session.args) > 2:
-        raise UsageError("at most 2 arguments are supported for attach", "attach")
+        raise CommandError(
+            f"expected POD, TYPE/NAME, or TYPE NAME, (at most 2 arguments) saw {len(session.args)}: "
+            f"[{' '.join(session.args)}]"
+        )
     word = "/".join(session.args)
     pod = pod_for(session, word, flags.seconds("pod-running-timeout"))
     phase = (pod.obj.get("status") or {}).get("phase")

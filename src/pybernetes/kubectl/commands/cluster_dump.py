@@ -48,6 +48,8 @@ def run(session: Session) -> int:
             file.write(text)
 
     def show(name: str, obj: dict[str, Any]) -> None:
+        if not obj.get("items"):
+            obj["items"] = None
         write(name + extension, dump(obj) if as_yaml else indented(obj, ordered=True) + "\n")
 
     show("nodes", session.client.get("/api/v1/nodes"))

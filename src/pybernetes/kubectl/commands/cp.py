@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 
-from ..errors import CommandError, UsageError
+from ..errors import CommandError
 from ..objects.item import Item
 from ..objects.pods import container_for
 from ..streams import PROTOCOLS, exit_code
@@ -47,7 +47,7 @@ class Spec:
 
 def run(session: Session) -> int:
     if len(session.args) != 2:
-        raise UsageError("source and destination are required", "cp")
+        raise CommandError("source and destination are required")
     source, target = Spec(session.args[0]), Spec(session.args[1])
     if source.pod and target.pod:
         raise CommandError("one of src or dest must be a local file specification")

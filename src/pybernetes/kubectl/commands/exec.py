@@ -6,7 +6,7 @@ import os
 import sys
 
 from ..client import query_of
-from ..errors import CommandError, UsageError
+from ..errors import CommandError
 from ..objects.builder import collect, file_flags
 from ..objects.item import Item
 from ..objects.pods import container_for, first_pod, pod_for
@@ -34,9 +34,9 @@ def run(session: Session) -> int:
         )
     names, command = (args[:dash], args[dash:]) if dash >= 0 else (args, [])
     if not names and not files:
-        raise UsageError("pod, type/name or --filename must be specified", "exec")
+        raise CommandError("pod, type/name or --filename must be specified")
     if not command:
-        raise UsageError("you must specify at least one command for the container", "exec")
+        raise CommandError("you must specify at least one command for the container")
     if files:
         found = collect(session, [], latest=True)
         found.raise_errors()
@@ -53,7 +53,8 @@ def execute(session: Session, pod: Item, command: list[str]) -> int:
     phase = (pod.obj.get("status") or {}).get("phase")
     if phase in ("Succeeded", "Failed"):
         raise CommandError(f"cannot exec into a container in a completed pod; current phase is {phase}")
-    container = container_for(session, pod.obj, flags.text("container"), quiet=flags.on("quiet"))
+    # Whether a container that is named exists, the server says.
+    container = flags.text("container") or container_for(session, pod.obj, "", quiet=flags.on("quiet"))
     stdin, tty = flags.on("stdin"), flags.on("tty")
     if tty and not (stdin and os.isatty(sys.stdin.fileno())):
         if stdin and not flags.on("quiet"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..client import query_of
-from ..errors import CommandError, StatusFailure, UsageError
+from ..errors import CommandError, StatusFailure, UsageError, quoted
 from ..objects.builder import collect
 from ..objects.item import Item
 from ..objects.pods import DEFAULT_CONTAINER, all_names, containers, first_pod, selector_of
@@ -88,6 +88,10 @@ def _sources(session: Session, container: str) -> list[Source]:
             session.tell(f"No resources found in {session.namespace} namespace.")
         return [source for item in found.items for source in _of_pod(session, item, container)]
     found = collect(session, [session.args[0]], default_resource="pods")
+    for error in found.errors:
+        if isinstance(error, StatusFailure) and error.reason == "NotFound":
+            where = f"in namespace {quoted(session.namespace)}"
+            raise CommandError(f"error from server (NotFound): {error.message} {where}")
     found.raise_errors()
     item = found.items[0]
     if item.resource.kind != "Pod":
@@ -113,7 +117,7 @@ def _of_pod(session: Session, item: Item, container: str) -> list[Source]:
         for field in ("initContainers", "containers", "ephemeralContainers"):
             if any(c["name"] == container for c in spec.get(field) or ()):
                 return [Source(item, container, field)]
-        raise CommandError(f"container {container} not found in pod {item.name}")
+        raise CommandError(f"container {container} is not valid for pod {item.name}")
     main = spec.get("containers") or []
     annotated = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER)
     if annotated and any(c["name"] == annotated for c in main):

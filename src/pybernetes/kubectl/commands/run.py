@@ -6,6 +6,7 @@ from ..errors import CommandError, UsageError
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.generated import finish
 from ..objects.item import Item
+from ..objects.mutation import dry_run_of, operation_printer
 from .delete import cascade_of
 from .expose import overridden
 
@@ -26,24 +27,25 @@ FLAGS = (
 
 def run(session: Session) -> int:
     flags = session.flags
-    if not session.args or flags.dash == 0:
+    if (not session.args or flags.dash == 0) and flags.text("image"):
         raise UsageError("NAME is required for run", "run")
-    name, words = session.args[0], session.args[1:]
     if not flags.text("image"):
         raise CommandError('required flag(s) "image" not set')
+    name, words = session.args[0], session.args[1:]
     interactive, tty = flags.on("stdin"), flags.on("tty")
     attach = flags.on("attach") if flags.changed("attach") else interactive
     if tty and not interactive:
-        raise CommandError("-i/--stdin is required for containers with -t/--tty=true")
+        raise UsageError("-i/--stdin is required for containers with -t/--tty=true", "run")
     restart = flags.text("restart")
     if restart not in ("Always", "OnFailure", "Never"):
         raise CommandError(f"invalid restart policy: {restart}\nSee 'kubectl run -h' for help and examples")
     remove = flags.on("rm")
     if remove and not attach:
-        raise CommandError("--rm should only be used for attached containers")
+        raise UsageError("--rm should only be used for attached containers", "run")
     if attach and flags.text("dry-run") not in ("none", ""):
-        raise CommandError(
-            "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)"
+        raise UsageError(
+            "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
+            "run",
         )
     if flags.on("expose") and not flags.text("port"):
         raise CommandError("--port must be set when exposing a service")
@@ -52,9 +54,10 @@ def run(session: Session) -> int:
     if flags.text("overrides"):
         obj = overridden(session, obj, flags.text("overrides"))
     quiet = attach and (interactive or flags.on("quiet"))
-    made = finish(session, obj, "created", _Silent() if attach else None)
+    printer = _Silent() if attach else operation_printer(session, "created", dry_run_of(session))
     if flags.on("expose"):
-        _expose(session, name, obj)
+        _expose(session, name, obj, printer)
+    made = finish(session, obj, "created", printer)
     if not attach:
         return 0
     del quiet
@@ -122,7 +125,7 @@ def _variable(text: str) -> dict[str, str]:
     return {"name": name, "value": value} if value else {"name": name}
 
 
-def _expose(session: Session, name: str, obj: dict[str, Any]) -> None:
+def _expose(session: Session, name: str, obj: dict[str, Any], printer: Any) -> None:
     port = int(session.flags.text("port"))
     meta: dict[str, Any] = {"name": name, "creationTimestamp": None}
     if session.target.namespace_given:
@@ -132,6 +135,7 @@ def _expose(session: Session, name: str, obj: dict[str, Any]) -> None:
         "selector": obj["metadata"]["labels"],
     }
     status: dict[str, Any] = {"loadBalancer": {}}
-    if session.flags.text("output") == "yaml":
+    service = {"kind": "Service", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": status}
+    finish(session, service, "created", printer)
+    if session.flags.text("output") in ("yaml", "json"):
         session.print("---")
-    finish(session, {"kind": "Service", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": status})

@@ -36,7 +36,7 @@ class CustomColumns:
         except OSError as error:
             from ..errors import os_text
 
-            raise CommandError(f"error reading template {path}, {os_text(error)}\n") from None
+            raise CommandError(f"error reading template {path}, {os_text(error)}") from None
         if len(lines) < 2:
             raise CommandError("invalid template, expected exactly one header line and one spec line")
         names, paths = lines[0].split(), lines[1].split()

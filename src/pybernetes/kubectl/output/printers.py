@@ -197,7 +197,7 @@ def template_printer(session: Session, output: str) -> Printer | None:
         except OSError as error:
             from ..errors import os_text
 
-            raise CommandError(f"error reading --template {text}, {os_text(error)}\n") from None
+            raise CommandError(f"error reading --template {text}, {os_text(error)}") from None
     if name in TEMPLATES:
         return GoTemplate(session, text)
     return JsonPath(session, text, as_json=name == "jsonpath-as-json")
