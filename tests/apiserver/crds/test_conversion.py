@@ -1,10 +1,14 @@
 """Versions that a webhook converts (conformance: CustomResourceConversionWebhook)."""
 
+import asyncio
 from typing import Any
 
+import pytest
 from tests.apiserver.crds.definitions import DEFINITIONS, GROUP, cron_tab, define, definition, path, version
 from tests.support.api import Api, running_api
 from tests.support.webhook import WebhookServer, webhook_server
+
+from pybernetes.apiserver.crds import conversion
 
 OLD = {"type": "object", "properties": {"hostPort": {"type": "string"}}}
 NEW = {"type": "object", "properties": {"host": {"type": "string"}, "port": {"type": "string"}}}
@@ -129,3 +133,42 @@ async def test_labels_may_be_changed_by_the_webhook() -> None:
         found = (await api.get(path("a", version="v2"))).body
         assert found["metadata"]["labels"] == {"by": "webhook"}
         assert "ownerReferences" not in found["metadata"]
+
+
+async def test_a_webhook_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversion, "TIMEOUT_SECONDS", 0.2)
+    async with webhook_server() as hook, running_api() as api:
+        await defined(api, hook)
+        await api.post(path(), old("a"))
+        never = asyncio.Event()
+
+        async def silent(request: dict[str, Any]) -> dict[str, Any]:
+            await never.wait()
+            return {}
+
+        hook.decide["/convert"] = silent
+        answer = await api.get(path("a", version="v2"))
+        assert (answer.code, answer.message.rpartition(": ")[2]) == (500, "context deadline exceeded")
+        never.set()
+
+
+async def test_a_webhook_that_is_not_there_fails_the_request_not_the_other_version() -> None:
+    async with webhook_server() as hook, running_api() as api:
+        await defined(api, hook)
+        await api.post(path(), old("a"))
+        url = f"{DEFINITIONS}/crontabs.{GROUP}"
+        steps = [
+            {
+                "op": "replace",
+                "path": "/spec/conversion/webhook/clientConfig",
+                "value": {"url": "https://127.0.0.1:1/x"},
+            }
+        ]
+        assert (await api.patch(url, steps, "application/json-patch+json")).code == 200
+        answer = await api.get(path("a", version="v2"))
+        assert answer.code == 500
+        assert answer.message.startswith(
+            f'conversion webhook for {GROUP}/v1, Kind=CronTab failed: Post "https://127.0.0.1:1/x'
+        )
+        assert (await api.get(path("a"))).code == 200
+        assert (await api.patch(path("a"), {"hostPort": "b:1"})).code == 200

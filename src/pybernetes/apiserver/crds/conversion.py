@@ -4,6 +4,7 @@ A webhook gets all objects of an answer in one ConversionReview and may change e
 kind must be the wanted ones, and of metadata only labels and annotations may differ.
 """
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -53,7 +54,8 @@ class Conversion:
         prefix = f"conversion webhook for {start}, Kind={self._kind} failed"
         config = self._webhook.get("clientConfig") or {}
         try:
-            answer = await self._client.post(config, orjson.dumps(body), TIMEOUT_SECONDS)
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answer = await self._client.post(config, orjson.dumps(body), TIMEOUT_SECONDS)
         except CallFailed as error:
             raise _failed(f"{prefix}: {error}") from None
         except TimeoutError:
