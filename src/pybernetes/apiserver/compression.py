@@ -27,8 +27,11 @@ def accepts_gzip(request: Request) -> bool:
 
 async def compressed(request: Request, response: Response) -> Response:
     """The response as it is, or its body in gzip: of a GET, when it is large, the client accepts it, and it is not
-    encoded already. Watches and streams are left alone."""
+    encoded already. Watches and streams (logs that are followed, whatever is proxied) are left alone: they would wait
+    here until enough has come together."""
     body = response.body
+    if isinstance(body, AsyncIterator) and request.context["info"].subresource:
+        return response
     if request.method != "GET" or response.status != 200:
         return response
     large = len(body) >= THRESHOLD_BYTES if isinstance(body, bytes) else isinstance(body, AsyncIterator)

@@ -1,13 +1,15 @@
 """gzip of large answers."""
 
 import gzip
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import orjson
 import pytest
 from tests.support.api import CONFIG_MAPS, Api, running_api
 
-from pybernetes.apiserver.compression import accepts_gzip
-from pybernetes.base.http.message import Headers, Request
+from pybernetes.apiserver.compression import accepts_gzip, compressed
+from pybernetes.base.http.message import Headers, Request, Response
 
 GZIP: Headers = [("accept-encoding", "deflate, gzip;q=0.5")]
 
@@ -59,3 +61,16 @@ async def test_small_answers_watches_writes_and_other_clients_are_left_alone() -
         assert response.header("content-encoding") is None
         body = orjson.dumps({"metadata": {"name": "n"}, "data": {"a": "y" * 200_000}})
         assert (await api.send("POST", CONFIG_MAPS, body, headers=GZIP)).header("content-encoding") is None
+
+
+async def test_a_stream_of_a_subresource_passes_piece_by_piece() -> None:
+    async def log() -> AsyncIterator[bytes]:
+        yield b"first\n"
+        raise AssertionError("asked for more than the reader wants")
+
+    info = SimpleNamespace(subresource="log")
+    request = Request("GET", "/api/v1/namespaces/n/pods/p/log", headers=GZIP, context={"info": info})
+    response = await compressed(request, Response(200, [("content-type", "text/plain")], log()))
+    assert response.header("content-encoding") is None
+    assert isinstance(response.body, AsyncIterator)
+    assert await anext(response.body) == b"first\n"
