@@ -268,3 +268,16 @@ async def test_groups_of_the_community_need_an_approval() -> None:
         obj["metadata"]["annotations"] = {"api-approved.kubernetes.io": "https://github.com/x/y/pull/1"}
         found = await define(api, obj)
         assert condition(found, "KubernetesAPIApprovalPolicyConformant")["reason"] == "ApprovedAnnotation"
+
+
+async def test_clients_of_deprecated_versions_are_warned() -> None:
+    async with running_api() as api:
+        old = version("v1alpha1", storage=False, deprecated=True)
+        older = version("v1alpha2", storage=False, deprecated=True, deprecationWarning="use v1")
+        await define(api, definition(version(), old, older))
+        assert (await api.get(path())).header("warning") == []
+        warned = (await api.get(path(version="v1alpha1"))).header("warning")
+        assert warned == [f'299 - "{GROUP}/v1alpha1 CronTab is deprecated"']
+        assert (await api.get(path(version="v1alpha2"))).header("warning") == ['299 - "use v1"']
+        wrong = definition(version(deprecationWarning="x"), plural="others", kind="Other")
+        assert "deprecationWarning" in (await api.post(DEFINITIONS, wrong)).message

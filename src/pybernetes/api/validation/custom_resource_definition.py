@@ -80,6 +80,9 @@ def _versions(versions: list[Object]) -> Errors:
             place = f"{where}.schema.openAPIV3Schema"
             found = validate_schema(schema, place)
             errors += found or validate_rules(schema, place)
+        if version.get("deprecationWarning") is not None and not version.get("deprecated"):
+            words = "can only be set for deprecated versions"
+            errors.append(field.invalid(f"{where}.deprecationWarning", version["deprecationWarning"], words))
         errors += _subresources(version.get("subresources") or {}, f"{where}.subresources")
         errors += _columns(version.get("additionalPrinterColumns") or [], f"{where}.additionalPrinterColumns")
         errors += _selectable(version, f"{where}.selectableFields")

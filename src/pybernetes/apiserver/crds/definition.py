@@ -94,7 +94,16 @@ class Definition:
             schema=f"{self.group}/{version.name}.{names['kind']}",
             requires_resource_version=True,
             list_name=names.get("listKind") or "",
+            deprecation=_deprecation(version.raw, group_version, names["kind"]),
         )
+
+
+def _deprecation(raw: Object, group_version: str, kind: str) -> str:
+    """What clients of a deprecated version are told."""
+    if not raw.get("deprecated"):
+        return ""
+    given = raw.get("deprecationWarning")
+    return str(given) if given is not None else f"{group_version} {kind} is deprecated"
 
 
 def condition(obj: Object, kind: str) -> Object | None:
