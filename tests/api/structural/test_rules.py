@@ -214,3 +214,9 @@ def test_the_budget_of_an_object_ends() -> None:
 )  # fmt: skip
 def test_escaped_names(name: str, escaped: str) -> None:
     assert escape(name) == escaped
+
+
+def test_a_field_path_is_written_as_other_errors_write_it() -> None:
+    labels = {"type": "object", "additionalProperties": {"type": "string"}}
+    rule = {"rule": "has(self.labels.a)", "fieldPath": ".labels['a']", "message": "m"}
+    assert outcome(ruled(rule, labels=labels), {"labels": {}}) == ['labels[a]: Invalid value: "object": m']

@@ -14,6 +14,7 @@ from ..cel.types import BOOL, STRING, Type, optional_of
 from ..cel.values import NONE, some
 from ..field import FieldError
 from .cel_types import cel_type
+from .field_paths import refers
 from .schema import Object, Structural, has_rules
 from .validation import NOTHING, correlated, same
 
@@ -32,10 +33,11 @@ def environment(type: Type, *, optional_old: bool = False) -> Environment:
 class Rule:
     """One compiled rule. `message` is the compiled messageExpression. `broken` tells why it cannot be compiled."""
 
-    __slots__ = ("broken", "message", "optional_old", "program", "raw", "uses_old")
+    __slots__ = ("broken", "field_path", "message", "optional_old", "program", "raw", "uses_old")
 
-    def __init__(self, raw: Mapping[str, Any], type: Type) -> None:
+    def __init__(self, raw: Mapping[str, Any], type: Type, schema: Structural) -> None:
         self.raw = raw
+        self.field_path = refers(raw.get("fieldPath") or "", schema)[0]
         self.optional_old = bool(raw.get("optionalOldSelf"))
         self.program: Program | None = None
         self.message: Program | None = None
@@ -63,7 +65,7 @@ class Rules:
 
     def __init__(self, schema: Structural, type: Type | None, *, root: bool = False) -> None:
         self.schema = schema
-        self.rules: list[Rule] = [Rule(raw, type) for raw in schema.rules] if type is not None else []
+        self.rules: list[Rule] = [Rule(raw, type, schema) for raw in schema.rules] if type is not None else []
         self.properties: dict[str, Rules] = {}
         for key, child in schema.properties.items():
             if has_rules(child):
@@ -181,7 +183,7 @@ def _failed(rule: Rule, error: CelError) -> str:
 
 def _broken(rule: Rule, kind: str, variables: Object, path: str, outcome: Outcome) -> FieldError:
     """The error of a rule that is false."""
-    where = (path + (rule.raw.get("fieldPath") or "")).lstrip(".") or "<nil>"
+    where = (path + rule.field_path).lstrip(".") or "<nil>"
     detail = _message(rule, variables, outcome)
     match rule.raw.get("reason") or "FieldValueInvalid":
         case "FieldValueForbidden":

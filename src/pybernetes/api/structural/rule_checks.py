@@ -15,6 +15,7 @@ from ..cel.types import BOOL, STRING, Type
 from ..field import FieldError
 from .cel_rules import environment
 from .cel_types import REQUEST_BYTES, Sized, sized
+from .field_paths import refers
 from .schema import Structural, has_rules
 
 RULE_LIMIT = 10_000_000
@@ -187,30 +188,6 @@ def _field_path(raw: Mapping[str, Any], schema: Structural, path: str, errors: E
     if "\n" in given:
         errors.append(field.invalid(place, given, "fieldPath must not contain line breaks"))
         return
-    why = refers(given, schema)
+    why = refers(given, schema)[1]
     if why:
         errors.append(field.invalid(place, given, f"fieldPath must be a valid path: {why}"))
-
-
-def refers(path: str, schema: Structural, *, array_notation: bool = True) -> str:
-    """Why a simple JSON path (`.spec.x`, `['key']`) names no field of a schema; "" when it does."""
-    node: Structural | None = schema
-    at = 0
-    while at < len(path):
-        if path[at] == ".":
-            end = min((found for mark in ".[" if (found := path.find(mark, at + 1)) > 0), default=len(path))
-            name, at = path[at + 1 : end], end
-        elif path.startswith("['", at):
-            if not array_notation:
-                return "array notation is not allowed"
-            end = path.find("']", at + 2)
-            if end < 0:
-                return "unexpected end of JSON path"
-            name, at = path[at + 2 : end].replace("\\'", "'"), end + 2
-        else:
-            return f"expected [ or . but got: {path[at:]}"
-        assert node is not None
-        node = node.child(name)
-        if node is None:
-            return "does not refer to a valid field"
-    return ""

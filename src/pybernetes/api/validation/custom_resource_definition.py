@@ -4,7 +4,8 @@ Schemas themselves are checked by `api/structural/rules.py`, their CEL rules by 
 """
 
 from .. import api_approval, field, names
-from ..structural.rule_checks import refers, validate_rules
+from ..structural.field_paths import refers
+from ..structural.rule_checks import validate_rules
 from ..structural.rules import validate_schema
 from ..structural.schema import Structural
 from .values import Errors, Object, each, immutable, label, one_of
@@ -166,7 +167,7 @@ def _selectable(version: Object, path: str) -> Errors:
         if given.split(".")[1:2] == ["metadata"]:
             errors.append(field.invalid(where, given, "must not point to fields in metadata"))
             continue
-        why = refers(given, root, array_notation=False)
+        why = refers(given, root, array_notation=False)[1]
         if why:
             errors.append(field.invalid(where, given, f"is an invalid path: {why}"))
         elif _at(root, given).type not in ("string", "boolean", "integer"):
