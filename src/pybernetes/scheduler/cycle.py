@@ -7,7 +7,7 @@ search stops once enough nodes fit (as upstream: 50 % less one per 125 nodes, at
 next pod's search starts where this one ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 import msgspec
@@ -205,6 +205,31 @@ class Cycle:
                 scores = plugin.normalise(state, nodes, plugin.score(state, pod, nodes))
                 totals = [total + weight * score for total, score in zip(totals, scores, strict=True)]
         return totals
+
+    def feasible(self, pod: PodInfo) -> tuple[Decision, list[NodeInfo]]:
+        """A decision without a node yet, and all nodes that fit."""
+        state, diagnosis = CycleState(), Diagnosis(len(self._snapshot.rows))
+        decision = Decision("", state, diagnosis)
+        found = self.pre_filter(state, pod, diagnosis) if self._snapshot.rows else None
+        if found is None:
+            return decision, []
+        names, filters = found
+        nodes = (
+            self._snapshot.rows
+            if names is None
+            else [node for node in map(self._snapshot.node, names) if node is not None]
+        )
+        decision.evaluated = len(nodes)
+        return decision, self._filter(state, pod, nodes, filters, diagnosis)
+
+    def ranked(self, state: CycleState, pod: PodInfo, nodes: list[NodeInfo], more: Mapping[str, int]) -> Iterator[str]:
+        """The names of nodes that fit, best first; more: scores to add, by name. Ties by chance."""
+        totals = self.totals(state, pod, nodes)
+        keys = {
+            node.name: (total + more.get(node.name, 0), self._random.random())
+            for node, total in zip(nodes, totals, strict=True)
+        }
+        yield from sorted(keys, key=keys.__getitem__, reverse=True)
 
     def _best(self, state: CycleState, pod: PodInfo, nodes: list[NodeInfo]) -> NodeInfo:
         """The node with the highest weighted score; among equals a random one."""

@@ -57,6 +57,8 @@ class Handle(msgspec.Struct, frozen=True, kw_only=True):
     namespace_labels: Callable[[str], dict[str, str]]
     namespaces: Callable[[], Iterable[str]]
     """The names of all."""
+    extended_elsewhere: frozenset[str] = frozenset()
+    """Resources that extenders manage, and that NodeResourcesFit must not judge."""
 
 
 def _claims(handle: Handle) -> Claims:
@@ -89,7 +91,7 @@ BUILT_IN: dict[str, Factory] = {
     "TaintToleration": lambda _, __: TaintToleration(),
     "NodeAffinity": lambda args, _: NodeAffinity(args),
     "NodePorts": lambda _, __: NodePorts(),
-    "NodeResourcesFit": lambda args, _: NodeResourcesFit(args),
+    "NodeResourcesFit": lambda args, handle: NodeResourcesFit(args, handle.extended_elsewhere),
     "VolumeRestrictions": lambda _, handle: VolumeRestrictions(_claims(handle)),
     "NodeVolumeLimits": lambda _, handle: NodeVolumeLimits(
         _claims(handle), handle.informers.of(StorageClass), handle.informers.of(CSINode)

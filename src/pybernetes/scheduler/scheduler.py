@@ -33,6 +33,7 @@ from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.cycle import Decision
 from pybernetes.scheduler.cycle_choice import CycleChoice
 from pybernetes.scheduler.diagnosis import Diagnosis
+from pybernetes.scheduler.extenders import Extender, Extenders
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Profile, Verdict
 from pybernetes.scheduler.intake import Intake
 from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
@@ -111,6 +112,12 @@ class Scheduler:
             owner_selectors=self._owners.selectors,
             namespace_labels=self._namespace_labels,
             namespaces=lambda: [namespace.metadata.name or "" for namespace in self._namespaces.list()],
+            extended_elsewhere=frozenset(
+                resource.name
+                for extender in self._config.extenders
+                for resource in extender.managed_resources
+                if resource.ignored_by_scheduler
+            ),
         )
         self.profiles = {profile.scheduler_name: build_profile(profile, handle) for profile in profiles}
         self.queue = SchedulingQueue(
@@ -136,6 +143,7 @@ class Scheduler:
             for profile in profiles
         }
         self.intake = Intake(self.profiles, self.snapshot, self.queue, self.nominations)
+        self.extenders = Extenders([Extender(one) for one in self._config.extenders])
         self.permits = Permits()
         self.metrics = SchedulerMetrics(profiles[0].scheduler_name, self.queue)
         self._slots = asyncio.Semaphore(self._config.parallel_bindings)
@@ -180,7 +188,10 @@ class Scheduler:
                     except BaseException:
                         self._slots.release()
                         raise
-                    self._schedule(queued)
+                    if self.extenders.interested(queued.pod):
+                        await self._schedule_with_extenders(queued)
+                    else:
+                        self._schedule(queued)
                     await asyncio.sleep(0)
         finally:
             for informer, handler in watched:
@@ -199,10 +210,32 @@ class Scheduler:
 
     def _schedule(self, queued: QueuedPod) -> None:
         """One attempt for one pod. Holds a slot, which the task that follows lets go of."""
-        pod = queued.pod
         queued.popped_at = self._clock.monotonic()
         try:
-            decision = self.cycle_of(pod).decide(pod)
+            decision = self.cycle_of(queued.pod).decide(queued.pod)
+        except Exception as error:
+            log.exception("Scheduling attempt failed", pod=queued.pod.key)
+            self._give_up(queued, f"running the scheduling cycle: {error}")
+            return
+        self._carry_out(queued, decision)
+
+    async def _schedule_with_extenders(self, queued: QueuedPod) -> None:
+        """The same, with services to be asked; nobody else is scheduled meanwhile."""
+        queued.popped_at = self._clock.monotonic()
+        try:
+            decision = await self.extenders.decide(self.cycle_of(queued.pod).plain, queued.pod)
+        except Exception as error:
+            log.warning("Scheduling attempt failed", pod=queued.pod.key, err=error)
+            self._give_up(queued, f"running the scheduling cycle: {error}")
+            return
+        if queued.pod.uid in self.queue:
+            self._carry_out(queued, decision)
+        else:
+            self._slots.release()
+
+    def _carry_out(self, queued: QueuedPod, decision: Decision) -> None:
+        pod = queued.pod
+        try:
             if not decision.node_name:
                 self._no_node(queued, decision)
                 return
@@ -275,12 +308,7 @@ class Scheduler:
                 verdict = await step.pre_bind(state, pod, node_name)
                 if verdict is not None:
                     raise Rejected(verdict)
-            for binder in self.profile_of(pod).bind:
-                verdict = await binder.bind(state, pod, node_name)
-                if verdict is None:
-                    break
-                if verdict.code is not Code.SKIP:
-                    raise Rejected(verdict)
+            await self._bind_somehow(state, pod, node_name)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -300,6 +328,19 @@ class Scheduler:
             post.post_bind(state, pod, node_name)
         self._recorder.event(pod.pod, NORMAL, "Scheduled", f"Successfully assigned {pod.key} to {node_name}")
         log.debug("Pod bound", pod=pod.key, node=node_name)
+
+    async def _bind_somehow(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
+        """By the extender that binds such pods, else by the first plugin that does."""
+        extender = self.extenders.binder(pod)
+        if extender is not None:
+            await extender.bind(pod, node_name)
+            return
+        for binder in self.profile_of(pod).bind:
+            verdict = await binder.bind(state, pod, node_name)
+            if verdict is None:
+                return
+            if verdict.code is not Code.SKIP:
+                raise Rejected(verdict)
 
     async def _bind_failed(self, queued: QueuedPod, error: Exception) -> None:
         if isinstance(error, Rejected):

@@ -50,11 +50,14 @@ class NodeResourcesFit:
         "Node": Action.ADD | Action.NODE_ALLOCATABLE,
     }
 
-    def __init__(self, args: NodeResourcesFitArgs | None = None) -> None:
+    def __init__(
+        self, args: NodeResourcesFitArgs | None = None, extended_elsewhere: frozenset[str] = frozenset()
+    ) -> None:
+        """extended_elsewhere: resources that extenders judge."""
         args = args or NodeResourcesFitArgs()
-        self.has_array_form = args == NodeResourcesFitArgs()
+        self.has_array_form = args == NodeResourcesFitArgs() and not extended_elsewhere
         """Whether scheduler/vector decides alike."""
-        self._ignored = frozenset(args.ignored_resources)
+        self._ignored = frozenset(args.ignored_resources) | extended_elsewhere
         self._ignored_groups = frozenset(args.ignored_resource_groups)
         strategy = args.scoring_strategy
         self._resources = [(row.name, row.weight) for row in strategy.resources]
