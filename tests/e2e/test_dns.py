@@ -3,14 +3,13 @@
 import socket
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.e2e.conftest import Cluster
 from tests.e2e.objects import container, deployment, pod, service, shell
 from tests.support.machine import OUTSIDE_ADDRESS
-from tests.support.network import Namespace
+from tests.support.network import namespace_of
 from tests.support.pods import Pods
 from tests.support.waiting import until
 
@@ -29,8 +28,7 @@ class Names:
         self.server = cluster.kubectl(
             "get", "service", "kube-dns", "-n", "kube-system", "-o", "jsonpath={.spec.clusterIP}"
         )
-        (inside,) = cluster.machine.processes("^sleep 27182$")
-        self._place = Namespace(Path(f"/proc/{cluster.machine.init}/root/proc/{inside}/ns/net"))
+        self._place = namespace_of(cluster.machine, "^sleep 27182$")
 
     def ask(self, name: str, kind: int = message.A, *, tcp: bool = False) -> bytes:
         question = message.encode_query(4711, name, kind)

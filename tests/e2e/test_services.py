@@ -1,9 +1,11 @@
 """Services with real pods behind them, seen from pods, the node and the world outside."""
 
+import socket
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from tests.e2e.conftest import Cluster
 from tests.e2e.objects import container, deployment, pod, service, shell
 from tests.support.kubectl import Kubectl
 from tests.support.machine import ADDRESS, OUTSIDE_ADDRESS, Machine
+from tests.support.network import Namespace, Reply, ask, namespace_of, udp_server
 from tests.support.pods import Pods
 from tests.support.waiting import until
 
@@ -191,12 +194,20 @@ def test_several_ports_by_number_and_name(scene: Scene) -> None:
 
 
 def test_udp(scene: Scene) -> None:
-    script = "exec udpsvd 0.0.0.0 9000 cat"
     ports = [{"name": "udp", "port": 90, "targetPort": 9000, "protocol": "UDP"}]
-    scene.apply(pod("udp", NAMESPACE, container("c", "sh", "-c", script)), service("udp", NAMESPACE, ports=ports))
-    scene.pods.ready("udp")
+    scene.apply(
+        pod("udp", NAMESPACE, shell("c", "sleep 16180 & wait")),
+        pod("udp-client", NAMESPACE, shell("c", "sleep 14142 & wait")),
+        service("udp", NAMESPACE, ports=ports, type="NodePort"),
+    )
+    scene.pods.ready("udp", "udp-client")
     scene.served("udp", 1)
-    until(lambda: "ping" in scene.pods.seen("client", "echo ping | nc -u -w 1 udp 90 || true"), timeout=40)
+    machine, address = scene.cluster.machine, scene.pods.address("udp-client")
+    client = namespace_of(machine, "^sleep 14142$")
+    with udp_server(namespace_of(machine, "^sleep 16180$"), 9000, "udp"):
+        assert ask(client, (scene.ip("udp"), 90), kind=socket.SOCK_DGRAM) == Reply("udp", address)
+        outside = Namespace(Path(f"/proc/{machine.init}/root/run/netns/outside"))
+        assert ask(outside, (ADDRESS, scene.node_port("udp")), kind=socket.SOCK_DGRAM).name == "udp"
 
 
 def test_a_service_without_a_selector_goes_where_its_endpoints_say(scene: Scene) -> None:
@@ -253,7 +264,7 @@ def test_a_pod_reaches_itself_through_its_own_service(scene: Scene) -> None:
     scene.apply(pod("selfish", NAMESPACE), service("selfish", NAMESPACE))
     scene.pods.ready("selfish")
     scene.served("selfish", 1)
-    until(lambda: "Hello from selfish" in scene.pods.seen("selfish", "wget -qO- http://selfish/ || true"))
+    until(lambda: "Hello from selfish" in scene.pods.seen("selfish", "wget -qO- http://selfish.services/ || true"))
 
 
 class Load:

@@ -47,6 +47,25 @@ class Namespace:
         return made[0]
 
 
+def namespace_of(host: Machine, pattern: str) -> Namespace:
+    """The network namespace of the one process on the machine whose command line matches."""
+    (number,) = host.processes(pattern)
+    return Namespace(Path(f"/proc/{host.init}/root/proc/{number}/ns/net"))
+
+
+@contextlib.contextmanager
+def udp_server(place: Namespace, port: int, name: str) -> Iterator[None]:
+    """Answers datagrams with its name and the client's address."""
+    server = place.socket(socket.SOCK_DGRAM)
+    server.bind(("0.0.0.0", port))
+    thread = threading.Thread(target=_serve_udp, args=(server, name), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        _end(server, thread)
+
+
 class Pod(msgspec.Struct, frozen=True):
     """A namespace with one address."""
 
