@@ -121,7 +121,7 @@ async def test_a_baseline_namespace_takes_ordinary_pods_but_none_of_the_host() -
         answer = await api.post(PODS, pod("q", hostNetwork=True, volumes=[{"name": "v", "hostPath": {"path": "/"}}]))
         assert answer["message"] == (
             'pods "q" is forbidden: violates PodSecurity "baseline:latest": '
-            'hostPath volumes (volume "v"), host namespaces (hostNetwork=true)'
+            'host namespaces (hostNetwork=true), hostPath volumes (volume "v")'
         )
 
 

@@ -57,7 +57,7 @@ ORDER: dict[str, Make] = {
     "NodeRestriction": lambda context: NodeRestriction(context.reader),
     "TaintNodesByCondition": lambda context: TaintNodesByCondition(),
     "AlwaysPullImages": lambda context: AlwaysPullImages(),
-    "PodSecurity": lambda context: PodSecurity(context.reader),
+    "PodSecurity": lambda context: PodSecurity(context.reader, context.settings("PodSecurity")),
     "PodNodeSelector": lambda context: PodNodeSelector(context.reader, context.settings("PodNodeSelector")),
     "Priority": lambda context: Priority(context.reader),
     "DefaultTolerationSeconds": lambda context: DefaultTolerationSeconds(),
