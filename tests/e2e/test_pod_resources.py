@@ -1,5 +1,6 @@
 """Requests and limits in the cgroup files of a real node, by QoS class, and what a limit does."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,50 @@ def test_a_cpu_quota_throttles(pods: Pods, namespace: str) -> None:
     pods.ready("busy")
     used = "cat /sys/fs/cgroup/cpu/cpu.stat /sys/fs/cgroup/cpu.stat 2>/dev/null | grep nr_throttled | cut -d' ' -f2"
     pods("exec", "busy", "--", "sh", "-c", f"until [ $({used}) -gt 3 ]; do sleep 0.1; done")
+
+
+def test_a_pod_is_resized_in_place(cluster: Cluster, pods: Pods, namespace: str) -> None:
+    restart = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+    body = pod(
+        "grow",
+        namespace,
+        shell("c", SLEEP, **resources({"cpu": "100m", "memory": "16Mi"}, {"cpu": "200m", "memory": "32Mi"})),
+        shell("d", SLEEP, resizePolicy=restart, **resources({"cpu": "100m"}, {"memory": "32Mi"})),
+    )
+    pods.kubectl.apply(body)
+    pods.ready("grow")
+    before = pods.get("grow")
+    cgroup = pod_cgroup(cluster, before["metadata"]["uid"])
+    after = {
+        "c": {"requests": {"cpu": "200m", "memory": "24Mi"}, "limits": {"cpu": "400m", "memory": "64Mi"}},
+        "d": {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "48Mi"}},
+    }
+
+    def resize(**wanted: Any) -> Any:
+        containers = [{"name": name, "resources": found} for name, found in wanted.items()]
+        pods("patch", "pod/grow", "--subresource=resize", "-p", json.dumps({"spec": {"containers": containers}}))
+
+        def done(found: Any) -> bool:
+            conditions = {condition["type"] for condition in found["status"]["conditions"]}
+            return not conditions & {"PodResizePending", "PodResizeInProgress"} and all(
+                status_of(found, name).get("resources") == amounts for name, amounts in wanted.items()
+            )
+
+        return pods.until("grow", done)
+
+    def limits(found: Any, name: str) -> tuple[int, int, int]:
+        return Cgroup(f"{cgroup}/{status_of(found, name)['containerID'].removeprefix('containerd://')}").all()
+
+    found = resize(**after)
+    assert (status_of(found, "c")["restartCount"], status_of(found, "d")["restartCount"]) == (0, 1)
+    assert status_of(found, "c")["containerID"] == status_of(before, "c")["containerID"]
+    assert limits(found, "c") == (204, 40_000, 64 * MIB)
+    assert limits(found, "d") == (51, UNLIMITED, 48 * MIB)
+    assert Cgroup(cgroup).all() == (256, UNLIMITED, 112 * MIB)
+    down = {"requests": {"cpu": "100m", "memory": "16Mi"}, "limits": {"cpu": "100m", "memory": "32Mi"}}
+    assert limits(resize(c=down), "c") == (102, 10_000, 32 * MIB)
+    pods("patch", "pod/grow", "--subresource=resize", "-p", json.dumps(
+        {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1000"}, "limits": {"cpu": "1000"}}}]}}
+    ))  # fmt: skip
+    pods.told("grow", "ResizeInfeasible", "Node didn't have enough capacity: cpu, requested: 1000050, capacity: ")
+    assert pods.events("grow", "ResizeCompleted")

@@ -1,6 +1,7 @@
 """The conditions of a pod that the kubelet owns. Pure.
 
-PodReadyToStartContainers, Initialized, Ready, ContainersReady and PodScheduled; all others (readiness gates,
+PodReadyToStartContainers, Initialized, Ready, ContainersReady and PodScheduled are always there, PodResizePending and
+PodResizeInProgress (KEP-1287) only while they hold; all others (readiness gates,
 DisruptionTarget, ...) belong to whoever set them and are left alone. Reasons and messages are upstream's.
 """
 
@@ -8,10 +9,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ..api.core import ContainerStatus, Pod, PodCondition, PodStatus
+from .resize import InProgress, Pending
 from .restart_policy import is_sidecar
 
 READY_TO_START = "PodReadyToStartContainers"
-OWNED = (READY_TO_START, "Initialized", "Ready", "ContainersReady", "PodScheduled")
+ALWAYS = (READY_TO_START, "Initialized", "Ready", "ContainersReady", "PodScheduled")
+PENDING, IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
+OWNED = (*ALWAYS, PENDING, IN_PROGRESS)
 
 Verdict = tuple[bool, str, str]
 """status, reason, message"""
@@ -25,6 +29,8 @@ def pod_conditions(
     has_sandbox: bool,
     initialized: bool,
     now: datetime,
+    pending: Pending | None = None,
+    in_progress: InProgress | None = None,
 ) -> list[PodCondition]:
     """The owned conditions of a status whose phase and container statuses are set, then the others unchanged."""
     containers = _containers_ready(pod, status)
@@ -36,7 +42,11 @@ def pod_conditions(
         "PodScheduled": (True, "", ""),
     }
     by_type = {condition.type: condition for condition in previous}
-    conditions = [_condition(pod, type_, verdicts[type_], by_type.get(type_), now) for type_ in OWNED]
+    if pending is not None:
+        verdicts[PENDING] = (True, pending.reason, pending.message)
+    if in_progress is not None:
+        verdicts[IN_PROGRESS] = (True, in_progress.reason, in_progress.message)
+    conditions = [_condition(pod, type_, verdict, by_type.get(type_), now) for type_, verdict in verdicts.items()]
     return conditions + [condition for condition in previous if condition.type not in OWNED]
 
 

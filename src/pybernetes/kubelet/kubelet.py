@@ -19,7 +19,7 @@ from ..base.tasks import running
 from ..client.client import Client
 from ..client.events import EventRecorder
 from ..client.informer import Informer
-from .admission import refusal
+from .admission import NodeState, refusal
 from .cni import write_network
 from .config import KubeletConfig
 from .container_config import log_name, pod_logs_directory
@@ -39,6 +39,7 @@ from .pod_observer import PodObserver
 from .pod_sources import PodSources
 from .pod_sync import PodSync
 from .pod_worker import Termination, pod_id
+from .resize import verdict
 from .runtime_recovery import remove_file_orphans, remove_runtime_orphans
 from .static_pods import StaticPods, is_static
 from .status_manager import StatusManager
@@ -261,13 +262,7 @@ class Kubelet:
             return
         uid = pod.metadata.uid or ""
         loop = PodLoop(pod, self._loop_services(), PodObserver(self.cri, self._lifecycle, uid))
-        problem = refusal(
-            pod,
-            self._allocatable,
-            [p.pod for p in self._loops.values() if p.counts],
-            self._labels(),
-            self.config.allowed_unsafe_sysctls,
-        )
+        problem = refusal(pod, self._state(uid))
         if problem is not None:
             self._recorder.event(pod, "Warning", problem.reason, problem.message)
             loop.terminate(
@@ -292,6 +287,8 @@ class Kubelet:
             clock=self._clock,
             host_ips=lambda: list(self._node.host_ips),
             runtime_name=lambda: self._health.runtime_version.partition(":")[0] or "containerd",
+            grant=lambda pod: verdict(pod, self._others(pod.metadata.uid or ""), self._allocatable),
+            room_made=self._room_made,
         )
 
     async def _run_loop(self, uid: str, loop: PodLoop) -> None:
@@ -335,9 +332,24 @@ class Kubelet:
 
     # The node itself.
 
-    def _labels(self) -> Mapping[str, str]:
-        node = self._nodes.get(self.config.node_name) or self._reporter.node
-        return (node.metadata.labels if node is not None else None) or {}
+    def _others(self, uid: str) -> list[Pod]:
+        """The other pods that count, with what they are allocated."""
+        return [loop.resizer.allocated for other, loop in self._loops.items() if other != uid and loop.counts]
+
+    def _state(self, uid: str) -> NodeState:
+        return NodeState(
+            node=self._nodes.get(self.config.node_name) or self._reporter.node,
+            allocatable=self._allocatable,
+            others=self._others(uid),
+            pressures=self._health.pressures,
+            allowed_unsafe_sysctls=self.config.allowed_unsafe_sysctls,
+        )
+
+    def _room_made(self) -> None:
+        """Pods whose wish for more was deferred ask again, the more important ones first."""
+        deferred = [loop for loop in self._loops.values() if loop.resizer.resources.pending is not None]
+        for loop in sorted(deferred, key=lambda loop: -(loop.pod.spec.priority or 0)):
+            loop.poke()
 
     def _node_changed(self, _old: Node | None, new: Node | None) -> None:
         if new is not None and new.spec.pod_cidr:

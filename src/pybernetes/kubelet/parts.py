@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from ..api.core import Container, LifecycleHandler, Pod
+    from ..api.core import ConfigMap, Container, LifecycleHandler, Pod, PodStatus, Secret
     from .cri.messages import LinuxContainerResources
     from .cri.protocol import ContainerRuntime
 
@@ -105,6 +105,9 @@ class PodCgroups(Protocol):
     def ensure(self, pod: "Pod") -> str:
         """Make the pod's cgroup with its limits; the path to give the sandbox as cgroup_parent."""
 
+    def grows(self, pod: "Pod") -> bool:
+        """Whether `update` would give the pod at least as much CPU as it may use now."""
+
     def update(self, pod: "Pod") -> None:
         """Write changed limits."""
 
@@ -156,6 +159,40 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     container_resources: ContainerResources
     dns_config: Resolver
     write_hosts: HostsFile
+
+
+class NodeView(Protocol):
+    """What a step has to know about its node and cluster."""
+
+    host_ips: Sequence[str]
+
+    def allocatable(self) -> Mapping[str, str]:
+        """The node's allocatable resources."""
+
+    def service_variables(self, pod: "Pod") -> dict[str, str]:
+        """Environment variables of the services the pod sees."""
+
+    async def config_map(self, namespace: str, name: str) -> "ConfigMap | None":
+        """A config map, or None."""
+
+    async def secret(self, namespace: str, name: str) -> "Secret | None":
+        """A secret, or None."""
+
+    async def network_ready(self) -> None:
+        """Return once pods can be given a network."""
+
+    async def services_synced(self) -> None:
+        """Return once the services are known."""
+
+
+class StatusSink(Protocol):
+    """Where statuses go (status_manager.py)."""
+
+    def publish(self, pod: "Pod", status: "PodStatus") -> None:
+        """Make this the pod's status in the API, soon; only the last one counts."""
+
+    async def finish(self, pod: "Pod", status: "PodStatus") -> None:
+        """Publish the last status and delete the pod from the API; returns when it is gone."""
 
 
 class RuntimeView(Protocol):

@@ -10,20 +10,20 @@ API and nothing of it is left on the node; a pod that has merely ended keeps its
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import msgspec
 
-from ..api.core import Pod, PodStatus
+from ..api.core import Container, Pod, PodStatus
 from ..base.clock import Clock
 from ..base.log import logger
 from .conditions import OWNED
 from .cri.protocol import RuntimeServiceError
 from .images import ImageError, ImageManager
-from .parts import ProbeKind, ProbeManager, ProbeResults, VolumeError
+from .parts import ProbeKind, ProbeManager, ProbeResults, StatusSink, VolumeError
 from .pod_observer import PodObserver
+from .pod_resizer import RESIZE, PodResizer
 from .pod_runtime import PodRuntime
 from .pod_sync import KEPT_RUNS, PodFiles, PodSync, StepError
 from .pod_worker import (
@@ -44,6 +44,7 @@ from .pod_worker import (
     default_grace_seconds,
     pod_id,
 )
+from .resize import Pending
 from .restart_back_off import RestartBackOff
 from .restart_policy import container_named, is_sidecar
 from .status import StatusInputs, pod_status
@@ -58,16 +59,6 @@ SETTLE_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """When to look again after an exit that the runtime reported but does not show yet."""
 
 
-class StatusSink(Protocol):
-    """Where statuses go (status_manager.py)."""
-
-    def publish(self, pod: Pod, status: PodStatus) -> None:
-        """Make this the pod's status in the API, soon; only the last one counts."""
-
-    async def finish(self, pod: Pod, status: PodStatus) -> None:
-        """Publish the last status and delete the pod from the API; returns when it is gone."""
-
-
 class LoopServices(msgspec.Struct, frozen=True, kw_only=True):
     """What all loops of a node share."""
 
@@ -79,6 +70,10 @@ class LoopServices(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     host_ips: Callable[[], list[str]]
     runtime_name: Callable[[], str]
+    grant: Callable[[Pod], Pending | None]
+    """Whether the node grants a pod the resources its spec asks for now."""
+    room_made: Callable[[], None]
+    """A pod has given resources back: others may be waiting for them."""
 
 
 class PodLoop:
@@ -90,6 +85,13 @@ class PodLoop:
         self.runtime = PodRuntime()
         self.uid = pod.metadata.uid or ""
         self.finished = False
+        self.resizer = PodResizer(
+            pod,
+            services.sync.pod_directory(self.uid),
+            grant=services.grant,
+            room_made=services.room_made,
+            tell=lambda type_, reason, message: services.event(self.pod, "", type_, reason, message),
+        )
         self._services = services
         self._observer = observer
         self._files = PodFiles()
@@ -116,6 +118,7 @@ class PodLoop:
     def update(self, pod: Pod) -> None:
         """The pod changed in the API (or in its static file); volumes that show its labels follow."""
         before, self.pod = self.pod.metadata, pod
+        self.resizer.updated(pod)
         relabelled = (before.labels, before.annotations) != (pod.metadata.labels, pod.metadata.annotations)
         if relabelled and self._files.volumes is not None and "refresh" not in self._busy:
             self._run("refresh", self._services.sync.refresh_volumes(pod))
@@ -204,12 +207,13 @@ class PodLoop:
             await self._observe()
         self._notice_end()
         self._start_probes()
-        plan = decide(self._situation())
+        resized = self._resize()
+        plan = decide(self._situation(resized))
         if plan.completed and self._termination is None:
             since = self._now()
             grace = default_grace_seconds(self.pod)
             self._begin_termination(Termination(cause="completed", since=since, grace_seconds=grace))
-            plan = decide(self._situation())
+            plan = decide(self._situation(resized))
         self._show_pull_back_offs(plan)
         self._report_back_offs(plan)
         for action in plan.actions:
@@ -243,10 +247,10 @@ class PodLoop:
         if self._adopted and not self._is_deleted():
             self._run("volumes", self._services.sync.mount_volumes(self.pod, self._files))
 
-    def _situation(self) -> Situation:
+    def _situation(self, resized: frozenset[str]) -> Situation:
         results = self._results()
         return Situation(
-            pod=msgspec.structs.replace(self.pod, status=self.status),
+            pod=msgspec.structs.replace(self.resizer.allocated, status=self.status),
             runtime=self.runtime,
             now=self._now(),
             termination=self._termination,
@@ -254,8 +258,28 @@ class PodLoop:
             started=frozenset(name for name, result in results.items() if result.started),
             failed_probes=self._failed_probes,
             start_errors=self._errors,
+            resized=resized,
             busy=frozenset(self._busy),
         )
+
+    def _resize(self) -> frozenset[str]:
+        """Begin what has to be done for other resources; the containers that must be restarted for them."""
+        if self._termination is not None:
+            self.resizer.stop()
+            return frozenset()
+        plan = self.resizer.plan(self.runtime, self._starting, busy=RESIZE in self._busy)
+        error = self._errors.get(RESIZE)
+        if plan.updates and RESIZE not in self._busy and (error is None or error.retry_at <= self._now()):
+            self._run(RESIZE, self._update_in_place(plan.updates), RESIZE)
+        return plan.restarts
+
+    async def _update_in_place(self, containers: Sequence[Container]) -> None:
+        resizer = self.resizer
+        try:
+            await self._services.sync.resize(resizer.allocated, self.runtime, containers, resizer.configured)
+        except StepError as error:
+            resizer.failed(error.message)
+            raise
 
     # Ends.
 
@@ -312,6 +336,7 @@ class PodLoop:
                 return
             self._released = True
             self._probed.clear()
+            self._services.room_made()
         if self._is_deleted():
             if self._in_api:
                 await self._services.statuses.finish(self.pod, self.status)
@@ -324,12 +349,13 @@ class PodLoop:
         sync = self._services.sync
         match action:
             case CreateSandbox():
-                self._run(START, sync.create_sandbox(self.pod, self._files, action))
+                self._run(START, sync.create_sandbox(self.resizer.allocated, self._files, action))
             case StartContainer(name=name, failed_at=failed_at):
                 if failed_at is not None:
                     self._back_off.next(back_off_key(self.pod, name), failed_at, self._now())
                 self._starting = name
-                self._run(START, sync.start_container(self.pod, self.runtime, self._files, action), name)
+                pod, configured = self.resizer.allocated, self.resizer.configured
+                self._run(START, sync.start_container(pod, self.runtime, self._files, action, configured), name)
             case KillContainer(id=container_id):
                 sandbox = self.runtime.sandbox
                 pod_ip = sandbox.ips[0] if sandbox is not None and sandbox.ips else ""
@@ -411,6 +437,8 @@ class PodLoop:
     def _show_pull_back_offs(self, plan: Plan) -> None:
         """After a moment, a failed pull that waits is shown as ImagePullBackOff."""
         for name, error in list(self._errors.items()):
+            if name == RESIZE:
+                plan.wake(error.retry_at)
             if error.reason != "ErrImagePull" or name not in plan.waiting:
                 continue
             flip = self._shown_at[name] + timedelta(seconds=PULL_ERROR_SHOWN_SECONDS)
@@ -443,7 +471,7 @@ class PodLoop:
         foreign = [c for c in self.pod.status.conditions or () if c.type not in OWNED]
         owned = [c for c in previous.conditions or () if c.type in OWNED]
         self.status = pod_status(
-            self.pod,
+            self.resizer.allocated,
             self.runtime,
             StatusInputs(
                 now=self._now(),
@@ -452,6 +480,9 @@ class PodLoop:
                 host_ips=self._services.host_ips(),
                 waiting=plan.waiting,
                 results=self._results(),
+                actuated=self.resizer.resources.by_container,
+                pending=self.resizer.resources.pending,
+                in_progress=self.resizer.resources.in_progress,
                 termination=self._termination,
                 terminated=terminated,
             ),

@@ -14,11 +14,11 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from ..api.core import ConfigMap, Container, EphemeralContainer, Pod, Secret
+from ..api.core import Container, EphemeralContainer, Pod
 from ..base.clock import Clock
 from ..base.log import logger
 from .config import KubeletConfig
@@ -39,7 +39,7 @@ from .cri.protocol import ContainerRuntime, RuntimeServiceError, is_runtime_not_
 from .downward import DownwardError, container_named, field_value, resource_value
 from .environment import ConfigError, EnvironmentSources, environment, references
 from .images import ImageError, ImageManager
-from .parts import HookError, Parts, VolumeError
+from .parts import HookError, NodeView, Parts, VolumeError
 from .pod_runtime import PodRuntime
 from .pod_worker import CreateSandbox, KillContainer, StartContainer, StopSandbox, pod_id
 from .restart_policy import container_named as any_container_named
@@ -50,6 +50,7 @@ log = logger(__name__)
 RETRY_SECONDS = 10.0
 MOUNT_RETRY_SECONDS = 2.0
 SANDBOX_RETRY_SECONDS = 5.0
+RESIZE_RETRY_SECONDS = 10.0
 MINIMUM_STOP_SECONDS = 2
 KEPT_RUNS = 2
 """Of each container: the newest run and the one before it, for `logs --previous`."""
@@ -67,36 +68,14 @@ class StepError(Exception):
         self.retry_seconds = retry_seconds
 
 
-class NodeView(Protocol):
-    """What a step has to know about its node and cluster."""
-
-    host_ips: Sequence[str]
-
-    def allocatable(self) -> Mapping[str, str]:
-        """The node's allocatable resources."""
-
-    def service_variables(self, pod: Pod) -> dict[str, str]:
-        """Environment variables of the services the pod sees."""
-
-    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
-        """A config map, or None."""
-
-    async def secret(self, namespace: str, name: str) -> Secret | None:
-        """A secret, or None."""
-
-    async def network_ready(self) -> None:
-        """Return once pods can be given a network."""
-
-    async def services_synced(self) -> None:
-        """Return once the services are known."""
-
-
 class PodFiles(msgspec.Struct):
     """What a pod keeps between steps: where its volumes are mounted (None = not yet)."""
 
     volumes: dict[str, str] | None = None
 
 
+Configured = Callable[[Container], None]
+"""Told that a container runs, and with which resources."""
 Recorder = Callable[[Pod, str, str, str, str], None]
 """(pod, container name or "", type, reason, message)."""
 
@@ -219,7 +198,9 @@ class PodSync:
 
     # Containers.
 
-    async def start_container(self, pod: Pod, runtime: PodRuntime, files: PodFiles, action: StartContainer) -> None:
+    async def start_container(
+        self, pod: Pod, runtime: PodRuntime, files: PodFiles, action: StartContainer, configured: Configured
+    ) -> None:
         """From image to postStart. StepError, ImageError."""
         container = any_container_named(pod, action.name)
         sandbox = runtime.sandbox
@@ -242,6 +223,8 @@ class PodSync:
             self._event(pod, container.name, "Warning", "Failed", f"Error: {error}")
             raise StepError("CreateContainerConfigError", str(error), RETRY_SECONDS) from None
         container_id = await self._create_and_start(pod, container, sandbox.id, config, of_sandbox)
+        if isinstance(container, Container):
+            configured(container)
         await self._post_start(pod, container, container_id, pod_ip)
 
     async def _create_and_start(
@@ -373,6 +356,28 @@ class PodSync:
                 )
             )
         return mounts
+
+    async def resize(
+        self, pod: Pod, runtime: PodRuntime, containers: Sequence[Container], configured: Configured
+    ) -> None:
+        """Give running containers the resources the pod's spec says. StepError.
+
+        The kernel allows no child more CPU than its parent: the pod's cgroup grows first and shrinks last."""
+        try:
+            grows = self._parts.cgroups.grows(pod)
+            if grows:
+                self._parts.cgroups.update(pod)
+            for container in containers:
+                run = runtime.current(container.name)
+                resources = self._resources(pod, container)
+                if run is None or resources is None:
+                    continue
+                await self._runtime.update_resources(run.id, resources)
+                configured(container)
+            if not grows:
+                self._parts.cgroups.update(pod)
+        except (RuntimeServiceError, OSError) as error:
+            raise StepError("", str(error), RESIZE_RETRY_SECONDS) from None
 
     # Hooks and ends.
 

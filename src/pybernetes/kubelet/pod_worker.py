@@ -75,6 +75,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """By container id."""
     start_errors: Mapping[str, StartError] = {}
     """By container name; "" is the sandbox."""
+    resized: frozenset[str] = frozenset()
+    """Names of running containers that have to be restarted to get the resources they are allocated now."""
     busy: frozenset[str] = frozenset()
     """START, and the ids of containers and sandboxes being stopped."""
 
@@ -102,7 +104,7 @@ class KillContainer(msgspec.Struct, frozen=True, tag=True):
     name: str
     grace_seconds: int
     message: str
-    reason: Literal["liveness", "startup", "changed", "sandbox", "terminating"] = "terminating"
+    reason: Literal["liveness", "startup", "changed", "resized", "sandbox", "terminating"] = "terminating"
 
 
 class StopSandbox(msgspec.Struct, frozen=True, tag=True):
@@ -289,9 +291,13 @@ def _runs_again(situation: Situation, container: Container, earlier: ContainerVi
 
 
 def _kill_if_unwell(situation: Situation, plan: Plan, container: Container, running: ContainerView) -> bool:
-    """Kill a running container whose spec changed or whose probe failed; it is started again once it has ended."""
+    """Kill a running container whose spec changed, which gets other resources by a restart, or whose probe failed; it
+    is started again once it has ended."""
     if running.spec_hash and running.spec_hash != spec_hash(container):
         _kill_changed(situation, plan, running)
+        return True
+    if container.name in situation.resized:
+        _kill(situation, plan, running, f"Container {container.name} resize requires restart", "resized")
         return True
     failure = situation.failed_probes.get(running.id)
     if failure is None:
@@ -311,7 +317,7 @@ def _kill(
     plan: Plan,
     container: ContainerView,
     message: str,
-    reason: Literal["liveness", "startup", "changed", "sandbox"],
+    reason: Literal["liveness", "startup", "changed", "resized", "sandbox"],
     grace_seconds: int | None = None,
 ) -> None:
     if container.id in situation.busy:

@@ -24,6 +24,7 @@ from ..api.core import (
     Pod,
     PodIP,
     PodStatus,
+    ResourceRequirements,
     VolumeMountStatus,
 )
 from .conditions import pod_conditions
@@ -31,6 +32,7 @@ from .kernel.resources import qos_class
 from .parts import ProbeResults
 from .pod_runtime import ContainerView, PodRuntime
 from .pod_worker import Termination, Waiting
+from .resize import InProgress, Pending
 from .restart_policy import is_sidecar, should_restart
 
 LOST_REASON = "ContainerStatusUnknown"
@@ -48,6 +50,10 @@ class StatusInputs(msgspec.Struct, frozen=True, kw_only=True):
     results: Mapping[str, ProbeResults] = {}
     """By name of a running container; one that is missing is neither started nor ready yet."""
     termination: Termination | None = None
+    actuated: Mapping[str, ResourceRequirements] = {}
+    """What containers run with, by name; one that is missing has what the pod's spec says."""
+    pending: Pending | None = None
+    in_progress: InProgress | None = None
     terminated: bool = False
     """Nothing of the pod runs any more and nothing will."""
 
@@ -94,7 +100,14 @@ def pod_status(pod: Pod, runtime: PodRuntime, inputs: StatusInputs) -> PodStatus
     sandbox = runtime.sandbox
     has_sandbox = sandbox is not None and sandbox.ready and (sandbox.on_host_network or bool(sandbox.ips))
     status.conditions = pod_conditions(
-        pod, status, previous.conditions or [], has_sandbox=has_sandbox, initialized=initialized, now=inputs.now
+        pod,
+        status,
+        previous.conditions or [],
+        has_sandbox=has_sandbox,
+        initialized=initialized,
+        now=inputs.now,
+        pending=inputs.pending,
+        in_progress=inputs.in_progress,
     )
     return status
 
@@ -165,8 +178,8 @@ def _container_status(
         image_id=last.image_id,
         container_id=f"{inputs.runtime_name}://{last.id}",
         volume_mounts=_volume_mounts(container),
-        allocated_resources=container.resources.requests if state.running is not None else None,
-        resources=container.resources if state.running is not None and container.resources.requests else None,
+        allocated_resources=container.resources.requests or None,
+        resources=inputs.actuated.get(name, container.resources) if state.running is not None else container.resources,
     )
 
 

@@ -32,14 +32,17 @@ ApiIdentity = Callable[[Pod], tuple[str, str] | None]
 def status_patch(old: PodStatus | None, new: PodStatus, uid: str) -> dict[str, Any] | None:
     """The strategic merge patch that turns one status into another, or None if there is nothing to change. Pure.
 
-    Conditions of others are not sent; an address that goes away is deleted by name, since these lists are merged."""
+    Conditions of others are not sent; a condition or an address that goes away is deleted by name, as the lists are
+    merged."""
     before: dict[str, Any] = to_wire(old) if old is not None else {}
     after: dict[str, Any] = to_wire(new)
     changed: dict[str, Any] = {key: value for key, value in after.items() if before.get(key) != value}
     changed |= {key: None for key in before if key not in after}
     if "conditions" in changed:
         known = {c["type"]: c for c in before.get("conditions", ())}
-        own = [c for c in after.get("conditions", ()) if c["type"] in OWNED and known.get(c["type"]) != c]
+        now = {c["type"]: c for c in after.get("conditions", ())}
+        own = [c for c in now.values() if c["type"] in OWNED and known.get(c["type"]) != c]
+        own += [{"$patch": "delete", "type": name} for name in known if name in OWNED and name not in now]
         changed["conditions"] = own
         if not own:
             del changed["conditions"]

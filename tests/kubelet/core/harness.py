@@ -100,6 +100,9 @@ class FakeCgroups:
     def ensure(self, pod: Pod) -> str:
         return f"/kpods/pod{pod.metadata.uid}"
 
+    def grows(self, pod: Pod) -> bool:
+        return True
+
     def update(self, pod: Pod) -> None: ...
 
     def remove(self, pod_uid: str) -> None:

@@ -30,6 +30,9 @@ class NoCgroupParent:
     def ensure(self, pod: Pod) -> str:
         return ""
 
+    def grows(self, pod: Pod) -> bool:
+        return True
+
     def update(self, pod: Pod) -> None: ...
 
     def remove(self, pod_uid: str) -> None: ...

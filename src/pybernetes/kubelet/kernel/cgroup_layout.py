@@ -40,5 +40,8 @@ class CgroupLayout(Protocol):
     def children(self, path: str) -> list[str]:
         """Names of the cgroups directly below."""
 
+    def cpu_quota(self, path: str) -> int | None:
+        """Microseconds of CPU in each period; None without a limit."""
+
     def usage(self, path: str) -> CgroupUsage:
         """Counters of the cgroup. FileNotFoundError when it does not exist."""

@@ -89,6 +89,11 @@ class CgroupV1:
             found.update(self._kernel.child_cgroups(os.path.join(root, path.strip("/")).rstrip("/")))
         return sorted(found)
 
+    def cpu_quota(self, path: str) -> int | None:
+        cpu = self._directory("cpu", path)
+        quota = int(self._kernel.read_cgroup_file(cpu, "cpu.cfs_quota_us")) if cpu is not None else -1
+        return quota if quota >= 0 else None
+
     def usage(self, path: str) -> CgroupUsage:
         memory, cpu = self._directory("memory", path), self._directory("cpuacct", path)
         pids = self._directory("pids", path)

@@ -69,6 +69,10 @@ class CgroupV2:
     def children(self, path: str) -> list[str]:
         return self._kernel.child_cgroups(self._directory(path))
 
+    def cpu_quota(self, path: str) -> int | None:
+        quota, _, _ = self._text(self._directory(path), "cpu.max").partition(" ")
+        return int(quota) if quota.isdigit() else None
+
     def usage(self, path: str) -> CgroupUsage:
         directory = self._directory(path)
         cpu = parse_flat_keyed(self._kernel.read_cgroup_file(directory, "cpu.stat"))

@@ -73,6 +73,12 @@ class PodCgroups:
             self._weigh_burstable()
         return path
 
+    def grows(self, pod: Pod) -> bool:
+        """Whether `update` would give the pod at least as much CPU as it may use now."""
+        now = self._layout.cpu_quota(pod_cgroup(self._root, pod.metadata.uid or "", qos_class(pod)))
+        wanted = pod_resources(pod).cpu_quota
+        return wanted is None or (now is not None and wanted >= now)
+
     def update(self, pod: Pod) -> None:
         """Bring the limits of an existing cgroup up to date (in-place resize)."""
         self.ensure(pod)
