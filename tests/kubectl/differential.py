@@ -111,7 +111,7 @@ class Pair:
             cwd=home,
             env=self._environment(home, kubeconfig),
             check=False,
-            timeout=60,
+            timeout=150,
         )
         err = _DROPPED.sub("", done.stderr.replace(Path(self.stock).name, "kubectl"))
         return Outcome(done.stdout.replace(Path(self.stock).name, "kubectl"), err, done.returncode)
@@ -151,6 +151,8 @@ class Pair:
             if stock.code != ours.code or (not lax and stock != ours):
                 found.append(Difference(line, stock, ours))
         self.differences += found
+        for side, path in configs.items():
+            self._stock(["delete", "namespace", f"{case}-{side}", "--wait=false"], path.parent, path)
         return found
 
     def _both(self, line: str, configs: dict[str, Path]) -> dict[str, Outcome]:
