@@ -46,6 +46,64 @@ def test_every_version_creates_lists_and_deletes(cluster: Cluster, namespace: st
     )
 
 
+@pytest.mark.parametrize("version", versions())
+def test_every_version_streams_in_and_out(cluster: Cluster, talker: str, tmp_path: Path, version: str) -> None:
+    k = cluster.kubectl.with_version(version)
+    done = k.run("exec", "talker", "-c", "web", "-n", talker, "--", "sh", "-c", "echo out; exit 7", check=False)
+    assert (done.returncode, done.stdout) == (7, "out\n")
+    given = k("exec", "-i", "talker", "-c", "web", "-n", talker, "--", "cat", given="through and back")
+    assert given == "through and back"
+    assert k("logs", "talker", "-c", "loud", "-n", talker, "--tail=1") == "first"
+    source, back = tmp_path / "file", tmp_path / "back"
+    source.write_bytes(os.urandom(50_000))
+    k("cp", str(source), f"{talker}/talker:/tmp/{version}", "-c", "web")
+    k("cp", f"{talker}/talker:/tmp/{version}", str(back), "-c", "web")
+    assert back.read_bytes() == source.read_bytes()
+    for words, path, said in (
+        (("port-forward", "pod/talker", ":8080", "-n", talker), "", "Hello from talker"),
+        (("proxy", "--port=0"), "version", '"gitVersion": "v1.36'),
+    ):
+        process = k.start(*words)
+        try:
+            assert process.stdout is not None
+            port = process.stdout.readline().split("127.0.0.1:")[1].split()[0]
+            url = f"http://127.0.0.1:{port}/{path}"
+            assert said in k.machine.run("busybox", "wget", "-qO-", url).stdout
+        finally:
+            Machine.interrupt(process)
+
+
+@pytest.mark.parametrize("version", versions())
+def test_every_version_changes_and_shows(cluster: Cluster, namespace: str, tmp_path: Path, version: str) -> None:
+    k = cluster.kubectl.with_version(version)
+    body = deployment("web", namespace, 0)
+    assert k.apply(body) == "deployment.apps/web created"
+    assert k.apply(body) == "deployment.apps/web unchanged"
+    assert k("scale", "deployment/web", "--replicas=1", "-n", namespace) == "deployment.apps/web scaled"
+    assert k("set", "image", "deployment/web", f"web={IMAGE}x", "-n", namespace) == "deployment.apps/web image updated"
+    assert k("set", "image", "deployment/web", f"web={IMAGE}", "-n", namespace) == "deployment.apps/web image updated"
+    assert k("label", "deployment", "web", "tier=front", "-n", namespace) == "deployment.apps/web labeled"
+    assert "web annotate" in k("annotate", "deployment", "web", "note=hi", "-n", namespace)
+    patch = '{"metadata":{"labels":{"patched":"yes"}}}'
+    assert k("patch", "deployment", "web", "-p", patch, "-n", namespace) == "deployment.apps/web patched"
+    assert k("expose", "deployment/web", "--port=80", "--type=NodePort", "-n", namespace) == "service/web exposed"
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i s/hi/changed/ $1\n")
+    editor.chmod(0o755)
+    words = k.arguments("edit", "deployment", "web", "-n", namespace)
+    assert (
+        k.machine.run(*words, environment={"KUBE_EDITOR": str(editor)}).stdout.strip() == "deployment.apps/web edited"
+    )
+    k("rollout", "restart", "deployment/web", "-n", namespace)
+    k("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    assert "REVISION" in k("rollout", "history", "deployment/web", "-n", namespace)
+    assert "rolled back" in k("rollout", "undo", "deployment/web", "-n", namespace)
+    assert "rolling" in k("explain", "deployment.spec.strategy").lower()
+    assert "deployments" in k("api-resources")
+    assert "changed" in k("describe", "deployment", "web", "-n", namespace)
+    assert k("delete", "service", "-l", "tier=front", "-n", namespace).startswith('service "web" deleted')
+
+
 def test_create_deployment_and_its_table(each: Kubectl, namespace: str) -> None:
     each("create", "deployment", "web", f"--image={IMAGE}", "--replicas=2", "-n", namespace)
     each("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
