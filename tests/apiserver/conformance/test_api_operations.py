@@ -165,3 +165,29 @@ async def test_delete_and_delete_collection(info: ResourceInfo) -> None:
         assert answer.code == 200, answer
         left = (await api.get(collection, "labelSelector=test%3Doperations")).body["items"]
         assert left == [] or (held and all(item["metadata"].get("deletionTimestamp") for item in left))
+
+
+@pytest.mark.parametrize(
+    ("resource", "kept"),
+    [
+        ("deployments.apps", ["labels"]),
+        ("volumeattachments.storage.k8s.io", ["labels", "annotations"]),
+        ("flowschemas.flowcontrol.apiserver.k8s.io", ["labels", "annotations"]),
+        ("services", []),
+    ],
+)
+async def test_what_of_the_metadata_the_status_path_changes(resource: str, kept: list[str]) -> None:
+    info = next(info for info in WITH_STATUS if info.group_resource == resource)
+    async with running_api(aggregation=False) as api:
+        collection, names = paths(info)
+        await created(api, info)
+        patch = {"metadata": {"labels": {"n": "1"}, "annotations": {"n": "1"}}}
+        answer = await api.patch(f"{collection}/{names[0]}/status", patch, query="fieldManager=reporter")
+        assert answer.code == 200, answer
+        metadata = answer.body["metadata"]
+        for key in ("labels", "annotations"):
+            assert ("n" in metadata.get(key, {})) is (key not in kept)
+        owned = [entry["fieldsV1"] for entry in metadata["managedFields"] if entry["manager"] == "reporter"]
+        assert [key for key in ("labels", "annotations") if f"f:{key}" in str(owned)] == [
+            key for key in ("labels", "annotations") if key not in kept
+        ]

@@ -127,6 +127,7 @@ class Strategy:
         name = info.group_resource
         self.has_generation = name in _WITH_GENERATION or (self._has_spec(info) and name not in _WITHOUT_GENERATION)
         self.keeps_status_on_create = name in _KEEPS_STATUS_ON_CREATE
+        self._status_keeps = _KEPT_METADATA.get(name, ())
 
     @staticmethod
     def _has_spec(info: ResourceInfo) -> bool:
@@ -185,6 +186,12 @@ class Strategy:
         for key, value in old.items():
             if key not in _STATUS_PARTS:
                 new[key] = value
+        metadata, before = new["metadata"], old["metadata"]
+        for key in self._status_keeps:
+            if key in before:
+                metadata[key] = before[key]
+            else:
+                metadata.pop(key, None)
 
     def generation_changes(self, new: Object, old: Object) -> bool:
         """Whether the desired state differs: anything but metadata and status."""
@@ -202,7 +209,8 @@ class Strategy:
     def reset_fields(self, subresource: str) -> FieldSet:
         """What a write through this endpoint cannot change, so that it comes to own nothing there."""
         if subresource == "status":
-            return _SPEC
+            kept = self._status_keeps
+            return {**_SPEC, "f:metadata": {f"f:{key}": MEMBER for key in kept}} if kept else _SPEC
         return _STATUS if self.has_status else _NOTHING
 
     # -- delete
@@ -229,6 +237,16 @@ class Strategy:
         """Advice for the client, sent as Warning headers."""
         return []
 
+
+_CLIENT_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")
+_KEPT_METADATA: dict[str, tuple[str, ...]] = {
+    "deployments.apps": ("labels",),
+    "volumeattachments.storage.k8s.io": _CLIENT_METADATA,
+    "resourceclaims.resource.k8s.io": _CLIENT_METADATA,
+    "flowschemas.flowcontrol.apiserver.k8s.io": _CLIENT_METADATA,
+    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": _CLIENT_METADATA,
+}
+"""What of the metadata a write to `/status` does not change (other kinds let clients change all of theirs there)."""
 
 _SPEC: FieldSet = {"f:spec": MEMBER}
 _STATUS: FieldSet = {"f:status": MEMBER}
