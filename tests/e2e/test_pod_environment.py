@@ -176,6 +176,54 @@ def test_variables_from_every_source(pods: Pods, namespace: str) -> None:
     assert "KUBERNETES_SERVICE_HOST=10.96.0.1" in unlinked
 
 
+def test_variables_from_a_file_that_an_init_container_wrote(pods: Pods, namespace: str) -> None:
+    def of(key: str, **more: Any) -> dict[str, Any]:
+        return {"fileKeyRef": {"volumeName": "config", "path": "app/config.env", "key": key, **more}}
+
+    text = "ADDRESS='http://db # 1'\\nEMPTY=''\\n"
+    mounts = [{"name": "config", "mountPath": "/data"}]
+    write = container(
+        "write", "sh", "-c", f'mkdir /data/app; printf "{text}" > /data/app/config.env', volumeMounts=mounts
+    )
+    variables = [
+        {"name": "URL", "valueFrom": of("ADDRESS")},
+        {"name": "EMPTY", "valueFrom": of("EMPTY")},
+        {"name": "NONE", "valueFrom": of("ABSENT", optional=True)},
+    ]
+    absent = [{"name": "X", "valueFrom": of("ABSENT")}]
+    volumes = [{"name": "config", "emptyDir": {}}]
+    pods.kubectl.apply(
+        pod("file", namespace, shell("c", f"env; {SLEEP}", env=variables), initContainers=[write], volumes=volumes),
+        pod("key", namespace, shell("c", SLEEP, env=absent), initContainers=[write], volumes=volumes),
+    )
+    pods.ready("file")
+    shown = pods("logs", "file").splitlines()
+    assert "URL=http://db # 1" in shown and "EMPTY=" in shown
+    assert not any(line.startswith("NONE=") for line in shown)
+    message = 'environment variable key "ABSENT" not found in file "app/config.env"'
+    assert pods.waiting("key", "CreateContainerConfigError") == message
+
+
+def test_runtime_classes(pods: Pods, namespace: str) -> None:
+    def runtime_class(handler: str) -> dict[str, Any]:
+        metadata = {"name": f"{namespace}-{handler}"}
+        return {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": metadata, "handler": handler}
+
+    pods.kubectl.apply(runtime_class("runc"), runtime_class("other"))
+    try:
+        pods.kubectl.apply(
+            *(
+                pod(name, namespace, shell("c", SLEEP), runtimeClassName=f"{namespace}-{name}")
+                for name in ("runc", "other")
+            )
+        )
+        pods.ready("runc")
+        told = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: "
+        pods.told("other", "FailedCreatePodSandBox", told + 'no runtime for "other" is configured')
+    finally:
+        pods.kubectl("delete", "runtimeclass", f"{namespace}-runc", f"{namespace}-other")
+
+
 def test_missing_sources_of_variables_are_told_and_healed(pods: Pods, namespace: str) -> None:
     def wants(name: str, source: dict[str, Any]) -> dict[str, Any]:
         return pod(name, namespace, shell("c", SLEEP, env=[{"name": "X", "valueFrom": source}]))

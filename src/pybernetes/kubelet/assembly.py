@@ -63,6 +63,7 @@ def configuration(config: KubeletConfig) -> dict[str, Any]:
         "nodeStatusReportFrequency": f"{config.node_status_report_seconds:.0f}s",
         "nodeStatusUpdateFrequency": f"{config.node_status_update_seconds:.0f}s",
         "podLogsDir": config.logs_directory,
+        "podPidsLimit": config.pod_pids_limit or -1,
         "port": config.port,
         "resolvConf": config.host_resolv_conf,
         "serializeImagePulls": config.serialize_image_pulls,
@@ -89,7 +90,7 @@ class RealKubelet:
         self._clock = clock
         self._runtime = Containerd(config.container_runtime_socket)
         kernel = LinuxKernel()
-        cgroups = PodCgroups(detect(kernel), root=cgroup)
+        cgroups = PodCgroups(detect(kernel), root=cgroup, process_limit=config.pod_pids_limit)
         self._recorder = EventRecorder(client, COMPONENT, config.node_name)
         self._volumes = VolumeManager(
             client,

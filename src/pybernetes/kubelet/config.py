@@ -31,6 +31,8 @@ class KubeletConfig(msgspec.Struct, frozen=True, kw_only=True):
     cni_mtu: int = 1500
     port: int = 10250
     max_pods: int = 110
+    pod_pids_limit: int = 0
+    """How many processes one pod may have; 0 leaves it to the machine."""
     capacity: Mapping[str, str] = {}
     """Overrides what the machine reports: a node that shares a machine has only its part."""
     system_reserved: Mapping[str, str] = {}

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from ..api.core import ConfigMap, Container, EnvVar, EphemeralContainer, Pod, Secret, Service
+from ..api.core import ConfigMap, Container, EnvVar, EphemeralContainer, FileKeySelector, Pod, Secret, Service
+from . import env_file
 
 
 class ConfigError(Exception):
@@ -36,6 +37,8 @@ class EnvironmentSources(msgspec.Struct, kw_only=True):
     """fieldRef's path -> text. Raises ConfigError."""
     resource: Callable[[str, str, str], str]
     """resourceFieldRef's container name, resource and divisor -> text. Raises ConfigError."""
+    file: Callable[[str, str], str | None] = lambda _volume, _path: None
+    """fileKeyRef's volume and path -> the file's text, None when there is none. Raises ConfigError."""
 
 
 def references(container: Container | EphemeralContainer) -> References:
@@ -143,7 +146,22 @@ def _value(
         if key.key not in data:
             return _missing(key.optional, f"couldn't find key {key.key} in Secret {namespace}/{key.name}")
         return data[key.key]
+    if origin.file_key_ref is not None:
+        return _from_file(origin.file_key_ref, sources)
     raise ConfigError(f"unsupported source of environment variable {variable.name}")
+
+
+def _from_file(ref: FileKeySelector, sources: EnvironmentSources) -> str | None:
+    text = sources.file(ref.volume_name, ref.path)
+    if text is None:
+        return _missing(ref.optional, f'environment variable file "{ref.path}" not found in volume "{ref.volume_name}"')
+    try:
+        found = env_file.variables(text)
+    except env_file.EnvFileError as error:
+        raise ConfigError(f'couldn\'t parse env file "{ref.path}": {error}') from None
+    if ref.key not in found:
+        return _missing(ref.optional, f'environment variable key "{ref.key}" not found in file "{ref.path}"')
+    return found[ref.key]
 
 
 def _missing(optional: bool | None, message: str) -> str | None:

@@ -79,7 +79,14 @@ class Kubelet:
         self._pods: Informer[Pod] = Informer(client, Pod, field_selector=f"spec.nodeName={config.node_name}")
         self._nodes: Informer[Node] = Informer(client, Node, field_selector=f"metadata.name={config.node_name}")
         self._service_informer: Informer[Service] = Informer(client, Service)
-        self._node = NodeServices(client, self._service_informer, list(config.node_ips), self._allocatable, self._event)
+        self._node = NodeServices(
+            client,
+            self._service_informer,
+            list(config.node_ips),
+            self._allocatable,
+            self._event,
+            config.runtime_handler,
+        )
         self.images = ImageManager(
             runtime,
             self._node.keyrings,

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from ..api.core import ConfigMap, Pod, Secret, Service
+from ..api.node import RuntimeClass
 from ..api.status import StatusError, is_not_found
 from ..client.client import Client
 from ..client.informer import Informer
@@ -27,8 +28,10 @@ class NodeServices:
         host_ips: Sequence[str],
         allocatable: Mapping[str, str],
         event: Recorder,
+        default_handler: str = "",
     ) -> None:
         self._event = event
+        self._default_handler = default_handler
         self.host_ips = host_ips
         self.network = asyncio.Event()
         self._client = client
@@ -67,6 +70,11 @@ class NodeServices:
             if is_not_found(error):
                 return None
             raise
+
+    async def runtime_handler(self, pod: Pod) -> str:
+        if not pod.spec.runtime_class_name:
+            return self._default_handler
+        return (await self._client.get(RuntimeClass, pod.spec.runtime_class_name)).handler
 
     async def network_ready(self) -> None:
         await self.network.wait()

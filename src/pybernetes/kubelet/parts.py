@@ -178,6 +178,9 @@ class NodeView(Protocol):
     async def secret(self, namespace: str, name: str) -> "Secret | None":
         """A secret, or None."""
 
+    async def runtime_handler(self, pod: "Pod") -> str:
+        """The runtime's name for the pod's RuntimeClass, "" for its default. StatusError when there is none."""
+
     async def network_ready(self) -> None:
         """Return once pods can be given a network."""
 

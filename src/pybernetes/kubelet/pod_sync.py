@@ -13,12 +13,12 @@ upstream's reasons and messages, which people and scripts read.
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from ..api.core import Container, EphemeralContainer, Pod
+from ..api.status import StatusError, is_not_found
 from ..base.clock import Clock
 from ..base.log import logger
 from .config import KubeletConfig
@@ -37,14 +37,17 @@ from .container_config import (
 from .cri import messages as m
 from .cri.protocol import ContainerRuntime, RuntimeServiceError, is_runtime_not_found
 from .downward import DownwardError, container_named, field_value, resource_value
+from .env_file import MAXIMUM_BYTES
 from .environment import ConfigError, EnvironmentSources, environment, references
 from .images import ImageError, ImageManager
 from .parts import HookError, NodeView, Parts, VolumeError
 from .pod_runtime import PodRuntime
 from .pod_worker import CreateSandbox, KillContainer, StartContainer, StopSandbox, pod_id
 from .restart_policy import container_named as any_container_named
+from .unbroken import to_the_end
+from .volumes.subpath import read_text
+from .volumes.volume import SetUpError
 
-T = TypeVar("T")
 log = logger(__name__)
 
 RETRY_SECONDS = 10.0
@@ -167,12 +170,18 @@ class PodSync:
             await self._node.network_ready()
         await self.mount_volumes(pod, files)
         config = self._sandbox_config(pod, action.attempt, cgroup_parent)
+        try:
+            handler = await self._node.runtime_handler(pod)
+        except StatusError as error:
+            why = str(error)
+            if is_not_found(error):
+                why = f'runtimeclass.node.k8s.io "{pod.spec.runtime_class_name}" not found'
+            raise self._no_sandbox(pod, why) from None
         if pod.spec.host_users is False:
             # containerd 1.6 would silently give the pod the node's own users.
-            handler = self._config.runtime_handler
             raise self._no_sandbox(pod, f'RuntimeClass handler "{handler}" does not support user namespaces')
         try:
-            await _to_the_end(self._runtime.run_sandbox(config, self._config.runtime_handler))
+            await to_the_end(self._runtime.run_sandbox(config, handler))
         except RuntimeServiceError as error:
             raise self._no_sandbox(pod, str(error)) from None
 
@@ -237,13 +246,13 @@ class PodSync:
     ) -> str:
         os.makedirs(os.path.join(of_sandbox.log_directory, container.name), 0o755, exist_ok=True)
         try:
-            container_id = await _to_the_end(self._runtime.create_container(sandbox_id, config, of_sandbox))
+            container_id = await to_the_end(self._runtime.create_container(sandbox_id, config, of_sandbox))
         except RuntimeServiceError as error:
             self._event(pod, container.name, "Warning", "Failed", f"Error: {error.message}")
             raise StepError("CreateContainerError", error.message, RETRY_SECONDS) from None
         self._event(pod, container.name, "Normal", "Created", EVENT_CONTAINER_CREATED)
         try:
-            await _to_the_end(self._runtime.start_container(container_id))
+            await to_the_end(self._runtime.start_container(container_id))
         except RuntimeServiceError as error:
             self._event(pod, container.name, "Warning", "Failed", f"Error: {error.message}")
             raise StepError("RunContainerError", error.message, 1.0) from None
@@ -261,7 +270,7 @@ class PodSync:
         pod_ip: str,
     ) -> m.ContainerConfig:
         uid = pod.metadata.uid or ""
-        variables = await self._environment(pod, container, pod_ip)
+        variables = await self._environment(pod, container, pod_ip, volumes)
         target = container.target_container_name if isinstance(container, EphemeralContainer) else None
         beside = runtime.current(target) if target else None
         hosts = os.path.join(self.pod_directory(uid), "etc-hosts")
@@ -300,7 +309,9 @@ class PodSync:
             os.chmod(path, 0o666)
         return path
 
-    async def _environment(self, pod: Pod, container: Container | EphemeralContainer, pod_ip: str) -> dict[str, str]:
+    async def _environment(
+        self, pod: Pod, container: Container | EphemeralContainer, pod_ip: str, volumes: Mapping[str, str]
+    ) -> dict[str, str]:
         namespace = pod.metadata.namespace or ""
         wanted = references(container)
         config_maps = {n: await self._node.config_map(namespace, n) for n in sorted(wanted.config_maps)}
@@ -318,6 +329,7 @@ class PodSync:
             config_maps={name: found for name, found in config_maps.items() if found is not None},
             secrets={name: found for name, found in secrets.items() if found is not None},
             services=self._node.service_variables(pod),
+            file=lambda volume, path: _file_text(volumes, volume, path),
             field=lambda path: field_value(pod, path, values),
             resource=lambda name, resource, divisor: resource_value(
                 pod, container_named(pod, name), resource, divisor, self._node.allocatable()
@@ -468,14 +480,14 @@ class PodSync:
                         os.unlink(path)
 
 
-async def _to_the_end(call: Coroutine[Any, Any, T]) -> T:
-    """A call that makes something: when cancelled, see it through, so that nothing appears after the last look."""
-    task = asyncio.ensure_future(call)
+def _file_text(volumes: Mapping[str, str], volume: str, path: str) -> str | None:
+    """A file of one of the pod's volumes, for fileKeyRef."""
+    if volume not in volumes:
+        raise ConfigError(f'cannot find the volume "{volume}" referenced by FileKeyRef')
     try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
+        return read_text(volumes[volume], path, MAXIMUM_BYTES)
+    except (SetUpError, OSError) as error:
+        raise ConfigError(str(error)) from None
 
 
 def _read(path: str) -> str:

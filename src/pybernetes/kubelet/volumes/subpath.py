@@ -44,6 +44,26 @@ def _open_beneath(root: int, path: str) -> Iterator[int]:
         os.close(handle)
 
 
+def read_text(volume_path: str, path: str, limit: int) -> str | None:
+    """The text of a file inside a volume, None when it is not there. SetUpError when it is too large or leads out."""
+    root = os.open(volume_path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with _open_beneath(root, path) as found:
+            if not stat.S_ISREG(os.fstat(found).st_mode):
+                raise SetUpError(f'"{path}" is not a file')
+            with open(f"/proc/self/fd/{found}", "rb") as file:
+                data = file.read(limit + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SetUpError(f'"{path}": {(error.strerror or str(error)).lower()}') from error
+    finally:
+        os.close(root)
+    if len(data) > limit:
+        raise SetUpError(f'"{path}" is larger than {limit} bytes')
+    return data.decode(errors="replace")
+
+
 def _make_missing(root: int, parts: list[str]) -> None:
     """Make the directories of the path that do not exist, with the mode of the volume's own directory."""
     mode = stat.S_IMODE(os.fstat(root).st_mode)
