@@ -7,6 +7,9 @@ import pytest
 from tests.support.api import CONFIG_MAPS, PODS, Api, running_api
 
 from pybernetes.api.user import UserInfo
+from pybernetes.base.http.message import Request, Response
+from pybernetes.base.http.server import HttpServer
+from pybernetes.base.tasks import running
 from pybernetes.testing import api_server
 
 Object = dict[str, Any]
@@ -149,3 +152,37 @@ async def test_owners_are_for_those_who_may_delete() -> None:
         answer = await api.post(CONFIG_MAPS, new)
         assert "cannot set blockOwnerDeletion if an ownerReference refers to a resource" in answer.message
         assert (await admin.post(CONFIG_MAPS, new)).code == 201
+
+
+async def test_another_server_decides_on_images(tmp_path: Any) -> None:
+    asked: list[Object] = []
+
+    async def review(request: Request) -> Response:
+        body = orjson.loads(await request.body.read(1 << 20))
+        asked.append(body["spec"])
+        bad = any("bad" in container["image"] for container in body["spec"]["containers"])
+        status = {"allowed": not bad, "reason": "not from us"}
+        return Response(200, [("content-type", "application/json")], orjson.dumps({**body, "status": status}))
+
+    server = HttpServer(review, host="127.0.0.1", port=0)
+    async with running("reviewer", server.serve):
+        kubeconfig = {
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.port}/images"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": ""}}],
+            "current-context": "x",
+        }
+        (tmp_path / "images.yaml").write_bytes(orjson.dumps(kubeconfig))
+        settings = {"imagePolicy": {"kubeConfigFile": str(tmp_path / "images.yaml"), "defaultAllow": False}}
+        plugins = [{"name": "ImagePolicyWebhook", "configuration": settings}]
+        file = tmp_path / "admission.yaml"
+        file.write_bytes(orjson.dumps({"kind": "AdmissionConfiguration", "plugins": plugins}))
+        async with only("ImagePolicyWebhook", admission_config_file=str(file)) as api:
+            assert (await api.post(PODS, pod())).code == 201
+            answer = await api.post(PODS, pod("q", containers=[{"name": "c", "image": "bad:1"}]))
+            assert answer.message.endswith("image policy webhook backend denied one or more images: not from us")
+            assert asked[0] == {"containers": [{"image": "c:1"}], "annotations": {}, "namespace": "default"}
+
+
+async def test_names_without_work_are_accepted() -> None:
+    async with running_api(disable_admission=("ServiceAccount", "PodGroupProtection", "PodResizeValidator")) as api:
+        assert (await api.post(PODS, pod())).code == 201

@@ -18,6 +18,7 @@ from .default_class import DefaultIngressClass, DefaultStorageClass
 from .default_toleration_seconds import DefaultTolerationSeconds
 from .deny_service_external_ips import DenyServiceExternalIPs
 from .event_rate_limit import EventRateLimit
+from .image_policy_webhook import ImagePolicyWebhook
 from .limit_ranger import LimitRanger
 from .namespace_lifecycle import NamespaceLifecycle
 from .namespaces import NamespaceAutoProvision, NamespaceExists
@@ -57,6 +58,7 @@ ORDER: dict[str, Make] = {
     "NodeRestriction": lambda context: NodeRestriction(context.reader),
     "TaintNodesByCondition": lambda context: TaintNodesByCondition(),
     "AlwaysPullImages": lambda context: AlwaysPullImages(),
+    "ImagePolicyWebhook": lambda context: ImagePolicyWebhook(context.settings("ImagePolicyWebhook"), context.clock),
     "PodSecurity": lambda context: PodSecurity(context.reader, context.settings("PodSecurity")),
     "PodNodeSelector": lambda context: PodNodeSelector(context.reader, context.settings("PodNodeSelector")),
     "Priority": lambda context: Priority(context.reader),
@@ -93,6 +95,7 @@ DEFAULT_OFF = frozenset(
         "DenyServiceExternalIPs",
         "EventRateLimit",
         "ExtendedResourceToleration",
+        "ImagePolicyWebhook",
         "LimitPodHardAntiAffinityTopology",
         "NamespaceAutoProvision",
         "NamespaceExists",
@@ -103,8 +106,17 @@ DEFAULT_OFF = frozenset(
 )
 """Only on when asked for."""
 
-WITHOUT_WORK = frozenset({"JobValidation", "PodGroupProtection", "PodGroupWorkloadExists"})
-"""Names that configurations may use: upstream's plugins act behind alpha gates only."""
+WITHOUT_WORK = frozenset(
+    {
+        "JobValidation",
+        "NodeDeclaredFeatureValidator",
+        "PodGroupProtection",
+        "PodGroupWorkloadExists",
+        "PodResizeValidator",
+    }
+)
+"""Names that configurations may use and that do nothing here: most act behind alpha gates, and resizing is judged by
+the pod's own rules."""
 
 
 def build(
