@@ -188,4 +188,6 @@ def test_summary_and_resource_metrics_through_the_node_proxy(kubectl: Kubectl, n
     node = kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
     text = kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/metrics/resource")
     assert f'container_memory_working_set_bytes{{container="main",namespace="{namespace}",pod="m"}}' in text
+    text = kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/metrics/cadvisor")
+    assert f'namespace="{namespace}",pod="m"' in text and "\nmachine_memory_bytes " in text
     assert kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/healthz") == "ok"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 from tests.kubelet.pods import pod_of
 
+from pybernetes.kubelet.cadvisor_metrics import cadvisor_metrics
 from pybernetes.kubelet.cri.messages import ContainerAttributes, ContainerStats, CpuUsage, FilesystemUsage, MemoryUsage
 from pybernetes.kubelet.kernel.cgroup_layout import CgroupUsage
 from pybernetes.kubelet.kernel.recording import RecordingKernel
@@ -92,6 +93,20 @@ def test_resource_metrics() -> None:
         "resource_scrape_error 0",
     ):
         assert line in text.splitlines()
+
+
+def test_cadvisor_metrics() -> None:
+    text = cadvisor_metrics(snapshot(), cpus=2)
+    lines = text.splitlines()
+    samples = [line for line in lines if not line.startswith("#")]
+    families = {line.partition("{")[0].partition(" ")[0] for line in samples}
+    assert {line.split()[2] for line in lines if line.startswith("# TYPE")} == families
+    assert any(line.startswith("machine_cpu_cores 2 ") for line in samples)
+    of_pods = [line for line in samples if line.startswith("container_memory_working_set_bytes{")]
+    assert any('container="",id="/"' in line for line in of_pods), "the node"
+    assert any('container="",id="/pod' in line and 'namespace="default"' in line for line in of_pods), "a pod"
+    assert any('container="",' not in line and 'namespace="default"' in line for line in of_pods), "a container"
+    assert len({line.rpartition(" ")[2] for line in samples}) == 1, "one moment"
 
 
 def test_this_machine() -> None:

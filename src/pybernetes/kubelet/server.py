@@ -29,6 +29,7 @@ from pybernetes.base.log import logger
 from pybernetes.base.tasks import running
 from pybernetes.client.client import Client
 
+from .cadvisor_metrics import cadvisor_metrics
 from .cri.protocol import POD_UID_LABEL, RuntimeServiceError
 from .parts import RuntimeView
 from .server_auth import Gatekeeper
@@ -107,6 +108,7 @@ class KubeletServer:
             "stats": self._summary,
             "metrics": self._metrics,
             "configz": self._configz,
+            "checkpoint": self._checkpoint,
         }
 
     @property
@@ -258,6 +260,16 @@ class KubeletServer:
             return _plain(500, output.decode("utf-8", "replace") + f"\ncommand exited with {answer.exit_code}")
         return Response(200, [("content-type", "text/plain; charset=utf-8")], output)
 
+    async def _checkpoint(self, request: Request, path: list[str]) -> Response:
+        """No container of this node can be checkpointed: containerd 1.6 does not know how (KEP-2008)."""
+        if request.method != "POST":
+            return _plain(405, "405: Method Not Allowed")
+        found = self._find_container(path)
+        if isinstance(found, Response):
+            return found
+        why = "rpc error: code = Unimplemented desc = unknown method CheckpointContainer for service"
+        return _plain(404, f"checkpointing of {'/'.join(path)} failed ({why} runtime.v1.RuntimeService)")
+
     async def _logs(self, request: Request, path: list[str]) -> Response:
         """Files below the node's log directory; directories as a list of links."""
         root = os.path.realpath(self._config.log_root)
@@ -288,6 +300,8 @@ class KubeletServer:
                 text = self._own_metrics()
             case ["resource"] if self._stats is not None:
                 text = await self._stats.resource_metrics()
+            case ["cadvisor"] if self._stats is not None:
+                text = cadvisor_metrics(await self._stats.collect(), os.cpu_count() or 1)
             case ["probes"] if self._probe_metrics is not None:
                 text = self._probe_metrics()
             case _:

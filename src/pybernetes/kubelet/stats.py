@@ -320,7 +320,9 @@ def summary(snapshot: Snapshot, node_name: str, rates: Rates, *, only_cpu_and_me
     return {"node": node, "pods": pods}
 
 
-def _labels(**labels: str) -> str:
+def metric_labels(**labels: str) -> str:
+    """Labels of a sample in the text format, escaped."""
+
     def quoted(text: str) -> str:
         return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
@@ -340,7 +342,7 @@ def resource_metrics(snapshot: Snapshot) -> str:
         meta = usage.pod.metadata
         where = {"namespace": meta.namespace or "", "pod": meta.name or ""}
         for name, stats in sorted(usage.containers.items()):
-            labels = _labels(container=name, **where)
+            labels = metric_labels(container=name, **where)
             if stats.cpu is not None and stats.cpu.usage_core_nano_seconds is not None:
                 seconds = stats.cpu.usage_core_nano_seconds / 1e9
                 add("container_cpu_usage_seconds_total", labels, seconds, stats.cpu.timestamp)
@@ -351,8 +353,8 @@ def resource_metrics(snapshot: Snapshot) -> str:
             if started is not None:
                 add("container_start_time_seconds", labels, started.timestamp(), 0)
         if usage.own is not None:
-            add("pod_cpu_usage_seconds_total", _labels(**where), usage.own.cpu_usage_nanoseconds / 1e9, now)
-            add("pod_memory_working_set_bytes", _labels(**where), usage.own.memory_working_set_bytes, now)
+            add("pod_cpu_usage_seconds_total", metric_labels(**where), usage.own.cpu_usage_nanoseconds / 1e9, now)
+            add("pod_memory_working_set_bytes", metric_labels(**where), usage.own.memory_working_set_bytes, now)
     add("node_cpu_usage_seconds_total", "", snapshot.machine.cpu_nanoseconds / 1e9, now)
     add("node_memory_working_set_bytes", "", snapshot.machine.memory_working_set_bytes, now)
     add("resource_scrape_error", "", 0, 0)
