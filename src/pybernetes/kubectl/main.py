@@ -29,6 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(words, out, err)
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        # A defect of ours, or a server that answers nonsense: still one line, unless more is asked for.
+        if any(word in ("-v=9", "--v=9", "-v9") for word in words):
+            raise
+        err.write(f"error: unexpected {type(error).__name__}: {error} (-v=9 shows where)\n")
+        return 1
     finally:
         try:
             out.flush()
