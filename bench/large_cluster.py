@@ -35,7 +35,12 @@ RESULTS = Path(__file__).parent / "results" / "large_cluster.jsonl"
 
 def _config(directory: Path, port: int) -> ClusterConfig:
     return ClusterConfig(
-        data_dir=directory, api_port=port, node_name="bench", node_ip="127.0.0.1", node_monitor_grace_period=600.0
+        data_dir=directory,
+        api_port=port,
+        node_name="bench",
+        node_ip="127.0.0.1",
+        pod_cidr="100.64.0.0/10",  # a /24 for every node
+        node_monitor_grace_period=600.0,
     )
 
 

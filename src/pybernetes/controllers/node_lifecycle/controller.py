@@ -163,7 +163,7 @@ class NodeLifecycleController:
         taints = node.spec.taints or []
         wanted = plan.no_schedule_taints(node)
         evicting = plan.no_execute_taints(node)
-        if plan.is_all_down(self._states(node).values()):
+        if evicting and plan.is_all_down(self._states(node).values()):
             # More likely our own network failed than every node: nobody is evicted, and who was to be stays.
             evicting = set()
         is_marked = any((taint.key, taint.effect) in plan.MANAGED_NO_EXECUTE for taint in taints)
