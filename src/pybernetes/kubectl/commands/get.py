@@ -117,6 +117,8 @@ def _tables(session: Session) -> int:
     flags = session.flags
     found = Collected()
     parts = _parts(session, found)
+    _left_out(session, found)
+    _all_or_nothing(session, found)
     show_kind = flags.on("show-kind") or len({part.resource.full_name for part in parts}) > 1
     columns = Columns(session.out.write)
     written, last, headers = False, "", None
@@ -142,7 +144,6 @@ def _tables(session: Session) -> int:
         for row in _sorted(session, rows):
             columns.add(shape.row(definitions, row))
     columns.flush()
-    _left_out(session, found)
     if not written and not flags.on("ignore-not-found") and not found.errors:
         where = f" in {session.namespace} namespace." if namespaced else ""
         session.tell(f"No resources found{where}")
@@ -156,6 +157,17 @@ def _left_out(session: Session, found: Collected) -> None:
         found.errors = [
             error for error in found.errors if not (isinstance(error, StatusFailure) and error.reason == "NotFound")
         ]
+
+
+def _all_or_nothing(session: Session, found: Collected) -> None:
+    """Objects of files are shown when all of them are there."""
+    files, kustomize = file_flags(session)
+    if not found.errors or not (files or kustomize):
+        return
+    if len(found.errors) == 1:
+        raise found.errors[0]
+    messages = [str(getattr(error, "message", error)) for error in found.errors]
+    raise CommandError(f"[{', '.join(messages)}]", prefix="")
 
 
 def shape_of(session: Session, resource: Resource, show_kind: bool) -> Shape:
@@ -304,6 +316,7 @@ def _objects(session: Session) -> int:
         chunk=options.chunk,
     )
     _left_out(session, found)
+    _all_or_nothing(session, found)
     if flags.text("sort-by") and not found.single:
         from ..output.sorting import by_field
 

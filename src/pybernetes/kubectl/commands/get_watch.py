@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..discovery import Resource
     from ..session import Session
+    from ..transport.connection import Response
 
 _ONE_ONLY = "watch is only supported on individual resources and resource collections - more than 1 resource was found"
 
@@ -54,6 +55,23 @@ def watch(session: Session) -> int:
     session.out.flush()
     query = query_of((*selecting, ("watch", "true"), ("resourceVersion", version)))
     response = session.client.stream(resource.path(namespace) + query, accept)
+    try:
+        _follow(session, resource, response, show, human=human)
+    except TimeoutError:
+        # The time given by --request-timeout is over.
+        response.close()
+    return 0
+
+
+def _follow(
+    session: Session,
+    resource: Resource,
+    response: Response,
+    show: Callable[[str, dict[str, Any]], None],
+    *,
+    human: bool,
+) -> None:
+    """Each event as it comes. StatusFailure when the server says that something is wrong."""
     for line in response.lines():
         event = loads(line)
         if event["type"] == "ERROR":
@@ -61,7 +79,6 @@ def watch(session: Session) -> int:
         if event["type"] != "BOOKMARK":
             show(event["type"], as_table(resource, event["object"]) if human else event["object"])
             session.out.flush()
-    return 0
 
 
 def _what(session: Session) -> tuple[Resource, str, str]:

@@ -32,7 +32,7 @@ def run(session: Session) -> int:
     if flags.number("current-replicas") < -1:
         raise CommandError("The --current-replicas must specify an integer of -1 or greater")
     dry_run = dry_run_of(session)
-    found = collect(session, selector=flags.text("selector"), all_=flags.on("all"), latest=True)
+    found = collect(session, selector=flags.text("selector"), all_=flags.on("all"))
     if flags.text("resource-version") and len(found.items) > 1:
         raise CommandError("cannot use --resource-version with multiple resources")
     if not found.items:

@@ -190,12 +190,40 @@ def check_kind(obj: Any, source: str) -> tuple[str, str]:
     return str(obj["apiVersion"]), str(obj["kind"])
 
 
+def _check_types(metadata: Any, source: str) -> None:
+    """Names, labels and annotations are texts: YAML makes `name: y` a boolean. CommandError."""
+    found: list[tuple[str, Any]] = []
+    if not isinstance(metadata, dict):
+        raise CommandError(
+            f"unable to decode {quoted(source)}: json: cannot unmarshal {_go_kind(metadata)} into Go value of type "
+            "v1.ObjectMeta"
+        )
+    for field in ("name", "namespace"):
+        found.append((field, metadata.get(field)))
+    for field in ("labels", "annotations"):
+        values = metadata.get(field)
+        found += [(field, value) for value in values.values()] if isinstance(values, dict) else [(field, None)]
+    for field, value in found:
+        if value is not None and not isinstance(value, str):
+            raise CommandError(
+                f"unable to decode {quoted(source)}: json: cannot unmarshal {_go_kind(value)} into Go struct field "
+                f"ObjectMeta.metadata.{field} of type string"
+            )
+
+
+def _go_kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    return {"int": "number", "float": "number", "list": "array", "dict": "object"}.get(type(value).__name__, "string")
+
+
 def item_of(session: Session, obj: Any, source: str, *, local: bool = False) -> Item:
     """An object with its resource and namespace. CommandError."""
     api_version, kind = check_kind(obj, source)
     metadata = obj.get("metadata")
     if metadata is None:
         metadata = obj["metadata"] = {}
+    _check_types(metadata, source)
     name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
     if local:
         return Item(session.client, local_resource(api_version, kind), namespace, name, obj, source)

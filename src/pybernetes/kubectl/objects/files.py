@@ -55,7 +55,9 @@ def _files(path: str, recursive: bool) -> list[str]:
             continue
         for directory, below, files in os.walk(name):
             below.sort()
-            found += [os.path.join(directory, file) for file in sorted(files) if file.endswith(EXTENSIONS)]
+            found += [
+                os.path.normpath(os.path.join(directory, file)) for file in sorted(files) if file.endswith(EXTENSIONS)
+            ]
             if not recursive:
                 break
     if not found:
