@@ -1,6 +1,6 @@
 # Two commands matter: `make up` (a running cluster with a sample application) and `make test`.
 
-PYTHON ?= $(shell command -v python3)
+PYTHON ?= python3
 DATA_DIR ?= /var/lib/pybernetes
 VENV := .venv
 BIN := $(VENV)/bin
