@@ -10,7 +10,7 @@ Without remote APIServices a request costs one look at an empty dict.
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -20,7 +20,6 @@ from ...base.clock import Clock
 from ...base.http.client import TransportError
 from ...base.http.message import App, Request, Response
 from ...base.tasks import running
-from ...base.x509 import KeyPair
 from ..admission.own_writes import Write
 from ..reader import ObjectReader
 from .availability import AGGREGATOR, Availability
@@ -29,6 +28,9 @@ from .discovery import answer, merge
 from .local import LocalServices, priorities
 from .proxy import Proxy
 from .services import GROUP, ApiServices, Remote
+
+if TYPE_CHECKING:
+    from ...base.x509 import KeyPair
 
 Object = dict[str, Any]
 _REMOTE_SECONDS = 10.0
@@ -44,7 +46,7 @@ class Aggregator:
         write: Write,
         clock: Clock,
         *,
-        identity: KeyPair | None,
+        identity: "KeyPair | None",
         infos: Callable[[], Iterable[ResourceInfo]],
     ) -> None:
         self._services = ApiServices(reader)

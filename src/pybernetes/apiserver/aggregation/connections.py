@@ -3,14 +3,18 @@
 import base64
 import ssl
 from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ...api.user import UserInfo
 from ...base.http.client import HttpTransport
 from ...base.http.message import Headers, Request, Response
-from ...base.x509 import KeyPair, client_context
 from ..reader import ObjectReader
 from .service_resolver import resolve
 from .services import Remote
+
+if TYPE_CHECKING:
+    from ...base.x509 import KeyPair
 
 _KEPT = 64
 
@@ -18,7 +22,7 @@ _KEPT = 64
 class Connections:
     """`send` resolves the Service anew for every request; `close` ends all connections."""
 
-    def __init__(self, reader: ObjectReader, identity: KeyPair | None) -> None:
+    def __init__(self, reader: ObjectReader, identity: "KeyPair | None") -> None:
         self._reader = reader
         self._identity = identity
         self._transports: dict[tuple[Remote, str, int], HttpTransport] = {}
@@ -45,22 +49,20 @@ class Connections:
             await transport.close()
 
     def _made_context(self, authority: str, insecure: bool) -> ssl.SSLContext:
+        from ...base.x509 import client_context, load_pair
+
         if insecure:
             return client_context(None, self._identity)
         if authority:
             return client_context(base64.b64decode(authority), self._identity)
         context = ssl.create_default_context()
         if self._identity is not None:
-            from ...base.x509 import load_pair
-
             load_pair(context, self._identity)
         return context
 
 
 def identity_headers(user: UserInfo) -> Headers:
     """`X-Remote-*`: whom the request is made for, believed because of our certificate."""
-    from urllib.parse import quote
-
     found: Headers = [("x-remote-user", user.name)]
     if user.uid:
         found.append(("x-remote-uid", user.uid))

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from ....api.status import StatusError
 from ....base.http.client import HttpTransport, TransportError
 from ....base.http.message import Request, Response
-from ....base.x509 import client_context
 from ...aggregation.service_resolver import resolve
 from ...reader import ObjectReader
 
@@ -97,6 +96,8 @@ def url_of(config: Object, timeout_seconds: int) -> str:
 def _context(authority: str) -> ssl.SSLContext:
     if not authority:
         return ssl.create_default_context()
+    from ....base.x509 import client_context  # its cryptography costs 60 ms at the start
+
     try:
         return client_context(base64.b64decode(authority))
     except (binascii.Error, UnicodeDecodeError, ssl.SSLError) as error:
