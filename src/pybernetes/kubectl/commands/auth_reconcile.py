@@ -29,35 +29,34 @@ def run(session: Session) -> int:
         if item.resource.kind not in _KINDS or item.resource.group != "rbac.authorization.k8s.io":
             continue
         wanted = item.obj
-        obj, changed = _reconcile(session, item, wanted, dry_run)
-        del changed
+        obj = _reconcile(session, item, wanted, dry_run)
         operation_printer(session, "reconciled", dry_run).print(obj)
     return 0
 
 
-def _reconcile(session: Session, item: Item, wanted: dict[str, Any], dry_run: str) -> tuple[dict[str, Any], bool]:
+def _reconcile(session: Session, item: Item, wanted: dict[str, Any], dry_run: str) -> dict[str, Any]:
     query = {"dryRun": "All"} if dry_run == "server" else {}
     try:
         live = item.get()
     except StatusFailure as error:
         if error.reason != "NotFound":
             raise
-        return (wanted if dry_run == "client" else item.create(wanted, **query)), True
+        return wanted if dry_run == "client" else item.create(wanted, **query)
     new = dict(live)
     if "Binding" in item.resource.kind:
         if live.get("roleRef") != wanted.get("roleRef"):
             if dry_run == "none":
                 item.delete({})
-                return item.create(wanted), True
-            return wanted, True
+                return item.create(wanted)
+            return wanted
         extra = [] if session.flags.on("remove-extra-subjects") else list(live.get("subjects") or ())
         new["subjects"] = extra + [one for one in wanted.get("subjects") or () if one not in extra]
     else:
         extra = [] if session.flags.on("remove-extra-permissions") else list(live.get("rules") or ())
         new["rules"] = extra + [rule for rule in wanted.get("rules") or () if not _covered(rule, extra)]
     if new == live:
-        return live, False
-    return (new if dry_run == "client" else item.replace(new, **query)), True
+        return live
+    return new if dry_run == "client" else item.replace(new, **query)
 
 
 def _covered(rule: dict[str, Any], known: list[dict[str, Any]]) -> bool:

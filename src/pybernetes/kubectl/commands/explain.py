@@ -130,12 +130,11 @@ class Kinds:
 
     def at(self, schema: dict[str, Any], path: list[str]) -> dict[str, Any]:
         """The field's schema at the end of a path. CommandError."""
-        for number, name in enumerate(path):
+        for name in path:
             properties = self.inner(schema).get("properties") or {}
             if name not in properties:
                 raise CommandError(f'field "{name}" does not exist')
             schema = properties[name]
-            del number
         return schema
 
 

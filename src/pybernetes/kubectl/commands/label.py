@@ -96,11 +96,7 @@ def _split(args: list[str], from_files: bool) -> tuple[list[str], list[str]]:
         elif is_change or from_files:
             words.append(word)
         else:
-            raise CommandError(
-                "all resources must be specified before label changes: " + word
-                if False
-                else f"all resources must be specified before label changes: {word}"
-            )
+            raise CommandError(f"all resources must be specified before label changes: {word}")
     return names, words
 
 

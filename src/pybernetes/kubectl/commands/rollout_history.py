@@ -90,9 +90,8 @@ def _undo(session: Session, item: Item) -> None:
     dry_run = dry_run_of(session)
     wanted = session.flags.number("to-revision")
     if wanted < 0:
-        raise CommandError(f"revision number cannot be negative: {wanted}" if wanted else "")
+        raise CommandError(f"revision number cannot be negative: {wanted}")
     known = revisions(session, item)
-    name = f"{item.resource.kind} {item.namespace}/{item.name}"
     if item.resource.kind == "Deployment" and (item.obj.get("spec") or {}).get("paused"):
         raise CommandError(
             f"you cannot rollback a paused deployment; resume it first with "
@@ -106,7 +105,6 @@ def _undo(session: Session, item: Item) -> None:
         if len(known) < 2:
             raise CommandError(f"no rollout history found for {item.resource.kind.lower()} {quoted(item.name)}")
         chosen = known[-2]
-    del name
     if dry_run == "client":
         from ..describe.pods import describe_template
 

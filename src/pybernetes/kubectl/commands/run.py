@@ -53,14 +53,12 @@ def run(session: Session) -> int:
     obj = pod(session, name, words)
     if flags.text("overrides"):
         obj = overridden(session, obj, flags.text("overrides"))
-    quiet = attach and (interactive or flags.on("quiet"))
     printer = _Silent() if attach else operation_printer(session, "created", dry_run_of(session))
     if flags.on("expose"):
         _expose(session, name, obj, printer)
     made = finish(session, obj, "created", printer)
     if not attach:
         return 0
-    del quiet
     from .run_attached import follow
 
     resource = session.mapper.resource("pods")
