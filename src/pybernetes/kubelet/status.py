@@ -68,7 +68,8 @@ def pod_status(pod: Pod, runtime: PodRuntime, inputs: StatusInputs) -> PodStatus
         for c in spec.init_containers or ()
     ]
     regular = [
-        _container_status(pod, c, runtime, inputs, previous.container_statuses, default) for c in spec.containers or ()
+        _container_status(pod, c, runtime, inputs, previous.container_statuses, default, due=initialized)
+        for c in spec.containers or ()
     ]
     ephemeral = [
         _container_status(pod, c, runtime, inputs, previous.ephemeral_container_statuses, "ContainerCreating")
@@ -135,13 +136,16 @@ def _container_status(
     inputs: StatusInputs,
     known: Sequence[ContainerStatus] | None,
     default_reason: str,
+    *,
+    due: bool = False,
 ) -> ContainerStatus:
-    """The status of one container from its runs, newest first."""
+    """The status of one container from its runs, newest first. `due`: its turn has come, so that a pod that ends
+    without it has lost it."""
     name = container.name
     before = next((s for s in known or () if s.name == name), None)
     runs = runtime.runs(name)
     if not runs:
-        return _without_runs(container, before, inputs, default_reason)
+        return _without_runs(container, before, inputs, default_reason, due=due)
     last = runs[0]
     earlier = runs[1] if len(runs) > 1 else None
     last_state = ContainerState()
@@ -184,14 +188,19 @@ def _container_status(
 
 
 def _without_runs(
-    container: Container | EphemeralContainer, before: ContainerStatus | None, inputs: StatusInputs, default: str
+    container: Container | EphemeralContainer,
+    before: ContainerStatus | None,
+    inputs: StatusInputs,
+    default: str,
+    *,
+    due: bool,
 ) -> ContainerStatus:
     """A container the runtime does not know: not started yet, or forgotten."""
     waiting = _waiting(inputs.waiting.get(container.name) or Waiting(default))
     if before is None or not before.container_id:
         return ContainerStatus(
             name=container.name,
-            state=_lost(None, None) if inputs.terminated and before is not None else waiting,
+            state=_lost(None, None) if inputs.terminated and due and before is not None else waiting,
             image=container.image or "",
             started=False,
             volume_mounts=_volume_mounts(container),
