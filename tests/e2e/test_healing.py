@@ -43,6 +43,7 @@ class Writer:
 
     def __init__(self, cluster: Cluster, namespace: str, output: Path) -> None:
         self.output = output
+        self._machine = cluster.machine
         words = (sys.executable, acknowledged_writes.__file__, str(cluster.data_dir / "admin.kubeconfig"), namespace)
         with output.open("wb") as sink:
             self.process = cluster.machine.start(*words, stdout=sink)
@@ -68,7 +69,9 @@ class Writer:
         until(lambda: self.so_far().count > before + 50 and self.so_far().updated != updates)
 
     def end(self) -> Acknowledged:
+        """Stop it; what it had been told when its last thread was gone."""
         Machine.interrupt(self.process)
+        until(lambda: not self._machine.processes("acknowledged_writes[.]py"))
         return self.so_far()
 
 
