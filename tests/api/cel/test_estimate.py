@@ -70,6 +70,10 @@ SOURCES = [
     "self.l.transformList(i, x, i > 1, x + 'a')",
     "self.m.transformMap(k, v, v + 1)",
     "[self.s, self.t].max() < 'x'",
+    "self.l.sort().distinct().reverse().all(x, x != 'z')",
+    "self.o.sortBy(x, x.k).map(x, x.v).sort() == [1]",
+    "self.l.slice(0, self.n).exists(x, x == self.s) || lists.range(7).sortBy(i, -i)[0] == 6",
+    "self.o.map(x, self.l).flatten().size() > 2",
 ]
 PROGRAMS = [program(source) for source in SOURCES]
 

@@ -98,8 +98,8 @@ class Macro(Node):
     """A comprehension: `kind` over `range` with one or two variables.
 
     all, exists, exists_one: `body` is the predicate.  filter: likewise.  map: `body` makes the element, `condition`
-    (or None) selects.  transformList, transformMap, transformMapEntry: as map.  optMap, optFlatMap: `range` is the
-    optional.
+    (or None) selects.  transformList, transformMap, transformMapEntry: as map.  sortBy: `body` makes the
+    key.  optMap, optFlatMap: `range` is the optional.
     """
 
     __slots__ = ("body", "condition", "kind", "range", "second", "variable")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from .ast import Call, Ident, ListNode, Literal, Macro, MapNode, Node, Select, StructNode
 from .errors import CompileError, EvaluationError, Issue
 from .functions import Overload, overloads
+from .functions.list_extension import SORT_BY
 from .functions.times import to_duration, to_timestamp
 from .parser import qualified
 from .regex import PatternError, compiled
@@ -290,6 +291,10 @@ class _Checker:
                 node.type = list_of(body, range.limit)
             case "transformMap":
                 node.type = map_of(key, body, range.limit)
+            case "sortBy":
+                keys = ListNode(node.offset, [], frozenset())
+                keys.type = list_of(body)
+                node.type = self._resolve(Call(node.offset, SORT_BY, [keys], node.range), self._overloads[SORT_BY])
             case _:
                 node.type = body if body.name == "map" else map_of(DYN, DYN)
 

@@ -25,6 +25,7 @@ from .ast import Call, Ident, ListNode, Literal, Macro, MapNode, Node, Select, S
 from .comprehensions import Comprehensions, iterated, merge_entry, pairs
 from .errors import NO_OVERLOAD, EvaluationError
 from .functions import implementations
+from .functions.list_extension import sort_by
 from .functions.times import to_duration, to_timestamp
 from .regex import compiled
 from .types import Type
@@ -73,6 +74,7 @@ class _Compiler(Comprehensions):
             "iterated": iterated,
             "pairs": pairs,
             "merge_entry": merge_entry,
+            "sort_by": sort_by,
             **costs.RUNTIME,
         }
 
@@ -197,6 +199,8 @@ class _Compiler(Comprehensions):
         if node.function == "!_" and kinds[0].name == "bool":
             self._pending += 1
             return f"(not {args[0]})"
+        if node.function in ("sort", "distinct"):
+            args[0] = self._loaded_elements(kinds[0], args[0])
         cost = costs.call_cost(node.function, kinds)
         if "{" in cost:
             args = [self._atom(arg) for arg in args]
@@ -205,6 +209,9 @@ class _Compiler(Comprehensions):
             self._cost(cost.format(*args, r=result))
             return result
         self._cost(cost.format(*args))
+        if node.function in costs.CHECKED_FIRST:
+            self._flush()
+            self._line("if c > limit: raise CostExceeded()")
         return self._called(node, args, kinds)
 
     def _called(self, node: Call, args: list[str], kinds: list[Type]) -> str:

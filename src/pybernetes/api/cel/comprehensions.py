@@ -33,6 +33,8 @@ class Comprehensions(Writer):
         if node.kind in ("optMap", "optFlatMap"):
             return self._optional_macro(node)
         source = self._expr(node.range)
+        if node.kind == "sortBy":
+            source = self._atom(self._loaded_elements(node.range.type, source))
         fixed = costs.MACROS[node.kind]
         self._pending += fixed.once
         self._flush()
@@ -57,7 +59,16 @@ class Comprehensions(Writer):
         self._names.pop()
         if node.kind in ("all", "exists"):
             self._line(f"if {held} is not None and {result} is {_STARTS[node.kind]}: raise {held}")
+        if node.kind == "sortBy":
+            self._line(f"c += self_compare_({result})")
+            self._line("if c > limit: raise CostExceeded()")
+            return self._atom(f"sort_by({source}, {result})")
         return f"({result} == 1)" if node.kind == "exists_one" else result
+
+    def _loaded_elements(self, kind: Type, text: str) -> str:
+        """A list whose elements are converted as `_loaded` does."""
+        loaded = self._loaded(kind.params[0], "x") if kind.params else "x"
+        return text if loaded == "x" else f"[{loaded} for x in {text}]"
 
     def _loop_variables(self, node: Macro, first: str, second: str) -> dict[str, str]:
         return {node.variable: first, node.second: second} if node.second else {node.variable: first}
@@ -94,7 +105,7 @@ class Comprehensions(Writer):
                 self._line(f"{result} += 1")
             case "filter":
                 self._line(f"{result}.append({first})")
-            case "map" | "transformList":
+            case "map" | "transformList" | "sortBy":
                 self._line(f"{result}.append({self._expr(node.body)})")
             case "transformMap":
                 self._line(f"{result}[{first}] = {self._expr(node.body)}")
@@ -138,6 +149,7 @@ _STARTS = {
     "exists_one": "0",
     "filter": "[]",
     "map": "[]",
+    "sortBy": "[]",
     "transformList": "[]",
     "transformMap": "{}",
     "transformMapEntry": "{}",

@@ -11,6 +11,8 @@ import msgspec
 from .types import Type
 
 LIST, MAP, STRUCT = 10, 30, 40
+NEW_LIST = 1 + LIST
+"""A call that makes a list, beside what its elements cost."""
 
 
 class MacroCost(msgspec.Struct, frozen=True):
@@ -27,6 +29,7 @@ MACROS = {
     "exists_one": MacroCost(2, 1, 1),
     "filter": MacroCost(11, 1, 11),
     "map": MacroCost(11, 0, 12),
+    "sortBy": MacroCost(23, 0, 12),
     "transformList": MacroCost(11, 0, 12),
     "transformMap": MacroCost(31, 0, 2),
     "transformMapEntry": MacroCost(31, 0, 2),
@@ -57,9 +60,38 @@ def _traversal(value: Any) -> int:
     return 1
 
 
-RUNTIME = {"size_": _size, "tenth_": _tenth, "smaller_": _smaller, "traversal_": _traversal}
+def _range_cost(count: Any) -> int:
+    return max(count, 0) + NEW_LIST if isinstance(count, int) else 1
+
+
+def _flatten_cost(values: Any, depth: Any = 1) -> int:
+    """Once through the list for every level that may be opened."""
+    levels = depth if isinstance(depth, int) and depth >= 0 else 1
+    return _size(values) * levels + NEW_LIST
+
+
+def _self_compare(values: Any) -> int:
+    """Every element with every other one; texts are walked through on top."""
+    if not isinstance(values, list) or not values:
+        return NEW_LIST
+    tenths = 21 if isinstance(values[0], str | bytes) else 20
+    return len(values) ** 2 * tenths // 10 + NEW_LIST
+
+
+RUNTIME = {
+    "size_": _size,
+    "tenth_": _tenth,
+    "smaller_": _smaller,
+    "traversal_": _traversal,
+    "range_cost_": _range_cost,
+    "flatten_cost_": _flatten_cost,
+    "self_compare_": _self_compare,
+}
 
 AUTHORIZATION_CHECK = 350_000
+
+CHECKED_FIRST = frozenset({"lists.range", "flatten", "sort", "distinct"})
+"""Calls that may take far longer than their arguments: they are not made when their cost is over the limit."""
 
 _PATTERN = "(size_({0}) + 10) // 10 * ((size_({1}) + 3) // 4)"
 _CALLS = {
@@ -98,6 +130,11 @@ _CALLS = {
     "max": "traversal_({0})",
     "indexOf": "traversal_({0})",
     "lastIndexOf": "traversal_({0})",
+    "slice": f"size_({{r}}) + {NEW_LIST}",
+    "reverse": f"size_({{r}}) + {NEW_LIST}",
+    "lists.range": "range_cost_({0})",
+    "distinct": "self_compare_({0})",
+    "sort": "self_compare_({0})",
     "sets.contains": "size_({0}) * size_({1})",
     "sets.intersects": "size_({0}) * size_({1})",
     "sets.equivalent": "size_({0}) * size_({1}) * 2",
@@ -114,6 +151,8 @@ def call_cost(function: str, kinds: list[Type]) -> str:
         return "(size_({0}) + size_({1}) + 9) // 10"
     if function == "@in":
         return "1" if kinds[1].name == "map" else "size_({1})"
+    if function == "flatten":
+        return "flatten_cost_({0}, {1})" if len(kinds) == 2 else "flatten_cost_({0})"
     if function in ("string", "bytes"):
         return "tenth_({0})" if kinds[0].name in ("bytes", "string") and kinds[0].name != function else "1"
     return _CALLS.get(function, "1")

@@ -5,7 +5,7 @@ counts as large as a number can be.
 """
 
 from .ast import Call, Ident, ListNode, Literal, Macro, MapNode, Node, Select, StructNode
-from .costs import AUTHORIZATION_CHECK, LIST, MACROS, MAP, STRUCT
+from .costs import AUTHORIZATION_CHECK, LIST, MACROS, MAP, NEW_LIST, STRUCT
 from .types import Type
 
 UNKNOWN = 2**64 - 1
@@ -32,7 +32,10 @@ def size_of(node: Node) -> int:
         case Call():
             return _call_size(node)
         case Macro():
-            return size_of(node.range) if node.kind not in ("all", "exists", "exists_one") else 1
+            size = size_of(node.range)
+            if node.kind == "sortBy":
+                return min(size**2, UNKNOWN)
+            return size if node.kind not in ("all", "exists", "exists_one") else 1
     return _limit(node.type)
 
 
@@ -59,6 +62,10 @@ def _call_size(node: Call) -> int:
             return size_of(args[0])
         case "string" | "bytes":
             return size_of(args[0]) if args[0].type.name in ("string", "bytes") else 64
+        case "slice" | "lists.range" | "flatten" | "reverse":
+            return _list_size(node.function, args)
+        case "sort" | "distinct":
+            return min(size_of(args[0]) ** 2, UNKNOWN)  # cel-go takes the comparisons for the size
         case "replace":
             return _replaced(args)
         case "join":
@@ -66,6 +73,28 @@ def _call_size(node: Call) -> int:
             separator = size_of(args[1]) if len(args) > 1 else 0
             return min(list_ * (element + separator), UNKNOWN)
     return _limit(node.type)
+
+
+def _list_size(name: str, args: list[Node]) -> int:
+    """The largest size of a list that one of cel-go's list functions gives."""
+    match name:
+        case "lists.range":
+            return _number(args[0], UNKNOWN)
+        case "slice":
+            return max(_number(args[2], size_of(args[0])) - _number(args[1], 0), 0)
+    return size_of(args[0])
+
+
+def _number(node: Node, otherwise: int) -> int:
+    """A constant, when the node is one that counts something."""
+    if isinstance(node, Literal) and type(node.value) is int and node.value >= 0:
+        return node.value
+    return otherwise
+
+
+def _self_compare(size: int, texts: bool) -> int:
+    """Every element with every other one."""
+    return -(-(size**2) * (21 if texts else 20) // 10) + NEW_LIST
 
 
 def _replaced(args: list[Node]) -> int:
@@ -102,7 +131,10 @@ def _macro(node: Macro) -> int:
     step = fixed.each + fixed.kept + _cost(node.body)
     if node.condition is not None:
         step += _cost(node.condition)
-    return min(_cost(node.range) + fixed.once + size_of(node.range) * step, UNKNOWN)
+    found = _cost(node.range) + fixed.once + size_of(node.range) * step
+    if node.kind == "sortBy":
+        found += _self_compare(size_of(node.range), node.body.type.name in ("string", "bytes", "dyn"))
+    return min(found, UNKNOWN)
 
 
 def _call(node: Call) -> int:
@@ -151,6 +183,14 @@ def _own(node: Call, args: list[Node]) -> int:
             return _tenth(size_of(args[0])) if args[0].type.name in ("string", "bytes") else 1
         case "isSorted" | "sum" | "min" | "max" | "indexOf" | "lastIndexOf":
             return _traversal(args[0])
+        case "slice" | "lists.range" | "reverse":
+            return _list_size(name, args) + NEW_LIST
+        case "flatten":
+            return size_of(args[0]) * (_number(args[1], UNKNOWN) if len(args) > 1 else 1) + NEW_LIST
+        case "sort" | "distinct":
+            kinds = ("string", "bytes", "dyn") if name == "sort" else ("string", "bytes")
+            element = args[0].type.params[0].name if args[0].type.params else "dyn"
+            return _self_compare(size_of(args[0]), element in kinds)
         case "sets.contains" | "sets.intersects":
             return size_of(args[0]) * size_of(args[1])
         case "sets.equivalent":

@@ -300,6 +300,11 @@ class _Parser:
             first, second = self._pair(args)
             condition = args[2] if count == 4 else None
             return Macro(offset, kind, target, first, args[-1], second=second, condition=condition)
+        if kind == "sortBy" and count == 2:
+            if not isinstance(target, ListNode | Ident | Select | Macro | Call):
+                words = "sortBy can only be applied to a list, identifier, comprehension, call or select expression"
+                raise self._error(target.offset, words)
+            return Macro(offset, kind, target, self._variable(args[0]), args[1])
         if kind in ("optMap", "optFlatMap") and count == 2:
             return Macro(offset, kind, target, self._variable(args[0]), args[1])
         return Call(offset, name.text, args, target)

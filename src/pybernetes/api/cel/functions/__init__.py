@@ -8,11 +8,25 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from . import authorization, images, lists, network, optionals, quantities, semver, standard, strings, times, urls
+from . import (
+    authorization,
+    images,
+    list_extension,
+    lists,
+    network,
+    optionals,
+    quantities,
+    semver,
+    standard,
+    strings,
+    times,
+    urls,
+)
 from .declarations import Overload, parse_declarations
 
 _MODULES = (
-    standard, times, strings, lists, optionals, urls, network, quantities, semver, images, authorization,
+    standard, times, strings, lists, list_extension, optionals, urls, network, quantities, semver, images,
+    authorization,
 )  # fmt: skip
 
 Function = Callable[..., Any]
