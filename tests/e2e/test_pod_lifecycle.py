@@ -162,7 +162,7 @@ def test_last_words(pods: Pods, namespace: str) -> None:
 
 
 def test_a_deadline(pods: Pods, namespace: str) -> None:
-    pods.kubectl.apply(pod("late", namespace, shell("c", SLEEP), activeDeadlineSeconds=1))
+    pods.kubectl.apply(pod("late", namespace, shell("c", SLEEP), activeDeadlineSeconds=3))
     status = pods.phase("late", "Failed")["status"]
     assert status["reason"] == "DeadlineExceeded"
     assert status["message"] == "Pod was active on the node longer than the specified deadline"
