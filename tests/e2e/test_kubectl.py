@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import time
@@ -163,7 +164,7 @@ def test_describe_tells_the_story(kubectl: Kubectl, namespace: str) -> None:
     assert "Scaled up replica set web-" in shown
     shown = kubectl("describe", "pod", "-l", "app=web", "-n", namespace)
     for reason in ("Scheduled", "Pulled", "Created", "Started"):
-        assert f"Normal  {reason}" in shown
+        assert re.search(rf"Normal +{reason} ", shown)
     node = kubectl("describe", "node", "m1")
     for section in ("System Info:", "Allocated resources:", "Non-terminated Pods:", "KubeletReady"):
         assert section in node
