@@ -1,6 +1,6 @@
 """Standard streams joined to a process in a container, with or without a terminal.
 
-One loop waits for the keyboard (or file) and the WebSocket; a terminal is raw meanwhile and its size is told again
+One loop waits for the keyboard (or file) and the server; a terminal is raw meanwhile and its size is told again
 whenever it changes. The exit code of the process is what the error channel says at the end.
 """
 
@@ -11,7 +11,7 @@ import select
 import sys
 
 from .errors import CommandError
-from .transport.websocket import CLOSE, ERROR, RESIZE, STDERR, STDIN, STDOUT, WebSocket
+from .transport.websocket import ERROR, RESIZE, STDERR, STDIN, STDOUT
 from .wire.json_read import JsonError, loads
 
 TYPE_CHECKING = False
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .session import Session
+    from .transport.channels import Channels
 
-PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _CHUNK = 32768
 
 
@@ -49,7 +49,7 @@ class Terminal:
 class Attached:
     """A running exchange."""
 
-    def __init__(self, session: Session, socket: WebSocket, *, stdin: bool, tty: bool) -> None:
+    def __init__(self, session: Session, socket: Channels, *, stdin: bool, tty: bool) -> None:
         self._session = session
         self._socket = socket
         self._stdin = stdin
@@ -95,7 +95,7 @@ class Attached:
             poll.register(descriptor, select.POLLIN)
         while True:
             while self._socket.has_more():
-                if not self._take():
+                if self._socket.ready() and not self._take():
                     return
             for ready, _ in poll.poll():
                 if ready == wake:
@@ -107,9 +107,10 @@ class Attached:
                         self._socket.send_channel(STDIN, data)
                     else:
                         poll.unregister(descriptor)
-                        if self._socket.protocol.startswith("v5"):
-                            self._socket.send(bytes((CLOSE, STDIN)))
-                elif not self._take():
+                        self._socket.end_channel(STDIN)
+                    if self._socket.has_more():
+                        break
+                elif self._socket.ready() and not self._take():
                     return
 
     def _take(self) -> bool:

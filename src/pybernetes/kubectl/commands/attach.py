@@ -8,8 +8,8 @@ import sys
 from ..errors import CommandError
 from ..objects.item import Item
 from ..objects.pods import container_for, containers, pod_for
-from ..streams import PROTOCOLS, Attached
-from ..transport.websocket import connect
+from ..streams import Attached
+from ..transport.channels import open_process
 from .exec import ordered_query
 
 TYPE_CHECKING = False
@@ -58,7 +58,7 @@ def join(session: Session, pod: Item, container: str, *, stdin: bool, tty: bool)
         ("stderr", "" if tty else "true"),
         ("tty", "true" if tty else ""),
     ]
-    socket = connect(session.client, pod.path("attach") + ordered_query(query), PROTOCOLS)
+    socket = open_process(session.client, pod.path("attach") + ordered_query(query), stdin=stdin, tty=tty)
     code = Attached(session, socket, stdin=stdin, tty=tty).run()
     if (
         stdin

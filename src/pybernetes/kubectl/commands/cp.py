@@ -8,8 +8,9 @@ import tarfile
 from ..errors import CommandError
 from ..objects.item import Item
 from ..objects.pods import container_for
-from ..streams import PROTOCOLS, exit_code
-from ..transport.websocket import CLOSE, ERROR, STDERR, STDIN, STDOUT, WebSocket, connect
+from ..streams import exit_code
+from ..transport.channels import open_process
+from ..transport.websocket import ERROR, STDERR, STDIN, STDOUT
 from .exec import ordered_query
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from ..session import Session
+    from ..transport.channels import Channels
 
 FLAGS = "-c,container='' no-preserve=false retries=0"
 _CHUNK = 32768
@@ -69,7 +71,7 @@ def _pod(session: Session, spec: Spec) -> tuple[Item, str]:
     return item, container_for(session, item.obj, session.flags.text("container"))
 
 
-def _exec(pod: Item, container: str, command: list[str], *, stdin: bool) -> WebSocket:
+def _exec(pod: Item, container: str, command: list[str], *, stdin: bool) -> Channels:
     query = [
         ("container", container),
         *(("command", word) for word in command),
@@ -77,13 +79,13 @@ def _exec(pod: Item, container: str, command: list[str], *, stdin: bool) -> WebS
         ("stdout", "true"),
         ("stderr", "true"),
     ]
-    return connect(pod.client, pod.path("exec") + ordered_query(query), PROTOCOLS)
+    return open_process(pod.client, pod.path("exec") + ordered_query(query), stdin=stdin, tty=False)
 
 
 class _Upload:
     """A file object for tarfile that sends what is written."""
 
-    def __init__(self, socket: WebSocket) -> None:
+    def __init__(self, socket: Channels) -> None:
         self._socket = socket
 
     def write(self, data: bytes) -> int:
@@ -110,8 +112,7 @@ def _to_pod(session: Session, source: Spec, target: Spec) -> None:
     socket = _exec(pod, container, command, stdin=True)
     with tarfile.open(fileobj=_Upload(socket), mode="w|", format=tarfile.GNU_FORMAT) as archive:  # type: ignore[call-overload]
         archive.add(source.path, arcname=name)
-    if socket.protocol.startswith("v5"):
-        socket.send(bytes((CLOSE, STDIN)))
+    socket.end_channel(STDIN)
     _finish(session, socket)
 
 
@@ -125,7 +126,7 @@ def _is_directory(pod: Item, container: str, path: str) -> bool:
         return False
 
 
-def _finish(session: Session, socket: WebSocket) -> None:
+def _finish(session: Session, socket: Channels) -> None:
     """Wait for the end; what the process complains about is shown."""
     status = b""
     for message in socket.messages():
@@ -141,7 +142,7 @@ def _finish(session: Session, socket: WebSocket) -> None:
 class _Download:
     """A file object for tarfile that reads what comes."""
 
-    def __init__(self, session: Session, socket: WebSocket) -> None:
+    def __init__(self, session: Session, socket: Channels) -> None:
         self._session = session
         self._socket = socket
         self._buffer = b""

@@ -10,8 +10,8 @@ from ..errors import CommandError
 from ..objects.builder import collect, file_flags
 from ..objects.item import Item
 from ..objects.pods import container_for, first_pod, pod_for
-from ..streams import PROTOCOLS, Attached
-from ..transport.websocket import connect
+from ..streams import Attached
+from ..transport.channels import open_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def execute(session: Session, pod: Item, command: list[str]) -> int:
         ("stderr", "" if tty else "true"),
         ("tty", "true" if tty else ""),
     ]
-    socket = connect(session.client, pod.path("exec") + ordered_query(query), PROTOCOLS)
+    socket = open_process(session.client, pod.path("exec") + ordered_query(query), stdin=stdin, tty=tty)
     return Attached(session, socket, stdin=stdin, tty=tty).run()
 
 

@@ -1,7 +1,8 @@
 """`kubectl port-forward`: local ports that lead to ports of a pod.
 
-Each local connection is a WebSocket of its own to the pod's `portforward` subresource (`v4.channel.k8s.io`: channel
-0 is data, 1 errors, each opened by two bytes with the port), so that one broken connection harms no other.
+Each local connection has an upgraded connection of its own to the pod's `portforward` subresource (`v4.channel.k8s.io`:
+channel 0 is data, 1 errors, each opened by two bytes with the port; or SPDY), so that one broken connection harms no
+other.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from __future__ import annotations
 import _socket
 import select
 
-from ..client import query_of
 from ..errors import CommandError, StatusFailure, Unreachable, UsageError, reason_of, text_of
 from ..objects.builder import collect
 from ..objects.item import Item
 from ..objects.pods import containers, first_pod
+from ..transport.channels import open_port
 from ..transport.connection import Socket
-from ..transport.websocket import WebSocket, connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ..session import Session
+    from ..transport.channels import Channels
 
 FLAGS = "address=[localhost] pod-running-timeout=1m0s"
 _CHUNK = 65536
@@ -110,8 +111,8 @@ def _of_service(text: str, service: dict[str, Any], pod: dict[str, Any]) -> int:
     raise CommandError(f"Service '{name}' does not have a named port '{text}'")
 
 
-def _open(session: Session, pod: Item, port: int) -> WebSocket:
-    return connect(session.client, pod.path("portforward") + query_of((("ports", port),)), ("v4.channel.k8s.io",))
+def _open(session: Session, pod: Item, port: int) -> Channels:
+    return open_port(session.client, pod.path("portforward"), port)
 
 
 def _serve(session: Session, pod: Item, ports: list[tuple[int, int]], addresses: list[str]) -> int:
@@ -182,6 +183,8 @@ def _carry(session: Session, pod: Item, client: Any, port: int) -> None:
         try:
             while data := client.recv(_CHUNK):
                 socket.send_channel(0, data)
+            if socket.end_channel(0):
+                return
         except OSError:
             pass
         socket.close()
@@ -192,7 +195,7 @@ def _carry(session: Session, pod: Item, client: Any, port: int) -> None:
         channel, data = message[0], message[1:]
         if channel not in opened:
             opened.add(channel)
-            data = data[2:]
+            data = data[socket.port_prefix :]
         if channel == 0 and data:
             try:
                 client.sendall(data)

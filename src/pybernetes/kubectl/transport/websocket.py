@@ -23,6 +23,9 @@ STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 class WebSocket:
     """Messages over an upgraded connection. One thread may send while another receives."""
 
+    port_prefix = 2
+    """How many bytes of a port stand before the data of each channel of a port-forward."""
+
     def __init__(self, connection: Connection, protocol: str) -> None:
         import _thread
 
@@ -40,6 +43,10 @@ class WebSocket:
         pending = getattr(self.connection.stream, "pending", None)
         return bool(self.connection.buffer) or bool(pending and pending())
 
+    def ready(self) -> bool:
+        """Whether `receive` may be called, now that there is something to read."""
+        return True
+
     def send(self, data: bytes, opcode: int = 2) -> None:
         """One message, masked as clients must."""
         length = len(data)
@@ -55,6 +62,13 @@ class WebSocket:
 
     def send_channel(self, channel: int, data: bytes) -> None:
         self.send(bytes((channel,)) + data)
+
+    def end_channel(self, channel: int) -> bool:
+        """Say that nothing more comes on a channel; whether the protocol can say so."""
+        if not self.protocol.startswith("v5"):
+            return False
+        self.send(bytes((CLOSE, channel)))
+        return True
 
     def receive(self) -> bytes | None:
         """The next message; None when the other side has closed."""
