@@ -227,14 +227,14 @@ def build_audit(config: ApiServerConfig, clock: Clock) -> "tuple[dict[str, Filte
     return {"failed_authentication": audit.failed_authentication, "audit": audit}, backends
 
 
-def encrypted_store(config: ApiServerConfig, store: "Store") -> "EncryptingStore | None":
+def encrypted_store(config: ApiServerConfig, store: "Store", clock: Clock) -> "EncryptingStore | None":
     """The store in front of the store that encrypts; None when nothing is to be encrypted."""
     if not config.encryption_config_file:
         return None
     from .encryption.configuration import load
     from .encryption.store import EncryptingStore
 
-    return EncryptingStore(store, load(config.encryption_config_file))
+    return EncryptingStore(store, load(config.encryption_config_file, clock))
 
 
 def service_network(config: ApiServerConfig, registry: Registry) -> None:

@@ -74,9 +74,10 @@ class ApiServer:
 
     def __init__(self, config: ApiServerConfig, store: Store, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.config = config
-        encryption = encrypted_store(config, store)
+        encryption = encrypted_store(config, store, clock)
         store = encryption or store
         self._store = store
+        self._kms = list(encryption.kms.values()) if encryption is not None else []
         self._clock = clock
         self._journal = Journal(store, clock, config.retention)
         store = self._journal
@@ -195,6 +196,8 @@ class ApiServer:
         health.add("ping", lambda: "")
         health.add("log", lambda: "")
         health.add("etcd", self._store_check)
+        for index, service in enumerate(self._kms):
+            health.add(f"kms-provider-{index}", lambda service=service: service.health)  # type: ignore[misc]
         health.add("informer-sync", self._started_check, ("readyz",))
         health.add("poststarthook/rbac/bootstrap-roles", self._started_check, ("healthz", "readyz"))
         health.add("poststarthook/scheduling/bootstrap-system-priority-classes", self._started_check, ("readyz",))
@@ -211,6 +214,8 @@ class ApiServer:
     async def serve(self, ready: asyncio.Event) -> None:
         """Run until cancelled; ready once requests can be answered and the cluster's first objects are there."""
         async with AsyncExitStack() as stack:
+            for service in self._kms:
+                await stack.enter_async_context(running("key management service", service.serve))
             await stack.enter_async_context(running("history", self._journal.serve))
             await stack.enter_async_context(running("watch cache", self.cache.serve))
             for backend in self._audit_backends:

@@ -1,17 +1,15 @@
 """Encryption at rest: on the disk, through rotation of keys, and as a store that keeps the contract."""
 
 import base64
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.contract.store import StoreContract
-from tests.support.api import Api
+from tests.support.encryption import SECRETS, api_without_store, configured, rewrite, secret, stored
 
 from pybernetes.apiserver.encryption.configuration import Encryption, load
 from pybernetes.apiserver.encryption.providers import AesCbc, AesGcm, Identity, Keyed, NotTransformable, SecretBox
@@ -20,10 +18,8 @@ from pybernetes.apiserver.encryption.store import EncryptingStore
 from pybernetes.base.clock import SYSTEM_CLOCK
 from pybernetes.base.tasks import running
 from pybernetes.store.memory import MemoryStore
-from pybernetes.store.store import VALUE_LIMIT, Store, TooLarge, Unavailable
+from pybernetes.store.store import VALUE_LIMIT, TooLarge, Unavailable
 
-SECRETS = "/api/v1/namespaces/default/secrets"
-KEY = "/registry/secrets/default/s"
 Object = dict[str, Any]
 
 
@@ -31,26 +27,8 @@ def key(name: str, fill: str = "k") -> Object:
     return {"name": name, "secret": base64.b64encode(fill.encode() * 32).decode()}
 
 
-def configured(directory: Path, *providers: Object, resources: list[str] | None = None) -> str:
-    rows = [{"resources": resources or ["secrets"], "providers": list(providers)}]
-    file = directory / "encryption.yaml"
-    file.write_bytes(orjson.dumps({"kind": "EncryptionConfiguration", "resources": rows}))
-    return str(file)
-
-
 def cipher(name: str, *keys: Object) -> Object:
     return {name: {"keys": list(keys)}}
-
-
-async def stored(store: Store, at: str = KEY) -> bytes:
-    found = await store.get(at)
-    assert found is not None
-    return found.value
-
-
-async def secret(api: Api, name: str = "s") -> None:
-    answer = await api.post(SECRETS, {"metadata": {"name": name}, "data": {"p": base64.b64encode(b"hunter2").decode()}})
-    assert answer.code == 201, answer
 
 
 @pytest.mark.parametrize("name", ["aescbc", "aesgcm", "secretbox"])
@@ -70,24 +48,6 @@ async def test_secrets_are_unreadable_in_the_store(tmp_path: Path, name: str) ->
             assert watching.events[0]["object"]["data"] == {"p": "aHVudGVyMg=="}
         async with api_without_store(store, file) as api:
             assert (await api.get(f"{SECRETS}/s")).body["data"] == {"p": "aHVudGVyMg=="}
-
-
-@asynccontextmanager
-async def api_without_store(store: Store, file: str) -> AsyncIterator[Api]:
-    """A server on a store that runs already."""
-    from pybernetes.apiserver.config import ApiServerConfig
-    from pybernetes.apiserver.server import ApiServer
-
-    config = ApiServerConfig(
-        authorization_modes=("AlwaysAllow",),
-        disable_admission=("ServiceAccount",),
-        aggregation=False,
-        keep_flow_control_objects=False,
-        encryption_config_file=file,
-    )
-    server = ApiServer(config, store)
-    async with running("apiserver", server.serve):
-        yield Api(server)
 
 
 async def test_keys_rotate_by_writing_everything_once(tmp_path: Path) -> None:
@@ -110,12 +70,6 @@ async def test_keys_rotate_by_writing_everything_once(tmp_path: Path) -> None:
         async with api_without_store(store, configured(tmp_path, {"identity": {}}, rotated)) as api:
             await rewrite(api)
         assert (await stored(store)).startswith(b"{")
-
-
-async def rewrite(api: Api) -> None:
-    """`kubectl get secrets -o json | kubectl replace -f -`"""
-    present = (await api.get(f"{SECRETS}/s")).body
-    assert (await api.put(f"{SECRETS}/s", present)).code == 200
 
 
 async def test_without_the_key_the_server_does_not_start(tmp_path: Path) -> None:

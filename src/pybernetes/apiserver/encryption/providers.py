@@ -18,7 +18,7 @@ class Provider(Protocol):
     """One entry of `providers`."""
 
     def encrypt(self, value: bytes, context: bytes) -> bytes:
-        """The stored form; `context` (the storage key) is bound to it where the cipher can."""
+        """The stored form; `context` (the storage key) is bound to it where the cipher can. NotTransformable."""
 
     def decrypt(self, stored: bytes, context: bytes) -> tuple[bytes, bool] | None:
         """(value, whether the writing key made it); None for a value of another provider. NotTransformable."""
