@@ -273,14 +273,45 @@ def _server_side(session: Session, item: Item, dry_run: str) -> str:
             raise CommandError(error.message + _CONFLICTS) from None
         raise
     item.obj = loads(data)
-    _migrate(session, item, dry_run)
+    _migrate(session, item, path, body, query)
     return "serverside-applied"
 
 
-def _migrate(session: Session, item: Item, dry_run: str) -> None:
-    """An object that was applied by the client keeps its annotation true, so that both ways can be used."""
-    if dry_run == "server" or LAST_APPLIED not in ((item.obj.get("metadata") or {}).get("annotations") or {}):
+def _migrate(session: Session, item: Item, path: str, body: bytes, query: dict[str, str]) -> None:
+    """Take over what an earlier client-side apply owns and apply again; what fails is told and tried the next time."""
+    metadata = item.obj.get("metadata") or {}
+    annotation = (metadata.get("annotations") or {}).get(LAST_APPLIED)
+    if annotation is None or session.flags.text("subresource"):
         return
+    from ..apply.ownership import migration
+
+    warning = "Warning: failed to migrate kubectl.kubernetes.io/last-applied-configuration for Server-Side Apply. "
+    try:
+        if query["fieldManager"] == "kubectl":
+            # The annotation has an owner of its own, so that an apply without it does not remove it.
+            identity = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
+            only = {key: item.obj[key] for key in ("apiVersion", "kind")}
+            only["metadata"] = {**identity, "annotations": {LAST_APPLIED: annotation}}
+            parameters_of = {**query, "fieldManager": "kubectl-last-applied", "force": "false"}
+            item.patch("apply", compact(only).encode(), **parameters_of)
+        warning = "Warning: server rejected managed fields migration to Server-Side Apply. "
+        patch: Any = None
+        for left in reversed(range(_RETRIES)):
+            patch = migration(item.obj, query["fieldManager"])
+            if patch is None:
+                return
+            try:
+                item.patch("json", compact(patch).encode(), **{k: v for k, v in query.items() if k != "force"})
+                break
+            except StatusFailure as error:
+                if error.reason != "Conflict" or not left:
+                    raise
+                item.get()
+        warning = "Warning: failed to re-apply configuration after performing Server-Side Apply migration. "
+        item.obj = loads(item.client.call("PATCH", path, body=body, content_type="application/apply-patch+yaml"))
+    except StatusFailure as error:
+        text = f"{warning}This is non-fatal and will be retried next time you apply. Error: {error.message}"
+        session.tell(text)
 
 
 def _tell(session: Session, item: Item, operation: str, dry_run: str, shown: list[dict[str, Any]]) -> None:
