@@ -18,7 +18,8 @@ import msgspec
 
 from pybernetes.base.http import net
 from pybernetes.base.http.h1 import Http1Connection
-from pybernetes.base.http.message import App, ByteStream
+from pybernetes.base.http.message import App
+from pybernetes.base.http.upgraded import TransportStream
 from pybernetes.base.http.workers import Workers
 from pybernetes.base.log import logger
 
@@ -80,7 +81,8 @@ class HttpServer:
         self._port = port
         self._tls = tls
         self._connections: set[Connection] = set()
-        self._streams: dict[Connection, ByteStream] = {}
+        self._streams: dict[Connection, TransportStream] = {}
+        self._ending: list[TransportStream] = []
         self._empty = asyncio.Event()
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -127,6 +129,9 @@ class HttpServer:
                 self._sweeper.cancel()
                 self._sweeper = None
             await self.workers.close()
+            for stream in self._ending:
+                stream.abort()
+            await asyncio.sleep(0)  # what was cut is gone in the next turn of the loop
 
     # What connections tell the server.
 
@@ -136,7 +141,7 @@ class HttpServer:
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
-    def upgraded(self, connection: Connection, stream: ByteStream) -> None:
+    def upgraded(self, connection: Connection, stream: TransportStream) -> None:
         """A connection left HTTP; `closed` follows when its stream ends."""
         self._connections.discard(connection)
         self._streams[connection] = stream
@@ -146,7 +151,9 @@ class HttpServer:
     def closed(self, connection: Connection) -> None:
         """A connection ended; idempotent."""
         self._connections.discard(connection)
-        self._streams.pop(connection, None)
+        stream = self._streams.pop(connection, None)
+        if stream is not None:
+            self._ending = [ending for ending in (*self._ending, stream) if not ending.lost]
         if not self._connections:
             self._empty.set()
 

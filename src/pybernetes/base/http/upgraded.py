@@ -63,6 +63,15 @@ class TransportStream(asyncio.Protocol):
         self._wake_reader()
         self._transport.close()
 
+    def abort(self) -> None:
+        """Cut the connection, without the goodbyes of TLS."""
+        self._transport.abort()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone, not only closing."""
+        return self._lost
+
     def _wake_reader(self) -> None:
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
