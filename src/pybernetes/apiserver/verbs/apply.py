@@ -5,6 +5,8 @@ The configuration is merged into the object, then goes the way of every update: 
 
 from typing import Any
 
+import orjson
+
 from ...api import status
 from ...base.http.message import Response
 from ..call import Call
@@ -12,7 +14,6 @@ from ..negotiation import read_body
 from ..resources.strategy import Object, Write
 from .body import warn
 from .list_options import is_true
-from .merged import settle
 from .owner_references import deduplicate
 from .update import check_name
 from .write_options import write_options
@@ -26,7 +27,7 @@ async def apply(call: Call) -> Response:
     force = is_true(call.params.get("force", ""))
     config = configuration(await read_body(call.request), write)
     named(config, call)
-    endpoint = call.endpoint
+    endpoint, served = call.endpoint, call.served
 
     write.may_create = call.may_create
 
@@ -34,8 +35,8 @@ async def apply(call: Call) -> Response:
         live = endpoint.served(current) if current else None
         if live is None and config["metadata"].get("uid"):
             raise _missing(call, config["metadata"]["uid"])
-        merged = endpoint.tracking.applied(live, config, write, force=force)
-        applied, schema = settle(endpoint, live or {}, merged, write)
+        applied: Object = orjson.loads(orjson.dumps(endpoint.tracking.applied(live, config, write, force=force)))
+        schema = write.schema_for(served.group_version, served.kind)
         schema.decode(applied, unknown="ignore")
         schema.defaults(applied)
         check_name(applied, call.name, call.namespace)
