@@ -45,7 +45,7 @@ def remember_author(next: App) -> App:
 def note() -> bytes:
     """The note for a write that happens now."""
     user, verb, sub = _AUTHOR.get() or ("", "", "")
-    return _encode(Note(round(time.time(), 3), user, verb, sub))
+    return _encode(Note(int(time.time() * 1000) / 1000, user, verb, sub))
 
 
 def read_note(data: bytes) -> Note | None:
