@@ -7,15 +7,13 @@ wait: the evaluation then stops, is answered and starts anew. All expressions of
 from typing import Any
 
 from ....api.cel import PER_CALL_LIMIT, CelError, EvaluationError
-from ....api.cel.functions.authorization import Decision, Question, Undecided, authorizer
+from ....api.cel.functions.authorization import Decision, Question, Undecided
 from ....api.policy_expressions import Expression, PolicyExpressions
-from ....api.status import StatusError
-from ....api.user import AUTHENTICATED, UserInfo
-from ...authn.service_account import user_groups, user_name
-from ...authz.authorizer import Attributes, Authorizer
+from ....api.user import UserInfo
+from ...authz.authorizer import Authorizer
+from ..expressions import decide, variables_of
 from ..plugin import AdmissionRequest
 from ..webhook.review import Question as Review
-from ..webhook.review import request_body
 from .matching import Matcher
 from .params import Misconfigured
 
@@ -124,24 +122,7 @@ class Evaluation:
 
     def known(self, review: Review, request: AdmissionRequest) -> Object:
         """What all policies see of a request in one version. StatusError 404 when its namespace is not there."""
-        body = request_body(review)
-        decisions: dict[Question, Decision] = {}
-        info = review.info
-        about = Question(
-            group=info.group,
-            resource=info.plural,
-            subresource=review.subresource,
-            namespace=review.namespace,
-            name=review.name,
-        )
-        return {
-            "object": body.pop("object", None),
-            "oldObject": body.pop("oldObject", None),
-            "request": body,
-            "namespaceObject": self._matcher.namespace_of(request),
-            "authorizer": authorizer(decisions),
-            "authorizer.requestResource": authorizer(decisions, about),
-        }
+        return {**variables_of(review, {}), "namespaceObject": self._matcher.namespace_of(request)}
 
     def run(self, expressions: PolicyExpressions, known: Object, user: UserInfo, param: Object | None) -> Run:
         """One evaluation of a policy."""
@@ -149,29 +130,7 @@ class Evaluation:
 
     async def decide(self, question: Question, user: UserInfo) -> Decision:
         """What the authorizer says."""
-        namespace, account = question.service_account
-        if account:
-            name = user_name(namespace, account)
-            user = UserInfo(name, groups=(*user_groups(namespace), AUTHENTICATED))
-        if question.path:
-            asked = Attributes(user, question.verb, path=question.path, is_resource=False)
-        else:
-            asked = Attributes(
-                user,
-                question.verb,
-                question.group,
-                "*",
-                question.resource,
-                question.subresource,
-                question.namespace,
-                question.name,
-                field_selector=question.field_selector,
-            )
-        try:
-            found = await self._authorizer.authorize(asked)
-        except StatusError as error:
-            return Decision(False, error=error.message)
-        return Decision(found.allowed, found.reason)
+        return await decide(self._authorizer, question, user)
 
 
 __all__ = ["BUDGET", "Evaluation", "Failed", "Misconfigured", "OutOfBudget", "Run", "Variables"]

@@ -1,6 +1,5 @@
 """Which requests a policy or binding is about (`matchConstraints`, `matchResources`)."""
 
-import uuid
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ from ....api.selectors import Labels, from_label_selector
 from ...reader import Object, ObjectReader
 from ..plugin import AdmissionRequest
 from ..webhook import rules
+from ..webhook.question import question_of
 from ..webhook.review import Question
 from ..webhook.versions import Versions
 
@@ -140,38 +140,7 @@ class Matcher:
 
     async def question(self, request: AdmissionRequest, info: ResourceInfo) -> Question:
         """The request in the version that matched."""
-        obj, old = request.object, request.old_object
-        if request.subresource == "scale":
-            from ...resources.scale import scale_of
-
-            obj, old = (scale_of(one) if one is not None else None for one in (obj, old))
-        served, stored = request.served or request.resource, request.resource
-        own = obj if obj is not None else old
-        kind = (str((own or {}).get("apiVersion") or ""), str((own or {}).get("kind") or ""))
-        requested = kind
-        if kind == (stored.group_version, stored.kind):
-            kind, requested = (info.group_version, stored.kind), (served.group_version, stored.kind)
-            if obj is not None:
-                obj = await self._versions.convert(obj, stored, info)
-            if old is not None:
-                old = await self._versions.convert(old, stored, info)
-        is_namespace = stored.group_resource == "namespaces" and request.operation != "CREATE"
-        return Question(
-            uid=str(uuid.uuid4()),
-            operation=request.operation,
-            info=info,
-            requested=served,
-            subresource=request.subresource,
-            kind=kind,
-            requested_kind=requested,
-            namespace=request.name if is_namespace else request.namespace,
-            name=request.name,
-            user=request.user,
-            object=obj,
-            old_object=old,
-            options=request.options,
-            dry_run=request.dry_run,
-        )
+        return await question_of(self._versions, request, info)
 
 
 _SHOWN = frozenset(

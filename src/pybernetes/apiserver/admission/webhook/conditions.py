@@ -7,16 +7,14 @@ from typing import Any
 
 from ....api import status
 from ....api.cel import PER_CALL_LIMIT, CelError
-from ....api.cel.functions.authorization import Decision, Question, Undecided, authorizer
+from ....api.cel.functions.authorization import Decision, Question, Undecided
 from ....api.match_conditions import compiled
-from ....api.status import StatusError
-from ....api.user import AUTHENTICATED, UserInfo
-from ...authn.service_account import user_groups, user_name
-from ...authz.authorizer import Attributes, Authorizer
+from ....api.user import UserInfo
+from ...authz.authorizer import Authorizer
+from ..expressions import decide, variables_of
 from ..plugin import AdmissionRequest
 from .configuration import Webhook
 from .review import Question as Review
-from .review import request_body
 
 
 class Conditions:
@@ -27,23 +25,8 @@ class Conditions:
 
     async def holds(self, webhook: Webhook, question: Review, request: AdmissionRequest) -> bool:
         """Whether every match condition holds. StatusError 403 when one cannot be decided and the policy is Fail."""
-        body = request_body(question)
-        variables: dict[str, Any] = {
-            "object": body.pop("object", None),
-            "oldObject": body.pop("oldObject", None),
-            "request": body,
-        }
         decisions: dict[Question, Decision] = {}
-        info = question.info
-        about = Question(
-            group=info.group,
-            resource=info.plural,
-            subresource=question.subresource,
-            namespace=question.namespace,
-            name=question.name,
-        )
-        variables["authorizer"] = authorizer(decisions)
-        variables["authorizer.requestResource"] = authorizer(decisions, about)
+        variables = variables_of(question, decisions)
         errors: list[str] = []
         for _, expression in webhook.conditions:
             value, error = await self._evaluated(expression, variables, decisions, request.user)
@@ -69,33 +52,8 @@ class Conditions:
             try:
                 value, failure, _ = program.run(variables, PER_CALL_LIMIT)
             except Undecided as missing:
-                decisions[missing.question] = await self._decide(missing.question, user)
+                decisions[missing.question] = await decide(self._authorizer, missing.question, user)
                 continue
             if failure is not None:
                 return None, f"expression '{expression}' resulted in error: {failure}"
             return value, ""
-
-    async def _decide(self, question: Question, user: UserInfo) -> Decision:
-        namespace, account = question.service_account
-        if account:
-            name = user_name(namespace, account)
-            user = UserInfo(name, groups=(*user_groups(namespace), AUTHENTICATED))
-        if question.path:
-            asked = Attributes(user, question.verb, path=question.path, is_resource=False)
-        else:
-            asked = Attributes(
-                user,
-                question.verb,
-                question.group,
-                "*",
-                question.resource,
-                question.subresource,
-                question.namespace,
-                question.name,
-                field_selector=question.field_selector,
-            )
-        try:
-            found = await self._authorizer.authorize(asked)
-        except StatusError as error:
-            return Decision(False, error=error.message)
-        return Decision(found.allowed, found.reason)

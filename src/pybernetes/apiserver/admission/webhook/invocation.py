@@ -3,8 +3,6 @@
 rules (in the client's version, else in an equivalent one) -> namespaceSelector -> objectSelector -> matchConditions
 """
 
-import uuid
-
 import msgspec
 
 from ....api import status
@@ -13,6 +11,7 @@ from ...reader import Object, ObjectReader
 from ..plugin import AdmissionRequest
 from . import rules
 from .configuration import Webhook
+from .question import question_of
 from .review import Question
 from .versions import Versions
 
@@ -71,38 +70,7 @@ class Selection:
 
     async def question(self, invocation: Invocation, request: AdmissionRequest) -> Question:
         """The request as this webhook gets to see it."""
-        obj, old = request.object, request.old_object
-        if request.subresource == "scale":
-            from ...resources.scale import scale_of
-
-            obj, old = (scale_of(one) if one is not None else None for one in (obj, old))
-        served, stored = request.served or request.resource, request.resource
-        own = obj if obj is not None else old
-        kind = (str((own or {}).get("apiVersion") or ""), str((own or {}).get("kind") or ""))
-        requested_kind = kind
-        if kind == (stored.group_version, stored.kind):
-            kind, requested_kind = (invocation.info.group_version, stored.kind), (served.group_version, stored.kind)
-            if obj is not None:
-                obj = await self._versions.convert(obj, stored, invocation.info)
-            if old is not None:
-                old = await self._versions.convert(old, stored, invocation.info)
-        is_namespace = stored.group_resource == "namespaces" and request.operation != "CREATE"
-        return Question(
-            uid=str(uuid.uuid4()),
-            operation=request.operation,
-            info=invocation.info,
-            requested=served,
-            subresource=request.subresource,
-            kind=kind,
-            requested_kind=requested_kind,
-            namespace=request.name if is_namespace else request.namespace,
-            name=request.name,
-            user=request.user,
-            object=obj,
-            old_object=old,
-            options=request.options,
-            dry_run=request.dry_run,
-        )
+        return await question_of(self._versions, request, invocation.info)
 
 
 def _labels(obj: Object) -> dict[str, str]:
