@@ -12,6 +12,7 @@ import orjson
 from ...api.status import StatusError
 from ...api.user import UserInfo
 from ...base.clock import Clock
+from ...base.http.followed import FollowedBody
 from ...base.http.message import App, BytesBody, ByteStream, PushBody, Request, Response, Sink
 from ..errors import to_status_error
 from ..filters.requests import is_long_running
@@ -173,7 +174,7 @@ def _answered(record: Record, response: Response, info: RequestInfo) -> None:
 
         response.upgrade = upgraded
     elif isinstance(body, AsyncIterator):
-        response.body = _Followed(body, record)
+        response.body = FollowedBody(body, lambda: record.write("ResponseComplete"))
     elif not isinstance(body, bytes):
         response.body = _FollowedPush(body, record)
 
@@ -183,36 +184,6 @@ def _decoded(body: bytes) -> Any:
         return orjson.loads(body)
     except ValueError:
         return None
-
-
-class _Followed:
-    """A pulled body that tells the record when it is over. A class, so that closing it unread works too."""
-
-    def __init__(self, body: AsyncIterator[bytes], record: Record) -> None:
-        self._body = body
-        self._record: Record | None = record
-
-    def __aiter__(self) -> "_Followed":
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await anext(self._body)
-        except BaseException:
-            self._over()
-            raise
-
-    async def aclose(self) -> None:
-        """End it early."""
-        self._over()
-        close = getattr(self._body, "aclose", None)
-        if close is not None:
-            await close()
-
-    def _over(self) -> None:
-        record, self._record = self._record, None
-        if record is not None:
-            record.write("ResponseComplete")
 
 
 class _FollowedPush:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from functools import cache
 
 from ...base.http.client import HttpTransport
+from ...base.http.followed import FollowedBody
 from ...base.http.message import Request, Response
 
 _KEPT = 64
@@ -26,6 +27,10 @@ class _Backend:
         self.transport = transport
         self.users = 0
 
+    def left(self) -> None:
+        """One user less."""
+        self.users -= 1
+
 
 class Backends:
     """Requests to any address. `close` ends all of them."""
@@ -46,13 +51,13 @@ class Backends:
             await self._evict()
             response = await backend.transport(request)
         except BaseException:
-            backend.users -= 1
+            backend.left()
             raise
         if isinstance(response.body, bytes):
-            backend.users -= 1
+            backend.left()
         else:
             assert isinstance(response.body, AsyncIterator)
-            response.body = _Counted(response.body, backend)
+            response.body = FollowedBody(response.body, backend.left)
         return response
 
     async def close(self) -> None:
@@ -68,33 +73,3 @@ class Backends:
         idle = next((key for key, backend in self._backends.items() if not backend.users), None)
         if idle is not None:
             await self._backends.pop(idle).transport.close()
-
-
-class _Counted:
-    """A response body that tells its backend once when it is over. A class, so that closing it unread works too."""
-
-    def __init__(self, body: AsyncIterator[bytes], backend: _Backend) -> None:
-        self._body = body
-        self._backend: _Backend | None = backend
-
-    def __aiter__(self) -> "_Counted":
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await anext(self._body)
-        except BaseException:
-            self._over()
-            raise
-
-    async def aclose(self) -> None:
-        """End the request early."""
-        self._over()
-        close = getattr(self._body, "aclose", None)
-        if close is not None:
-            await close()
-
-    def _over(self) -> None:
-        backend, self._backend = self._backend, None
-        if backend is not None:
-            backend.users -= 1
