@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.api import duration, intstr
+from pybernetes.api import age, duration, intstr
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_written_durations_are_read_back(nanoseconds: int) -> None:
     ],
 )
 def test_ages(seconds: float, shown: str) -> None:
-    assert duration.human(seconds) == shown
+    assert age.human(seconds) == shown

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from ...api.duration import human
+from ...api.age import human
 from ...api.instants import parse_time
 from ...api.json_path import JsonPathError, compile_path
 from ..negotiation import TableFormat

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from ...api.duration import human
+from ...api.age import human
 from . import network, pods
 from .columns import Cell, age, dig, format_label_selector, format_labels
 

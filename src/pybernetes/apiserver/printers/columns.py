@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from ...api.duration import human
+from ...api.age import human
 
 Cell = Callable[[dict[str, Any], datetime], Any]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from ...api.age import human as human
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -29,31 +31,3 @@ def seconds_of(stamp: str) -> float:
 def age_of(stamp: Any) -> str:
     """The age of an instant; `<unknown>` for none."""
     return human(time.time() - seconds_of(stamp)) if stamp else "<unknown>"
-
-
-def human(seconds: float) -> str:
-    """apimachinery's HumanDuration."""
-    whole = int(seconds)
-    if whole < -1:
-        return "<invalid>"
-    if whole < 0:
-        return "0s"
-    if whole < 120:
-        return f"{whole}s"
-    minutes, hours = whole // 60, whole // 3600
-    if minutes < 10:
-        return f"{minutes}m{whole % 60}s" if whole % 60 else f"{minutes}m"
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if hours < 192:
-        return f"{hours // 24}d{hours % 24}h" if hours % 24 else f"{hours // 24}d"
-    if hours < 17520:
-        return f"{hours // 24}d"
-    if hours < 70080:
-        days = hours // 24 % 365
-        return f"{hours // 8760}y{days}d" if days else f"{hours // 8760}y"
-    return f"{hours // 8760}y"
