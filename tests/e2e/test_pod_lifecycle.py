@@ -251,7 +251,7 @@ spec:
         assert annotations["kubernetes.io/config.source"] == "file"
         assert annotations["kubernetes.io/config.mirror"] == annotations["kubernetes.io/config.hash"]
         assert found["metadata"]["ownerReferences"][0]["kind"] == "Node"
-        pods("delete", "pod/static-m1", "--wait=false")
+        pods("delete", "pod/static-m1")
         uid = found["metadata"]["uid"]
         pods.kubectl.until(
             lambda found: [item["metadata"]["uid"] for item in found["items"]] not in ([], [uid]),

@@ -56,6 +56,7 @@ def _seen(pod: Pod) -> dict[tuple[str, str], Pod]:
 def test_a_mirror_is_made_once() -> None:
     pod = static_pod(FILE, "n")
     assert mirror_plan([pod], {}).create == [pod]
+    assert mirror_plan([pod], {}, _seen(pod).keys()).create == []
     mirror = mirror_of(pod, None)
     assert (mirror.metadata.annotations or {})[MIRROR_ANNOTATION] == pod.metadata.uid
     plan = mirror_plan([pod], _seen(mirror))

@@ -10,7 +10,7 @@ static Pods"); changed content is another pod. The API only knows the mirror, to
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ SOURCE_ANNOTATION = "kubernetes.io/config.source"
 HASH_ANNOTATION = "kubernetes.io/config.hash"
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 RESCAN_SECONDS = 300.0
+REST_SECONDS = 1.0
+"""Between the end of a mirror that somebody deleted and the next. `kubectl delete` waits by a list and then a watch;
+where the new mirror is there before it looks, it never sees that the old one went, and waits for ever."""
 
 
 class StaticPodError(ValueError):
@@ -128,8 +131,10 @@ class MirrorPlan(msgspec.Struct):
     delete: list[Pod]
 
 
-def mirror_plan(static: Iterable[Pod], mirrors: Mapping[tuple[str, str], Pod]) -> MirrorPlan:
-    """Compare static pods with the mirrors seen, by name. Pure.
+def mirror_plan(
+    static: Iterable[Pod], mirrors: Mapping[tuple[str, str], Pod], resting: Container[tuple[str, str]] = ()
+) -> MirrorPlan:
+    """Compare static pods with the mirrors seen, by name; those that rest are not made yet. Pure.
 
     A mirror of other content is deleted first, and so is one that somebody wants deleted: it is made anew."""
     plan = MirrorPlan([], [])
@@ -139,7 +144,8 @@ def mirror_plan(static: Iterable[Pod], mirrors: Mapping[tuple[str, str], Pod]) -
         wanted[key] = pod
         seen = mirrors.get(key)
         if seen is None:
-            plan.create.append(pod)
+            if key not in resting:
+                plan.create.append(pod)
         elif _is_stale(seen, pod):
             plan.delete.append(seen)
     plan.delete += [mirror for key, mirror in mirrors.items() if key not in wanted]
@@ -162,6 +168,7 @@ class StaticPods:
         self._client = client
         self._on_change = on_change
         self._mirrors: dict[tuple[str, str], Pod] = {}
+        self._resting: set[tuple[str, str]] = set()
         self._wake = asyncio.Event()
         self.pods: dict[str, Pod] = {}
         self.node: Node | None = None
@@ -201,7 +208,20 @@ class StaticPods:
 
     def mirror_gone(self, pod: Pod) -> None:
         """The API has this mirror no more."""
-        self._mirrors.pop((pod.metadata.namespace or "", pod.metadata.name or ""), None)
+        self._forget(pod)
+        self._wake.set()
+
+    def _forget(self, mirror: Pod) -> None:
+        """It is gone; where it showed what still runs, somebody wanted that, and the next one takes its time."""
+        key = (mirror.metadata.namespace or "", mirror.metadata.name or "")
+        if self._mirrors.pop(key, None) is None:
+            return
+        if (mirror.metadata.annotations or {}).get(MIRROR_ANNOTATION) in self.pods:
+            self._resting.add(key)
+            asyncio.get_running_loop().call_later(REST_SECONDS, self._rested, key)
+
+    def _rested(self, key: tuple[str, str]) -> None:
+        self._resting.discard(key)
         self._wake.set()
 
     def mirror(self, pod: Pod) -> Pod | None:
@@ -216,7 +236,7 @@ class StaticPods:
         while True:
             self._wake.clear()
             try:
-                for pod in (plan := mirror_plan(self.pods.values(), self._mirrors)).delete:
+                for pod in (plan := mirror_plan(self.pods.values(), self._mirrors, self._resting)).delete:
                     await self._delete(pod)
                 for pod in plan.create:
                     await self._create(pod)
@@ -242,4 +262,4 @@ class StaticPods:
         except StatusError as error:
             if not (is_not_found(error) or is_conflict(error)):
                 raise
-        self._mirrors.pop((meta.namespace or "", meta.name or ""), None)
+        self._forget(pod)
