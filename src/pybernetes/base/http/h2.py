@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from pybernetes.base.http import h2_frames as frames
 from pybernetes.base.http.h2_allowance import COST, COST_EMPTY_DATA, Allowance
+from pybernetes.base.http.h2_block import PartialBlock
 from pybernetes.base.http.h2_frames import ConnectionFault, ErrorCode, StreamFault
 from pybernetes.base.http.h2_request import RequestHead, request_head
 from pybernetes.base.http.h2_stream import Http2Stream
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 log = logger(__name__)
 
 _CONNECTION_WINDOW = 4 * 1024 * 1024
-_MAX_CONTINUATIONS = 32
 _FLUSH_BYTES = 128 * 1024
 
 
@@ -49,10 +49,7 @@ class Http2Connection(asyncio.Protocol):
         self._preface_seen = False
         self._settings_seen = False
         self._decoder: BlockDecoder[RequestHead | None] = BlockDecoder(server.limits.max_head_bytes, request_head)
-        self._block: list[bytes] | None = None  # a header block that continues
-        self._block_stream = 0
-        self._block_ends_stream = False
-        self._block_bytes = 0
+        self._block: PartialBlock | None = None
         self._streams: dict[int, Http2Stream] = {}
         self._ready: list[Http2Stream] = []
         self._last_stream = 0
@@ -152,7 +149,7 @@ class Http2Connection(asyncio.Protocol):
         return data[position:]
 
     def _on_frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
-        if self._block is not None and (kind != frames.CONTINUATION or stream_id != self._block_stream):
+        if self._block is not None and (kind != frames.CONTINUATION or stream_id != self._block.stream_id):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a header block was interrupted")
         if not self._settings_seen:
             if kind != frames.SETTINGS or flags & frames.ACK:
@@ -199,22 +196,16 @@ class Http2Connection(asyncio.Protocol):
             self._on_block(stream_id, payload, ends_stream)
             return
         self._since = self._server.clock()
-        self._block = [payload]
-        self._block_stream = stream_id
-        self._block_ends_stream = ends_stream
-        self._block_bytes = len(payload)
+        self._block = PartialBlock(stream_id, payload, ends_stream=ends_stream)
 
     def _on_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
         block = self._block
         if block is None:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
-        block.append(payload)
-        self._block_bytes += len(payload)
-        if len(block) > _MAX_CONTINUATIONS or self._block_bytes > 2 * self._server.limits.max_head_bytes:
-            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "header block too large")
+        block.add(payload, 2 * self._server.limits.max_head_bytes)
         if flags & frames.END_HEADERS:
             self._block = None
-            self._on_block(stream_id, b"".join(block), self._block_ends_stream)
+            self._on_block(stream_id, block.whole(), block.ends_stream)
 
     def _on_block(self, stream_id: int, block: bytes, ends_stream: bool) -> None:
         too_large = False
@@ -502,16 +493,6 @@ class Http2Connection(asyncio.Protocol):
             if waited > limits.idle_seconds:
                 self.stop()
         else:
-            self._check_streams(now, waited)
-
-    def _check_streams(self, now: float, waited: float) -> None:
-        stall = self._server.limits.stall_seconds
-        for stream in list(self._streams.values()):
-            if stream.body is not None and stream.body.awaited and waited > stall:
-                self._stream_fault(StreamFault(stream.id, ErrorCode.CANCEL))
-            elif not stream.pending_bytes:
-                stream.stalled = None
-            elif stream.stalled is None or stream.stalled[1] != stream.send_window:
-                stream.stalled = (now, stream.send_window)
-            elif now - stream.stalled[0] > stall:
-                self._stream_fault(StreamFault(stream.id, ErrorCode.CANCEL))
+            for stream in list(self._streams.values()):
+                if stream.takes_too_long(now, waited, limits.stall_seconds):
+                    self._stream_fault(StreamFault(stream.id, ErrorCode.CANCEL))

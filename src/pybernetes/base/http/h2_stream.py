@@ -38,6 +38,7 @@ class Http2Stream:
         "_parts",
         "_pending",
         "_sink",
+        "_stalled",
         "_started",
         "body",
         "closed",
@@ -51,7 +52,6 @@ class Http2Stream:
         "remote_done",
         "request",
         "send_window",
-        "stalled",
         "task",
         "to_credit",
     )
@@ -80,7 +80,7 @@ class Http2Stream:
         self.closed = False
         self._drained: asyncio.Future[None] | None = None
         self._sink: _StreamSink | None = None
-        self.stalled: tuple[float, int] | None = None
+        self._stalled: tuple[float, int] | None = None
 
     # Receiving.
 
@@ -312,6 +312,18 @@ class Http2Stream:
         if not self.closed:
             self._connection.send(frames.rst_stream(self.id, code))
             self._close()
+
+    def takes_too_long(self, now: float, waited: float, stall_seconds: float) -> bool:
+        """Whether the peer sends no body that is waited for, or does not take what waits for it."""
+        if self.body is not None and self.body.awaited and waited > stall_seconds:
+            return True
+        if not self.pending_bytes:
+            self._stalled = None
+        elif self._stalled is None or self._stalled[1] != self.send_window:
+            self._stalled = (now, self.send_window)
+        else:
+            return now - self._stalled[0] > stall_seconds
+        return False
 
     def end_push(self) -> None:
         """The server stops: a pushed body is complete as it is."""
