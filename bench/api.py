@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -22,17 +21,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import uvloop
-
-sys.path.insert(0, str(Path(__file__).parent))
 from load_client import Stream, drive, request, trusting
+from recording import record
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "bench" / "results" / "api.jsonl"
 PYBERNETES = str(Path(sys.executable).parent / "pybernetes")
 PORT = 16443
 NGINX_PORT = 16444
@@ -372,18 +367,8 @@ def main() -> None:
         raise SystemExit("wrk is missing; install it with: apt-get install wrk nginx-light")
     rows = uvloop.run(run(arguments))
     if arguments.record:
-        commit = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
-        ).stdout
-        entry = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": commit.strip(),
-            "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-            "rows": [{key: round(v, 4) if isinstance(v, float) else v for key, v in row.items()} for row in rows],
-        }
-        RESULTS.parent.mkdir(exist_ok=True)
-        with open(RESULTS, "a") as file:
-            file.write(json.dumps(entry) + "\n")
+        figures = [{key: round(v, 4) if isinstance(v, float) else v for key, v in row.items()} for row in rows]
+        record("api", {"rows": figures})
 
 
 if __name__ == "__main__":

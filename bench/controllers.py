@@ -18,12 +18,10 @@ import argparse
 import asyncio
 import cProfile
 import os
-import platform
 import pstats
 import resource
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,8 +31,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 import uvloop
+from recording import record
 
 from pybernetes.api.apps import Deployment
 from pybernetes.api.coordination import Lease
@@ -48,8 +46,6 @@ from pybernetes.cluster.control_plane import ControlPlane, open_store
 from pybernetes.kubelet.hollow import HollowNodes
 from pybernetes.reconcile.pods import is_ready
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "bench" / "results" / "controllers.jsonl"
 GRACE_SECONDS = 25
 TOLERATION_SECONDS = 2
 
@@ -107,13 +103,16 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(nodes: int) -> AsyncIterator[Cluster]:
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory, socket.socket() as api, socket.socket() as dns:
+        for free in (api, dns):
+            free.bind(("127.0.0.1", 0))
+        ports = [free.getsockname()[1] for free in (api, dns)]
+        for free in (api, dns):
+            free.close()
         config = ClusterConfig(
             data_dir=Path(directory),
-            api_port=port,
+            api_port=ports[0],
+            dns_port=ports[1],
             node_name="bench",
             node_ip="127.0.0.1",
             node_monitor_grace_period=GRACE_SECONDS,
@@ -249,20 +248,6 @@ async def main(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def record(found: dict[str, Any]) -> None:
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=ROOT)
-    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ":?")
-    row = {
-        "commit": commit.stdout.strip(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()} x {model.partition(':')[2].strip()}, Python {platform.python_version()}",
-        "load_average": round(os.getloadavg()[0], 1),
-        **found,
-    }
-    with RESULTS.open("ab") as file:
-        file.write(orjson.dumps(row) + b"\n")
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replicas", type=int, default=500)
@@ -279,5 +264,5 @@ if __name__ == "__main__":
         for figure, values in figures.items():
             print(f"{what:12} {figure:22} {values['median']:10.2f}   ({values['min']:.2f} to {values['max']:.2f})")
     if chosen.record:
-        record(measured)
+        record("controllers", measured)
     sys.exit(0)

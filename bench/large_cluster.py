@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import uvloop
+from recording import record
 
 from pybernetes.api.core import Node, Pod, ServiceAccount
 from pybernetes.base.tasks import running
@@ -29,8 +30,6 @@ from pybernetes.cluster import clients, pki
 from pybernetes.cluster.config import ClusterConfig
 from pybernetes.cluster.control_plane import ControlPlane, open_store
 from pybernetes.kubelet.hollow import HollowNodes
-
-RESULTS = Path(__file__).parent / "results" / "large_cluster.jsonl"
 
 
 def _config(directory: Path, port: int) -> ClusterConfig:
@@ -171,9 +170,7 @@ def main() -> None:
     found = uvloop.run(measure(options))
     print(json.dumps(found))
     if options.record:
-        RESULTS.parent.mkdir(exist_ok=True)
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(found) + "\n")
+        record("large_cluster", found)
 
 
 if __name__ == "__main__":

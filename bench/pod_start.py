@@ -13,22 +13,18 @@ of B takes. `--record` appends the result to bench/results/pod_start.jsonl with 
 import argparse
 import asyncio
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from recording import facts, record
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "bench" / "results" / "pod_start.jsonl"
 IMAGE = "localhost/pybernetes/sample-web:1"
 COMMAND = ["sleep", "100000"]
 NAMESPACE = "default"
@@ -175,18 +171,6 @@ async def inside(data_dir: Path, rounds: int) -> dict[str, Any]:
     }
 
 
-def machine_facts() -> dict[str, Any]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
-    shown = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
-    return {
-        "commit": shown.stdout.strip(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()} x {model}, Linux {platform.release()}, Python {platform.python_version()}",
-        "load_average": round(os.getloadavg()[0], 1),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=30)
@@ -205,12 +189,9 @@ def main() -> None:
         host.run(pybernetes, "up", "--data-dir", str(data_dir), timeout=120)
         words = [sys.executable, __file__, "--inside", str(data_dir), "--rounds", str(arguments.rounds)]
         found = json.loads(host.run(*words, timeout=900).stdout)
-    found = {**machine_facts(), **found}
-    print(json.dumps(found, indent=2))
+    print(json.dumps({**facts(), **found}, indent=2))
     if arguments.record:
-        RESULTS.parent.mkdir(exist_ok=True)
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(found) + "\n")
+        record("pod_start", found)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ grows with the square. Needs root; runs in a network namespace of its own.
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
+
+from recording import record
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -27,7 +27,6 @@ from pybernetes.proxy.model import Endpoint, ServicePort  # noqa: E402
 from pybernetes.proxy.rules import entries, skeleton  # noqa: E402
 from pybernetes.proxy.ruleset import Ruleset  # noqa: E402
 
-RESULTS = ROOT / "bench" / "results" / "proxy.jsonl"
 TABLE = "ip pybernetes"
 
 
@@ -133,7 +132,7 @@ def main() -> None:
     parser.add_argument("--endpoints", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--chains-up-to", type=int, default=1000, help="measure the other layout up to this number")
-    parser.add_argument("--record", action="store_true", help=f"append to {RESULTS.relative_to(ROOT)}")
+    parser.add_argument("--record", action="store_true", help="append to bench/results/proxy.jsonl")
     arguments = parser.parse_args()
     found: dict[str, dict[str, float]] = {}
     print(f"{'services':>9} {'work':>9} {'nft':>9} {'change':>8} {'add':>8} {'remove':>8}   milliseconds")
@@ -148,9 +147,7 @@ def main() -> None:
             other = f"   a chain per service: {result['chains_nft']}" if "chains_nft" in result else ""
             print(f"{count:>9} {row[0]:>9} {row[1]:>9} {row[2]:>8} {row[3]:>8} {row[4]:>8}{other}", flush=True)
     if arguments.record:
-        line = {"time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "endpoints": arguments.endpoints, **found}
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        record("proxy", {"endpoints": arguments.endpoints, **found})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Needs root; everything runs on a machine of namespaces that is gone afterwards. 
 """
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -23,8 +22,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
+
+from recording import record
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -32,7 +32,6 @@ sys.path.insert(0, str(ROOT))
 from tests.support.machine import Machine, machine  # noqa: E402
 
 PYBERNETES = str(Path(sys.executable).parent / "pybernetes")
-RESULTS = ROOT / "bench" / "results" / "startup.jsonl"
 GOALS = {
     "readyz_seconds": 0.7,
     "node_ready_seconds": 2.0,
@@ -123,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--idle", type=float, default=60.0, metavar="SECONDS")
-    parser.add_argument("--record", action="store_true", help=f"append to {RESULTS.relative_to(ROOT)}")
+    parser.add_argument("--record", action="store_true", help="append to bench/results/startup.jsonl")
     arguments = parser.parse_args()
     found: dict[str, list[float]] = {name: [] for name in GOALS}
     with machine("bench") as host:
@@ -151,9 +150,7 @@ def main() -> None:
             _shown(name, values)
     if arguments.record:
         medians = {name: round(statistics.median(values), 3) for name, values in found.items() if values}
-        line = {"time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "rounds": arguments.rounds, **medians}
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        record("startup", {"rounds": arguments.rounds, **medians})
 
 
 if __name__ == "__main__":
