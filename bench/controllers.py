@@ -17,6 +17,7 @@ Reach: 500 created within 0.5 s and Running within 2 s. `--record` appends to be
 import argparse
 import asyncio
 import cProfile
+import gc
 import os
 import pstats
 import resource
@@ -228,7 +229,9 @@ def medians(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:
 
 async def main(options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    gc.set_threshold(50_000, 20, 100)  # as `pybernetes up` has it
     async with cluster(options.nodes) as world:
+        gc.freeze()
         await scale(world, 50)
         if "scale" in options.only:
             recorded = cProfile.Profile()
