@@ -1,10 +1,13 @@
 """Decoding as Go does it: what is kept, dropped and added, and the words for what is wrong."""
 
+import json
 from random import Random
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pybernetes.api.resource import ResourceInfo
 from pybernetes.api.schema import load, schema_for, schema_of_type
@@ -226,6 +229,41 @@ def test_duplicate_keys_are_found() -> None:
 )
 def test_documents_without_duplicates(text: bytes) -> None:
     assert load(text) == (msgspec.json.decode(text), [])
+
+
+KEYS = st.sampled_from(["a", "b", ":", '":', "\u00e4"])
+PAIRS: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(KEYS, st.integers(), st.none()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.lists(st.tuples(KEYS, inner), max_size=3).map(lambda pairs: ("object", pairs))
+    ),
+    max_leaves=12,
+)
+
+
+def written(value: Any, space: str, ascii_only: bool) -> str:
+    """JSON of a value whose objects are lists of pairs, so that they can hold a key twice."""
+    if isinstance(value, tuple):
+        members = [f"{json.dumps(key)}{space}:{space}{written(inner, space, ascii_only)}" for key, inner in value[1]]
+        return "{" + f",{space}".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(written(inner, space, ascii_only) for inner in value) + "]"
+    return json.dumps(value, ensure_ascii=ascii_only)
+
+
+def has_twice(value: Any) -> bool:
+    if isinstance(value, tuple):
+        keys = [key for key, _ in value[1]]
+        return len(set(keys)) < len(keys) or any(has_twice(inner) for _, inner in value[1])
+    return isinstance(value, list) and any(has_twice(inner) for inner in value)
+
+
+@given(PAIRS, st.sampled_from(["", " ", "\n "]), st.booleans())
+def test_a_key_given_twice_is_found_in_any_spelling(value: Any, space: str, ascii_only: bool) -> None:
+    text = written(value, space, ascii_only).encode()
+    document, duplicates = load(text)
+    assert document == json.loads(text)
+    assert bool(duplicates) == has_twice(value)
 
 
 def test_kinds_are_found_by_version_and_kind() -> None:

@@ -1,20 +1,20 @@
 """JSON with the duplicate keys told, which ordinary parsers drop silently.
 
-The document is parsed by the fast parser and written again: most clients send what comes out. Otherwise what ends a
-key (`":`) is counted in both texts, and only when the numbers differ, or white space or escapes hide the count, is the
-document read by the slow parser, which sees every key.
+The document is parsed by the fast parser and written again: most clients send what comes out. Otherwise the colons of
+both texts are counted. A key that was dropped takes at least its own colon along, white space adds none, and what is in
+strings stays, unless it is escaped; so only when the numbers differ, or `\\u` may hide one, is the document read by the
+slow parser, which sees every key. (Counting takes 3 us of 19 for a pod with white space; it was 13.)
 """
 
 import json
 from typing import Any
 
 import msgspec
+import orjson
 
 from .joining import joined
 
 _decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
-_SPACED_COLONS = (b" :", b"\n:", b"\t:", b"\r:")
 
 
 class Duplicates(list[str]):
@@ -45,13 +45,21 @@ def _is_below(path: str, above: str) -> bool:
 def load(data: bytes) -> tuple[Any, list[str]]:
     """The document and `Duplicates`, or nothing when there are none. msgspec.DecodeError on malformed JSON."""
     document = _decode(data)
-    again = _encode(document)
+    again = _written(document)
     if data == again:
         return document, []
-    hidden = b"\\u" in data or any(colon in data for colon in _SPACED_COLONS)
-    if not hidden and data.count(b'":') == again.count(b'":'):
+    escaped = b"\\" in data and b"\\u" in data
+    if not escaped and data.count(b":") == again.count(b":"):
         return document, []
     return document, Duplicates(json.loads(data, object_pairs_hook=_Pairs))
+
+
+def _written(document: Any) -> bytes:
+    """The document as compact JSON. The other writer is three times as fast, but knows no number beyond 64 bits."""
+    try:
+        return orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        return msgspec.json.encode(document)
 
 
 def duplicates(data: bytes) -> list[str]:
