@@ -14,6 +14,7 @@ _PACKAGES = {
     "meta": "io.k8s.apimachinery.pkg.apis.meta.",
     "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.",
     "apiregistration": "io.k8s.kube-aggregator.pkg.apis.apiregistration.",
+    "metrics": "io.k8s.metrics.pkg.apis.metrics.",
 }
 _SPECIAL = {
     "Time": "io.k8s.apimachinery.pkg.apis.meta.v1.Time",
