@@ -32,12 +32,17 @@ class Journal(Generic[T]):
         """Where a reader that knows everything is."""
         return self._base + len(self._entries)
 
+    def forget(self) -> None:
+        """Everything is another: every reader starts over."""
+        self._base = self.position + 1
+        self._entries.clear()
+
     def since(self, position: int) -> list[T] | None:
         """The changes after a position; None when some of them are forgotten."""
         start = position - self._base
         if start < 0:
             return None
-        return self._entries[start:] if start else list(self._entries)
+        return self._entries[start:]
 
 
 class Silent:

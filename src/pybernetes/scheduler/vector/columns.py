@@ -27,18 +27,20 @@ ALLOCATABLE = ("allocatable_cpu", "allocatable_memory", "allocatable_ephemeral",
 class Distinct:
     """A property with few different values: `ids[row]` is the number of the node's value, -1 for none."""
 
-    __slots__ = ("ids", "index", "of", "values")
+    __slots__ = ("_grouped", "ids", "index", "of", "values")
 
     def __init__(self, of: Callable[[NodeInfo], Hashable | None], nodes: Iterable[NodeInfo], size: int) -> None:
         self.of = of
         self.index: dict[Hashable, int] = {}
         self.values: list[Any] = []
         self.ids: Ids = np.empty(size, np.intp)
+        self._grouped: tuple[Ids, Ids] | None = None
         for node in nodes:
             self.put(node)
 
     def put(self, node: NodeInfo) -> None:
         """The node's value may be another."""
+        self._grouped = None
         value = self.of(node)
         if value is None:
             self.ids[node.row] = -1
@@ -48,6 +50,15 @@ class Distinct:
             number = self.index[value] = len(self.values)
             self.values.append(value)
         self.ids[node.row] = number
+
+    def rows_of(self, number: int) -> list[int]:
+        """The rows with a value."""
+        if self._grouped is None:
+            order = self.ids.argsort(kind="stable")
+            self._grouped = order, self.ids[order].searchsorted(np.arange(-1, len(self.values) + 1))
+        order, starts = self._grouped
+        found: list[int] = order[starts[number + 1] : starts[number + 2]].tolist()
+        return found
 
     def table(self, answer: Callable[[Any], Any], absent: Any, dtype: Any) -> NDArray[Any]:
         """The answers per value; the last entry is the one for rows without a value."""

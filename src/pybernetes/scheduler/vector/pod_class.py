@@ -8,6 +8,7 @@
 `refresh` brings it up to date; then `best`, `codes` and `feasible` are about this moment.
 """
 
+from collections.abc import Iterable, Sequence
 from random import Random
 
 import numpy as np
@@ -23,10 +24,9 @@ from pybernetes.scheduler.vector.relations import Relations
 from pybernetes.scheduler.vector.room import Room
 from pybernetes.scheduler.vector.selecting import affinity_mask, term_mask, untolerated_mask, unwanted_taints
 from pybernetes.scheduler.vector.spreading import HardSpread, SoftSpread
-from pybernetes.scheduler.vector.terms import HardTerm, Scaled, ScoreTerm
+from pybernetes.scheduler.vector.terms import FEW_ROWS, NO_ROWS, HardTerm, Scaled, ScoreTerm, Touched, together
 
 _CORDON = Taint(key="node.kubernetes.io/unschedulable", effect=NO_SCHEDULE)
-_FEW = 3
 _INFEASIBLE = -1
 
 
@@ -52,30 +52,33 @@ class PodClass:
             columns.sync()
             self._build()
             return
+        touched: Touched = NO_ROWS
         if self._room.images_changed():
             columns.sync()
             self._room.measure_all()
             self._judge_all()
+            touched = None
         elif self._at != usage.position:
-            self._replay(usage.since(self._at))
+            touched = self._replay(usage.since(self._at))
         self._at = usage.position
         if not self._plain:
-            self._combine()
+            self._combine(touched)
 
-    def _replay(self, changed: list[int] | None) -> None:
+    def _replay(self, changed: list[int] | None) -> Touched:
+        """Judge rows anew whose pods changed; which."""
         columns, room = self._board.columns, self._room
         if changed is None:
             columns.sync()
             room.measure_all()
             self._judge_all()
-            return
-        rows = set(changed) if len(changed) > 1 else changed
-        if len(rows) <= _FEW:
+            return None
+        rows = changed if len(changed) == 1 else list(set(changed))
+        if len(rows) <= FEW_ROWS:
             nodes = self._board.snapshot.rows
             for row in rows:
                 room.measure_row(nodes[row])
                 self._judge_row(row)
-            return
+            return rows
         columns.sync()
         self._codes = None
         picked: Ids = np.fromiter(rows, np.intp, len(rows))
@@ -85,6 +88,7 @@ class PodClass:
             fits &= ~room.ports_taken[picked]
         self._fits[picked] = fits
         self.key[picked] = np.where(fits, room.base[picked], _INFEASIBLE)
+        return None
 
     def _judge_row(self, row: int) -> None:
         room = self._room
@@ -140,7 +144,7 @@ class PodClass:
         self._soft = self._score_terms()
         self._plain = not self._hard and not self._soft
         if not self._plain:
-            self._combine()
+            self._combine(None)
 
     def _static_codes(self) -> RowCodes:
         """What nothing but the node and the pod decide, in the order of the filters."""
@@ -176,24 +180,47 @@ class PodClass:
             found.append(SoftNeighbours(board, relations, weight))
         return found
 
-    def _combine(self) -> None:
-        """Add the terms up."""
-        feasible = self._fits
+    def _combine(self, touched: Touched) -> None:
+        """Add the terms up; touched: the rows that are others than before, apart from the terms."""
         for term in self._hard:
-            term.refresh()
-            feasible = feasible & term.ok
+            touched = together(touched, term.refresh())
+        if touched is None:
+            self._refit()
+        else:
+            self._refit_rows(touched)
+        for score in self._soft:
+            touched = together(touched, score.refresh(self.feasible, self._version))
+        if touched is None:
+            self.key = self._totals(self.feasible, [score.rows for score in self._soft])
+            return
+        for row in touched:
+            total = _INFEASIBLE
+            if self.feasible[row]:
+                total = self._room.base[row] + sum(score.rows[row] for score in self._soft if score.rows is not None)
+            self.key[row] = total
+
+    def _refit(self) -> None:
+        feasible = self._fits.copy()
+        for term in self._hard:
+            feasible &= term.ok
         if not np.array_equal(feasible, self.feasible):
-            self.feasible = feasible if self._hard else feasible.copy()
+            self.feasible = feasible
             self._version += 1
             self._codes = None
-        self.key = self._totals(self.feasible, self._version)
 
-    def _totals(self, feasible: Bools, version: int) -> Ints:
+    def _refit_rows(self, rows: Sequence[int]) -> None:
+        for row in rows:
+            fits = bool(self._fits[row]) and all(term.ok[row] for term in self._hard)
+            if fits != self.feasible[row]:
+                self.feasible[row] = fits
+                self._version += 1
+                self._codes = None
+
+    def _totals(self, feasible: Bools, scores: Iterable[Ints | None]) -> Ints:
         total = self._room.base
-        for term in self._soft:
-            scores = term.scores(feasible, version)
-            if scores is not None:
-                total = total + scores
+        for rows in scores:
+            if rows is not None:
+                total = total + rows
         return np.where(feasible, total, _INFEASIBLE)
 
     # answers
@@ -225,7 +252,7 @@ class PodClass:
 
     def totals_for(self, feasible: Bools) -> Ints:
         """The totals when only these rows come into question."""
-        return self._totals(feasible, -1)
+        return self._totals(feasible, (score.once(feasible) for score in self._soft))
 
     def front_codes(self) -> RowCodes:
         """The codes of the filters up to NodeResourcesFit; a copy."""

@@ -12,7 +12,7 @@ from pybernetes.scheduler.vector.codes import NO_LABEL, SKEWED, RowCodes
 from pybernetes.scheduler.vector.columns import Bools, Ints
 from pybernetes.scheduler.vector.selecting import affinity_mask, untolerated_mask
 from pybernetes.scheduler.vector.tally import Tally
-from pybernetes.scheduler.vector.terms import Present, Spread
+from pybernetes.scheduler.vector.terms import NO_ROWS, Present, Spread, Touched, together
 
 
 def _complete(board: Board, constraints: list[Constraint]) -> Bools:
@@ -47,12 +47,18 @@ class HardSpread:
             self._rows.append(_Domains(board, constraint, None if counted.all() else counted))
         self.ok: Bools = np.ones(board.columns.size, np.bool_)
 
-    def refresh(self) -> None:
-        changed = [domains.refresh() for domains in self._rows]
-        if any(changed):
-            self.ok = self._rows[0].ok
+    def refresh(self) -> Touched:
+        touched: Touched = NO_ROWS
+        for domains in self._rows:
+            touched = together(touched, domains.refresh())
+        if touched is None:
+            self.ok = self._rows[0].ok.copy()
             for domains in self._rows[1:]:
-                self.ok = self.ok & domains.ok
+                self.ok &= domains.ok
+        else:
+            for row in touched:
+                self.ok[row] = all(domains.ok[row] for domains in self._rows)
+        return touched
 
     def mark(self, codes: RowCodes) -> None:
         for domains in self._rows:
@@ -74,27 +80,36 @@ class _Domains:
         self._all_present = bool(self._present.all())
         self._enough = int(self._present.sum()) >= constraint.min_domains
         self._slack = constraint.max_skew - constraint.self_match
-        self._version = -1
-        self._spread = Spread(self.ids)
-        self.ok: Bools = np.ones(0, np.bool_)
+        self._at = -1
+        self._most = -1
+        """The highest number of pods in a domain that may get another."""
+        self._spread = Spread(labels)
 
-    def refresh(self) -> bool:
-        """Make `ok` current; whether it may have changed."""
-        version = self._tally.refresh()
-        if version == self._version:
-            return False
-        self._version = version
+    @property
+    def ok(self) -> Bools:
+        """After `refresh`."""
+        return self._spread.rows
+
+    def refresh(self) -> Touched:
+        """Make `ok` current."""
+        position = self._tally.refresh()
+        if position == self._at:
+            return NO_ROWS
+        changed = self._tally.changes.since(self._at)
+        self._at = position
         counts = self._tally.domains
         least = 0
         if self._enough:
-            least = int((counts if self._all_present else counts[self._present]).min(initial=np.iinfo(np.int64).max))
-            least = 0 if least == np.iinfo(np.int64).max else least
+            counted = counts if self._all_present else counts[self._present]
+            least = int(counted.min()) if len(counted) else 0
+        most = least + self._slack
+        if changed is not None and most == self._most:
+            return self._spread.change(changed, lambda number: counts[number] <= most)
+        self._most = most
         table = np.empty(len(counts) + 1, np.bool_)
-        np.less_equal(counts, least + self._slack, out=table[:-1])
+        np.less_equal(counts, most, out=table[:-1])
         table[-1] = False
-        before = self.ok
-        self.ok = self._spread.rows(table)
-        return self.ok is not before
+        return self._spread.renew(table)
 
 
 class SoftSpread:
@@ -108,30 +123,43 @@ class SoftSpread:
             self._counted = complete
         self._parts = [_Part(board, pod, constraint, self._counted) for constraint in constraints]
         self._by_domain = own and len(constraints) == 1 and constraints[0].key != HOSTNAME
-        self._versions: list[int] = []
-        self._fits_version = -2
-        self._scores: Ints | None = None
+        self._at: tuple[int, ...] = ()
+        self.rows: Ints | None = None
 
-    def scores(self, fits: Bools, version: int) -> Ints | None:
-        versions = [part.tally.refresh() for part in self._parts]
-        if version >= 0 and version == self._fits_version and versions == self._versions:
-            return self._scores
-        self._fits_version, self._versions = version, versions
-        scored = fits if self._counted is None else fits & self._counted
-        self._scores = self._of_domains(scored, version) if self._by_domain else self._of_rows(scored, version)
-        return self._scores
-
-    def _of_domains(self, scored: Bools, version: int) -> Ints:
-        """One constraint on a few domains: normalise per domain, then lay out."""
+    def refresh(self, fits: Bools, version: int) -> Touched:
+        positions = (version, *(part.tally.refresh() for part in self._parts))
+        if positions == self._at:
+            return NO_ROWS
+        self._at = positions
+        if not self._by_domain:
+            self.rows = self._of_rows(self._scored(fits), version)
+            return None
         part = self._parts[0]
-        present = part.present.of(scored, version)
+        touched = part.spread.renew(self._table(part.present.current(self._scored(fits), version)))
+        self.rows = part.spread.rows
+        return touched
+
+    def once(self, fits: Bools) -> Ints | None:
+        scored = self._scored(fits)
+        if not self._by_domain:
+            return self._of_rows(scored, None)
+        part = self._parts[0]
+        rows: Ints = self._table(part.present.of(scored))[part.ids]
+        return rows
+
+    def _scored(self, fits: Bools) -> Bools:
+        return fits if self._counted is None else fits & self._counted
+
+    def _table(self, present: Bools) -> Ints:
+        """One constraint on a few domains: normalised per domain, 0 for rows without the label."""
+        part = self._parts[0]
         raw = np.rint(part.tally.domains * log(int(present[:-1].sum()) + 2) + part.least).astype(np.int64)
         table = np.zeros(len(raw) + 1, np.int64)
         table[:-1] = self._weight * _normalised(raw, raw[present[:-1]])
-        rows: Ints = part.spread.rows(table)
-        return rows
+        return table
 
-    def _of_rows(self, scored: Bools, version: int) -> Ints:
+    def _of_rows(self, scored: Bools, version: int | None) -> Ints:
+        """version: of the rows that are scored; None: just for once."""
         raw = np.zeros(len(scored))
         number = int(np.count_nonzero(scored))
         for part in self._parts:
@@ -139,7 +167,7 @@ class SoftSpread:
                 each = part.tally.domains * log(number + 2) + part.least
                 raw += each if part.everywhere else np.where(part.ids < 0, 0.0, each)
             else:
-                present = part.present.of(scored, version)
+                present = part.present.of(scored) if version is None else part.present.current(scored, version)
                 table = np.zeros(len(part.tally.domains) + 1)
                 table[:-1] = part.tally.domains * log(int(present[:-1].sum()) + 2) + part.least
                 raw += table[part.ids]
@@ -175,4 +203,4 @@ class _Part:
             self.tally = board.own_tally(constraint.matcher, constraint.key)
             self.tally.restrict(included)
         self.present = Present(self.ids, len(labels.values))
-        self.spread = Spread(self.ids)
+        self.spread = Spread(labels)

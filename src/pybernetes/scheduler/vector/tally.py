@@ -1,7 +1,8 @@
 """How many of certain pods are in each domain of a topology: the array form of `Snapshot.counts` and `.terms`.
 
 A tally follows the journal of what it counts; several classes of pods share one. Domains are the numbers that
-`Columns.labels(key)` gives to the values of the topology's label.
+`Columns.labels(key)` gives to the values of the topology's label. Its own journal names the domains whose number
+changed, so that followers look at those alone.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ Source: TypeAlias = PodCounts | TermUse
 
 
 class Tally:
-    """See the module docstring. `domains` may be read after `refresh`; `version` tells whether it changed."""
+    """See the module docstring. `domains` may be read after `refresh`."""
 
     def __init__(self, snapshot: Snapshot, columns: Columns, source: Callable[[], Source], key: str | None) -> None:
         """source: what to count now; it is asked again when nodes changed. key None: every node is its own domain."""
@@ -28,7 +29,10 @@ class Tally:
         self._counted: Bools | None = None
         self._epoch = -1
         self._at = 0
-        self.version = 0
+        self.changes: Journal[int] = Journal()
+        """The domains whose number changed; everything when nodes did."""
+        self.total = 0
+        """The pods in all domains."""
         self.domains: Ints = np.zeros(0, np.int64)
 
     def restrict(self, counted: Bools | None) -> None:
@@ -36,46 +40,44 @@ class Tally:
         self._counted = counted
 
     def refresh(self) -> int:
-        """Catch up; returns the version."""
+        """Catch up; returns where `changes` stands."""
         if self._epoch != self._columns.epoch:
-            self._recount()
-            return self.version
+            return self._recount()
         current = self._current
         if isinstance(current, PodCounts) and not current.used:
             current.used = True
             if not self._snapshot.is_current(current):
-                self._recount()
-                return self.version
+                return self._recount()
         journal = current.journal
         assert isinstance(journal, Journal)
         position = journal.position
         if position == self._at:
-            return self.version
+            return self.changes.position
         changes = journal.since(self._at)
         if changes is None:
-            self._recount()
-            return self.version
+            return self._recount()
         self._at = position
-        counted, domains, node = self._counted, self.domains, self._snapshot.node
+        counted, node = self._counted, self._snapshot.node
         for name, sign in changes:
             info = node(name)
             if info is None:
                 continue
             row = info.row
             if counted is None or counted[row]:
-                number = row if self._ids is None else self._ids.ids[row]
+                number = row if self._ids is None else int(self._ids.ids[row])
                 if number >= 0:
-                    domains[number] += sign
-                    self.version += 1
-        return self.version
+                    self.domains[number] += sign
+                    self.total += sign
+                    self.changes.append(number)
+        return self.changes.position
 
-    def _recount(self) -> None:
+    def _recount(self) -> int:
         current = self._current = self._source()
         if not isinstance(current.journal, Journal):
             current.journal = Journal()
         self._at = current.journal.position
         self._epoch = self._columns.epoch
-        self.version += 1
+        self.changes.forget()
         self._ids: Distinct | None = None if self._key is None else self._columns.labels(self._key)
         self.domains = np.zeros(self._columns.size if self._ids is None else len(self._ids.values), np.int64)
         counted, node = self._counted, self._snapshot.node
@@ -86,3 +88,5 @@ class Tally:
             domain = info.row if self._ids is None else self._ids.ids[info.row]
             if domain >= 0:
                 self.domains[domain] += number
+        self.total = int(self.domains.sum())
+        return self.changes.position
