@@ -28,6 +28,7 @@ from ..api.status import StatusError
 from ..api.user import UserInfo
 from ..base.http.message import App, Headers, Request, Response, ResponseBody
 from ..base.log import logger
+from .recent import RecentObjects
 from .view import Kind, ObjectList, View, api_kind_of, identity_of, view_of
 
 T = TypeVar("T")
@@ -74,6 +75,7 @@ class Client:
 
     `user` is set for in-process use only and makes every request authenticated as that user. `headers` are added to
     every request (authorization, impersonation, user-agent). `timeout_seconds` bounds each request except watches.
+    With `recent`, objects that watches bring are shared with the other clients that were given the same one.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class Client:
         user: UserInfo | None = None,
         headers: Headers | None = None,
         timeout_seconds: float = 60.0,
+        recent: RecentObjects | None = None,
     ) -> None:
         self.app = app
+        self._recent = recent
         self.user = user
         self._headers: Headers = list(headers or ())
         if not any(name == "user-agent" for name, _ in self._headers):
@@ -162,13 +166,15 @@ class Client:
         name: str = "",
         namespace: str = "",
         resource: ResourceInfo | None = None,
+        answer: View[Any] | None = None,
         dry_run: bool = False,
     ) -> T:
         """Create an object, or post to a subresource of the object called `name`.
 
-        Custom kinds (dicts whose kind is not built in) name their `resource`.
+        Custom kinds (dicts whose kind is not built in) name their `resource`. Who needs little of the answer gives the
+        view to decode it as.
         """
-        view = _view_for(obj, subresource, resource)
+        view: View[T] = answer or _view_for(obj, subresource, resource)
         where = identity_of(obj)
         namespace = namespace or where.namespace
         name = name or (where.name if subresource else "")
@@ -298,7 +304,7 @@ class Client:
             raise error_of(response.status, await read_body(response))
         body = response.body
         if isinstance(body, bytes):
-            yield decode_events(view, body)
+            yield decode_events(view, body, self._recent)
             return
         rest = b""
         try:
@@ -307,7 +313,7 @@ class Client:
                 end = data.rfind(b"\n") + 1
                 rest = data[end:]
                 if end:
-                    yield decode_events(view, data[:end] if rest else data)
+                    yield decode_events(view, data[:end] if rest else data, self._recent)
         finally:
             close = getattr(body, "aclose", None)
             if close is not None:
@@ -320,9 +326,11 @@ class Client:
                 log.warning("Server warned", warning=value)
 
 
-def decode_events(view: View[T], data: bytes) -> list[WatchEvent[T]]:
+def decode_events(view: View[T], data: bytes, recent: RecentObjects | None = None) -> list[WatchEvent[T]]:
     """The events in whole lines of a watch body. StatusError when one of them is an ERROR."""
     events: list[WatchEvent[T]] = []
+    if view.type is dict:
+        recent = None  # whoever has a dict may change it
     for line in data.split(b"\n"):
         if not line:
             continue
@@ -332,7 +340,10 @@ def decode_events(view: View[T], data: bytes) -> list[WatchEvent[T]]:
                 # What came before the error is delivered; the watch that is resumed will meet the error again.
                 return events
             raise StatusError.from_status(_decode_dict(envelope.object))
-        obj = view.decode_or_none(envelope.object)
+        if recent is None:
+            obj = view.decode_or_none(envelope.object)
+        else:
+            obj = recent.decode(view.type, envelope.object, view.decode_or_none)
         if obj is not None:
             events.append(WatchEvent(envelope.type, obj))  # type: ignore[arg-type]
     return events

@@ -13,9 +13,13 @@ from ..client import config as rest
 from ..client import kubeconfig
 from ..client.client import Client
 from ..client.in_process import InProcessTransport
+from ..client.recent import RecentObjects
 
 MANAGER = "kube-controller-manager"
 _SERVICE_ACCOUNTS = "system:serviceaccounts"
+
+_RECENT = RecentObjects()
+"""What the components in this process see of the API server in it, each object once."""
 
 ClientFor = Callable[[str], Client]
 _AGENTS = {"scheduler": "kube-scheduler", "proxy": "kube-proxy"}
@@ -40,7 +44,8 @@ def node_user(name: str) -> UserInfo:
 
 def in_process(app: App, user: UserInfo) -> Client:
     """A client of an API server in this process."""
-    return Client(InProcessTransport(app, user), headers=[("user-agent", f"{agent_of(user)}/{GIT_VERSION}")])
+    agent = f"{agent_of(user)}/{GIT_VERSION}"
+    return Client(InProcessTransport(app, user), headers=[("user-agent", agent)], recent=_RECENT)
 
 
 def agent_of(user: UserInfo) -> str:

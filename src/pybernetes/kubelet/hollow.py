@@ -29,12 +29,14 @@ from ..api.core import (
     PodIP,
     PodStatus,
 )
+from ..api.resource import resource
 from ..api.status import StatusError, is_conflict, is_invalid, is_not_found
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.log import logger
 from ..base.tasks import running
 from ..client.client import MERGE_PATCH, Client
 from ..client.informer import Informer
+from ..client.view import PartialObject, View
 from .conditions import OWNED, pod_conditions
 from .config import KubeletConfig
 from .cri.messages import Image
@@ -55,6 +57,8 @@ QUEUE_SIZE = 100_000
 RETRY_SECONDS = 2.0
 STATUS_SECONDS = 300.0
 RANGE_PATIENCE_SECONDS = 5.0
+_POD = View(resource("pods"), PartialObject)
+"""The answer to a status is not looked at."""
 MADE_UP_RANGES = ipaddress.IPv4Network("100.64.0.0/10")
 """For nodes beyond those the cluster's pod range has room for; nothing routes them."""
 
@@ -303,7 +307,7 @@ class HollowNodes:
         status = hollow_status(pod, ip, node.config.node_ips, self._clock.now(), succeeded=succeeded)
         body = {"metadata": {"uid": meta.uid}, "status": to_wire(status)}
         await node.client.patch(
-            Pod, meta.name or "", meta.namespace or "", body=body, content_type=MERGE_PATCH, subresource="status"
+            _POD, meta.name or "", meta.namespace or "", body=body, content_type=MERGE_PATCH, subresource="status"
         )
 
     def _give_range(self, node: HollowNode, pod: Pod) -> bool:

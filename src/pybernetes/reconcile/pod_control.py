@@ -9,11 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 from ..api.core import Pod
+from ..api.resource import resource
 from ..api.status import StatusError, is_not_found
 from ..client.client import STRATEGIC_MERGE_PATCH, Client
 from ..client.events import EventRecorder
+from ..client.view import PartialObject, View
 from .ownership import adoption_patch, release_patch
 from .pods import slow_start_batches
+
+_NAMED = View(resource("pods"), PartialObject)
+"""All that is asked of the answer to a creation is the name."""
 
 
 def is_namespace_terminating(error: BaseException) -> bool:
@@ -31,16 +36,15 @@ class PodControl:
         self._client = client
         self._recorder = recorder
 
-    async def create(self, pod: Pod, owner: Any) -> Pod:
+    async def create(self, pod: Pod, owner: Any) -> None:
         """Create a pod for its owner; the event tells."""
         try:
-            created = await self._client.create(pod)
+            created = await self._client.create(pod, answer=_NAMED)
         except StatusError as error:
             if not is_namespace_terminating(error):
                 self._recorder.warning(owner, "FailedCreate", f"Error creating: {error.message}")
             raise
         self._recorder.normal(owner, "SuccessfulCreate", f"Created pod: {created.metadata.name}")
-        return created
 
     async def delete(self, pod: Pod, owner: Any) -> None:
         """Delete a pod of its owner; one that is gone already is fine."""
