@@ -103,26 +103,35 @@ def _authorizer(config: ApiServerConfig, reader: ObjectReader, rbac: RbacAuthori
         from .authz.configuration import load
 
         return load(config.authorization_config_file, reader, rbac, clock)
-    webhook: Authorizer | None = None
+    configured: dict[str, Authorizer] = {}
     if config.authorization_webhook_config_file:
         from .authz.webhook import WebhookAuthorizer
         from .remote_webhook import RemoteWebhook
 
-        webhook = WebhookAuthorizer(
+        configured["Webhook"] = WebhookAuthorizer(
             RemoteWebhook(config.authorization_webhook_config_file),
             clock,
             allowed_seconds=config.authorization_webhook_allowed_seconds,
             denied_seconds=config.authorization_webhook_denied_seconds,
         )
-    return build_authorizer(config.authorization_modes, reader, rbac, webhook)
+    if config.authorization_policy_file:
+        from .authz import abac
+
+        configured["ABAC"] = abac.load(config.authorization_policy_file)
+    return build_authorizer(config.authorization_modes, reader, rbac, configured)
 
 
 def _structured(config: ApiServerConfig, clock: Clock) -> Structured:
-    if not config.authentication_config_file:
-        return Structured()
-    from .authn.configuration import load
+    if config.authentication_config_file:
+        from .authn.configuration import load
 
-    return load(config.authentication_config_file, clock)
+        return load(config.authentication_config_file, clock)
+    if config.oidc is not None:
+        from .authn.oidc import JwtAuthenticator
+        from .authn.oidc_flags import as_structured
+
+        return Structured(issuers=[JwtAuthenticator(as_structured(config.oidc), clock, config.oidc.signing_algs)])
+    return Structured()
 
 
 def _token_webhook(config: ApiServerConfig, clock: Clock) -> RemoteTokenAuthenticator | None:

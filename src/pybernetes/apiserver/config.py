@@ -2,6 +2,7 @@
 
 import msgspec
 
+from .authn.oidc_flags import OidcFlags
 from .history.retention import Retention
 
 
@@ -47,11 +48,15 @@ class ApiServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     authentication_config_file: str = ""
     """`--authentication-config`: a structured AuthenticationConfiguration (JWT issuers, anonymous)."""
+    oidc: OidcFlags | None = None
+    """`--oidc-*`: one JWT issuer; not together with `authentication_config_file`."""
     token_webhook_config_file: str = ""
     """`--authentication-token-webhook-config-file`: a kubeconfig."""
     token_webhook_cache_seconds: float = 120.0
     authorization_config_file: str = ""
     """`--authorization-config`: a structured AuthorizationConfiguration; `authorization_modes` is then unused."""
+    authorization_policy_file: str = ""
+    """`--authorization-policy-file`: policies, one a line, for the mode ABAC."""
     authorization_webhook_config_file: str = ""
     """`--authorization-webhook-config-file`: a kubeconfig, for the mode Webhook."""
     authorization_webhook_allowed_seconds: float = 300.0

@@ -6,8 +6,10 @@ becomes is decided in `commands/kube_apiserver.py`. Names and meanings: kubernet
 command-line-tools-reference/kube-apiserver.
 """
 
-STRING, LIST, INTEGER, BOOLEAN, DURATION, MAP = "string", "list", "integer", "boolean", "duration", "map"
-"""LIST: comma-separated and repeatable. MAP: `a=1,b=2`, repeatable. DURATION: Go's notation, such as 1m30s."""
+STRING, LIST, INTEGER, BOOLEAN, DURATION = "string", "list", "integer", "boolean", "duration"
+MAP, PAIR = "map", "pair"
+"""LIST: comma-separated and repeatable. MAP: `a=1,b=2`, repeatable. PAIR: `a=1`, repeatable, commas are the value's.
+DURATION: Go's notation, such as 1m30s."""
 
 FLAGS: dict[str, tuple[str, str]] = {
     "admission-control-config-file": (STRING, "an AdmissionConfiguration: settings of single plugins"),
@@ -24,7 +26,8 @@ FLAGS: dict[str, tuple[str, str]] = {
     "authentication-token-webhook-cache-ttl": (DURATION, "answers of the token webhook are kept so long (2m0s)"),
     "authentication-token-webhook-config-file": (STRING, "a kubeconfig of the server that reviews tokens"),
     "authorization-config": (STRING, "an AuthorizationConfiguration; instead of --authorization-mode"),
-    "authorization-mode": (LIST, "AlwaysAllow, AlwaysDeny, Node, RBAC, Webhook, in order (AlwaysAllow)"),
+    "authorization-mode": (LIST, "AlwaysAllow, AlwaysDeny, ABAC, Webhook, RBAC, Node, in order (AlwaysAllow)"),
+    "authorization-policy-file": (STRING, "policies, one a line, for the mode ABAC"),
     "authorization-webhook-cache-authorized-ttl": (DURATION, "permissions of the webhook are kept so long (5m0s)"),
     "authorization-webhook-cache-unauthorized-ttl": (DURATION, "its refusals (30s)"),
     "authorization-webhook-config-file": (STRING, "a kubeconfig of the server that decides, for the mode Webhook"),
@@ -46,6 +49,15 @@ FLAGS: dict[str, tuple[str, str]] = {
     "kubelet-client-key": (STRING, "its key"),
     "max-mutating-requests-inflight": (INTEGER, "writes at a time (200)"),
     "max-requests-inflight": (INTEGER, "reads at a time (400)"),
+    "oidc-ca-file": (STRING, "the issuer's certificate must chain to it (what this machine trusts)"),
+    "oidc-client-id": (STRING, "the audience that tokens of the issuer must be made for"),
+    "oidc-groups-claim": (STRING, "the claim that holds the groups (none)"),
+    "oidc-groups-prefix": (STRING, "is put before each of these groups"),
+    "oidc-issuer-url": (STRING, "an OpenID Connect issuer whose tokens are believed"),
+    "oidc-required-claim": (PAIR, "CLAIM=VALUE that tokens must have; repeat it for more"),
+    "oidc-signing-algs": (LIST, "signature algorithms that are believed (RS256)"),
+    "oidc-username-claim": (STRING, "the claim that holds the user's name (sub)"),
+    "oidc-username-prefix": (STRING, "is put before the name; - for nothing (the issuer's URL and #, but for email)"),
     "proxy-client-cert-file": (STRING, "what we show extension API servers"),
     "proxy-client-key-file": (STRING, "its key"),
     "request-timeout": (DURATION, "the longest a request may take (1m0s)"),

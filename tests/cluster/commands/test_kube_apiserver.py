@@ -18,9 +18,17 @@ from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.service_account_keys import generate_signing_key
 from pybernetes.base.x509 import CertificateAuthority
 from pybernetes.cli import _parser
-from pybernetes.cluster.commands.kube_apiserver import adjusted, api_server_config, duration_seconds, etcd_address
+from pybernetes.cluster.commands.kube_apiserver import (
+    adjusted,
+    api_server_config,
+    duration_seconds,
+    etcd_address,
+    make_server,
+)
+from pybernetes.cluster.commands.kube_apiserver import parsed as parsed_flags
 from pybernetes.cluster.commands.settings import CommandError
 from pybernetes.cluster.kube_flags import ACCEPTED, FLAGS
+from pybernetes.store.memory import MemoryStore
 
 PYBERNETES = str(Path(sys.executable).parent / "pybernetes")
 
@@ -77,6 +85,8 @@ def test_switches_and_files_become_settings(tmp_path):
     assert config.runtime_config == {"api/beta": True, "batch/v1": False}
     assert config.feature_gates == {"A": True}
     assert (config.token_file, config.authorization_modes) == (str(key), ("AlwaysAllow",))
+    assert config.anonymous is False  # not together with AlwaysAllow
+    assert api_server_config({**flags, "authorization-mode": ("RBAC",)}).anonymous is True
     with pytest.raises(CommandError, match="neither true nor false"):
         api_server_config({**flags, "feature-gates": {"A": "yes"}})
     with pytest.raises(CommandError, match="no such file"):
@@ -196,6 +206,46 @@ def test_a_missing_flag_is_one_line_and_exit_code_1(tmp_path):
     assert done.stderr.splitlines() == [
         "error: --etcd-servers must be specified, such as --etcd-servers=http://127.0.0.1:2379"
     ]
+
+
+def upstream(directory: Path) -> list[str]:
+    """The flags that no server starts without."""
+    (directory / "sa.key").write_bytes(generate_signing_key())
+    return [
+        "apiserver",
+        f"--cert-dir={directory}",
+        "--etcd-servers=http://127.0.0.1:1",
+        "--service-account-issuer=https://a",
+        f"--service-account-signing-key-file={directory / 'sa.key'}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("--oidc-issuer-url=https://a", "oidc-issuer-url and oidc-client-id must be specified together when any "
+         "oidc-* flags are set"),
+        ("--oidc-required-claim=a", "--oidc-required-claim a: malformed pair, expect string=string"),
+        ("--authorization-mode=ABAC", "authorization-mode ABAC's authorization policy file not passed"),
+        ("--authorization-mode=Webhook", "authorization-mode Webhook's authorization config file not passed"),
+        ("--authorization-mode=RBAC,ABCD", 'authorization-mode "ABCD" is not a valid mode'),
+        ("--authorization-mode=RBAC,RBAC", 'authorization-mode ["RBAC" "RBAC"] has mode specified more than once'),
+        ("--feature-gates=Nothing=true", "unrecognized feature gate: Nothing"),
+    ],
+)  # fmt: skip
+def test_wrong_flags(tmp_path, more, words):
+    with pytest.raises(CommandError) as raised:
+        make_server(parsed_flags(_parser().parse_args([*upstream(tmp_path), more])), MemoryStore())
+    assert str(raised.value) == words
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_wrong_flags_are_one_line_and_exit_code_1(tmp_path, alone):
+    own = ["apiserver", f"--data-dir={tmp_path / 'data'}", "--node-ip=127.0.0.1"]
+    command = [PYBERNETES, *(upstream(tmp_path) if alone else own), "--authorization-mode=ABAC"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    words = "error: authorization-mode ABAC's authorization policy file not passed"
+    assert (done.returncode, done.stderr.splitlines()) == (1, [words])
 
 
 def test_every_flag_is_documented():

@@ -3,7 +3,7 @@
 signature, issuer, audience, time -> claim validation rules -> claim mappings -> user validation rules
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...api.cel import CelError, Environment, Program
@@ -49,7 +49,8 @@ class _Value:
 class JwtAuthenticator:
     """One issuer. ValueError for a configuration that cannot be used."""
 
-    def __init__(self, config: Object, clock: Clock) -> None:
+    def __init__(self, config: Object, clock: Clock, algorithms: Collection[str] = ALGORITHMS) -> None:
+        self._algorithms = frozenset(algorithms)
         issuer = config.get("issuer") or {}
         self.url = str(issuer.get("url") or "")
         self._audiences = frozenset(issuer.get("audiences") or ())
@@ -96,7 +97,7 @@ class JwtAuthenticator:
 
     async def _verify(self, parts: Parts) -> None:
         algorithm = str(parts.header.get("alg") or "")
-        if algorithm not in ALGORITHMS:
+        if algorithm not in self._algorithms:
             raise InvalidToken(
                 f'oidc: verify token: oidc: id token signed with unsupported algorithm, got "{algorithm}"'
             )

@@ -3,7 +3,7 @@
 system:masters -> mode 1 -> mode 2 -> ... ; the first that allows or denies decides, nobody's opinion means no.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...api.user import SYSTEM_MASTERS, UserInfo
 from ..reader import ObjectReader
@@ -11,7 +11,6 @@ from .authorizer import ALLOW, NO_OPINION, Attributes, Authorizer, Decision
 from .node import NodeAuthorizer
 from .rbac import RbacAuthorizer
 
-MODES = ("Node", "RBAC", "Webhook", "AlwaysAllow", "AlwaysDeny")
 _EVERYTHING: list[dict[str, object]] = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
 _EVERY_PATH: list[dict[str, object]] = [{"verbs": ["*"], "nonResourceURLs": ["*"]}]
 
@@ -98,15 +97,16 @@ def build_authorizer(
     modes: Sequence[str],
     reader: ObjectReader,
     rbac: RbacAuthorizer | None = None,
-    webhook: Authorizer | None = None,
+    configured: Mapping[str, Authorizer] | None = None,
 ) -> Authorizer:
-    """The chain for `--authorization-mode`. ValueError for an unknown mode, or Webhook without one."""
+    """The chain for `--authorization-mode`; `configured` are those that need files of their own (Webhook, ABAC).
+    ValueError for an unknown mode, one that occurs twice, or one of these without its file."""
+    if len(set(modes)) != len(modes):
+        shown = " ".join(f'"{mode}"' for mode in modes)
+        raise ValueError(f"authorization-mode [{shown}] has mode specified more than once")
+    made = configured or {}
     chain: list[Authorizer] = [PrivilegedGroups()]
-    for mode in modes:
-        if mode == "Webhook" and webhook is not None:
-            chain.append(webhook)
-        else:
-            chain.append(build_mode(mode, reader, rbac))
+    chain += [made[mode] if mode in made else build_mode(mode, reader, rbac) for mode in modes]
     return UnionAuthorizer(chain)
 
 
@@ -121,4 +121,8 @@ def build_mode(mode: str, reader: ObjectReader, rbac: RbacAuthorizer | None = No
             return AlwaysAllow()
         case "AlwaysDeny":
             return AlwaysDeny()
-    raise ValueError(f"authorization mode {mode!r} is not one of {', '.join(MODES)}")
+        case "Webhook":
+            raise ValueError("authorization-mode Webhook's authorization config file not passed")
+        case "ABAC":
+            raise ValueError("authorization-mode ABAC's authorization policy file not passed")
+    raise ValueError(f'authorization-mode "{mode}" is not a valid mode')

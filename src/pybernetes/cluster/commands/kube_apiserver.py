@@ -19,7 +19,7 @@ from ...apiserver.server import ApiServer
 from ...base.tasks import running
 from ...base.x509 import CertificateAuthority, CertificateError, KeyPair
 from ...store.etcd import EtcdAddress, EtcdStore
-from .. import kube_flags
+from .. import identity_flags, kube_flags
 from ..config import detect_node_ip
 from ..progress import Progress
 from .settings import CommandError
@@ -50,6 +50,10 @@ def _value(name: str, kind: str, words: list[str]) -> Any:
     if kind == kube_flags.MAP:
         pairs = [part.partition("=") for word in words for part in word.split(",") if part.strip()]
         return {key.strip(): value.strip() for key, _, value in pairs}
+    if kind == kube_flags.PAIR:
+        if wrong := next((word for word in words if "=" not in word), ""):
+            raise CommandError(f"--{name} {wrong}: malformed pair, expect string=string")
+        return {key.strip(): value.strip() for key, _, value in (word.partition("=") for word in words)}
     if kind == kube_flags.INTEGER:
         if not last.isdecimal():
             raise CommandError(f"--{name} {last} is not a number")
@@ -138,6 +142,7 @@ _FILES = {
     "authentication-config": "authentication_config_file",
     "authentication-token-webhook-config-file": "token_webhook_config_file",
     "authorization-config": "authorization_config_file",
+    "authorization-policy-file": "authorization_policy_file",
     "authorization-webhook-config-file": "authorization_webhook_config_file",
     "encryption-provider-config": "encryption_config_file",
     "proxy-client-cert-file": "proxy_client_certificate",
@@ -159,6 +164,8 @@ _UPSTREAM_DEFAULTS: dict[str, Any] = {
 def api_server_config(flags: Mapping[str, Any]) -> ApiServerConfig:
     """The API server's settings as upstream's flags say, with upstream's defaults. CommandError."""
     fields = {**_UPSTREAM_DEFAULTS, **_settings(flags)}
+    if "authorization-config" not in flags and "AlwaysAllow" in fields["authorization_modes"]:
+        fields["anonymous"] = False  # else everybody would be allowed everything
     host, port = fields["listen_host"], flags.get("secure-port", 6443)
     if "advertise_address" not in fields:
         fields["advertise_address"] = detect_node_ip() if host in ("0.0.0.0", "::") else host
@@ -184,8 +191,14 @@ def api_server_config(flags: Mapping[str, Any]) -> ApiServerConfig:
 
 def _settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of ApiServerConfig that are a flag's value, file or switches."""
-    fields = {_DIRECT[name]: value for name, value in flags.items() if name in _DIRECT}
+    try:
+        identity_flags.check(flags)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    fields: dict[str, Any] = {_DIRECT[name]: value for name, value in flags.items() if name in _DIRECT}
     fields |= {field: str(_path(flags, name)) for name, field in _FILES.items() if name in flags}
+    _path(flags, "oidc-ca-file")
+    fields |= identity_flags.oidc(flags)
     return fields | {field: _switches(name, flags[name]) for name, field in _SWITCHES.items() if name in flags}
 
 
@@ -194,7 +207,8 @@ def adjusted(config: ApiServerConfig, arguments: argparse.Namespace) -> ApiServe
     directory decides."""
     flags = parsed(arguments)
     fields = _settings(flags)
-    decided = [name for name in flags if name not in (*_DIRECT, *_FILES, *_SWITCHES) or name in _DECIDED]
+    free = {*_DIRECT, *_FILES, *_SWITCHES, *identity_flags.OIDC}
+    decided = [name for name in flags if name not in free or name in _DECIDED]
     if decided:
         raise CommandError(
             f"--{decided[0]} is decided by the data directory; it goes with --etcd-servers and --cert-dir"

@@ -246,7 +246,10 @@ async def _apiserver(arguments: argparse.Namespace, config: ClusterConfig, progr
     _own(config, node=False, dns=False)
     keys = pki.ensure(config)
     store = open_store(config)
-    server = make_server(config, keys, store, lambda own: kube_apiserver.adjusted(own, arguments))
+    try:
+        server = make_server(config, keys, store, lambda own: kube_apiserver.adjusted(own, arguments))
+    except ValueError as error:  # a flag's value, or a file it names
+        raise CommandError(str(error)) from None
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running("store", store.serve))
         await stack.enter_async_context(running("apiserver", server.serve))
