@@ -30,7 +30,7 @@ a client of any cluster:
 components in the foreground:
   server     the whole control plane in one process
   agent      a node: kubelet, proxy and runtime in one process
-  apiserver  controller-manager  scheduler  kubelet  proxy  dns"""
+  apiserver  controller-manager  scheduler  kubelet  proxy  dns  metrics-server"""
 
 
 _WRONG_COMMAND = re.compile(r"argument (?:\S*|[a-z|]+): invalid choice: ('[^']*') \(choose from '(?:up|import|create)'")
@@ -78,6 +78,7 @@ _COMPONENTS = {
     "kubelet": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port",
     "proxy": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port",
     "dns": "--node-ip --dns-port",
+    "metrics-server": "--node-ip --node-name --kubelet-port",
 }
 
 
@@ -159,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "apiserver":
             _upstream_flags(component)
         else:
-            _kubeconfig(component, name)
+            _kubeconfig(component, "admin" if name == "metrics-server" else name)
         if name == "scheduler":
             component.add_argument(
                 "--config",

@@ -114,6 +114,11 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         return self.kubelet_port + 6
 
     @property
+    def metrics_port(self) -> int:
+        """Where the metrics server listens: three above the kubelet's port."""
+        return self.kubelet_port + 3
+
+    @property
     def dns_ip(self) -> str:
         """The tenth address of the service network, as kubeadm has it."""
         return str(ipaddress.ip_network(self.service_cidr)[10])

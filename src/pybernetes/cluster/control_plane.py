@@ -2,7 +2,7 @@
 
     running(store)
       running(apiserver)                 listening on loopback and the node's address
-        controllers | scheduler | dns | add-ons      side by side, through in-process transports
+        controllers | scheduler | dns | metrics-server | add-ons      side by side, through in-process transports
 
 Start order is nesting order; the API server is ready before anybody asks it, and the store closes last.
 """
@@ -23,8 +23,8 @@ from ..base.tasks import Serve, restarting, running
 from ..client.client import Client
 from ..client.informers import Informers
 from ..store.store import Store
-from . import clients
-from .addons import apply, dns, joining
+from . import clients, metrics_server
+from .addons import apply, dns, joining, metrics
 from .config import ClusterConfig
 from .pki import Pki
 from .progress import Progress
@@ -118,6 +118,9 @@ class ControlPlane:
         }
         if config.has_containers:
             parts["dns"] = lambda: dns_server(config, clients.in_process(app, component(dns.USER)))
+            parts["metrics-server"] = lambda: metrics_server.after_the_start(
+                config, self._pki, self.admin, clients.in_process(app, component(metrics.USER))
+            )
         return parts
 
 

@@ -83,6 +83,7 @@ def _ports(config: ClusterConfig, *, api: bool, node: bool, dns: bool) -> list[s
         wanted += [("127.0.0.1", config.api_port, "--api-port"), (config.node_ip, config.api_port, "--api-port")]
     if api and dns and config.has_containers:
         wanted.append((config.node_ip, config.dns_port, "--dns-port"))
+        wanted.append((config.node_ip, config.metrics_port, "--kubelet-port"))
     if node:
         wanted += [
             (config.node_ip, config.kubelet_port, "--kubelet-port"),

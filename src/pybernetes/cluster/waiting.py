@@ -11,8 +11,8 @@ T = TypeVar("T")
 
 
 async def wait_for(client: Client, kind: type[T], name: str, namespace: str, holds: Callable[[T], bool]) -> T:
-    """The object of that name as soon as `holds` is true of it; waits for ever, so give it a timeout."""
-    selector = f"metadata.name={name}"
+    """The object of that name ("" is any) as soon as `holds` is true of it; waits for ever, so give it a timeout."""
+    selector = f"metadata.name={name}" if name else ""
     while True:
         listed = await client.list(kind, namespace, field_selector=selector)
         for found in listed.items or ():

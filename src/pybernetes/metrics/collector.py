@@ -106,7 +106,7 @@ class Collector:
             self._woken.clear()
             wait = self._until_next()
             if wait is not None and wait <= 0:
-                await self._look()
+                await self.look()
                 continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -124,7 +124,8 @@ class Collector:
             pause = rhythm.hurry_seconds
         return self._looked_at + pause - now
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Ask every kubelet now, and keep what they say."""
         began = self._clock.monotonic()
         self._looked_at = began
         self._is_looking, self._is_hurried = True, False

@@ -321,6 +321,15 @@ async def _dns(arguments: argparse.Namespace, config: ClusterConfig, progress: P
     await _alone("dns", dns_server(config, client), progress)
 
 
+async def _metrics_server(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
+    from ..addons import metrics
+    from ..metrics_server import after_the_start, own_connection
+
+    keys = pki.ensure(config)
+    admin = clients.from_kubeconfig(arguments.kubeconfig or config.admin_kubeconfig, "metrics-server")
+    await _alone(metrics.NAME, after_the_start(config, keys, admin, own_connection(config, keys)), progress)
+
+
 def _hollow_nodes(config: ClusterConfig, app: Any) -> Serve:
     from ...kubelet.hollow import HollowNodes
 
@@ -336,4 +345,5 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, ClusterConfig, Progress], Bod
     "kubelet": _kubelet,
     "proxy": _proxy,
     "dns": _dns,
+    "metrics-server": _metrics_server,
 }
