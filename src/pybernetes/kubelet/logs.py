@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from .inotify import IN_CLOSE_WRITE, IN_IGNORED, LOG_EVENTS, DirectoryWatch
+from ..base.inotify import IN_CLOSE_WRITE, IN_IGNORED, LOG_EVENTS, DirectoryWatch
 
 BLOCK_BYTES = 64 * 1024
 RECHECK_SECONDS = (0.02, 0.1, 0.5, 2.0, 10.0)

@@ -22,9 +22,9 @@ from ..api.core import Node, Pod, Toleration
 from ..api.defaulting import apply_defaults
 from ..api.meta import ObjectMeta, OwnerReference
 from ..api.status import StatusError, is_already_exists, is_conflict, is_not_found
+from ..base.inotify import FILE_SET_EVENTS, DirectoryWatch
 from ..base.log import logger
 from ..client.client import Client
-from .inotify import FILE_SET_EVENTS, DirectoryWatch
 
 log = logger(__name__)
 
