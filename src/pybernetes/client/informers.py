@@ -40,6 +40,16 @@ class Informers:
             self._start(key)
         return found
 
+    def whole(self, kind: Kind[Any]) -> Informer[Any] | None:
+        """The informer that somebody has asked for already of every object of a resource, in whichever Struct."""
+        wanted = view_of(kind).resource
+        for key, informer in self._informers.items():
+            group_version, plural, type_, *selection = key
+            is_same = (group_version, plural) == (wanted.group_version, wanted.plural)
+            if is_same and type_ is not dict and not any(selection):
+                return informer
+        return None
+
     async def stop(self, informer: Informer[Any]) -> None:
         """End one informer and forget it: its resource is no longer served."""
         for key, found in list(self._informers.items()):

@@ -106,7 +106,10 @@ class ReplicaController(Generic[T]):
         if reference is None or new is None or new.metadata.deletion_timestamp is not None or not is_active(new):
             self._controller.enqueue(key)
         else:
-            size = self._pods.count_by_index(CONTROLLER, reference.uid)
+            namespace, name = split_key(key)
+            owner: Any = self._owners.get(name, namespace)
+            wanted = (owner.spec.replicas or 0) if owner is not None else 0
+            size = max(self._pods.count_by_index(CONTROLLER, reference.uid), wanted)
             self._controller.enqueue_after(key, size * CALM_SECONDS_PER_POD if size > SMALL else 0.0)
 
     def _may_match(self, owner: Any, labels: Mapping[str, str]) -> bool:

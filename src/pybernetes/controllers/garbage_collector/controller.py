@@ -1,23 +1,25 @@
 """The shell of the garbage collector.
 
-    discovery ─▶ one metadata informer per deletable resource ─▶ Graph ─▶ uids to look at ─▶ decide ─▶ API
+    discovery ─▶ one informer per deletable resource ─▶ Graph ─▶ uids to look at ─▶ decide ─▶ API
+
+The informer is one of metadata alone, unless another controller has one of the whole objects: then that one serves.
 
 Everything is verified against the API before anything is deleted, and deletions name the uid: a stale cache can delay
 a collection, never misdirect it. CustomResourceDefinitions are watched; when they change, what is watched follows.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...api.resource import ResourceInfo, resource
 from ...api.status import StatusError, is_conflict, is_not_found
 from ...base.log import logger
 from ...client.discovery import discover
-from ...client.informer import Informer
+from ...client.informer import Handler, Informer
 from ...client.view import METADATA_ONLY, Owner, PartialObject, View, metadata_view
 from ...reconcile.controller import Controller, Result
 from ...reconcile.manager import ControllerContext
-from .graph import FOREGROUND, ORPHAN, Graph, Node
+from .graph import FOREGROUND, ORPHAN, Graph, Node, Owned, Reference
 from .plan import Action, OwnerState, decide
 
 log = logger(__name__)
@@ -37,7 +39,7 @@ class GarbageCollector:
         self._recorder = context.recorder("garbage-collector-controller")
         self._graph = Graph()
         self._discovered = asyncio.Event()
-        self._watched: dict[tuple[str, str], Informer[PartialObject]] = {}
+        self._watched: dict[tuple[str, str], _Watched] = {}
         self._resources: dict[tuple[str, str], ResourceInfo] = {}
         self._controller = Controller("garbage-collector", self._look, workers=WORKERS)
         self._resync = Controller("garbage-collector-resync", self._sync_resources, workers=1)
@@ -58,8 +60,8 @@ class GarbageCollector:
 
     async def _synced(self) -> None:
         """Wait for the first list of every watched resource: before that every owner would look absent."""
-        for informer in list(self._watched.values()):
-            await informer.synced.wait()
+        for watched in list(self._watched.values()):
+            await watched.informer.synced.wait()
 
     async def _sync_resources(self, key: str) -> Result | None:
         """Watch what can be deleted, stop watching what is no longer served."""
@@ -79,25 +81,28 @@ class GarbageCollector:
         return Result(30.0) if discovered.failed else None
 
     def _watch(self, name: tuple[str, str], info: ResourceInfo) -> None:
-        informer = self._informers.of(metadata_view(info))
-        self._watched[name] = informer
+        shared = self._informers.whole(info)
+        informer = shared or self._informers.of(metadata_view(info))
 
-        def changed(old: PartialObject | None, new: PartialObject | None) -> None:
+        def changed(old: Owned | None, new: Owned | None) -> None:
             if new is not None:
                 look = self._graph.observed(info, new)
             else:
-                look = self._graph.removed(old.metadata.uid) if old is not None else []
+                look = self._graph.removed(old.metadata.uid or "") if old is not None else []
             for uid in look:
                 self._controller.enqueue(uid)
 
         informer.add_handler(changed)
+        self._watched[name] = _Watched(informer, changed, is_ours=shared is None)
 
     async def _unwatch(self, name: tuple[str, str]) -> None:
-        informer = self._watched.pop(name)
-        for node in list(self._graph.dependents_of_resource(informer.view.resource)):
+        watched = self._watched.pop(name)
+        for node in list(self._graph.dependents_of_resource(watched.informer.view.resource)):
             for uid in self._graph.removed(node.uid):
                 self._controller.enqueue(uid)
-        await self._informers.stop(informer)
+        watched.informer.remove_handler(watched.handler)
+        if watched.is_ours:
+            await self._informers.stop(watched.informer)
 
     async def _look(self, key: str) -> Result | None:
         node = self._graph.nodes.get(key)
@@ -161,7 +166,7 @@ class GarbageCollector:
             )
         return OwnerState.ABSENT
 
-    async def _exists(self, owner: Owner | None, namespace: str, uid: str) -> bool:
+    async def _exists(self, owner: Reference | None, namespace: str, uid: str) -> bool:
         """Ask the API whether the owner exists. A kind that nobody serves is an error: it may come back."""
         if owner is None:
             return False
@@ -262,6 +267,14 @@ class GarbageCollector:
                 if not is_conflict(error):
                     raise
         raise StatusError(409, "Conflict", f"{info.group_resource} {node.name} changes too often")
+
+
+class _Watched(NamedTuple):
+    """A resource that is followed; `is_ours`: nobody else uses the informer."""
+
+    informer: Informer[Any]
+    handler: Handler[Any]
+    is_ours: bool
 
 
 def _reference(node: Node) -> dict[str, str]:

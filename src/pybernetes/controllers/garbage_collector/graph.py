@@ -9,14 +9,24 @@ whether it exists.
 """
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
+from ...api.meta import ObjectMeta, OwnerReference
 from ...api.resource import ResourceInfo
-from ...client.view import Owner, PartialObject
+from ...client.view import Owner, PartialMeta
 
+Reference = Owner | OwnerReference
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+
+
+class Owned(Protocol):
+    """What the graph sees of an object: its metadata, as a part (PartialObject) or of a whole Struct."""
+
+    @property
+    def metadata(self) -> ObjectMeta | PartialMeta: ...
 
 
 class Node(msgspec.Struct, eq=False):
@@ -26,8 +36,8 @@ class Node(msgspec.Struct, eq=False):
     namespace: str
     name: str
     resource: ResourceInfo | None = None
-    reference: Owner | None = None
-    owners: tuple[Owner, ...] = ()
+    reference: Reference | None = None
+    owners: tuple[Reference, ...] = ()
     dependents: "dict[str, Node]" = {}
     is_deleted: bool = False
     waits_for_dependents: bool = False
@@ -53,17 +63,18 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
 
-    def observed(self, resource: ResourceInfo, obj: PartialObject) -> list[str]:
+    def observed(self, resource: ResourceInfo, obj: Owned) -> list[str]:
         """An object exists in this state. Returns the uids that need a look."""
         meta = obj.metadata
+        uid, namespace, name = meta.uid or "", meta.namespace or "", meta.name or ""
         look: list[str] = []
-        node = self.nodes.get(meta.uid)
+        node = self.nodes.get(uid)
         if node is None:
-            node = self.nodes[meta.uid] = Node(meta.uid, meta.namespace, meta.name, resource, dependents={})
+            node = self.nodes[uid] = Node(uid, namespace, name, resource, dependents={})
         elif node.is_virtual:
-            node.resource, node.namespace, node.name = resource, meta.namespace, meta.name
+            node.resource, node.namespace, node.name = resource, namespace, name
             look += [dependent.uid for dependent in node.dependents.values() if not _may_own(node, dependent)]
-        owners = tuple(meta.owner_references or ())
+        owners: tuple[Reference, ...] = tuple(meta.owner_references or ())
         if owners != node.owners:
             look += self._relink(node, owners)
         finalizers = meta.finalizers or ()
@@ -105,7 +116,7 @@ class Graph:
         """Every node of one resource."""
         return [node for node in self.nodes.values() if node.resource is not None and _same(node.resource, resource)]
 
-    def _relink(self, node: Node, owners: tuple[Owner, ...]) -> list[str]:
+    def _relink(self, node: Node, owners: tuple[Reference, ...]) -> list[str]:
         look: list[str] = []
         before = {owner.uid: owner for owner in node.owners}
         after = {owner.uid: owner for owner in owners}
