@@ -51,10 +51,10 @@ def close(found: list[int], expected: list[int]) -> bool:
     return len(found) == len(expected) and all(abs(a - b) <= 1 for a, b in zip(found, expected, strict=True))
 
 
-async def test_a_node_is_looked_at_twice_and_then_once_a_minute() -> None:
+async def test_a_node_is_looked_at_twice_in_seconds_and_then_once_a_minute() -> None:
     async with stage("n1") as found:
         await asyncio.sleep(200)
-        assert close(found.times(), [0, 15, 75, 135, 195])
+        assert close(found.times(), [0, 3, 18, 78, 138, 198])
         usage = found.collector.points.node("n1")
         assert usage is not None and usage.cpu_nanocores == 500_000_000
 
@@ -83,12 +83,12 @@ async def test_the_first_question_after_a_pause_is_answered_with_a_fresh_look() 
 
 async def test_a_question_shortly_after_a_look_causes_none() -> None:
     async with stage("n1") as found:
-        await asyncio.sleep(78)
+        await asyncio.sleep(81)
         found.times()
         await found.collector.asked()
         assert found.times() == []
         await asyncio.sleep(13)
-        assert close(found.times(), [90])
+        assert close(found.times(), [93])
 
 
 async def test_a_question_does_not_wait_long_for_a_kubelet_that_hangs() -> None:
@@ -113,7 +113,7 @@ async def test_without_nodes_nothing_runs() -> None:
         assert found.kubelets.asked == [] and found.collector.trouble == ""
         await found.client.create(node("n1"))
         await asyncio.sleep(20)
-        assert close([at - 3600 for at in found.times()], [0, 15])
+        assert close([at - 3600 for at in found.times()], [0, 3, 18])
         await found.client.delete(Node, "n1")
         await asyncio.sleep(600)
         assert found.times() == []
@@ -127,7 +127,7 @@ async def test_nodes_that_come_together_are_looked_at_together() -> None:
             await found.client.create(node(f"m{number}"))
             await asyncio.sleep(0.1)
         await asyncio.sleep(20)
-        assert len(found.times()) <= 3
+        assert len(found.times()) <= 4
 
 
 async def test_a_kubelet_that_does_not_answer_hides_nobody_else() -> None:
@@ -145,7 +145,7 @@ async def test_a_kubelet_that_does_not_answer_hides_nobody_else() -> None:
 async def test_it_is_ready_after_two_looks() -> None:
     async with stage("n1") as found:
         assert found.collector.trouble
-        await asyncio.sleep(16)
+        await asyncio.sleep(4)
         assert found.collector.trouble == ""
 
 

@@ -5,8 +5,8 @@
                                └ the question: a look at once, answered with it
 
 A cluster in which nobody asks is looked at once a minute, so that the first question already finds an earlier point and
-the answer covers a minute at most. A new node counts as a question: it is known after two looks. Without nodes there is
-nothing to look at and no timer runs. How long a look may take is bounded by the interval.
+the answer covers a minute at most. A new node is looked at twice within seconds, and is known then. Without nodes there
+is nothing to look at and no timer runs.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
     idle_seconds: float = 60.0
     """While nobody does."""
     hurry_seconds: float = 3.0
-    """After a look, when a node has come."""
+    """Between two looks when a node has come."""
     attention_seconds: float = 300.0
     """How long after a question somebody counts as asking."""
     patience_seconds: float = 2.0
@@ -61,7 +61,7 @@ class Collector:
         self._attention_until = float("-inf")
         self._looked_at: float | None = None
         self._is_looking = False
-        self._is_hurried = False
+        self._hurried_looks = 0
         self._looks = 0
         self._looked = asyncio.Condition()
         self._woken = asyncio.Event()
@@ -77,7 +77,7 @@ class Collector:
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
         if new is not None and (old is None or (_is_ready(new) and not _is_ready(old))):
             self._attend(self._rhythm.interval_seconds * 1.5)
-            self._is_hurried = True
+            self._hurried_looks = 2
             self._woken.set()
 
     def _attend(self, seconds: float) -> None:
@@ -120,7 +120,7 @@ class Collector:
             return 0.0
         now, rhythm = self._clock.monotonic(), self._rhythm
         pause = rhythm.interval_seconds if now < self._attention_until else rhythm.idle_seconds
-        if self._is_hurried:
+        if self._hurried_looks:
             pause = rhythm.hurry_seconds
         return self._looked_at + pause - now
 
@@ -128,7 +128,7 @@ class Collector:
         """Ask every kubelet now, and keep what they say."""
         began = self._clock.monotonic()
         self._looked_at = began
-        self._is_looking, self._is_hurried = True, False
+        self._is_looking, self._hurried_looks = True, max(self._hurried_looks - 1, 0)
         nodes = self._nodes.list()
         await self._source.keep(nodes)
         limit = asyncio.Semaphore(self._rhythm.at_once)
