@@ -160,7 +160,7 @@ class StoreContract:
     async def test_values_up_to_the_limit_are_taken_and_larger_ones_refused(self):
         async with self.running_store() as store:
             await store.put("/a", b"x" * VALUE_LIMIT)
-            with pytest.raises(TooLarge):
+            with pytest.raises(TooLarge, match="etcdserver: request is too large"):
                 await store.put("/a", b"x" * (VALUE_LIMIT + 1))
             assert await store.revision() == 2
 

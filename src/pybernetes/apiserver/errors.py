@@ -4,6 +4,7 @@ StatusError              as it is
 StoreError               by kind: a full or closed store is 503, a value too large 413
 BodyTooLarge             413
 an endless number        400, found when it is written
+nested too deeply        400, wherever it is found: only what a client sends can be that
 ExceptionGroup           its first StatusError, for handlers that fan out
 anything else            500, logged with its traceback
 """
@@ -23,6 +24,8 @@ log = logger(__name__)
 
 _TOO_BIG = "Integer exceeds 64-bit range"
 """What the JSON writer says of a number in a free-form field that only Python's integers can hold."""
+_TOO_DEEP = "Recursion limit reached"
+"""What it says of more than 254 levels."""
 
 
 class ExpiredContinue(StatusError):
@@ -58,6 +61,8 @@ def to_status_error(error: BaseException) -> StatusError:
         return StatusError(410, "Expired", "The resourceVersion for the provided list is too old.")
     if isinstance(error, StoreError | asyncio.TimeoutError):
         return internal_error(str(error) or type(error).__name__)
+    if isinstance(error, RecursionError) or (isinstance(error, TypeError) and str(error) == _TOO_DEEP):
+        return bad_request("exceeded max depth")
     if isinstance(error, TypeError) and str(error) == _TOO_BIG:
         return bad_request("json: cannot unmarshal number into Go value of type int64")
     log.exception("Request handler failed", err=repr(error))

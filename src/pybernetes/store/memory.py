@@ -23,9 +23,9 @@ from pybernetes.store.store import (
     KeyValue,
     LeaseNotFound,
     Page,
-    TooLarge,
     Unavailable,
     Watch,
+    too_large,
 )
 
 _REPLAY_STEP = 2000
@@ -119,7 +119,7 @@ class MemoryStore:
     ) -> int:
         self._check_open()
         if len(value) > VALUE_LIMIT:
-            raise TooLarge(f"the value of {key} has {len(value)} bytes; the limit is {VALUE_LIMIT}")
+            raise too_large(key, value)
         index = self._index
         before = index.current.get(key, (0, 0))[0]
         if expected is not None and expected != before:

@@ -57,9 +57,9 @@ from pybernetes.store.store import (
     LeaseNotFound,
     Page,
     StoreError,
-    TooLarge,
     Unavailable,
     Watch,
+    too_large,
 )
 from pybernetes.store.value_cache import ValueCache
 from pybernetes.store.write_batch import Thunk, Write, WriteBatch, attempt, finished
@@ -273,7 +273,7 @@ class SqliteStore:
         self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0, note: bytes = b""
     ) -> int:
         if len(value) > VALUE_LIMIT:
-            raise TooLarge(f"the value of {key} has {len(value)} bytes; the limit is {VALUE_LIMIT}")
+            raise too_large(key, value)
         before = await self._compare(key, expected)
         if lease and lease not in self._leases:
             raise LeaseNotFound(f"lease {lease} does not exist")

@@ -140,6 +140,11 @@ class TooLarge(StoreError):
     pass
 
 
+def too_large(key: str, value: bytes) -> TooLarge:
+    """The same words whatever the store, with etcd's own in front, which clients look for."""
+    return TooLarge(f"etcdserver: request is too large ({key} has {len(value)} bytes, the limit is {VALUE_LIMIT})")
+
+
 class LeaseNotFound(StoreError):
     pass
 

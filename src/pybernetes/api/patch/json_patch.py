@@ -4,7 +4,13 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+import orjson
+
 Operation = dict[str, Any]
+
+
+_COPY_LIMIT_BYTES = 3 * 1024 * 1024
+"""What the copies of one patch may add up to, as upstream: few bytes could ask for any number otherwise."""
 
 
 class PatchError(Exception):
@@ -13,10 +19,19 @@ class PatchError(Exception):
 
 def apply_operations(document: Any, operations: list[Operation]) -> Any:
     """Applies operations in order to `document`, which they change; returns the resulting document."""
+    copied = 0
     for operation in operations:
-        perform = _OPERATIONS.get(operation.get("op", ""))
+        kind = operation.get("op", "")
+        if kind == "copy":
+            copied += len(orjson.dumps(_lookup(document, _tokens(operation, "from"))))
+            if copied > _COPY_LIMIT_BYTES:
+                raise PatchError(
+                    f"Unable to complete the copy, the accumulated size increase of copy is {copied}, "
+                    f"exceeding the limit {_COPY_LIMIT_BYTES}"
+                )
+        perform = _OPERATIONS.get(kind) if isinstance(kind, str) else None
         if perform is None:
-            raise PatchError(f"Unexpected kind: {operation.get('op')}")
+            raise PatchError(f"Unexpected kind: {kind}")
         document = perform(document, operation)
     return document
 

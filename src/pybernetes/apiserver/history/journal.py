@@ -12,6 +12,7 @@ import asyncio
 from ...base.clock import Clock
 from ...base.log import logger
 from ...store.store import Compacted, KeyValue, Page, Store, StoreError, Watch
+from ..nesting import check_nesting
 from . import author
 from .retention import INTERVAL_SECONDS, Retention, Tick, forgotten, horizon, kept
 
@@ -66,6 +67,7 @@ class Journal:
     async def put(
         self, key: str, value: bytes, *, expected: int | None = None, lease: int = 0, note: bytes = b""
     ) -> int:
+        check_nesting(value)
         return await self.past.put(key, value, expected=expected, lease=lease, note=note or author.note())
 
     async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> tuple[int, KeyValue | None]:

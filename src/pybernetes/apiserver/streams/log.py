@@ -13,6 +13,7 @@ from ...base.http.client import TransportError
 from ...base.http.message import Request, Response, ResponseBody
 from ..reader import ObjectReader
 from ..request_info import RequestInfo
+from ..verbs.numbers import signed
 from .kubelet_dialer import KubeletDialer
 from .pod_target import choose_container, find_pod, flag
 
@@ -63,12 +64,7 @@ def log_options(params: dict[str, str], pod_name: str) -> LogOptions:
 
 def _integer(params: dict[str, str], name: str) -> int | None:
     text = params.get(name)
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    return signed(text) if text else None
 
 
 def _option_errors(options: LogOptions) -> list[field.FieldError]:

@@ -3,6 +3,7 @@
 The configuration is merged into the object, then goes the way of every update: schema, defaults, admission, rules.
 """
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from ...base.http.message import Response
 from ..call import Call
 from ..negotiation import read_body
 from ..resources.strategy import Object, Write
-from .body import warn
+from .body import LARGE_YAML_BYTES, warn
 from .list_options import is_true
 from .owner_references import deduplicate
 from .update import check_name
@@ -25,7 +26,11 @@ async def apply(call: Call) -> Response:
     """Create or change by configuration: 201 or 200, and the object. StatusError 400, 409, 422."""
     write = write_options(call, "PatchOptions", apply=True)
     force = is_true(call.params.get("force", ""))
-    config = configuration(await read_body(call.request), write)
+    data = await read_body(call.request)
+    if len(data) > LARGE_YAML_BYTES and data[:1] != b"{":
+        config = await asyncio.to_thread(configuration, data, write)
+    else:
+        config = configuration(data, write)
     named(config, call)
     endpoint, served = call.endpoint, call.served
 

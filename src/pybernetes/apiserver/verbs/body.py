@@ -4,6 +4,7 @@ Syntax, apiVersion and kind, field types, unknown and duplicate fields (`fieldVa
 upstream's words. What comes out is in the version the client sent, complete but for admission.
 """
 
+import asyncio
 from typing import Any, Literal
 
 from msgspec import DecodeError
@@ -16,6 +17,8 @@ from ..negotiation import JSON, YAML, media_type, parse, read_body
 from ..resources.strategy import Object, Write
 
 _SUMMARY_LENGTH = 30
+LARGE_YAML_BYTES = 64 * 1024
+"""Larger ones are parsed beside the event loop: a megabyte of YAML takes two seconds."""
 
 
 async def read_object(request: Request, api_version: str, kind: str, write: Write) -> Object:
@@ -24,7 +27,11 @@ async def read_object(request: Request, api_version: str, kind: str, write: Writ
     bodies = write.schema_for(api_version, kind).bodies
     if media not in bodies:
         raise status.unsupported_media_type(bodies)
-    obj, duplicates = decode(await read_body(request), media, api_version, kind)
+    data = await read_body(request)
+    if media == YAML and len(data) > LARGE_YAML_BYTES:
+        obj, duplicates = await asyncio.to_thread(decode, data, media, api_version, kind)
+    else:
+        obj, duplicates = decode(data, media, api_version, kind)
     conform(obj, api_version, kind, write, duplicates, by_path=media == YAML)
     return obj
 
@@ -43,6 +50,8 @@ def decode(data: bytes, media: str, api_version: str, kind: str) -> tuple[Object
                 duplicates = yaml_duplicates(data)
     except StatusError:
         raise
+    except RecursionError:
+        raise _unrecognized(kind, "couldn't get version/kind; json parse error: exceeded max depth", data) from None
     except (ValueError, DecodeError) as error:
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {error}", data) from None
     if not isinstance(obj, dict):

@@ -15,6 +15,7 @@ from ..resources.generic import Written
 from ..resources.strategy import Object, Write
 from .list import page, respond
 from .list_options import list_options, selection
+from .numbers import signed
 
 
 async def delete(call: Call) -> Response:
@@ -94,11 +95,7 @@ def _from_query(call: Call) -> Object:
     params = call.params
     body: Object = {}
     if params.get("gracePeriodSeconds"):
-        try:
-            body["gracePeriodSeconds"] = int(params["gracePeriodSeconds"])
-        except ValueError:
-            text = params["gracePeriodSeconds"]
-            raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        body["gracePeriodSeconds"] = signed(params["gracePeriodSeconds"])
     if params.get("propagationPolicy"):
         body["propagationPolicy"] = params["propagationPolicy"]
     if params.get("orphanDependents"):

@@ -11,6 +11,7 @@ from ..call import Call
 from ..watch_cache import Selection
 from ..watch_cache.entry import Probe
 from ..watch_cache.selection import select
+from .numbers import signed, unsigned
 
 _MATCHES = ("Exact", "NotOlderThan")
 
@@ -72,10 +73,7 @@ def is_true(value: str) -> bool:
 
 def _integer(params: dict[str, str], name: str) -> int:
     text = params.get(name, "")
-    try:
-        return int(text) if text else 0
-    except ValueError:
-        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    return signed(text) if text else 0
 
 
 def _list_errors(options: ListOptions) -> list[FieldError]:
@@ -114,10 +112,12 @@ def _watch_errors(options: ListOptions) -> list[FieldError]:
 
 def revision_of(info: ResourceInfo, version: str) -> int:
     """A resourceVersion as a number. StatusError 422."""
-    if version.isdecimal():
-        return int(version)
-    error = field.invalid("resourceVersion", version, f'strconv.ParseUint: parsing "{version}": invalid syntax')
-    raise status.invalid(info.group, info.plural, "", [error])
+    try:
+        return unsigned(version)
+    except ValueError as error:
+        raise status.invalid(
+            info.group, info.plural, "", [field.invalid("resourceVersion", version, str(error))]
+        ) from None
 
 
 class ContinueToken(msgspec.Struct, frozen=True, rename={"version": "v", "revision": "rv", "start": "start"}):

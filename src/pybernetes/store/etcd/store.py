@@ -28,9 +28,9 @@ from pybernetes.store.store import (
     KeyValue,
     LeaseNotFound,
     Page,
-    TooLarge,
     Unavailable,
     Watch,
+    too_large,
 )
 
 from . import messages as m
@@ -178,7 +178,7 @@ class EtcdStore:
     ) -> int:
         self._check_open()
         if len(value) > VALUE_LIMIT:
-            raise TooLarge(f"the value of {key} has {len(value)} bytes; the limit is {VALUE_LIMIT}")
+            raise too_large(key, value)
         put = m.PutRequest(key=key.encode(), value=value, lease=lease)
         if expected is None and not note:
             return self._saw((await self._connection.write("KV/Put", put, m.PutResponse)).header)
