@@ -92,14 +92,7 @@ class Pair:
         return found
 
     def _environment(self, home: Path, kubeconfig: Path) -> dict[str, str]:
-        return {
-            "HOME": str(home),
-            "KUBECONFIG": str(kubeconfig),
-            "PATH": os.environ["PATH"],
-            "KUBECACHEDIR": str(self.directory / f"cache-{home.name}"),
-            "TZ": "UTC",
-            "KUBECTL_APPLYSET": "true",
-        }
+        return environment(home, kubeconfig, self.directory / f"cache-{home.name}")
 
     def _stock(self, words: list[str], home: Path, kubeconfig: Path, given: str = "") -> Outcome:
         done = subprocess.run(
@@ -118,7 +111,7 @@ class Pair:
 
     def _ours(self, words: list[str], home: Path, kubeconfig: Path, given: str = "") -> Outcome:
         out, err = io.StringIO(), io.StringIO()
-        with _inside(home, self._environment(home, kubeconfig)):
+        with in_directory(home, self._environment(home, kubeconfig)):
             try:
                 code = run(words, out, err, io.StringIO(given))
             except Exception:
@@ -176,6 +169,18 @@ class Pair:
                 time.sleep(0.05)
 
 
+def environment(home: Path, kubeconfig: Path, cache: Path) -> dict[str, str]:
+    """What both clients see of the world."""
+    return {
+        "HOME": str(home),
+        "KUBECONFIG": str(kubeconfig),
+        "PATH": os.environ["PATH"],
+        "KUBECACHEDIR": str(cache),
+        "TZ": "UTC",
+        "KUBECTL_APPLYSET": "true",
+    }
+
+
 def _normal(outcome: Outcome, namespace: str) -> Outcome:
     def cleaned(text: str) -> str:
         text = re.sub(r"/[\w./-]*/(stock|ours)/", "HOMEDIR/", text)
@@ -188,7 +193,7 @@ def _normal(outcome: Outcome, namespace: str) -> Outcome:
 
 
 @contextmanager
-def _inside(directory: Path, environment: dict[str, str]) -> Iterator[None]:
+def in_directory(directory: Path, environment: dict[str, str]) -> Iterator[None]:
     """Our client runs in this process: give it the directory and the environment for a while."""
     before, where = dict(os.environ), Path.cwd()
     os.environ.clear()

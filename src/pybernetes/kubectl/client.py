@@ -106,6 +106,10 @@ class Client:
             try:
                 connection.send(method, self._prefix + path, headers, body)
                 response = connection.answer()
+            except Unreachable as error:
+                if error.detail:
+                    error.detail = f"{_verb(method)} {_quoted(self.target.server + path)}: {error.detail}"
+                raise
             except TimeoutError:
                 connection.close()
                 raise Unreachable(

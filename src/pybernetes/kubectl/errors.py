@@ -32,19 +32,21 @@ class CommandError(Exception):
 class UsageError(CommandError):
     """A wrong use of a command; points to its help."""
 
-    def __init__(self, message: str, command: str) -> None:
+    def __init__(self, message: str, command: str, code: int = 1) -> None:
         hint = (
             f"See 'kubectl {command} -h' for help and examples" if command else "See 'kubectl -h' for help and examples"
         )
-        super().__init__(f"{message}\n{hint}")
+        super().__init__(f"{message}\n{hint}", code)
 
 
 class Unreachable(CommandError):
     """The connection failed; the message says how, as Go's net package does."""
 
-    def __init__(self, message: str, *, refused: bool = False) -> None:
+    def __init__(self, message: str, *, refused: bool = False, detail: str = "") -> None:
         super().__init__(message, prefix="" if refused else "Unable to connect to the server: ")
         self.refused = refused
+        self.detail = detail
+        """What the network said, where the message is about the server alone; the client puts the request before it."""
 
 
 class StatusFailure(Exception):

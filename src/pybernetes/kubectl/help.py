@@ -48,7 +48,7 @@ def _command(path: str) -> str:
         lines += ["Examples:", *(f"  {line}" if line else "" for line in EXAMPLES[path].split("\n")), ""]
     below = children(path)
     if below:
-        width = max(len(name) for name in below)
+        width = max(11, *(len(name) for name in below))
         lines.append("Available Commands:")
         lines += [f"  {name:<{width}}   {COMMANDS[f'{path} {name}'][2]}" for name in below]
         lines.append("")
@@ -56,7 +56,7 @@ def _command(path: str) -> str:
     if flags:
         lines += ["Options:", *flags]
     usage = COMMANDS[path][1]
-    lines += ["Usage:", f"  kubectl {path} {usage} [options]".replace("  [options]", " [options]"), ""]
+    lines += ["Usage:", f"  kubectl {path} {usage}" + ("" if "[options]" in usage else " [options]"), ""]
     if is_parent(path):
         lines.append(f'Use "kubectl {path} <command> --help" for more information about a given command.')
     lines += ['Use "kubectl options" for a list of global command-line options (applies to all commands).', ""]

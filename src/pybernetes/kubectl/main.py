@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .errors import CommandError, Several, StatusFailure, code_of, text_of
+from .errors import CommandError, Several, StatusFailure, UsageError, code_of, text_of
 from .flags import GLOBAL, parse, parse_table
 from .tree import COMMANDS, find, similar
 
@@ -77,8 +77,7 @@ def _run(words: list[str], out: TextIO, err: TextIO, stdin: Any) -> int:
     try:
         flags = parse(rest, table)
     except CommandError as error:
-        shown = f"kubectl {path}" if path else "kubectl"
-        raise CommandError(f"{error.message}\nSee '{shown} --help' for usage.") from None
+        raise _flag_error(path, error.message) from None
     if flags.on("help"):
         from .help import write_help
 
@@ -104,6 +103,16 @@ def _checked(session: Session, code: int) -> int:
     return code
 
 
+def _flag_error(path: str, message: str) -> CommandError:
+    """Where to look, in the words of each command; `diff` keeps 1 for "there are differences"."""
+    if path == "diff":
+        return UsageError(message, path, code=2)
+    if path == "options":
+        return CommandError(f"{message}\nRun 'kubectl options' without flags.")
+    shown = f"kubectl {path}" if path else "kubectl"
+    return CommandError(f"{message}\nSee '{shown} --help' for usage.")
+
+
 def module_of(path: str) -> tuple[Any, str]:
     """The module of a command and its table of flags; no module for a group of commands."""
     name = COMMANDS[path][0] if path else ""
@@ -120,13 +129,13 @@ def _group(path: str, args: list[str], out: TextIO, err: TextIO) -> int:
     """`kubectl rollout` alone shows its help; with a word that is no command it fails."""
     from .help import write_help
 
-    if args and path and not args[0].startswith("-"):
-        raise CommandError(f"unknown command \"{args[0]}\"\nSee 'kubectl {path} -h' for help and examples")
+    if args and path and path != "certificate":
+        raise CommandError(f"unknown command \"{' '.join(args)}\"\nSee 'kubectl {path} -h' for help and examples")
     write_help(path, err if path in _HELP_TO_ERROR else out)
     return 1 if path in _FAIL_ALONE else 0
 
 
-_HELP_TO_ERROR = ("create secret", "create service", "set", "config", "auth", "top", "kuberc")
+_HELP_TO_ERROR = ("create secret", "create service", "set", "config", "auth", "top", "plugin", "kuberc")
 _FAIL_ALONE = (*_HELP_TO_ERROR, "rollout")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, UsageError
+from ..errors import CommandError, Unreachable, UsageError
 from ..output.table import Columns
 
 TYPE_CHECKING = False
@@ -26,7 +26,12 @@ def run(session: Session) -> int:
     sort = flags.text("sort-by")
     if sort not in ("", "name", "kind"):
         raise CommandError("--sort-by accepts only name or kind")
-    discovery = session.mapper.discovery if flags.on("cached") else session.mapper.refresh()
+    try:
+        discovery = session.mapper.discovery if flags.on("cached") else session.mapper.refresh()
+    except Unreachable:
+        if output in ("", "wide"):
+            _table(session, [], wide=output == "wide")
+        raise
     chosen = [resource for resource in preferred(session) if _wanted(session, resource)]
     if sort == "kind":
         chosen.sort(key=lambda resource: (resource.kind, resource.group, resource.name))

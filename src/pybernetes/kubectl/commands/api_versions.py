@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import UsageError
+from ..errors import CommandError, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,10 +14,13 @@ FLAGS = ""
 def run(session: Session) -> int:
     if session.args:
         raise UsageError(f"unexpected arguments: [{' '.join(session.args)}]", "api-versions")
-    found = {
-        f"{group}/{version}" if group else version
-        for group, versions in session.mapper.refresh().groups
-        for version in versions
-    }
+    try:
+        groups = session.mapper.refresh().groups
+    except Unreachable as error:
+        if not error.detail:
+            raise
+        detail = error.detail.replace('/api"', '/api?timeout=32s"')
+        raise CommandError(f"couldn't get available api versions from server: {detail}") from None
+    found = {f"{group}/{version}" if group else version for group, versions in groups for version in versions}
     session.print(*sorted(found))
     return 0

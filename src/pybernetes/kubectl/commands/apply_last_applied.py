@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import CommandError, StatusFailure
 from ..flags import DRY_RUN, FILES, PRINT
-from ..objects.builder import collect
+from ..objects.builder import NOTHING, collect
 from ..objects.mutation import LAST_APPLIED, dry_run_of, last_applied_text, operation_printer
 from ..output.go_json import compact, indented
 from ..output.go_yaml import dump
@@ -51,7 +51,7 @@ def _set(session: Session) -> int:
     flags = session.flags
     dry_run = dry_run_of(session)
     if not flags.many("filename"):
-        raise CommandError("must specify --filename/-f" if session.args else "must specify one of -f and -k")
+        raise CommandError(NOTHING)
     found = collect(session, [])
     found.raise_errors()
     patches = []

@@ -26,7 +26,7 @@ def run(session: Session) -> int:
         if session.args:
             raise CommandError("list option must be specified with no arguments")
         return _list(session, namespace)
-    if len(session.args) not in (2, 3):
+    if len(session.args) != 2:
         raise CommandError(
             "you must specify two arguments: verb resource or verb resource/resourceName.\n"
             "See 'kubectl auth can-i -h' for help and examples."
@@ -54,9 +54,6 @@ def run(session: Session) -> int:
 
 def _resource(session: Session, verb: str, what: str, namespace: str) -> dict[str, str]:
     word, _, name = what.partition("/")
-    name = session.args[2] if len(session.args) > 2 else name
-    if verb not in _VERBS:
-        session.tell(f"Warning: verb '{verb}' is not a known verb", "")
     group, resource = "", word
     if word != "*":
         try:
@@ -78,6 +75,8 @@ def _resource(session: Session, verb: str, what: str, namespace: str) -> dict[st
                 )
     else:
         group = "*"
+    if verb not in _VERBS:
+        session.tell(f"Warning: verb '{verb}' is not a known verb", "")
     found = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
     if session.flags.text("subresource"):
         found["subresource"] = session.flags.text("subresource")

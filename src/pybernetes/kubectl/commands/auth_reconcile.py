@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure
+from ..errors import StatusFailure
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect, require_files
 from ..objects.item import Item
@@ -19,8 +19,6 @@ _KINDS = ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
 
 
 def run(session: Session) -> int:
-    if session.args:
-        raise CommandError("no arguments are allowed")
     require_files(session)
     dry_run = dry_run_of(session)
     found = collect(session, [])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 
 from ..client import query_of
-from ..errors import StatusFailure
+from ..errors import StatusFailure, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..session import Session
 
 FLAGS = {"cluster-info": ""}
+_MORE = ("", "To further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.")
 
 
 def run(session: Session) -> int:
@@ -23,14 +24,14 @@ def run(session: Session) -> int:
         if error.code in (401, 403):
             raise
         found = []
+    except Unreachable:
+        session.print(*_MORE)
+        raise
     server = session.target.server
     _line(session, "Kubernetes control plane", server)
     for service in found:
         _line(session, _name(service), _link(service, server))
-    session.print(
-        "",
-        "To further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.",
-    )
+    session.print(*_MORE)
     return 0
 
 

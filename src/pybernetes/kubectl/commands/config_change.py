@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..config.files import Kubeconfig, load
 from ..config.writing import default_file, save_current, save_entry
 from ..errors import CommandError, UsageError
+from ..help import write_help
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +32,15 @@ def run(session: Session) -> int:
     return 0
 
 
+def misused(session: Session, words: str = "Unexpected args") -> CommandError:
+    """What to raise for a wrong number of arguments, once the help is shown."""
+    write_help(session.command, session.out)
+    return CommandError(f"{words}: [{' '.join(session.args)}]")
+
+
 def _use(session: Session, config: Kubeconfig) -> None:
     if len(session.args) != 1 or not session.args[0]:
-        raise UsageError("Unexpected args: " + str(session.args), "config use-context")
+        raise misused(session)
     name = session.args[0]
     if name not in config.contexts:
         raise CommandError(f'no context exists with the name: "{name}"')
@@ -43,7 +50,7 @@ def _use(session: Session, config: Kubeconfig) -> None:
 
 def _rename(session: Session, config: Kubeconfig) -> None:
     if len(session.args) != 2:
-        raise UsageError(f"Unexpected args: {session.args}", "config rename-context")
+        raise misused(session)
     old, new = session.args
     if old not in config.contexts:
         raise CommandError(f'cannot rename the context "{old}", it\'s not in {default_file(config)}')
@@ -63,7 +70,10 @@ def _rename(session: Session, config: Kubeconfig) -> None:
 def _delete(session: Session, config: Kubeconfig, kind: str) -> None:
     section = f"{kind}s"
     if len(session.args) != 1:
-        raise UsageError(f"Unexpected args: {session.args}", session.command)
+        if kind == "user":
+            raise UsageError("user to delete is required", session.command)
+        write_help(session.command, session.out)
+        return
     name = session.args[0]
     path = config.paths[0] if len(config.paths) == 1 else default_file(config)
     if name not in config.section(section):

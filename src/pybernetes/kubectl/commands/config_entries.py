@@ -6,7 +6,8 @@ import os
 
 from ..config.files import Kubeconfig, load
 from ..config.writing import save_entry
-from ..errors import CommandError, UsageError, reason_of
+from ..errors import CommandError, reason_of
+from .config_change import misused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def run(session: Session) -> int:
     if verb == "set-context":
         return _context(session, config)
     if len(session.args) != 1:
-        raise UsageError(f"Unexpected args: [{' '.join(session.args)}]", session.command)
+        words = "unexpected args" if session.command.endswith("credentials") else "Unexpected args"
+        raise misused(session, words)
     name = session.args[0]
     if verb == "set-cluster":
         fields = _cluster(session, dict(config.clusters.get(name) or {}))
@@ -49,6 +51,8 @@ def run(session: Session) -> int:
 
 def _context(session: Session, config: Kubeconfig) -> int:
     flags = session.flags
+    if len(session.args) > 1:
+        raise misused(session)
     if flags.on("current") == bool(session.args) or len(session.args) > 1:
         if flags.on("current"):
             raise CommandError("you cannot specify both a context name and --current")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..config.files import SECTIONS, Kubeconfig, load
 from ..config.writing import default_file, save_current, save_entry, write
-from ..errors import CommandError, UsageError
+from ..errors import CommandError
+from .config_change import misused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _LISTS = ("as-groups", "args")
 def run(session: Session) -> int:
     setting = session.command.endswith(" set")
     if len(session.args) != (2 if setting else 1):
-        raise UsageError(f"Unexpected args: [{' '.join(session.args)}]", session.command)
+        raise misused(session)
     config = load(session.flags.text("kubeconfig"), absolute=False, must_exist=False)
     path = session.args[0]
     value = _value(session) if setting else None

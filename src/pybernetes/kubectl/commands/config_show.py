@@ -31,8 +31,6 @@ def run(session: Session) -> int:
         return _view(session)
     config = load(session.flags.text("kubeconfig"), must_exist=False)
     if verb == "current-context":
-        if session.args:
-            raise UsageError(f"unexpected arguments: [{' '.join(session.args)}]", "config current-context")
         if not config.current_context:
             raise CommandError("current-context is not set")
         session.print(config.current_context)
@@ -79,7 +77,8 @@ def _contexts(session: Session, config: Kubeconfig) -> None:
         )
     columns.flush()
     if missing:
-        raise CommandError("\nerror: ".join(f"context {name} not found" for name in missing))
+        prefix = "error: " if len(missing) == 1 else ""
+        raise CommandError("\n".join(f"context {name} not found" for name in missing), prefix=prefix)
 
 
 def _view(session: Session) -> int:

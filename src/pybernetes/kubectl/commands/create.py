@@ -24,11 +24,7 @@ def run(session: Session) -> int:
         raise UsageError(f"Unexpected args: [{' '.join(session.args)}]", "create")
     files, kustomize = file_flags(session)
     if not files and not kustomize:
-        session.tell("Error: must specify one of -f and -k\n")
-        from ..help import write_help
-
-        write_help("create", session.err)
-        raise CommandError("")
+        raise CommandError("must specify one of -f and -k")
     if flags.text("raw"):
         return _raw(session, files)
     if flags.on("edit"):

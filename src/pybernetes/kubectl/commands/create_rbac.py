@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import CommandError, quoted
-from ..objects.generated import GENERATOR, finish, metadata, name_of
+from ..objects.generated import GENERATOR, finish, metadata, name_of, require
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _VERBS = (
 
 def run(session: Session) -> int:
     kind = session.command.rpartition(" ")[2]
+    if session.command == "create clusterrolebinding":
+        require(session, "clusterrole")
     name = name_of(session)
     if kind in ("role", "clusterrole"):
         _role(session, name, cluster=kind == "clusterrole")

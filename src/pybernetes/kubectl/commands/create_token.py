@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure
+from ..errors import CommandError, StatusFailure, Unreachable
 from ..flags import PRINT
 from ..objects.generated import name_of
 from ..objects.item import Item
@@ -53,8 +53,8 @@ def run(session: Session) -> int:
     body = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": _present(spec)}
     try:
         answer = loads(session.client.call("POST", account.path("token"), body=compact(body).encode()))
-    except StatusFailure as error:
-        raise CommandError(f"failed to create token: {error.message}") from None
+    except (StatusFailure, Unreachable) as error:
+        raise CommandError(f"failed to create token: {getattr(error, 'detail', '') or error.message}") from None
     if flags.text("output") in ("", "token"):
         session.print(str((answer.get("status") or {}).get("token") or ""))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..client import query_of
-from ..errors import CommandError, StatusFailure, code_of, text_of
+from ..errors import CommandError, StatusFailure, UsageError, code_of, text_of
 from ..flags import FILES
 from ..objects.builder import collect, require_files
 from ..objects.item import Item
@@ -40,6 +40,8 @@ def _diff(session: Session) -> int:
     import shutil
     import tempfile
 
+    if session.args:
+        raise UsageError(f"Unexpected args: [{' '.join(session.args)}]", "diff")
     require_files(session)
     found = collect(session, [], selector=session.flags.text("selector"))
     if found.errors:

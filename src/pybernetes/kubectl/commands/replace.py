@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..client import JSON
-from ..errors import CommandError, StatusFailure, UsageError
+from ..errors import CommandError, StatusFailure
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect, file_flags
 from ..objects.deletion import delete_options, wait_until_gone
@@ -25,8 +25,6 @@ FLAGS = (
 def run(session: Session) -> int:
     flags = session.flags
     files, kustomize = file_flags(session)
-    if session.args:
-        raise UsageError(f"Unexpected args: [{' '.join(session.args)}]", "replace")
     if not files and not kustomize:
         raise CommandError("must specify one of -f and -k")
     if flags.number("grace-period") >= 0 and not flags.on("force"):

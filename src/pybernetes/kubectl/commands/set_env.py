@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import CommandError
-from ..objects.builder import collect
+from ..objects.builder import collect, file_flags
 from ..objects.settings import SET, change_each, containers_of, pod_spec, selected
 
 TYPE_CHECKING = False
@@ -22,6 +22,9 @@ def run(session: Session) -> int:
     words = [word for word in session.args if "=" in word or (word.endswith("-") and word != "-")] + flags.many("env")
     if "-" in session.args:
         words += [line for line in session.read_stdin().splitlines() if line and not line.startswith("#")]
+    files, kustomize = file_flags(session)
+    if not names and not files and not kustomize:
+        raise CommandError("one or more resources must be specified as <resource> <name> or <resource>/<name>")
     setting, removing = _changes(words)
     if flags.many("keys") and not flags.text("from"):
         raise CommandError("when specifying --keys, a configmap or secret must be provided with --from")

@@ -17,13 +17,13 @@ FLAGS = SET
 def run(session: Session) -> int:
     names, words = split_args(session.args)
     images = dict(word.split("=", 1) for word in words if "=" in word)
+    found = selected(session, names)
     if not images:
         raise CommandError("at least one image update is required")
     if "*" in images and len(images) > 1:
         raise CommandError(
             "all containers are already specified by *, but saw more than one container_name=container_image pairs"
         )
-    found = selected(session, names)
 
     def change(obj: dict[str, Any]) -> None:
         spec = pod_spec(obj)

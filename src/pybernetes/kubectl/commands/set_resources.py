@@ -16,10 +16,10 @@ FLAGS = f"-c,containers='*' limits='' requests='' {SET}"
 
 def run(session: Session) -> int:
     flags = session.flags
+    found = selected(session, session.args)
     if not flags.text("limits") and not flags.text("requests"):
         raise CommandError("you must specify an update to requests or limits (in the form of --requests/--limits)")
     limits, requests = amounts(flags.text("limits")), amounts(flags.text("requests"))
-    found = selected(session, session.args)
 
     def change(obj: dict[str, Any]) -> None:
         matching = containers_of(pod_spec(obj), flags.text("containers"), init=False)

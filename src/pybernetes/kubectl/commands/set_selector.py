@@ -17,18 +17,18 @@ FLAGS = SET.replace("-l,selector='' ", "").replace("recursive=false", "recursive
 
 
 def run(session: Session) -> int:
-    names = [word for word in session.args if "=" not in word]
-    words = [word for word in session.args if "=" in word]
-    if not words:
-        if names:
-            raise CommandError("resource(s) were provided, but no name was specified")
-        raise CommandError("one or more resources must be specified as <resource> <name> or <resource>/<name>")
-    wanted = dict(part.split("=", 1) for word in words for part in word.split(","))
+    if not session.args:
+        raise CommandError("one selector is required")
+    *names, text = session.args
+    wanted = dict(part.replace("==", "=").split("=", 1) for part in text.split(",") if "=" in part)
+    others = [part for part in text.split(",") if "=" not in part]
     found = selected(session, names)
 
     def change(obj: dict[str, Any]) -> None:
         if obj.get("kind") != "Service":
             raise CommandError("setting a selector is only supported for Services")
+        if others:
+            raise CommandError(f"match expression {others} not supported on this object")
         obj["spec"]["selector"] = wanted
         version = session.flags.text("resource-version")
         if version:

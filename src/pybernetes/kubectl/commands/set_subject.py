@@ -17,6 +17,7 @@ _GROUP = "rbac.authorization.k8s.io"
 
 def run(session: Session) -> int:
     flags = session.flags
+    found = selected(session, session.args)
     users, groups, accounts = flags.many("user"), flags.many("group"), flags.many("serviceaccount")
     if not users and not groups and not accounts:
         raise CommandError("you must specify at least one value of user, group or serviceaccount")
@@ -27,7 +28,6 @@ def run(session: Session) -> int:
         if not colon or not namespace or not name:
             raise CommandError("serviceaccount must be <namespace>:<name>")
         subjects.append({"kind": "ServiceAccount", "name": name, "namespace": namespace})
-    found = selected(session, session.args)
 
     def change(obj: dict[str, Any]) -> None:
         if obj.get("kind") not in ("RoleBinding", "ClusterRoleBinding"):

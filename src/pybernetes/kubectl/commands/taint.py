@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pybernetes.api.names import qualified_name
+
 from ..errors import CommandError, UsageError
 from ..flags import DRY_RUN, PRINT
 from ..objects.builder import collect
@@ -68,7 +70,10 @@ def _taints(words: list[str]) -> tuple[list[dict[str, str]], list[dict[str, str]
         if text.endswith("-"):
             text, target = text[:-1], removing
         key_value, colon, effect = text.partition(":")
-        key, _, value = key_value.partition("=")
+        key, _, value = key_value.partition("=") if colon else (key_value, "", "")
+        wrong = qualified_name(key)
+        if wrong:
+            raise UsageError(f"invalid taint spec: {text}, {'; '.join(wrong)}", "taint")
         if ":" in effect or (target is adding and not colon):
             raise CommandError(f"invalid taint spec: {word}")
         if effect and effect not in _EFFECTS:

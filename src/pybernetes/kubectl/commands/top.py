@@ -29,7 +29,8 @@ def run(session: Session) -> int:
     flags = session.flags
     name = session.args[0] if session.args else ""
     if len(session.args) > 1:
-        raise UsageError(f"unexpected arguments: [{' '.join(session.args)}]", session.command)
+        kind = session.command.rpartition(" ")[2]
+        raise UsageError(f"{kind} [NAME | -l label]", session.command)
     if name and flags.text("selector"):
         raise CommandError("only one of NAME or --selector can be provided")
     if flags.text("sort-by") not in ("", "cpu", "memory"):

@@ -16,6 +16,8 @@ KUSTOMIZE_VERSION = "v5.7.1"
 
 
 def run(session: Session) -> int:
+    if session.args and not session.flags.on("client"):
+        raise CommandError(f"extra arguments: [{' '.join(session.args)}]")
     output = session.flags.text("output")
     if output not in ("", "yaml", "json"):
         raise CommandError("--output must be 'yaml' or 'json'")

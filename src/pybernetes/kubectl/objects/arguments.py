@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from ..session import Session
 
 
+_MIXED = (
+    "there is no need to specify a resource type as a separate argument when passing arguments in "
+    "resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource "
+    "resource/<resource_name>'"
+)
+
+
 class Named:
     """Types, and the names asked of them; pairs where each name has its own type."""
 
@@ -30,27 +37,22 @@ def parse(session: Session, args: list[str], default_resource: str = "") -> Name
     found = Named()
     if not args:
         return found
-    mapper = session.mapper
     if any("/" in word for word in args):
         if default_resource and "/" not in args[0]:
             args = [word if "/" in word else f"{default_resource}/{word}" for word in args]
+        if not all("/" in word for word in args):
+            raise CommandError(_MIXED)
         for word in args:
-            found.pairs.append(_pair(word, args, mapper))
+            found.pairs.append(_pair(word, session.mapper))
         return found
     if default_resource and len(args) == 1:
         args = [default_resource, args[0]]
-    found.resources = resources(mapper, args[0], session)
+    found.resources = resources(session.mapper, args[0], session)
     found.names = args[1:]
     return found
 
 
-def _pair(word: str, args: list[str], mapper: Mapper) -> tuple[Resource, str]:
-    if "/" not in word:
-        raise CommandError(
-            "there is no need to specify a resource type as a separate argument when passing arguments in "
-            "resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource "
-            "resource/<resource_name>'"
-        )
+def _pair(word: str, mapper: Mapper) -> tuple[Resource, str]:
     if word.count("/") > 1:
         raise CommandError("arguments in resource/name form may not have more than one slash")
     kind, _, name = word.partition("/")

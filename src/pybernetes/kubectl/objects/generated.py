@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure, UsageError
+from ..errors import CommandError, StatusFailure, Unreachable, UsageError
 from ..flags import DRY_RUN, PRINT
 from ..output.go_json import compact
 from .item import Item
@@ -59,7 +59,7 @@ def finish(session: Session, obj: dict[str, Any], operation: str = "created", pr
         item = Item(session.client, resource, session.scope(resource), obj["metadata"]["name"])
         try:
             item.create(obj, **parameters(session, dry_run))
-        except StatusFailure as error:
+        except (StatusFailure, Unreachable) as error:
             raise failed(session, error, resource.singular) from None
         printer.print(item.obj)
         return item.obj
@@ -71,16 +71,18 @@ _NOUNS = {"resourcequota": "quota:", "poddisruptionbudget": "poddisruptionbudget
 _PLAIN = ("create namespace", "create role", "create clusterrole")
 
 
-def failed(session: Session, error: StatusFailure, what: str) -> Exception:
+def failed(session: Session, error: StatusFailure | Unreachable, what: str) -> Exception:
     """`failed to create …`, in the words of each generator."""
     command = session.command
-    if error.reason == "Unauthorized" or not command.startswith("create") or command in _PLAIN:
+    plain = not error.detail if isinstance(error, Unreachable) else error.reason == "Unauthorized"
+    if plain or not command.startswith("create") or command in _PLAIN:
         return error
     noun = _NOUNS.get(what, f"{what}:")
     if what == "service":
         kinds = {"clusterip": "ClusterIP", "nodeport": "NodePort", "loadbalancer": "LoadBalancer"}
         noun = f"{kinds.get(command.rpartition(' ')[2], 'ExternalName')} service:"
-    return CommandError(f"failed to create {noun} {error.message}")
+    why = error.detail if isinstance(error, Unreachable) else error.message
+    return CommandError(f"failed to create {noun} {why}")
 
 
 def pairs_of(texts: list[str], what: str) -> dict[str, str]:

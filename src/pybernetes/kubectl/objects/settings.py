@@ -33,7 +33,7 @@ def selected(session: Session, names: list[str]) -> Collected:
     files, kustomize = file_flags(session)
     if not names and not files and not kustomize:
         raise CommandError(NOTHING)
-    return collect(
+    found = collect(
         session,
         names,
         selector=flags.text("selector") if "selector" in flags.table else "",
@@ -41,6 +41,9 @@ def selected(session: Session, names: list[str]) -> Collected:
         latest=not flags.on("local"),
         local=flags.on("local"),
     )
+    if session.command != "set selector":
+        found.raise_errors()
+    return found
 
 
 def change_each(

@@ -247,6 +247,10 @@ class Connection:
             self.close()
 
 
+def _text(host: str | bytes) -> str:
+    return host if isinstance(host, str) else host.decode()
+
+
 def connect(host: str, port: int, address: Address | None = None) -> Any:
     """A connected TCP socket, trying each address of the host. Unreachable with kubectl's words."""
     try:
@@ -269,6 +273,7 @@ def connect(host: str, port: int, address: Address | None = None) -> Any:
         raise Unreachable(
             f"The connection to the server {address.authority()} was refused - did you specify the right host or port?",
             refused=True,
+            detail=f"dial tcp {_text(where[0])}:{where[1]}: connect: connection refused",
         )
     if isinstance(last, TimeoutError):
         raise Unreachable(f"dial tcp {host}:{port}: i/o timeout")
