@@ -11,7 +11,7 @@ from tests.support.etcd import Etcd, free_port
 
 from pybernetes.apiserver.service_account_keys import generate_signing_key
 from pybernetes.base.http.client import HttpTransport, TransportError
-from pybernetes.base.http.message import Request
+from pybernetes.base.http.message import Request, Response
 from pybernetes.client.config import tls_context
 from pybernetes.client.kubeconfig import read, resolve
 
@@ -54,8 +54,9 @@ def over_sqlite(directory: Path) -> tuple[Process, Callable[[], HttpTransport]]:
 
 
 def over_etcd(directory: Path, etcd: Etcd) -> tuple[Process, Callable[[], HttpTransport]]:
-    """The same over etcd."""
+    """The same over etcd. Several may share one etcd, each with a directory of its own."""
     port = free_port()
+    directory.mkdir(exist_ok=True)
     (directory / "sa.key").write_bytes(generate_signing_key())
     (directory / "tokens.csv").write_text('secret,admin,1,"system:masters"\n')
     command = [
@@ -79,6 +80,23 @@ def over_etcd(directory: Path, etcd: Etcd) -> tuple[Process, Callable[[], HttpTr
         return HttpTransport(f"https://127.0.0.1:{port}", tls=tls, headers=headers)
 
     return Process(command, directory / "apiserver.log"), transport
+
+
+class Failover:
+    """One client of several servers: it stays with one until that one fails, then goes to the next."""
+
+    def __init__(self, transports: list[HttpTransport], first: int) -> None:
+        self._transports = transports
+        self._at = first
+
+    async def __call__(self, request: Request) -> Response:
+        at = self._at
+        try:
+            return await self._transports[at % len(self._transports)](request)
+        except (TransportError, OSError):
+            if self._at == at:
+                self._at += 1
+            raise
 
 
 async def until_ready(make: Callable[[], HttpTransport], process: Process) -> HttpTransport:

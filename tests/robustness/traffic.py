@@ -4,18 +4,21 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 
 from tests.robustness.history import Change, History, Read, Write
 
-from pybernetes.base.http.client import HttpTransport, TransportError
+from pybernetes.base.http.client import TransportError
 from pybernetes.base.http.message import Request, Response
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 LABEL = "robustness"
 MARKER = "marker"
 CALL_SECONDS = 8.0
+
+
+Transport = Callable[[Request], Awaitable[Response]]
 
 
 class Unanswered(Exception):
@@ -25,11 +28,12 @@ class Unanswered(Exception):
 class Traffic:
     """`ended` stops writers and readers; watchers go on until they have seen the marker, which `final` writes."""
 
-    def __init__(self, transport: HttpTransport, history: History, seed: int) -> None:
+    def __init__(self, transport: Transport, history: History, seed: int, name: str = "") -> None:
+        """name: tells the values of several of these apart."""
         self._transport = transport
         self._history = history
         self._random = random.Random(seed)
-        self._values = count()
+        self._values = (f"{name}{number}" for number in count())
         self.ended = asyncio.Event()
 
     async def _ask(self, method: str, path: str, body: object = None, query: str = "") -> tuple[int, dict]:

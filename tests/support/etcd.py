@@ -59,6 +59,15 @@ class Member:
             self._process.wait()
             self._process = None
 
+    def pause(self) -> None:
+        """Stop answering without going away, as a disk that hangs does."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
 
 class Etcd:
     """A cluster of members."""

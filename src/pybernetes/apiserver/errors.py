@@ -1,7 +1,7 @@
 """The one place where failures become `Status` answers.
 
 StatusError              as it is
-StoreError               by kind: a full or closed store is 503, a value too large 413
+StoreError               by kind: a full or closed store is 503, one that does not answer 504, a value too large 413
 BodyTooLarge             413
 an endless number        400, found when it is written
 nested too deeply        400, wherever it is found: only what a client sends can be that
@@ -14,10 +14,10 @@ import asyncio
 import orjson
 
 from ..api.protobuf import MEDIA_TYPE, encode
-from ..api.status import StatusError, bad_request, internal_error, service_unavailable, too_large
+from ..api.status import StatusError, bad_request, internal_error, service_unavailable, timeout, too_large
 from ..base.http.message import BodyTooLarge, Headers, Response
 from ..base.log import logger
-from ..store.store import Compacted, StoreError, TooLarge, Unavailable
+from ..store.store import Compacted, StoreError, TimedOut, TooLarge, Unavailable
 from .negotiation import negotiate
 
 log = logger(__name__)
@@ -55,6 +55,8 @@ def to_status_error(error: BaseException) -> StatusError:
         return too_large("Request entity too large")
     if isinstance(error, TooLarge):
         return too_large(f"Request entity too large: {error}")
+    if isinstance(error, TimedOut):
+        return timeout("request did not complete within the allotted timeout")
     if isinstance(error, Unavailable):
         return service_unavailable(str(error))
     if isinstance(error, Compacted):

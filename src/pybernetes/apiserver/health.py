@@ -3,12 +3,12 @@
 A check returns nothing when all is well and a reason otherwise. Callers do not see reasons, as upstream.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from ..base.http.message import Request, Response
 
-Check = Callable[[], str]
-"""Returns why it fails, "" when all is well."""
+Check = Callable[[], str | Awaitable[str]]
+"""Returns why it fails, "" when all is well; at once or after a while."""
 
 PATHS = ("healthz", "livez", "readyz")
 _TEXT = [("content-type", "text/plain; charset=utf-8"), ("x-content-type-options", "nosniff")]
@@ -25,9 +25,6 @@ class Health:
         for path in paths:
             self._checks[path][name] = check
 
-    def is_ready(self) -> bool:
-        return not any(check() for check in self._checks["readyz"].values())
-
     async def page(self, request: Request) -> Response | None:
         """The answer, None for other paths."""
         path = request.path.strip("/")
@@ -41,20 +38,26 @@ class Health:
             checks = {name: checks[name]}
         excluded = set(request.param_all("exclude")) if request.query else set()
         verbose = "verbose" in request.params() if request.query else False
-        return _answer(endpoint, checks, excluded, verbose, single=bool(name))
+        found = {name: "" if name in excluded else await _result(check) for name, check in checks.items()}
+        return _answer(endpoint, found, excluded, verbose, single=bool(name))
 
 
-def _answer(endpoint: str, checks: dict[str, Check], excluded: set[str], verbose: bool, *, single: bool) -> Response:
+async def _result(check: Check) -> str:
+    found = check()
+    return found if isinstance(found, str) else await found
+
+
+def _answer(endpoint: str, found: Mapping[str, str], excluded: set[str], verbose: bool, *, single: bool) -> Response:
     lines, failed = [], []
-    for name, check in checks.items():
+    for name, reason in found.items():
         if name in excluded:
             lines.append(f"[+]{name} excluded: ok")
-        elif check():
+        elif reason:
             lines.append(f"[-]{name} failed: reason withheld")
             failed.append(name)
         else:
             lines.append(f"[+]{name} ok")
-    unknown = sorted(excluded - checks.keys())
+    unknown = sorted(excluded - found.keys())
     if unknown:
         listed = ", ".join(f'"{name}"' for name in unknown)
         lines.append(f"warn: some health checks cannot be excluded: no matches for {listed}")

@@ -7,7 +7,6 @@ On the way down `/readyz` fails first, then watches end, then the listener close
 
 import asyncio
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..api.feature_gates import FeatureGates
@@ -16,7 +15,7 @@ from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.http.message import App, Request, Response
 from ..base.log import logger
 from ..base.tasks import running
-from ..store.store import Store
+from ..store.store import Store, StoreError
 from .admission.chain import AdmissionChain
 from .admission.own_writes import writer
 from .admission.webhook.client import WebhookClient
@@ -25,11 +24,10 @@ from .assembly import (
     admission_plugins,
     build_audit,
     encrypted_store,
-    modes_of,
+    encryption_keys,
     proxy_identity,
     publish_trust,
     repair_service_network,
-    security_filters,
     service_network,
 )
 from .config import ApiServerConfig
@@ -50,6 +48,7 @@ from .history.author import remember_author
 from .history.journal import Journal
 from .history.page import PATH as HISTORY_PATH
 from .history.page import HistoryPage
+from .identity import followed, modes_of, security_filters
 from .metrics import ServerMetrics
 from .pages import Pages
 from .registry import Registry
@@ -60,6 +59,10 @@ if TYPE_CHECKING:
     from ..base.http.server import HttpServer
     from .openapi import OpenApi
     from .peers import Peers
+    from .reload.serving import ServingTls
+
+_STORE_CHECK_SECONDS = 2.0
+"""As upstream's --etcd-healthcheck-timeout."""
 
 log = logger(__name__)
 
@@ -77,7 +80,6 @@ class ApiServer:
         encryption = encrypted_store(config, store, clock)
         store = encryption or store
         self._store = store
-        self._kms = list(encryption.kms.values()) if encryption is not None else []
         self._clock = clock
         self._journal = Journal(store, clock, config.retention)
         store = self._journal
@@ -93,6 +95,8 @@ class ApiServer:
         self.pages = Pages(self.metrics.registry, self._paths)
         self.discovery = Discovery(self.registry.infos(), self._address())
         self.http: HttpServer | None = None
+        self.tls: ServingTls | None = None
+        self._keys = encryption_keys(config, encryption, self.metrics.registry, clock)
         self._openapi: OpenApi | None = None
         self._state = "starting"
         self.dispatcher = Dispatcher(
@@ -102,6 +106,7 @@ class ApiServer:
         )
         self.pages.served[HISTORY_PATH] = HistoryPage(self._journal.past, self.registry.infos, clock).serve
         security = security_filters(config, self.cache, self.dispatcher, self.pages, clock)
+        self._security = security
         self.authorizer = self.registry.authorizer = security.authorizer
         self.webhooks = WebhookClient(self.cache)
         self.custom = CustomResources(self.registry, self.cache, self.webhooks, self._resources_changed)
@@ -196,15 +201,20 @@ class ApiServer:
         health.add("ping", lambda: "")
         health.add("log", lambda: "")
         health.add("etcd", self._store_check)
-        for index, service in enumerate(self._kms):
-            health.add(f"kms-provider-{index}", lambda service=service: service.health)  # type: ignore[misc]
+        for name, check in self._keys.checks().items() if self._keys is not None else ():
+            health.add(name, check)
         health.add("informer-sync", self._started_check, ("readyz",))
         health.add("poststarthook/rbac/bootstrap-roles", self._started_check, ("healthz", "readyz"))
         health.add("poststarthook/scheduling/bootstrap-system-priority-classes", self._started_check, ("readyz",))
         health.add("shutdown", lambda: "process is shutting down" if self._state == "stopping" else "", ("readyz",))
 
-    def _store_check(self) -> str:
-        return "" if self.cache.following else "the store does not answer"
+    async def _store_check(self) -> str:
+        try:
+            async with asyncio.timeout(_STORE_CHECK_SECONDS):
+                await self._store.revision()
+        except (StoreError, TimeoutError):
+            return "the store does not answer"
+        return "" if self.cache.following else "the store is not followed"
 
     def _started_check(self) -> str:
         return "not finished" if self._state == "starting" else ""
@@ -214,8 +224,8 @@ class ApiServer:
     async def serve(self, ready: asyncio.Event) -> None:
         """Run until cancelled; ready once requests can be answered and the cluster's first objects are there."""
         async with AsyncExitStack() as stack:
-            for service in self._kms:
-                await stack.enter_async_context(running("key management service", service.serve))
+            if self._keys is not None:
+                await stack.enter_async_context(running("encryption", self._keys.serve))
             await stack.enter_async_context(running("history", self._journal.serve))
             await stack.enter_async_context(running("watch cache", self.cache.serve))
             for backend in self._audit_backends:
@@ -223,9 +233,13 @@ class ApiServer:
             await stack.enter_async_context(running("custom resources", self.custom.serve))
             if self.config.bootstrap:
                 await self._bootstrap()
+            for files in followed(self.config, self._security, self.cache, self.metrics.registry, self._clock):
+                await stack.enter_async_context(running("configuration", files.serve))
             if self.config.tls is not None:
-                self.http = self._listener()
+                self.tls = self._serving_tls()
+                self.http = self.listener(self.config.listen_host, self.config.listen_port)
                 await stack.enter_async_context(running("https", self.http.serve))
+                await stack.enter_async_context(running("certificates", self.tls.serve))
             if self.config.shared_store and self.config.advertise_address:
                 await stack.enter_async_context(running("peers", self._peers().serve))
             if self.config.priority_and_fairness and self.config.keep_flow_control_objects:
@@ -262,13 +276,20 @@ class ApiServer:
         lead_to = Bootstrap(self.app, self.cache, self.config).lead_to
         return Peers(self._store, self.config.advertise_address, lead_to, self._clock)
 
-    def _listener(self) -> "HttpServer":
-        from ..base.http.server import HttpServer
-        from ..base.x509 import KeyPair, server_context
+    def _serving_tls(self) -> "ServingTls":
+        from .reload.serving import ServingTls
 
-        config, files = self.config, self.config.tls
-        assert files is not None
-        # Front proxies have a CA of their own; authentication tells the two apart again.
-        client_ca = b"\n".join(Path(path).read_bytes() for path in (files.client_ca, config.request_header_ca) if path)
-        context = server_context(KeyPair.load(files.certificate, files.key), client_ca=client_ca or None)
-        return HttpServer(self.app, host=config.listen_host, port=config.listen_port, tls=context, name="apiserver")
+        config = self.config
+        assert config.tls is not None
+
+        async def trust(client_ca: bytes, request_header_ca: bytes) -> None:
+            await self._security.trust(client_ca, request_header_ca)
+            if config.aggregation:
+                await publish_trust(config, self.cache, writer(lambda: self.app))
+
+        return ServingTls(config.tls, config.request_header_ca, trust)
+
+    def listener(self, host: str, port: int) -> "HttpServer":
+        """One more port, once the server serves; its certificate follows the files as that of the first does."""
+        assert self.tls is not None
+        return self.tls.listener(self.app, host, port)

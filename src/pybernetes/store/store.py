@@ -108,6 +108,7 @@ class StoreError(Exception):
      +-- TooLarge        the value exceeds the limit
      +-- LeaseNotFound   the lease expired or never was
      +-- Unavailable     the store cannot serve now (disk full, no quorum, closed); the write was not acknowledged
+          +-- TimedOut   the store did not answer in time; whether a write happened is not known
     """
 
 
@@ -150,6 +151,10 @@ class LeaseNotFound(StoreError):
 
 
 class Unavailable(StoreError):
+    pass
+
+
+class TimedOut(Unavailable):
     pass
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pybernetes.base.protobuf import Message, decode, encode
-from pybernetes.store.store import FutureRevision, LeaseNotFound, StoreError, TooLarge, Unavailable
+from pybernetes.store.store import FutureRevision, LeaseNotFound, StoreError, TimedOut, TooLarge, Unavailable
 
 # Read when grpc is imported: its fork handlers are of no use here and log a line for every process we start.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -152,4 +152,6 @@ class Connection:
             return TooLarge(text)
         if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED) and self._current == member:
             self._current = (member + 1) % len(self._address.servers)
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED or "request timed out" in text:
+            return TimedOut(f"etcd: {text or code.name}")
         return Unavailable(f"etcd: {text or code.name}")

@@ -28,6 +28,7 @@ from pybernetes.store.store import (
     KeyValue,
     LeaseNotFound,
     Page,
+    TimedOut,
     Unavailable,
     Watch,
     too_large,
@@ -102,7 +103,7 @@ class EtcdStore:
             async with asyncio.timeout(_CATCH_UP_SECONDS):
                 await self._feed.reached(revision)
         except TimeoutError:
-            raise Unavailable(f"the watch of etcd has not reached revision {revision} yet") from None
+            raise TimedOut(f"the watch of etcd has not reached revision {revision} yet") from None
         self._broadcaster.progress(revision)
         return revision
 
