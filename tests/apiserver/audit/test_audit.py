@@ -14,6 +14,7 @@ from pybernetes.api.user import UserInfo
 from pybernetes.apiserver.audit.backends import LogFile
 from pybernetes.apiserver.audit.policy import Policy, PolicyError
 from pybernetes.apiserver.request_info import request_info
+from pybernetes.base.clock import SYSTEM_CLOCK
 from pybernetes.base.http.message import Request, Response
 from pybernetes.base.http.server import HttpServer
 from pybernetes.base.tasks import running
@@ -153,6 +154,40 @@ async def test_files_rotate_and_old_ones_go(tmp_path: Path) -> None:
     assert names[0].startswith("audit-2026-01-01T00-00-") and names[0].endswith(".000.log")
     assert b'"number":9' in (tmp_path / "audit.log").read_bytes()
     assert (tmp_path / "audit.log").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    path.write_bytes(b'{"number":0}\n{"num')
+    log = LogFile(str(path), SYSTEM_CLOCK, max_bytes=0)
+
+    class Full:
+        """A disk with room for so many bytes."""
+
+        def __init__(self, file: Any, room: int) -> None:
+            self.file, self.room = file, room
+
+        def write(self, data: bytes) -> int:
+            if not self.room:
+                raise OSError(28, "No space left on device")
+            written = self.file.write(data[: self.room])
+            self.room -= written
+            return int(written)
+
+        def close(self) -> None:
+            self.file.close()
+
+    async with running("log", log.serve):
+        log.write(b'{"number":1}')
+        log._flush()
+        file = log._file
+        log._file = Full(file, 5)  # type: ignore[assignment]
+        for number in (2, 3):
+            log.write(b'{"number":%d}' % number)
+            log._flush()
+        log._file = file
+        log.write(b'{"number":4}')
+    assert path.read_bytes().splitlines() == [b'{"number":0}', b'{"num', b'{"number":1}', b'{"num', b'{"number":4}']
 
 
 async def test_events_go_to_a_webhook_in_batches(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ class LogFile:
         self._lines: list[bytes] = []
         self._file: BinaryIO | None = None
         self._size = 0
+        self._torn = False
+        """The last line is not whole: the disk was full, or the process was killed."""
 
     def write(self, event: bytes) -> None:
         """See Backend."""
@@ -69,19 +71,27 @@ class LogFile:
             if self._file is None:
                 self._open()
             assert self._file is not None
-            self._file.write(data)
-            self._size += len(data)
+            self._append(self._file, b"\n" + data if self._torn else data)
         except OSError as error:
             log.error("Audit events could not be written", path=str(self._path), err=error)
+
+    def _append(self, file: BinaryIO, data: bytes) -> None:
+        """All of it; where there is room for a part only, that is written before OSError tells."""
+        while data:
+            written = file.write(data)
+            self._size += written
+            self._torn = written > 0 and data[written - 1 : written] != b"\n"
+            data = data[written:]
 
     def _open(self) -> None:
         if self._to_output:
             self._file = sys.stdout.buffer.raw if hasattr(sys.stdout.buffer, "raw") else sys.stdout.buffer
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._size = os.fstat(descriptor).st_size
+        self._torn = self._size > 0 and os.pread(descriptor, 1, self._size - 1) != b"\n"
 
     def _rotate(self) -> None:
         if self._to_output or self._file is None:
