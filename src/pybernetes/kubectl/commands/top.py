@@ -32,7 +32,8 @@ def run(session: Session) -> int:
         kind = session.command.rpartition(" ")[2]
         raise UsageError(f"{kind} [NAME | -l label]", session.command)
     if name and flags.text("selector"):
-        raise CommandError("only one of NAME or --selector can be provided")
+        flag = "--selector" if session.command == "top node" else "selector"
+        raise CommandError(f"only one of NAME or {flag} can be provided")
     if flags.text("sort-by") not in ("", "cpu", "memory"):
         raise CommandError("--sort-by accepts only cpu or memory")
     known = any(group == "metrics.k8s.io" for group, _ in session.mapper.discovery.groups)
