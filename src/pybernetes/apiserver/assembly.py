@@ -1,13 +1,12 @@
-"""Puts the parts of other concerns into a server: identity and rights, admission plugins, the service network."""
+"""Puts the parts of other concerns into a server: admission plugins, audit, encryption, the service network."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from ..api.resource import resource
 from ..base.clock import Clock
 from ..base.http.message import App
+from ..base.metrics import Registry as Metrics
 from .admission import AdmissionContext
 from .admission import build as build_admission
 from .admission.configuration import plugin_settings
@@ -16,150 +15,23 @@ from .admission.plugin import AdmissionPlugin
 from .admission.quota_store import RegistryQuotas
 from .admission.webhook.client import WebhookClient
 from .aggregation import local
-from .authn.configuration import Structured
-from .authn.tokens import RemoteTokenAuthenticator
-from .authz.authorizer import Authorizer
 from .authz.escalation import EscalationCheck
-from .authz.modes import build_authorizer
-from .authz.rbac import RbacAuthorizer
 from .config import ApiServerConfig
-from .dispatch import Dispatcher
 from .filters import Filter
-from .filters.authentication import AuthenticationConfig, build_authentication, build_tokens
-from .filters.authorization import build_authorization
-from .filters.impersonation import build_impersonation
-from .pages import Pages
+from .identity import Security, read_file
 from .reader import ObjectReader
 from .registry import Registry
 from .resources.service import ServiceStrategy
 from .resources.service_addresses import AddressObjects
 from .resources.service_allocation import ServiceNetwork
-from .reviews import build_reviews
-from .service_account_keys import CONFIGURATION_PATH, JWKS_PATH, ServiceAccountKeys
-from .token_request import TokenRequests
 from .versions import ServedVersions
-from .watch_cache import WatchCache
 
 if TYPE_CHECKING:
     from ..base.x509 import KeyPair
     from ..store.store import Store
     from .audit.backends import Backend
     from .encryption.store import EncryptingStore
-
-
-class Security(msgspec.Struct):
-    """The authorizer and the filters made with it; `rbac` is None when the mode is off."""
-
-    authorizer: Authorizer
-    rbac: RbacAuthorizer | None
-    filters: dict[str, Filter]
-
-
-def security_filters(
-    config: ApiServerConfig, reader: WatchCache, dispatcher: Dispatcher, pages: Pages, clock: Clock
-) -> Security:
-    """Authentication, impersonation, authorization; reviews and token requests go to the dispatcher."""
-    rbac = RbacAuthorizer(reader) if "RBAC" in modes_of(config) else None
-    authorizer = _authorizer(config, reader, rbac, clock)
-    keys = _keys(config)
-    structured = _structured(config, clock)
-    authentication = AuthenticationConfig(
-        client_ca_pem=_read(config.tls.client_ca) if config.tls is not None and config.request_header_ca else b"",
-        request_header_ca_pem=_read(config.request_header_ca),
-        request_header_allowed_names=config.request_header_allowed_names,
-        token_file=_read(config.token_file).decode(),
-        bootstrap_tokens=config.bootstrap_tokens,
-        anonymous=config.anonymous if structured.anonymous is None else structured.anonymous,
-        anonymous_paths=structured.anonymous_paths,
-    )
-    webhook = _token_webhook(config, clock)
-    tokens = build_tokens(authentication, reader, keys, clock=clock, issuers=structured.issuers, webhook=webhook)
-    dispatcher.reviews.update(build_reviews(authorizer, tokens))
-    if keys is not None:
-        dispatcher.reviews["serviceaccounts/token"] = TokenRequests(
-            reader, keys, clock=clock, refresh=reader.wait_consistent
-        )
-        pages.served[JWKS_PATH] = keys.serve_jwks
-        pages.served[CONFIGURATION_PATH] = keys.serve_configuration
-    filters: dict[str, Filter] = {
-        "authentication": build_authentication(authentication, tokens, clock=clock),
-        "impersonation": build_impersonation(authorizer),
-        "authorization": build_authorization(authorizer),
-    }
-    return Security(authorizer, rbac, filters)
-
-
-def modes_of(config: ApiServerConfig) -> tuple[str, ...]:
-    """The authorization modes, from the flags or the file."""
-    if not config.authorization_config_file:
-        return config.authorization_modes
-    from .authz.configuration import read
-
-    return tuple(str(row.get("type")) for row in read(config.authorization_config_file))
-
-
-def _authorizer(config: ApiServerConfig, reader: ObjectReader, rbac: RbacAuthorizer | None, clock: Clock) -> Authorizer:
-    if config.authorization_config_file:
-        from .authz.configuration import load
-
-        return load(config.authorization_config_file, reader, rbac, clock)
-    configured: dict[str, Authorizer] = {}
-    if config.authorization_webhook_config_file:
-        from .authz.webhook import WebhookAuthorizer
-        from .remote_webhook import RemoteWebhook
-
-        configured["Webhook"] = WebhookAuthorizer(
-            RemoteWebhook(config.authorization_webhook_config_file),
-            clock,
-            allowed_seconds=config.authorization_webhook_allowed_seconds,
-            denied_seconds=config.authorization_webhook_denied_seconds,
-        )
-    if config.authorization_policy_file:
-        from .authz import abac
-
-        configured["ABAC"] = abac.load(config.authorization_policy_file)
-    return build_authorizer(config.authorization_modes, reader, rbac, configured)
-
-
-def _structured(config: ApiServerConfig, clock: Clock) -> Structured:
-    if config.authentication_config_file:
-        from .authn.configuration import load
-
-        return load(config.authentication_config_file, clock)
-    if config.oidc is not None:
-        from .authn.oidc import JwtAuthenticator
-        from .authn.oidc_flags import as_structured
-
-        return Structured(issuers=[JwtAuthenticator(as_structured(config.oidc), clock, config.oidc.signing_algs)])
-    return Structured()
-
-
-def _token_webhook(config: ApiServerConfig, clock: Clock) -> RemoteTokenAuthenticator | None:
-    if not config.token_webhook_config_file:
-        return None
-    from .authn.token_webhook import TokenWebhook
-    from .remote_webhook import RemoteWebhook
-
-    webhook = RemoteWebhook(config.token_webhook_config_file)
-    return TokenWebhook(webhook, clock, cache_seconds=config.token_webhook_cache_seconds)
-
-
-def _read(path: str) -> bytes:
-    if not path:
-        return b""
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def _keys(config: ApiServerConfig) -> ServiceAccountKeys | None:
-    if not config.service_account_signing_key:
-        return None
-    return ServiceAccountKeys(
-        config.service_account_signing_key,
-        verification_keys_pem=config.service_account_keys,
-        issuers=(config.service_account_issuer,),
-        api_audiences=config.api_audiences,
-    )
+    from .reload.keys import EncryptionKeys
 
 
 def admission_plugins(
@@ -203,8 +75,8 @@ async def publish_trust(config: ApiServerConfig, reader: ObjectReader, write: Wr
     await local.publish_trust(
         reader,
         write,
-        client_ca=_read(config.tls.client_ca) if config.tls is not None else b"",
-        request_header_ca=_read(config.request_header_ca),
+        client_ca=read_file(config.tls.client_ca) if config.tls is not None else b"",
+        request_header_ca=read_file(config.request_header_ca),
         allowed_names=config.request_header_allowed_names,
     )
 
@@ -244,6 +116,19 @@ def encrypted_store(config: ApiServerConfig, store: "Store", clock: Clock) -> "E
     from .encryption.store import EncryptingStore
 
     return EncryptingStore(store, load(config.encryption_config_file, clock))
+
+
+def encryption_keys(
+    config: ApiServerConfig, store: "EncryptingStore | None", metrics: Metrics, clock: Clock
+) -> "EncryptionKeys | None":
+    """What keeps the store's keys: their services, and the file if that is followed."""
+    if store is None:
+        return None
+    from .reload.keys import EncryptionKeys
+    from .reload.metrics import ReloadMetrics
+
+    told = ReloadMetrics("encryption", metrics, clock) if config.encryption_reload else None
+    return EncryptionKeys(store, config.encryption_config_file, clock, told)
 
 
 def service_network(config: ApiServerConfig, registry: Registry) -> None:

@@ -72,6 +72,8 @@ class ApiServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     encryption_config_file: str = ""
     """`--encryption-provider-config`."""
+    encryption_reload: bool = False
+    """`--encryption-provider-config-automatic-reload`: whether a changed file takes effect while the server runs."""
 
     aggregation: bool = True
     """Whether APIServices are kept: local ones for what is served, and the availability of others."""

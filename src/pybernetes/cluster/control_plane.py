@@ -99,7 +99,7 @@ class ControlPlane:
             await stack.enter_async_context(running("store", self._store.serve))
             await stack.enter_async_context(running("apiserver", self.server.serve))
             if self._config.node_ip != "127.0.0.1":
-                outer = second_listener(self._config, self._pki, self.app)
+                outer = self.server.listener(self._config.node_ip, self._config.api_port).serve
                 await stack.enter_async_context(running("apiserver-node-address", outer))
             self._progress.tell("apiserver")
             ready.set()
@@ -152,15 +152,6 @@ def make_server(
     )
     server.dispatcher.connect.update(build_streams(server.cache, dialer, server.authorizer))
     return server
-
-
-def second_listener(config: ClusterConfig, pki: Pki, app: App) -> Serve:
-    """The API on the node's own address, for pods and other nodes."""
-    from ..base.http.server import HttpServer
-    from ..base.x509 import server_context
-
-    tls = server_context(pki.apiserver, client_ca=pki.ca.certificate_pem)
-    return HttpServer(app, host=config.node_ip, port=config.api_port, tls=tls, name="apiserver").serve
 
 
 def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.ClientFor) -> Serve:

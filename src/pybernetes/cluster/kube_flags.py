@@ -39,6 +39,7 @@ FLAGS: dict[str, tuple[str, str]] = {
     "enable-bootstrap-token-auth": (BOOLEAN, "accept bootstrap tokens (false)"),
     "enable-priority-and-fairness": (BOOLEAN, "share the server's time by FlowSchemas (true)"),
     "encryption-provider-config": (STRING, "an EncryptionConfiguration: what is encrypted in the store"),
+    "encryption-provider-config-automatic-reload": (BOOLEAN, "take up changes of that file while running (false)"),
     "etcd-cafile": (STRING, "etcd's certificates must chain to it"),
     "etcd-certfile": (STRING, "our client certificate for etcd"),
     "etcd-keyfile": (STRING, "its key"),

@@ -78,7 +78,8 @@ async def test_another_key_makes_another_seed_and_what_was_written_stale(tmp_pat
             await rewrite(api)
             assert await store.revision() == before
             plugin.key_id = "key-2"
-            (service,) = api.server._kms
+            assert api.server._keys is not None
+            (service,) = api.server._keys.services
             await service.refresh()
             assert (await api.get(f"{SECRETS}/s")).body["data"] == {"p": "aHVudGVyMg=="}
             await rewrite(api)

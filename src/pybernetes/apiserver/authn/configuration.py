@@ -21,9 +21,14 @@ class Structured(msgspec.Struct, kw_only=True):
 
 def load(path: str, clock: Clock) -> Structured:
     """Read the file. ValueError, OSError."""
+    return parse(Path(path).read_bytes(), path, clock)
+
+
+def parse(data: bytes, path: str, clock: Clock) -> Structured:
+    """The content of a file; the path is for messages. ValueError."""
     from ..yaml_body import load as load_yaml
 
-    document = load_yaml(Path(path).read_bytes())
+    document = load_yaml(data)
     if not isinstance(document, dict) or document.get("kind") != "AuthenticationConfiguration":
         raise ValueError(f"{path}: expected an AuthenticationConfiguration")
     found = Structured()

@@ -31,6 +31,10 @@ class RequestHeaderAuthenticator:
         self._group_headers = tuple(name.lower() for name in group_headers)
         self._extra_prefixes = tuple(prefix.lower() for prefix in extra_prefixes)
 
+    def trust(self, ca_pem: bytes) -> None:
+        """Only these CAs from now on, on connections that are open as well."""
+        self._subjects = CertificateSubjects(ca_pem)
+
     async def authenticate(self, request: Request) -> UserInfo | None:
         """See Authenticator."""
         if request.peer_certificate is None or not self._first(request, self._username_headers):

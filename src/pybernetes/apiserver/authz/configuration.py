@@ -15,23 +15,35 @@ from .webhook import WebhookAuthorizer
 Object = dict[str, Any]
 
 
-def load(path: str, reader: ObjectReader, rbac: RbacAuthorizer | None, clock: Clock) -> Authorizer:
+def load(path: str, reader: ObjectReader, rbac: RbacAuthorizer | None, clock: Clock) -> UnionAuthorizer:
     """The chain of a file. ValueError, OSError."""
-    chain: list[Authorizer] = [PrivilegedGroups()]
-    for row in read(path):
+    return UnionAuthorizer(chain(read(path), Path(path).parent, reader, rbac, clock))
+
+
+def chain(
+    rows: list[Object], directory: Path, reader: ObjectReader, rbac: RbacAuthorizer | None, clock: Clock
+) -> list[Authorizer]:
+    """The authorizers of these entries; kubeconfigs are looked for in the directory. ValueError, OSError."""
+    found: list[Authorizer] = [PrivilegedGroups()]
+    for row in rows:
         kind, webhook = str(row.get("type")), row.get("webhook")
         if kind == "Webhook":
-            chain.append(_webhook(webhook or {}, Path(path).parent, clock))
+            found.append(_webhook(webhook or {}, directory, clock))
         else:
-            chain.append(build_mode(kind, reader, rbac))
-    return UnionAuthorizer(chain)
+            found.append(build_mode(kind, reader, rbac))
+    return found
 
 
 def read(path: str) -> list[Object]:
     """The entries of a file. ValueError, OSError."""
+    return parse(Path(path).read_bytes(), path)
+
+
+def parse(data: bytes, path: str) -> list[Object]:
+    """The entries of a file's content; the path is for messages. ValueError."""
     from ..yaml_body import load as load_yaml
 
-    document = load_yaml(Path(path).read_bytes())
+    document = load_yaml(data)
     if not isinstance(document, dict) or document.get("kind") != "AuthorizationConfiguration":
         raise ValueError(f"{path}: expected an AuthorizationConfiguration")
     rows: list[Object] = document.get("authorizers") or []

@@ -51,7 +51,14 @@ class PrivilegedGroups:
 
     async def authorize(self, attributes: Attributes) -> Decision:
         """See Authorizer."""
-        return ALLOW if any(group in attributes.user.groups for group in self._groups) else NO_OPINION
+        return self.decide(attributes)
+
+    def decide(self, attributes: Attributes) -> Decision:
+        """The decision, from the groups alone."""
+        for group in self._groups:
+            if group in attributes.user.groups:
+                return ALLOW
+        return NO_OPINION
 
     def rules_for(
         self, user: UserInfo, namespace: str
@@ -61,11 +68,30 @@ class PrivilegedGroups:
         return (_EVERYTHING, _EVERY_PATH, False) if member else ([], [], False)
 
 
+_FROM_MEMORY = (PrivilegedGroups, NodeAuthorizer, RbacAuthorizer)
+"""Those that decide without waiting."""
+
+
 class UnionAuthorizer:
     """See the module docstring. The reasons of those without an opinion are kept for the refusal."""
 
     def __init__(self, authorizers: Sequence[Authorizer]) -> None:
         self._authorizers = tuple(authorizers)
+
+    def use(self, authorizers: Sequence[Authorizer]) -> tuple[Authorizer, ...]:
+        """These from now on; those before are the answer."""
+        before, self._authorizers = self._authorizers, tuple(authorizers)
+        return before
+
+    def at_once(self, attributes: Attributes) -> Decision | None:
+        """The decision if an authorizer allows or denies from memory, None if `authorize` has to be asked."""
+        for authorizer in self._authorizers:
+            if not isinstance(authorizer, _FROM_MEMORY):
+                return None
+            decision = authorizer.decide(attributes)
+            if decision.allowed or decision.denied:
+                return decision
+        return None
 
     async def authorize(self, attributes: Attributes) -> Decision:
         """See Authorizer."""
@@ -98,7 +124,7 @@ def build_authorizer(
     reader: ObjectReader,
     rbac: RbacAuthorizer | None = None,
     configured: Mapping[str, Authorizer] | None = None,
-) -> Authorizer:
+) -> UnionAuthorizer:
     """The chain for `--authorization-mode`; `configured` are those that need files of their own (Webhook, ABAC).
     ValueError for an unknown mode, one that occurs twice, or one of these without its file."""
     if len(set(modes)) != len(modes):

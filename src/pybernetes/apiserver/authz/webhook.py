@@ -76,6 +76,10 @@ class WebhookAuthorizer:
             self._known.popitem(last=False)
         return decision
 
+    async def close(self) -> None:
+        """End its connections; a question that is in the air fails."""
+        await self._webhook.close()
+
     def rules_for(
         self, user: UserInfo, namespace: str
     ) -> tuple[list[dict[str, object]], list[dict[str, object]], bool]:

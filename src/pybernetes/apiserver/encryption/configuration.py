@@ -62,9 +62,14 @@ class Encryption:
 
 def load(path: str, clock: Clock = SYSTEM_CLOCK) -> Encryption:
     """Read a file. ValueError says what is wrong in it, without showing a key; OSError."""
+    return parse(Path(path).read_bytes(), path, clock)
+
+
+def parse(data: bytes, path: str, clock: Clock = SYSTEM_CLOCK) -> Encryption:
+    """The content of a file; the path is for messages. ValueError."""
     from ..yaml_body import load as load_yaml
 
-    document = load_yaml(Path(path).read_bytes())
+    document = load_yaml(data)
     if not isinstance(document, dict) or document.get("kind") != "EncryptionConfiguration":
         raise ValueError(f"{path}: expected an EncryptionConfiguration")
     rows: list[tuple[list[str], list[Provider]]] = []

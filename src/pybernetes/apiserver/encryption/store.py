@@ -35,10 +35,22 @@ class EncryptingStore:
         self._kms_keys: dict[str, str] = {}
         """Storage key -> id of the KMS key, for values that the first provider has written with one."""
         self.kms = encryption.kms
+        self._fresh: set[str] | None = None
+        """Keys written under the present configuration; None for all that are not stale, as long as it is the first."""
+
+    def use(self, encryption: Encryption) -> None:
+        """Another configuration from now on. What was written before is stale: its first key may be another."""
+        self._encryption = encryption
+        self.kms = encryption.kms
+        self._stale.clear()
+        self._kms_keys.clear()
+        self._fresh = set()
 
     def is_stale(self, key: str) -> bool:
         """Whether the stored value should be written anew."""
         if key in self._stale:
+            return True
+        if self._fresh is not None and key not in self._fresh and self._encryption.providers_for(key) is not None:
             return True
         under = self._kms_keys.get(key)
         return under is not None and under != self._writing_key(key)
@@ -101,6 +113,8 @@ class EncryptingStore:
         await self._learn((found,))
         before = self._opened(found) if found is not None else None
         self._noted(key, "")
+        if self._fresh is not None:
+            self._fresh.discard(key)
         return revision, before
 
     async def note(self, revision: int) -> bytes:
@@ -148,6 +162,8 @@ class EncryptingStore:
     def _noted(self, key: str, under: str) -> None:
         """What was written now is fresh."""
         self._stale.discard(key)
+        if self._fresh is not None:
+            self._fresh.add(key)
         if under:
             self._kms_keys[key] = under
         else:
@@ -183,6 +199,8 @@ class EncryptingStore:
         self._noted(found.key, service.key_of(found.value) if service is not None else "")
         if not fresh:
             self._stale.add(found.key)
+            if self._fresh is not None:
+                self._fresh.discard(found.key)
         return found if value is found.value else msgspec.structs.replace(found, value=value)
 
     def opened_event(self, event: Event) -> Event:

@@ -9,6 +9,7 @@ connections, idle ones closed, pushed streams completed, running requests given 
 """
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -80,6 +81,8 @@ class HttpServer:
         self._host = host
         self._port = port
         self._tls = tls
+        self._listener: socket.socket
+        self._accepting: asyncio.AbstractServer
         self._connections: set[Connection] = set()
         self._streams: dict[Connection, TransportStream] = {}
         self._ending: list[TransportStream] = []
@@ -97,13 +100,23 @@ class HttpServer:
         self._port = listener.getsockname()[1]
         self.stopping = False
         self.workers = Workers(f"http {self.name or self._port}")
-        accepting = await net.listen(self._protocol, listener, self._tls)
+        self._listener = listener.dup()
+        self._accepting = await net.listen(self._protocol, listener, self._tls)
         try:
             ready.set()
             await asyncio.get_running_loop().create_future()
         finally:
-            accepting.close()
+            self._listener.close()
+            self._accepting.close()
             await self._stop()
+
+    async def use_tls(self, tls: ssl.SSLContext) -> None:
+        """Another certificate, or other CAs, for connections that come from now on. The socket stays, so that none is
+        turned away meanwhile."""
+        before = self._accepting
+        self._accepting = await net.listen(self._protocol, self._listener.dup(), tls)
+        self._tls = tls
+        before.close()
 
     def _protocol(self) -> asyncio.Protocol:
         return _Negotiation(self) if self._tls is not None else Http1Connection(self)

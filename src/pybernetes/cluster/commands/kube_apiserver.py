@@ -119,6 +119,7 @@ _DIRECT = {
     "disable-admission-plugins": "disable_admission",
     "enable-admission-plugins": "enable_admission",
     "enable-bootstrap-token-auth": "bootstrap_tokens",
+    "encryption-provider-config-automatic-reload": "encryption_reload",
     "max-mutating-requests-inflight": "max_mutating_requests_in_flight",
     "max-requests-inflight": "max_requests_in_flight",
     "request-timeout": "request_timeout_seconds",

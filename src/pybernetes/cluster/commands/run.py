@@ -236,7 +236,7 @@ async def _for_ever(progress: Progress) -> None:
 
 async def _apiserver(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     from ..addons.apply import apply
-    from ..control_plane import ADMIN, add_ons, make_server, open_store, second_listener
+    from ..control_plane import ADMIN, add_ons, make_server, open_store
     from . import kube_apiserver
 
     if kube_apiserver.is_meant(arguments):
@@ -254,7 +254,7 @@ async def _apiserver(arguments: argparse.Namespace, config: ClusterConfig, progr
         await stack.enter_async_context(running("store", store.serve))
         await stack.enter_async_context(running("apiserver", server.serve))
         if config.node_ip != "127.0.0.1":
-            outer = second_listener(config, keys, server.app)
+            outer = server.listener(config.node_ip, config.api_port).serve
             await stack.enter_async_context(running("apiserver-node-address", outer))
         progress.tell("apiserver")
         await apply(clients.in_process(server.app, ADMIN), add_ons(config, keys))
