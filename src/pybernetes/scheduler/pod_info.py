@@ -279,12 +279,22 @@ def _surroundings(affinity: Affinity, namespace: str, labels: dict[str, str]) ->
     return found
 
 
+def _brings_own(spec: PodSpec) -> bool:
+    if spec.resource_claims:
+        return True
+    for volume in spec.volumes or ():
+        if volume.projected is None and volume.config_map is None and volume.empty_dir is None:
+            return True
+    return any(one.restart_policy_rules for one in (*(spec.containers or ()), *(spec.init_containers or ())))
+
+
 class PodInfo:
     """See the module docstring. Never changed after it was made."""
 
     __slots__ = (
         "affinity",
         "anti_affinity",
+        "brings_own",
         "has_affinity",
         "host_ports",
         "key",
@@ -311,6 +321,8 @@ class PodInfo:
         self.labels: dict[str, str] = metadata.labels or {}
         self.priority = spec.priority or 0
         self.terminating = metadata.deletion_timestamp is not None
+        self.brings_own = _brings_own(spec)
+        """Whether it has volumes, claims or rules that tie it to nodes in other ways than a shape tells."""
         shape = self.shape = shape_of(pod, self.namespace)
         self.requests = shape.requests
         self.host_ports = shape.host_ports

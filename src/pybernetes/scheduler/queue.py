@@ -89,7 +89,7 @@ class SchedulingQueue:
         self._ticket = 0
         self._filled = asyncio.Event()
         self._backoff_added = asyncio.Event()
-        self._interested: dict[tuple[str, Any], list[tuple[str, EnqueueExtensions]]] = {}
+        self._interested: dict[tuple[str, int], list[tuple[tuple[str, str], EnqueueExtensions]]] = {}
 
     def __len__(self) -> int:
         return len(self._pods)
@@ -238,11 +238,13 @@ class SchedulingQueue:
     def on_event(self, event: ClusterEvent) -> None:
         """Wake the waiting pods that the change may help."""
         woken: dict[str, QueuedPod] = {}
-        for name, plugin in self._plugins_for(event):
-            for uid, queued in self._waiting.get((name, plugin.name), {}).items():
+        for key, plugin in self._plugins_for(event):
+            group = self._waiting.get(key)
+            for uid, queued in group.items() if group else ():
                 if uid not in woken and plugin.wakes(queued.pod, event):
                     woken[uid] = queued
-        self._wake(woken.values())
+        if woken:
+            self._wake(woken.values())
 
     def wake(self, uid: str) -> None:
         """Try a waiting pod again, whatever it waits for."""
@@ -250,13 +252,13 @@ class SchedulingQueue:
         if queued is not None and queued.place is Place.WAITING:
             self._enter(queued)
 
-    def _plugins_for(self, event: ClusterEvent) -> list[tuple[str, EnqueueExtensions]]:
-        """(profile, plugin)."""
-        key = (event.kind, event.action)
+    def _plugins_for(self, event: ClusterEvent) -> list[tuple[tuple[str, str], EnqueueExtensions]]:
+        """The plugins that take an interest, with their keys in `_waiting`."""
+        key = (event.kind, event.action._value_)  # an enumeration's own hash is a slow one
         found = self._interested.get(key)
         if found is None:
             found = self._interested[key] = [
-                (profile.scheduler_name, plugin)
+                ((profile.scheduler_name, plugin.name), plugin)
                 for profile in self._profiles.values()
                 for plugin in profile.interests
                 if event.kind in plugin.interests and plugin.interests[event.kind] & event.action

@@ -41,6 +41,17 @@ SCORES = (
     "NodeResourcesBalancedAllocation",
     "ImageLocality",
 )
+BY_OBJECTS = frozenset(
+    (
+        "VolumeRestrictions",
+        "NodeVolumeLimits",
+        "VolumeBinding",
+        "VolumeZone",
+        "DynamicResources",
+        "NodeDeclaredFeatures",
+    )
+)
+"""Plugins that skip every pod that does not `brings_own`."""
 _MAX_CLASSES = 256
 _MAX_MAKERS = 32
 _MAX_ALIASES = 16384
@@ -74,12 +85,14 @@ class VectorCycle:
         self._relating = Relating(snapshot, spread, neighbours)
         known = set(FRONT + BACK + SCORES)
         self._pre_filters: list[PreFilter] = [plugin for plugin in profile.pre_filter if plugin.name not in known]
+        self._always_asked = [plugin for plugin in self._pre_filters if plugin.name not in BY_OBJECTS]
         names = [plugin.name for plugin in profile.filter]
         first_back = min((names.index(name) for name in BACK if name in names), default=len(names))
         others = [(at, plugin) for at, plugin in enumerate(profile.filter) if plugin.name not in known]
         self._middle: list[Filter] = [plugin for at, plugin in others if at < first_back]
         self._last: list[Filter] = [plugin for at, plugin in others if at > first_back]
         self._extras = frozenset(plugin.name for _, plugin in others)
+        self._always_extras = self._extras - BY_OBJECTS
         self._scores: list[tuple[Score, int]] = [row for row in profile.score if row[0].name not in known]
         self._own_scores = [row for row in self._scores if row[0].name not in self._extras]
         """Of plugins that do not filter; one that filters and was left out there has no score to give either."""
@@ -134,17 +147,16 @@ class VectorCycle:
         state = CycleState()
         snapshot = self._snapshot
         total = len(snapshot.rows)
-        extras: frozenset[str]
-        if self._pre_filters:
+        extras = self._extras if pod.brings_own else self._always_extras
+        pre_filters = self._pre_filters if pod.brings_own else self._always_asked
+        if pre_filters:
             diagnosis = Diagnosis(total)
-            asked = self._plain.pre_filter(state, pod, diagnosis, self._pre_filters)
+            asked = self._plain.pre_filter(state, pod, diagnosis, pre_filters)
             if asked is None:
                 return Decision("", state, diagnosis)
             if asked[0] is not None:
                 return self._plain.decide(pod)
-            extras = self._extras.intersection(plugin.name for plugin in asked[1])
-        else:
-            extras = self._extras
+            extras = extras.intersection(plugin.name for plugin in asked[1])
         found = self.class_of(pod)
         if nominated:
             decision = self._decide_nominated(pod, state, found, nominated, extras)

@@ -244,7 +244,7 @@ class RoomMaker:
     def _try(self, node: NodeInfo, budgets: Sequence[PodDisruptionBudget]) -> Plan | Verdict:
         """The victims on one node, or why none help."""
         priority = self._priority
-        potential = sorted((other for other in node.pods.values() if other.priority < priority), key=importance)
+        potential = [other for other in node.pods.values() if other.priority < priority]
         if not potential:
             return NO_VICTIMS
         room = _Free(node)
@@ -253,6 +253,7 @@ class RoomMaker:
         missing = self._missing(room)
         if missing:
             return fit_verdict(missing, tuple(self._scalars))
+        potential.sort(key=importance)
         victims: list[PodInfo] = []
         violations = 0
         protected, free = split_by_budgets(potential, budgets) if budgets else ([], potential)
@@ -274,7 +275,7 @@ class RoomMaker:
             bits |= MEMORY
         if 0 < self._ephemeral > room.ephemeral:
             bits |= EPHEMERAL
-        for position, (name, wanted) in enumerate(self._scalars.items()):
+        for position, (name, wanted) in enumerate(self._scalars.items()) if self._scalars else ():
             if wanted > room.scalars.get(name, 0):
                 bits |= SCALAR << position
         return bits
@@ -290,21 +291,25 @@ class _Free:
         self.memory = node.allocatable_memory - node.memory
         self.ephemeral = node.allocatable_ephemeral - node.ephemeral
         self.pods = node.allocatable_pods - len(node.pods)
-        self.scalars = {name: has - node.scalars.get(name, 0) for name, has in node.allocatable_scalars.items()}
+        scalars = node.allocatable_scalars
+        self.scalars = {name: has - node.scalars.get(name, 0) for name, has in scalars.items()} if scalars else {}
 
     def give(self, pod: PodInfo) -> None:
         """The pod goes."""
-        self._change(pod, 1)
+        requests = pod.requests
+        self.cpu += requests.milli_cpu
+        self.memory += requests.memory
+        self.ephemeral += requests.ephemeral
+        self.pods += 1
+        for name, amount in requests.scalars.items() if requests.scalars else ():
+            self.scalars[name] = self.scalars.get(name, 0) + amount
 
     def take(self, pod: PodInfo) -> None:
         """The pod comes."""
-        self._change(pod, -1)
-
-    def _change(self, pod: PodInfo, sign: int) -> None:
         requests = pod.requests
-        self.cpu += sign * requests.milli_cpu
-        self.memory += sign * requests.memory
-        self.ephemeral += sign * requests.ephemeral
-        self.pods += sign
-        for name, amount in requests.scalars.items():
-            self.scalars[name] = self.scalars.get(name, 0) + sign * amount
+        self.cpu -= requests.milli_cpu
+        self.memory -= requests.memory
+        self.ephemeral -= requests.ephemeral
+        self.pods -= 1
+        for name, amount in requests.scalars.items() if requests.scalars else ():
+            self.scalars[name] = self.scalars.get(name, 0) - amount
