@@ -72,7 +72,7 @@ async def bind(resource: GenericResource, binding: Object, write: Write) -> None
     while True:
         if entry is None:
             raise resource.not_found(name)
-        pod = entry.copy()
+        pod = resource.cache.peek(entry)
         why = _refusal(pod, metadata, node)
         if why:
             if fresh:
@@ -81,9 +81,9 @@ async def bind(resource: GenericResource, binding: Object, write: Write) -> None
             continue
         if write.dry_run:
             return
-        _assign(pod, metadata, node, instant(resource.clock.now()))
+        bound = _assigned(pod, metadata, node, instant(resource.clock.now()))
         try:
-            revision = await resource.store.put(key, encode(pod), expected=entry.revision)
+            revision = await resource.put(key, encode(bound), entry, pod, bound)
         except Conflict as lost:
             entry, fresh = (resource.cache.entry(lost.current) if lost.current else None), True
             continue
@@ -91,16 +91,18 @@ async def bind(resource: GenericResource, binding: Object, write: Write) -> None
         return
 
 
-def _assign(pod: Object, metadata: Object, node: str, now: str) -> None:
-    """The change that a binding makes. It is the server's own: no admission of the pod, no new generation."""
-    pod["spec"]["nodeName"] = node
-    merged = pod["metadata"]
+def _assigned(pod: Object, metadata: Object, node: str, now: str) -> Object:
+    """The pod with the change that a binding makes; shares the rest. It is the server's own: no admission of the pod,
+    no new generation."""
+    merged = {**pod["metadata"]}
     for key in ("annotations", "labels"):
         if metadata.get(key):
             merged[key] = {**(merged.get(key) or {}), **metadata[key]}
-    current: Object = pod.setdefault("status", {})
+    current: Object = {**(pod.get("status") or {})}
     current.pop("nominatedNodeName", None)
+    current["conditions"] = [{**condition} for condition in current.get("conditions") or ()]
     set_condition(current, "PodScheduled", "True", now)
+    return {**pod, "metadata": merged, "spec": {**pod["spec"], "nodeName": node}, "status": current}
 
 
 def resource_conflict(name: str, why: str) -> status.StatusError:

@@ -133,10 +133,13 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(strategy: Strategy, obj: Object, options: DeleteOptions, now: datetime) -> Plan:
-    """What this DELETE does to the object; obj is private and becomes the plan's object.
+    """What this DELETE does to the object; obj is not changed, but the plan's object shares with it what stays.
 
     Preconditions have been checked."""
     info = strategy.info
+    obj = {**obj, "metadata": {**obj["metadata"]}}
+    if isinstance(obj.get("status"), dict):
+        obj["status"] = {**obj["status"]}
     metadata: Object = obj["metadata"]
     deleting = bool(metadata.get("deletionTimestamp"))
     grace: int | None = None

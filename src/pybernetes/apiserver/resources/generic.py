@@ -28,6 +28,7 @@ from ..admission.chain import AdmissionChain
 from ..admission.plugin import AdmissionRequest
 from ..watch_cache import Entry, ResourceCache
 from ..watch_cache.entry import encode, splice
+from ..watch_cache.handover import Handover
 from .leases import LeasePool
 from .strategy import Object, Strategy, Write, instant
 
@@ -148,12 +149,12 @@ class GenericResource:
                 return Written(value, created=True)
             kept = encode(await strategy.stored(obj)) if strategy.converts else value
             try:
-                revision = await self._put(key, kept, 0)
+                revision = await self.put(key, kept, None, None, obj)
             except Conflict as lost:
                 raise self._exists(name, lost.current) from None
             stored = True
             await self.seen(revision)
-            return Written(splice(value, self.cache.head_size, revision), created=True)
+            return Written(self.served(key, value, revision), created=True)
         finally:
             if finish is not None:
                 await finish(stored)
@@ -164,15 +165,44 @@ class GenericResource:
             error.message = f"object is being deleted: {error.message}"
         return error
 
-    async def _put(self, key: str, value: bytes, expected: int) -> int:
-        ttl = self.strategy.ttl_seconds
-        if not ttl:
-            return await self.store.put(key, value, expected=expected)
+    async def put(self, key: str, value: bytes, entry: Entry | None, old: Object | None, new: Object) -> int:
+        """Store bytes in the place of `entry` (None: of nothing) and give the cache what they were made from (`old` and
+        `new`, which nobody may change from then on; nothing where the store has other versions); the revision."""
+        converts = self.strategy.converts
+        handover = Handover(value, entry, None if converts else old, None if converts else new)
+        handovers, expected = self.cache.handovers, entry.revision if entry is not None else 0
+        handovers.expect(key, handover)
         try:
-            return await self.store.put(key, value, expected=expected, lease=await self._leases.lease_for(ttl))
-        except LeaseNotFound:
-            self._leases.forget(ttl)
-            return await self.store.put(key, value, expected=expected, lease=await self._leases.lease_for(ttl))
+            ttl = self.strategy.ttl_seconds
+            if not ttl:
+                return await self.store.put(key, value, expected=expected)
+            try:
+                return await self.store.put(key, value, expected=expected, lease=await self._leases.lease_for(ttl))
+            except LeaseNotFound:
+                self._leases.forget(ttl)
+                return await self.store.put(key, value, expected=expected, lease=await self._leases.lease_for(ttl))
+        except BaseException:
+            handovers.withdraw(key, handover)
+            raise
+
+    async def remove(self, entry: Entry, old: Object) -> int:
+        """Take an object out of the store, as `put`."""
+        handover = Handover(b"", entry, None if self.strategy.converts else old, None)
+        handovers = self.cache.handovers
+        handovers.expect(entry.key, handover)
+        try:
+            revision, _ = await self.store.delete(entry.key, expected=entry.revision)
+        except BaseException:
+            handovers.withdraw(entry.key, handover)
+            raise
+        return revision
+
+    def served(self, key: str, value: bytes, revision: int) -> bytes:
+        """The bytes of a write as the cache has them, or else made from what was stored."""
+        entry = self.cache.get(key)
+        if entry is not None and entry.revision == revision and not self.strategy.converts:
+            return entry.data
+        return splice(value, self.cache.head_size, revision)
 
     def admission_request(
         self, operation: str, write: Write, namespace: str, name: str, obj: Object | None, old: Object | None = None
@@ -259,11 +289,11 @@ class GenericResource:
         self, entry: Entry, namespace: str, name: str, make: Make, write: Write, reads_only: bool
     ) -> Written:
         strategy = self.strategy
-        old = entry.copy()
         if strategy.converts:
-            old = await strategy.loaded(old)
+            old = await strategy.loaded(entry.copy())
             new = make(orjson.loads(orjson.dumps(old)))
         else:
+            old = self.cache.peek(entry)
             new = make(old if reads_only else entry.copy())
         metadata: Object = new.setdefault("metadata", {})
         before: Object = old["metadata"]
@@ -290,7 +320,7 @@ class GenericResource:
         await self.admission.validate(request)
         metadata["resourceVersion"] = before.get("resourceVersion")
         if self._finished_deleting(new, before):
-            return await self._delete_instead(entry, new, write)
+            return await self._delete_instead(entry, old, new, write)
         unchanged = (new == old or _differ_in_times_only(new, old)) and not self._is_stale(entry.key)
         if unchanged and not strategy.converts:
             return Written(entry.data)
@@ -303,10 +333,10 @@ class GenericResource:
                 return Written(entry.data)
             if write.dry_run:
                 return Written(splice(value, self.cache.head_size, entry.revision))
-            revision = await self._put(entry.key, kept, entry.revision)
+            revision = await self.put(entry.key, kept, entry, old, new)
             stored = True
             await self.seen(revision)
-            return Written(splice(value, self.cache.head_size, revision))
+            return Written(self.served(entry.key, value, revision))
         finally:
             if finish is not None:
                 await finish(stored)
@@ -350,10 +380,10 @@ class GenericResource:
             and self.strategy.may_delete_on_update(new)
         )
 
-    async def _delete_instead(self, entry: Entry, new: Object, write: Write) -> Written:
+    async def _delete_instead(self, entry: Entry, old: Object, new: Object, write: Write) -> Written:
         if write.dry_run:
             return Written(encode(new), deleted=True)
-        revision, _ = await self.store.delete(entry.key, expected=entry.revision)
+        revision = await self.remove(entry, old)
         await self.strategy.after_delete(new, write)
         await self.seen(revision)
         return Written(splice(encode(new), self.cache.head_size, revision), deleted=True)

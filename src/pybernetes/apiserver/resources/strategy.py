@@ -3,7 +3,7 @@
 The order of a create is: decode, schema, defaults, mutating admission, `prepare_create`, metadata rules,
 `validate_create`, validating admission, `begin_create`, store. An update goes the same way with the `_update` twins and
 the old object at hand. All work on dicts in wire form, in the storage version; `new` is private and may be changed,
-`old` must not be.
+`old` must not be: it is what the readers of the cache share.
 """
 
 from collections.abc import Awaitable, Callable
@@ -220,8 +220,8 @@ class Strategy:
         return None
 
     def mark_deleting(self, obj: Object) -> bool:
-        """Change the object when deletion begins and it must stay for now; True when the kind holds it back itself
-        (namespaces, until their contents are gone)."""
+        """Change the object when deletion begins and it must stay for now (metadata and status are its own, what is
+        below is shared); True when the kind holds it back itself (namespaces, until their contents are gone)."""
         return False
 
     def may_delete_on_update(self, obj: Object) -> bool:

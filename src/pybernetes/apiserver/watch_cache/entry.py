@@ -107,7 +107,7 @@ class Probe:
     def _step(self, name: str) -> tuple[tuple[str, ...], str]:
         default = "false" if name in _BOOLEANS else "0" if name in _INTEGERS else ""
         path = () if name in _NEVER_SET else _PATHS.get(name, tuple(name.split(".")))
-        return tuple("f_" + part for part in path), default
+        return path, default
 
     def read(self, data: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
         """(labels, field values) of an object; stored or served bytes."""
@@ -123,11 +123,29 @@ class Probe:
         for path, default in self._steps:
             value = found if path else None
             for part in path:
-                value = getattr(value, part, None)
+                value = getattr(value, "f_" + part, None)
             values.append(_text(value, default))
+        return labels, self._finished(values)
+
+    def of(self, obj: Object) -> tuple[dict[str, str], tuple[str, ...]]:
+        """What `read` finds in the bytes of an object that passed the checks of its kind (a fifth of the time)."""
+        labels = obj["metadata"].get("labels") or {}
+        if not self._steps:
+            return labels, ()
+        values = []
+        for path, default in self._steps:
+            value: Any = obj if path else None
+            for part in path:
+                value = value.get(part)
+                if value is None:
+                    break
+            values.append(value if type(value) is str else _text(value, default))
+        return labels, self._finished(values)
+
+    def _finished(self, values: list[str]) -> tuple[str, ...]:
         if self._event and not values[self.index["source"]]:
             values[self.index["source"]] = values[self.index["reportingComponent"]]
-        return labels, tuple(values)
+        return tuple(values)
 
 
 def probe_for(info: ResourceInfo) -> Probe:

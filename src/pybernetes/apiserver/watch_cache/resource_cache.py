@@ -19,6 +19,7 @@ from ...store.store import Event, KeyValue
 from ..reader import Listener, Object
 from .entry import Entry, Probe, head, probe_for, splice
 from .fanout import Change, Fanout, Format, Watcher, bookmark_line, classify
+from .handover import Handovers
 from .selection import Selection
 from .value_index import ValueIndex
 
@@ -36,6 +37,8 @@ class ResourceCache:
         self.prefix = info.storage_prefix + "/"
         self.head_size = len(head(info.group_version, info.kind))
         self.probe: Probe = probe_for(info)
+        self.handovers = Handovers()
+        """What writers of this process say of their writes beforehand."""
         self._field_labels = info.field_labels
         self.fanout = Fanout(self.head_size, revision)
         self.oldest = 0
@@ -64,10 +67,12 @@ class ResourceCache:
         found = entry.decoded
         if found is None:
             found = entry.decoded = orjson.loads(entry.data)
-            self._decoded.append(entry)
-            if len(self._decoded) > DECODED_LIMIT:
-                self._decoded.popleft().decoded = None
+            self._keep(entry)
         return found
+
+    def peek(self, entry: Entry) -> Object:
+        """As `object`, but what has to be decoded for it is not kept."""
+        return entry.decoded or entry.copy()
 
     def entry(self, kv: KeyValue) -> Entry:
         """A stored value as an entry."""
@@ -134,15 +139,39 @@ class ResourceCache:
         for change in sorted(changes, key=lambda change: change.revision):
             self._apply(change)
         self._ring.clear()
+        self.handovers.clear()
         self.oldest = revision
 
     def apply(self, event: Event) -> None:
         """One write of the store."""
         kv = event.kv
-        new = None if event.deleted else self.entry(kv)
         old = self._entries.get(kv.key)
+        handover = self.handovers.take(kv)
+        if handover is not None and old is not None and handover.entry is old:
+            old.decoded = handover.old
+        if event.deleted:
+            new = None
+        elif handover is not None and handover.new is not None:
+            new = self._given(kv, handover.new)
+        else:
+            new = self.entry(kv)
         if new is not None or old is not None:
             self._apply(Change(kv.mod_revision, old, new))
+
+    def _given(self, kv: KeyValue, obj: Object) -> Entry:
+        """The entry of a write whose object its writer handed over."""
+        obj["metadata"]["resourceVersion"] = str(kv.mod_revision)
+        labels, fields = self.probe.of(obj)
+        namespace, _, name = kv.key[len(self.prefix) :].rpartition("/")
+        data = splice(kv.value, self.head_size, kv.mod_revision)
+        entry = Entry(kv.key, namespace, name, kv.mod_revision, data, labels, fields, obj)
+        self._keep(entry)
+        return entry
+
+    def _keep(self, entry: Entry) -> None:
+        self._decoded.append(entry)
+        if len(self._decoded) > DECODED_LIMIT:
+            self._decoded.popleft().decoded = None
 
     def _apply(self, change: Change) -> None:
         old, new = change.old, change.new
@@ -165,6 +194,8 @@ class ResourceCache:
             after = self.object(new) if new is not None else None
             for listener in self._listeners:
                 listener(before, after)
+        if old is not None:
+            old.decoded = None
 
     def _insert(self, key: str) -> None:
         if self._keys and key > self._keys[-1]:
