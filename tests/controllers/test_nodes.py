@@ -4,6 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.control_plane import World, control_plane, node, pod
 
 from pybernetes.api.coordination import Lease
@@ -11,6 +13,7 @@ from pybernetes.api.core import Node, Pod, Taint, Toleration
 from pybernetes.api.status import StatusError
 from pybernetes.controllers.node_ipam import RangeSet
 from pybernetes.controllers.node_lifecycle.plan import Disruption, disruption, eviction_rate
+from pybernetes.controllers.node_lifecycle.zones import Zones
 from pybernetes.reconcile.taints import toleration_seconds
 
 LIFECYCLE = ("node-lifecycle-controller", "taint-eviction-controller")
@@ -222,7 +225,7 @@ def test_how_long_a_pod_may_stay(taints: Any, tolerations: Any, seconds: float |
     ],
 )
 def test_state_of_a_zone(statuses: list[str], state: Disruption) -> None:
-    assert disruption(statuses) is state
+    assert disruption(len(statuses), sum(status != "True" for status in statuses)) is state
 
 
 def test_nothing_is_evicted_when_every_zone_is_down() -> None:
@@ -289,3 +292,30 @@ async def test_pod_stuck_on_a_node_out_of_service_is_removed() -> None:
 
         await world.until(is_gone)
         assert await exists(world, "stays")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abcdefghijk"), st.sampled_from(["z1", "z2", "z3", ""]), st.sampled_from([None, 0, 1])
+        )
+    )
+)
+def test_zones_counted_step_by_step_are_zones_counted_anew(steps: list[tuple[str, str, int | None]]) -> None:
+    zones = Zones()
+    nodes: dict[str, tuple[str, int]] = {}
+    for name, zone, ready in steps:
+        before = zones.states()
+        if ready is None:
+            nodes.pop(name, None)
+            changed = zones.remove(name)
+        else:
+            nodes[name] = (zone, ready)
+            changed = zones.put(name, zone, is_ready=bool(ready))
+        statuses: dict[str, list[int]] = {}
+        for where, is_ready in nodes.values():
+            statuses.setdefault(where, []).append(is_ready)
+        assert zones.states() == {where: disruption(len(r), r.count(0)) for where, r in statuses.items()}
+        assert changed == (zones.states() != before)
+        assert set(zones.not_ready) == {name for name, (_, is_ready) in nodes.items() if not is_ready}
+        assert all(zones.size(where) == len(found) for where, found in statuses.items())

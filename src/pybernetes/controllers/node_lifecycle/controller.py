@@ -24,6 +24,7 @@ from ...reconcile.pods import is_ready
 from ...reconcile.sources import source
 from ...reconcile.taints import replaced, taints_patch
 from . import plan
+from .zones import Zones
 
 LEASE_NAMESPACE = "kube-node-lease"
 ZONE_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
@@ -50,6 +51,7 @@ class NodeLifecycleController:
         self._rate = config.node_eviction_rate
         self._next_taint: dict[str, float] = {}
         self._health: dict[str, _Health] = {}
+        self._zones = Zones()
         self._nodes = context.informers.of(Node)
         self._leases = context.informers.of(Lease, namespace=LEASE_NAMESPACE)
         self._pods = context.informers.of(Pod)
@@ -83,11 +85,20 @@ class NodeLifecycleController:
             health.heard_at = self._clock.monotonic()
 
     def _zone_changed(self, old: Node | None, new: Node | None) -> None:
-        """Whether nodes may be evicted depends on the others: those that are not ready look again."""
-        if _ready_changed(old, new):
-            for node in self._nodes.list():
-                if plan.ready_status(node) != "True":
-                    self._controller.enqueue(node.metadata.name or "")
+        """Whether nodes may be evicted depends on how the zones fare: those that are not ready look again."""
+        if new is not None:
+            self._count(new)
+        elif old is not None and self._zones.remove(old.metadata.name or ""):
+            self._wake_not_ready()
+
+    def _count(self, node: Node) -> None:
+        is_ready = plan.ready_status(node) == "True"
+        if self._zones.put(node.metadata.name or "", _zone(node), is_ready=is_ready):
+            self._wake_not_ready()
+
+    def _wake_not_ready(self) -> None:
+        for name in self._zones.not_ready:
+            self._controller.enqueue(name)
 
     def _lease_changed(self, old: Lease | None, new: Lease | None) -> None:
         if new is None:
@@ -160,10 +171,12 @@ class NodeLifecycleController:
 
     async def _taint(self, node: Node) -> float:
         """Make the taints follow the conditions; seconds until a NoExecute taint may be added, 0 when all is done."""
+        if self._nodes.get(node.metadata.name or "") is not None:
+            self._count(node)  # the cache may lag behind what was just written: the node in hand is newer
         taints = node.spec.taints or []
         wanted = plan.no_schedule_taints(node)
         evicting = plan.no_execute_taints(node)
-        if evicting and plan.is_all_down(self._states(node).values()):
+        if evicting and plan.is_all_down(self._zones.states().values()):
             # More likely our own network failed than every node: nobody is evicted, and who was to be stays.
             evicting = set()
         is_marked = any((taint.key, taint.effect) in plan.MANAGED_NO_EXECUTE for taint in taints)
@@ -178,21 +191,12 @@ class NodeLifecycleController:
             await self._client.patch(Node, node.metadata.name or "", body=taints_patch(node, fresh))
         return waits
 
-    def _states(self, node: Node) -> dict[str, plan.Disruption]:
-        """The state of every zone, by its name."""
-        zones: dict[str, list[str]] = {}
-        for found in self._nodes.list():
-            # The cache may lag behind what was just written: the node in hand is newer.
-            status = plan.ready_status(node if found.metadata.name == node.metadata.name else found)
-            zones.setdefault(_zone(found), []).append(status)
-        return {name: plan.disruption(statuses) for name, statuses in zones.items()}
-
     def _seconds_until_taint(self, node: Node) -> float:
         """Rate limiting per zone; each call that returns 0 uses up one permit."""
         zone = _zone(node)
-        states = self._states(node)
-        size = sum(_zone(found) == zone for found in self._nodes.list())
-        rate = plan.eviction_rate(states.get(zone, plan.Disruption.NORMAL), states.values(), size, self._rate)
+        states = self._zones.states()
+        state, size = states.get(zone, plan.Disruption.NORMAL), self._zones.size(zone)
+        rate = plan.eviction_rate(state, states.values(), size, self._rate)
         if rate == 0.0:
             return self._grace_seconds
         now = self._clock.monotonic()
@@ -201,12 +205,6 @@ class NodeLifecycleController:
             return due - now
         self._next_taint[zone] = now + 1.0 / rate
         return 0.0
-
-
-def _ready_changed(old: Node | None, new: Node | None) -> bool:
-    if old is None or new is None:
-        return True
-    return plan.ready_status(old) != plan.ready_status(new)
 
 
 def _zone(node: Node) -> str:

@@ -103,13 +103,11 @@ class Disruption(enum.Enum):
     FULL = "full"
 
 
-def disruption(statuses: Iterable[str]) -> Disruption:
-    """The state of a zone, from the Ready status of each of its nodes."""
-    every = list(statuses)
-    not_ready = sum(status != "True" for status in every)
-    if every and not_ready == len(every):
+def disruption(size: int, not_ready: int) -> Disruption:
+    """The state of a zone of so many nodes, of which so many are not ready."""
+    if size and not_ready == size:
         return Disruption.FULL
-    if not_ready > 2 and not_ready / len(every) >= UNHEALTHY_ZONE_THRESHOLD:
+    if not_ready > 2 and not_ready / size >= UNHEALTHY_ZONE_THRESHOLD:
         return Disruption.PARTIAL
     return Disruption.NORMAL
 
