@@ -119,6 +119,17 @@ FAULTS = {
         ErrorCode.ENHANCE_YOUR_CALM,
     ),
     "ping flood": ([(frames.PING, 0, 0, bytes(8))] * 1100, ErrorCode.ENHANCE_YOUR_CALM),
+    "flood of empty DATA": (
+        [
+            (frames.HEADERS, frames.END_HEADERS, 1, b"\x20\x83\x87\x84\x41\x01x"),
+            *[(frames.DATA, 0, 1, b"")] * 1100,
+        ],
+        ErrorCode.ENHANCE_YOUR_CALM,
+    ),
+    "flood of priorities that go round": (
+        [(frames.PRIORITY, 0, 1 + turn % 4 * 2, window(1 + (turn + 1) % 4 * 2) + b"\x10") for turn in range(2100)],
+        ErrorCode.ENHANCE_YOUR_CALM,
+    ),
     "settings flood": ([(frames.SETTINGS, 0, 0, b"")] * 300, ErrorCode.ENHANCE_YOUR_CALM),
 }
 
@@ -155,6 +166,13 @@ MALFORMED = {
     "line break": [*GET, ("a", "b\r\nc")],
     "length of nothing": [*GET, ("content-length", "5")],
     "bad length": [*GET, ("content-length", "x")],
+    "length of 5,000 digits": [*GET, ("content-length", "1" * 5000)],
+    "two lengths": [*GET, ("content-length", "0"), ("content-length", "1")],
+    "another host than the authority": [*GET, ("host", "y")],
+    "two hosts": [*GET[:2], GET[3], ("host", "x"), ("host", "y")],
+    "space in a name": [*GET, ("a b", "c")],
+    "colon in a name": [*GET, ("a:b", "c")],
+    "NUL": [*GET, ("a", "b\0c")],
 }
 
 
@@ -249,6 +267,36 @@ async def test_rapid_resets_end_the_connection(start: Any, dial: Any, tls: Any) 
     for _ in range(5):
         await asyncio.sleep(0)
     assert running == 0
+
+
+async def test_resets_that_we_are_made_to_send_end_the_connection(start: Any, dial: Any, tls: Any) -> None:
+    """Each request is spoilt by its own peer right after it began (CVE-2025-8671)."""
+    begun = 0
+
+    async def app(request: Request) -> Response:
+        nonlocal begun
+        begun += 1
+        await asyncio.Event().wait()
+        return Response()
+
+    raw = await dial(await start(app, tls=tls))
+    for stream_id in range(1, 8000, 2):
+        raw.request(stream_id)
+        raw.send(frames.WINDOW_UPDATE, 0, stream_id, window(0))
+    assert await raw.goaway() is ErrorCode.ENHANCE_YOUR_CALM
+    assert begun < 2000
+
+
+async def test_trailers_are_no_headers(start: Any, dial: Any, tls: Any) -> None:
+    async def app(request: Request) -> Response:
+        body = await request.body.read(100)
+        return Response(200, [], repr((request.headers, body)).encode())
+
+    raw = await dial(await start(app, tls=tls))
+    raw.request(1, [(":method", "POST"), *GET[1:]], end=False)
+    raw.send(frames.DATA, 0, 1, b"abc")
+    raw.request(1, [("impersonate-user", "root")])
+    assert (await raw.until(frames.DATA, 1))[1] == b"([('host', 'x')], b'abc')"
 
 
 async def test_data_waits_for_both_windows(start: Any, dial: Any, tls: Any) -> None:

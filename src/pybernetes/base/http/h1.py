@@ -38,7 +38,7 @@ _MAX_TARGET = 32 * 1024
 _MAX_PIPELINED = 128
 _BODY_HIGH_WATER = 256 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_NOTED = frozenset({"host", "expect", "content-length"})
+_NOTED = frozenset({"host", "expect", "content-length", "transfer-encoding"})
 
 
 class Http1Connection(asyncio.Protocol):
@@ -155,10 +155,14 @@ class Http1Connection(asyncio.Protocol):
             raise Refused(414, "request URI too long")
 
     def on_header(self, raw: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer: what comes behind the body may not pass for a header that a proxy has looked at
         name = header_name(raw)
         text = value.decode("utf-8", "surrogateescape")
         self._headers.append((name, text))
         if name in _NOTED:
+            if name == "host" and name in self._noted:
+                raise Refused(400, "too many Host headers")
             self._noted[name] = text
 
     def on_headers_complete(self) -> None:
@@ -173,6 +177,8 @@ class Http1Connection(asyncio.Protocol):
         http10 = parser.get_http_version() == "1.0"
         if "host" not in noted and not http10:
             raise Refused(400, "missing required Host header")
+        if noted.get("transfer-encoding", "chunked").lower() != "chunked":
+            raise Refused(501, "unsupported transfer encoding")
         if len(self._queue) >= _MAX_PIPELINED:
             raise Refused(400, "too many pipelined requests")
         path, _, query = origin_form(self._url).partition("?")
@@ -223,9 +229,15 @@ class Http1Connection(asyncio.Protocol):
         if self._chunks:
             body.feed(b"".join(self._chunks))
             self._chunks.clear()
+            self._head_bytes = 0
             if body.buffered > _BODY_HIGH_WATER and self._reading:
                 self._reading = False
                 self._transport.pause_reading()
+        else:
+            # Chunk extensions or trailers: nothing that anybody waits for.
+            self._head_bytes += self._piece_bytes
+            if self._head_bytes > self._server.limits.max_head_bytes + _BODY_HIGH_WATER:
+                self._refuse(431, "request header fields too large")
 
     def _body_demanded(self, exchange: Exchange) -> None:
         if self._closing:

@@ -143,6 +143,8 @@ class Http2Connection(asyncio.Protocol):
             try:
                 self._on_frame(length_and_kind & 0xFF, flags, stream_id & 0x7FFFFFFF, data[start:position])
             except StreamFault as fault:
+                # Making us reset streams is as cheap for the peer as resetting them itself.
+                self._allowance.charge(COST[frames.RST_STREAM])
                 self._stream_fault(fault)
             if self._closing:
                 return b""
@@ -225,7 +227,6 @@ class Http2Connection(asyncio.Protocol):
         if self._draining:
             raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM)
         if len(self._streams) >= self._server.limits.max_streams:
-            self._allowance.charge(COST[frames.RST_STREAM])
             raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM)
         if too_large:
             head = RequestHead("", "", "", [], None)

@@ -4,12 +4,15 @@ The rules of RFC 9113 section 8: pseudo-headers first, once, and only the known 
 concerns a connection. `:authority` becomes `host`, cookie crumbs are joined.
 """
 
+import re
 from typing import NamedTuple
 
 from pybernetes.base.http.message import Headers
 
 _CONNECTION_HEADERS = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
 _PSEUDO = frozenset({":method", ":scheme", ":path", ":authority"})
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_MAX_LENGTH_DIGITS = 18
 
 
 class RequestHead(NamedTuple):
@@ -34,9 +37,9 @@ def request_head(fields: Headers) -> RequestHead | None:
                 return None
             pseudo[name] = value
             continue
-        if name != name.lower() or not name or name in _CONNECTION_HEADERS:
+        if _NAME.fullmatch(name) is None or name in _CONNECTION_HEADERS:
             return None
-        if any(c in name or c in value for c in "\r\n\0"):
+        if any(c in value for c in "\r\n\0"):
             return None
         if name == "te" and value != "trailers":
             return None
@@ -44,7 +47,9 @@ def request_head(fields: Headers) -> RequestHead | None:
             cookies.append(value)
             continue
         if name == "content-length":
-            if not value.isascii() or not value.isdigit() or (length is not None and length != int(value)):
+            if not value.isascii() or not value.isdigit() or len(value) > _MAX_LENGTH_DIGITS:
+                return None
+            if length is not None and length != int(value):
                 return None
             length = int(value)
         headers.append((name, value))
@@ -58,7 +63,10 @@ def request_head(fields: Headers) -> RequestHead | None:
     if any(c in target or c in method for c in " \r\n\0"):
         return None
     authority = pseudo.get(":authority")
-    if authority is not None and not any(name == "host" for name, _ in headers):
+    hosts = [value for name, value in headers if name == "host"]
+    if len(hosts) > 1 or (hosts and authority not in (None, hosts[0])):
+        return None
+    if authority is not None and not hosts:
         headers.insert(0, ("host", authority))
     path, _, query = target.partition("?")
     return RequestHead(method, path, query, headers, length)
