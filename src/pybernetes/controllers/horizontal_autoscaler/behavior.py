@@ -163,7 +163,7 @@ def _up_limit(current: int, history: History, rules: HPAScalingRules | None, now
     limits = []
     for kind, value, seconds in _policies(rules, (("Pods", 4, 15), ("Percent", 100, 15))):
         start = current - _change(history.ups, seconds, now) + _change(history.downs, seconds, now)
-        limits.append(start + value if kind == "Pods" else ceil(start * (100 + value) / 100))
+        limits.append(start + value if kind == "Pods" else ceil(start * (1 + value / 100)))
     return min(limits) if select == "Min" else max(limits)
 
 
@@ -175,7 +175,7 @@ def _down_limit(current: int, history: History, rules: HPAScalingRules | None, n
     limits = []
     for kind, value, seconds in _policies(rules, (("Percent", 100, 15),)):
         start = current + _change(history.downs, seconds, now) - _change(history.ups, seconds, now)
-        limits.append(start - value if kind == "Pods" else start * (100 - value) // 100)
+        limits.append(start - value if kind == "Pods" else int(start * (1 - value / 100)))
     return max(limits) if select == "Min" else min(limits)
 
 

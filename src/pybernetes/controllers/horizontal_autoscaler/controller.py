@@ -19,7 +19,7 @@ from ...api.autoscaling import (
 )
 from ...api.core import Pod
 from ...api.resource import ResourceInfo
-from ...api.selectors import parse_labels
+from ...api.selectors import Labels, parse_labels
 from ...api.status import StatusError, is_conflict, is_not_found
 from ...client.view import split_key
 from ...reconcile.controller import Controller, Result
@@ -30,6 +30,7 @@ from ...reconcile.sources import source
 from .behavior import LONGEST_SECONDS, History, Limited, Reason, Stamped, limit, minimum
 from .evaluate import MetricFailure, Outcome, Target, evaluate, tolerance_of
 from .metrics import Metrics
+from .replicas import MetricsError
 
 UNABLE = "the HPA was unable to compute the replica count: "
 
@@ -45,6 +46,7 @@ class HorizontalAutoscaler:
         self._scales = Scales(context.client)
         self._metrics = Metrics(context.client)
         self._history: dict[str, History] = {}
+        self._selectors: dict[str, tuple[str, Labels]] = {}
         self._autoscalers = context.informers.of(HorizontalPodAutoscaler)
         self._pods = context.informers.of(Pod)
         self._controller = Controller("horizontalpodautoscaler", self._reconcile, workers=5)
@@ -58,12 +60,13 @@ class HorizontalAutoscaler:
         autoscaler = self._autoscalers.get(name, namespace)
         if autoscaler is None:
             self._history.pop(key, None)
+            self._selectors.pop(key, None)
             return None
         run = _Run(autoscaler, self._clock.now())
         try:
             await self._scale(key, run)
         except MetricFailure as failure:
-            self._recorder.warning(autoscaler, "FailedComputeMetricsReplicas", str(failure))
+            self._recorder.warning(autoscaler, "FailedComputeMetricsReplicas", failure.whole)
         except StatusError as error:
             if is_conflict(error):
                 raise
@@ -83,12 +86,13 @@ class HorizontalAutoscaler:
             raise
         message = "the HPA controller was able to get the target's current scale"
         run.set("AbleToScale", Reason("True", "SucceededGetScale", message))
-        run.status.current_replicas = scale.current or None
         current = scale.replicas
-        desired, why = await self._desired(key, run, scale)
+        # After a restart the present size counts as recommended just now: nothing shrinks for want of memory.
+        history = self._history.setdefault(key, History([Stamped(now, current)], [], []))
+        run.status.current_replicas = current or None
+        desired, why = await self._desired(key, run, scale, history)
         if desired != current:
             await self._resize(run, scale, desired, why)
-            history = self._history.setdefault(key, History([], [], []))
             change = Stamped(now, abs(desired - current))
             if desired > current:
                 history.ups = [*history.ups, change]
@@ -97,9 +101,10 @@ class HorizontalAutoscaler:
             run.status.last_scale_time = now
         run.status.desired_replicas = desired
 
-    async def _desired(self, key: str, run: "_Run", scale: Scale) -> tuple[int, str]:
+    async def _desired(self, key: str, run: "_Run", scale: Scale, history: History) -> tuple[int, str]:
         """The number to scale to, and why in the words of the event."""
         spec, current = run.autoscaler.spec, scale.replicas
+        run.status.current_metrics = None
         if current == 0 and minimum(run.autoscaler) != 0:
             message = "scaling is disabled since the replica count of the target is zero"
             run.set("ScalingActive", Reason("False", "ScalingDisabled", message))
@@ -108,16 +113,15 @@ class HorizontalAutoscaler:
             return spec.max_replicas, "Current number of replicas above Spec.MaxReplicas"
         if current < minimum(run.autoscaler):
             return minimum(run.autoscaler), "Current number of replicas below Spec.MinReplicas"
-        wanted, metric = await self._from_metrics(run, scale)
-        # After a restart the present size counts as recommended just now: nothing shrinks for want of memory.
-        history = self._history.setdefault(key, History([Stamped(run.now, current)], [], []))
+        wanted, metric = await self._from_metrics(key, run, scale)
         history.forget_before(run.now - timedelta(seconds=LONGEST_SECONDS))
         limited: Limited = limit(run.autoscaler, current, wanted, history, run.now)
         run.set("AbleToScale", limited.able)
         run.set("ScalingLimited", limited.limited)
-        return limited.replicas, f"{metric} above target" if wanted > current else "All metrics below target"
+        why = f"{metric} above target" if wanted > current else "All metrics below target" if wanted < current else ""
+        return limited.replicas, why
 
-    async def _from_metrics(self, run: "_Run", scale: Scale) -> tuple[int, str]:
+    async def _from_metrics(self, key: str, run: "_Run", scale: Scale) -> tuple[int, str]:
         """The highest number any metric asks for, and which. MetricFailure when that cannot be told."""
         autoscaler = run.autoscaler
         if not scale.selector:
@@ -128,6 +132,8 @@ class HorizontalAutoscaler:
         namespace = autoscaler.metadata.namespace or ""
         selector = parse_labels(scale.selector)
         pods = [pod for pod in self._pods.list(namespace) if selector.matches(pod.metadata.labels or {})]
+        self._selectors[key] = (namespace, selector)
+        self._refuse_ambiguity(run, scale.selector, namespace, pods)
         target = Target(scale, pods, namespace, run.now)
         tolerance = tolerance_of(autoscaler)
         outcomes: list[Outcome] = []
@@ -151,17 +157,30 @@ class HorizontalAutoscaler:
                 raise MetricFailure("InvalidMetricSourceType", "no metrics to compute the replica count from")
             first = failures[0]
             run.set("ScalingActive", Reason("False", first.reason, UNABLE + str(first)))
-            text = f"invalid metrics ({len(failures)} invalid out of {len(specs)}), first error is: {first}"
+            text = f"invalid metrics ({len(failures)} invalid out of {len(specs)}), first error is: {first.whole}"
             raise MetricFailure(first.reason, text)
         message = f"the HPA was able to successfully calculate a replica count from {best.name}"
         run.set("ScalingActive", Reason("True", "ValidMetricFound", message))
         return best.replicas, best.name
 
+    def _refuse_ambiguity(self, run: "_Run", text: str, namespace: str, pods: list[Pod]) -> None:
+        """MetricFailure when one of these pods is under another autoscaler's selector too."""
+        found = {
+            key
+            for key, (where, selector) in self._selectors.items()
+            if where == namespace and any(selector.matches(pod.metadata.labels or {}) for pod in pods)
+        }
+        if len(found) > 1:
+            words = f"pods by selector {text} are controlled by multiple HPAs: [{' '.join(sorted(found))}]"
+            self._recorder.warning(run.autoscaler, "AmbiguousSelector", words)
+            run.set("ScalingActive", Reason("False", "AmbiguousSelector", words))
+            raise MetricFailure("AmbiguousSelector", words)
+
     async def _resource_of(self, described: CrossVersionObjectReference) -> ResourceInfo:
         try:
             return await self._scales.resource(described.api_version or "v1", described.kind)
         except StatusError as error:
-            raise MetricFailure("FailedGetObjectMetric", error.message) from error
+            raise MetricsError(error.message) from error
 
     async def _resize(self, run: "_Run", scale: Scale, desired: int, why: str) -> None:
         try:
@@ -171,7 +190,6 @@ class HorizontalAutoscaler:
             run.set("AbleToScale", Reason("False", "FailedUpdateScale", message))
             text = f"New size: {desired}; reason: {why}; error: {error.message}"
             self._recorder.warning(run.autoscaler, "FailedRescale", text)
-            run.status.desired_replicas = scale.replicas
             raise
         message = f"the HPA controller was able to update the target scale to {desired}"
         run.set("AbleToScale", Reason("True", "SucceededRescale", message))

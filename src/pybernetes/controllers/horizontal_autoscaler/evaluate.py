@@ -1,6 +1,7 @@
 """One metric of an autoscaler's spec: read it, compute replicas from it, and say what it is now.
 
-A failure is a `MetricFailure`: the reason and message of the condition ScalingActive and of the event.
+A failure is a `MetricFailure`: the reason and message of the condition ScalingActive and of the event, and the longer
+text by which the event FailedComputeMetricsReplicas tells of it. All of them are upstream's, down to their oddities.
 """
 
 from collections.abc import Awaitable, Callable
@@ -36,11 +37,13 @@ NO_TARGET = (
 
 
 class MetricFailure(Exception):
-    """A metric that could not be used: `reason` and the text of the condition and the event."""
+    """A metric that could not be used: `reason` and the text of the condition and the event; `whole` is what it adds
+    to the event that sums up."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, whole: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.whole = whole or message
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -92,46 +95,21 @@ async def evaluate(
 
 
 async def _resource(spec: MetricSpec, target: Target, tolerance: Tolerance, metrics: Metrics) -> Outcome:
-    per_container = spec.container_resource
+    per_container = spec.container_resource if spec.type == "ContainerResource" else None
     source = per_container or spec.resource
     assert source is not None
     container = per_container.container if per_container is not None else ""
-    wanted, what = source.target, "container resource" if container else "resource"
-    reason = "FailedGetContainerResourceMetric" if container else "FailedGetResourceMetric"
-    selector, current = target.scale.selector, target.scale.replicas
-    goal = f"{source.name} utilization" if wanted.average_value is None else f"{source.name} usage"
+    wanted = source.target
     try:
-        try:
-            found = await metrics.resource(source.name, target.namespace, selector, container)
-        except MetricsError as error:
-            raise MetricsError(f"unable to get metrics for resource {source.name}: {error}") from error
-        if wanted.average_value is not None:
-            proposal = by_value(
-                current,
-                target.pods,
-                found,
-                target_milli=parse(wanted.average_value).milli(),
-                is_cpu=source.name == "cpu",
-                tolerance=tolerance,
-                now=target.now,
-            )
-            name = f"{source.name} {what}"
-        elif wanted.average_utilization is not None:
-            proposal = by_utilization(
-                current,
-                target.pods,
-                found,
-                resource=source.name,
-                container=container,
-                target_percent=wanted.average_utilization,
-                tolerance=tolerance,
-                now=target.now,
-            )
-            name = f"{source.name} {what} utilization (percentage of request)"
-        else:
-            raise MetricFailure(reason, NO_TARGET)
+        if wanted.average_value is None and wanted.average_utilization is None:
+            raise MetricsError(NO_TARGET)
+        proposal, name = await _resource_proposal(source.name, container, wanted, target, tolerance, metrics)
     except MetricsError as error:
-        raise MetricFailure(reason, f"failed to get {goal}: {error}") from error
+        if container:
+            whole = f"failed to get {container} container metric value: {error}"
+            raise MetricFailure("FailedGetContainerResourceMetric", str(error), whole) from error
+        whole = f"failed to get {source.name} resource metric value: {error}"
+        raise MetricFailure("FailedGetResourceMetric", str(error), whole) from error
     value = _resource_value(proposal)
     if container:
         report = MetricStatus(
@@ -141,6 +119,44 @@ async def _resource(spec: MetricSpec, target: Target, tolerance: Tolerance, metr
     else:
         report = MetricStatus(type="Resource", resource=ResourceMetricStatus(name=source.name, current=value))
     return Outcome(proposal.replicas, name, report)
+
+
+async def _resource_proposal(
+    resource: str, container: str, wanted: MetricTarget, target: Target, tolerance: Tolerance, metrics: Metrics
+) -> tuple[Proposal, str]:
+    """What a resource metric asks for, and its name. MetricsError."""
+    goal = "utilization" if wanted.average_value is None else "usage"
+    current, pods, now = target.scale.replicas, target.pods, target.now
+    try:
+        try:
+            found = await metrics.resource(resource, target.namespace, target.scale.selector, container)
+        except MetricsError as error:
+            raise MetricsError(f"unable to get metrics for resource {resource}: {error}") from error
+        if wanted.average_value is not None:
+            proposal = by_value(
+                current,
+                pods,
+                found,
+                target_milli=_milli(wanted.average_value),
+                is_cpu=resource == "cpu",
+                tolerance=tolerance,
+                now=now,
+            )
+            return proposal, f"{resource} resource"
+        proposal = by_utilization(
+            current,
+            pods,
+            found,
+            resource=resource,
+            container=container,
+            target_percent=wanted.average_utilization or 0,
+            tolerance=tolerance,
+            now=now,
+        )
+    except MetricsError as error:
+        raise MetricsError(f"failed to get {resource} {goal}: {error}") from error
+    what = "container resource" if container else "resource"
+    return proposal, f"{resource} {what} utilization (percentage of request)"
 
 
 async def _pods(spec: MetricSpec, target: Target, tolerance: Tolerance, metrics: Metrics) -> Outcome:
@@ -162,7 +178,8 @@ async def _pods(spec: MetricSpec, target: Target, tolerance: Tolerance, metrics:
             now=target.now,
         )
     except MetricsError as error:
-        raise MetricFailure("FailedGetPodsMetric", f"failed to get pods metric value: {error}") from error
+        whole = f"failed to get pods metric value: {error}"
+        raise MetricFailure("FailedGetPodsMetric", str(error), whole) from error
     value = MetricValueStatus(average_value=_written(proposal.average_milli))
     status = MetricStatus(type="Pods", pods=PodsMetricStatus(metric=metric, current=value))
     return Outcome(proposal.replicas, f"pods metric {metric.name}", status)
@@ -174,41 +191,49 @@ async def _object(
     source = spec.object
     assert source is not None
     metric, described = source.metric, source.described_object
+    per_pod = source.target.average_value is not None
     try:
-        resource = await resource_of(described)
         try:
+            resource = await resource_of(described)
             usage = await metrics.of_object(
                 metric.name, target.namespace, resource, described.name, _text(metric.selector)
             )
         except MetricsError as error:
-            where = f"{described.kind} {target.namespace} {described.name}"
+            where = f"{described.kind} on {target.namespace} {described.name}"
             raise MetricsError(f"unable to get metric {metric.name}: {where}/{error}") from error
         replicas, value = _from_total(source.target, [usage], target, tolerance)
     except MetricsError as error:
-        raise MetricFailure("FailedGetObjectMetric", f"failed to get object metric value: {error}") from error
+        inner = f"failed to get {metric.name} object metric: {error}" if per_pod else str(error)
+        whole = f"failed to get object metric value: {inner}"
+        raise MetricFailure("FailedGetObjectMetric", str(error), whole) from error
     status = MetricStatus(
         type="Object", object=ObjectMetricStatus(described_object=described, metric=metric, current=value)
     )
-    return Outcome(replicas, f"{described.kind} metric {metric.name}", status)
+    name = f"{described.kind} metric {metric.name}"
+    if per_pod:
+        name = f"external metric {metric.name}({shown_selector(metric.selector)})"
+    return Outcome(replicas, name, status)
 
 
 async def _external(spec: MetricSpec, target: Target, tolerance: Tolerance, metrics: Metrics) -> Outcome:
     source = spec.external
     assert source is not None
     metric = source.metric
+    selector = shown_selector(metric.selector)
     try:
         try:
             values = await metrics.external(metric.name, target.namespace, _text(metric.selector))
         except MetricsError as error:
-            where = f"{target.namespace}/{metric.name}/{_text(metric.selector) or 'nil'}"
+            where = f"{target.namespace}/{metric.name}/{selector}"
             raise MetricsError(f"unable to get external metric {where}: {error}") from error
         replicas, value = _from_total(source.target, values, target, tolerance)
     except MetricsError as error:
-        raise MetricFailure(
-            "FailedGetExternalMetric", f"failed to get {metric.name} external metric: {error}"
-        ) from error
+        per_pod = source.target.average_value is not None
+        what = f"{metric.name} external metric" if per_pod else f"external metric {metric.name}"
+        whole = f"failed to get {metric.name} external metric value: failed to get {what}: {error}"
+        raise MetricFailure("FailedGetExternalMetric", str(error), whole) from error
     status = MetricStatus(type="External", external=ExternalMetricStatus(metric=metric, current=value))
-    return Outcome(replicas, f"external metric {metric.name}({_text(metric.selector) or 'nil'})", status)
+    return Outcome(replicas, f"external metric {metric.name}({selector})", status)
 
 
 def _from_total(
@@ -222,7 +247,12 @@ def _from_total(
         average = -(-total // scale.current) if scale.current else total
         return replicas, MetricValueStatus(average_value=_written(average))
     ratio = total / _milli(wanted.value)
-    ready = ready_count(target.pods) if scale.replicas else 0
+    ready = 0
+    if scale.replicas and not tolerance.covers(ratio):
+        try:
+            ready = ready_count(target.pods)
+        except MetricsError as error:
+            raise MetricsError(f"unable to calculate ready pods: {error}") from error
     return by_total(scale.replicas, ready, ratio, tolerance), MetricValueStatus(value=_written(total))
 
 
@@ -243,3 +273,18 @@ def _written(milli: int) -> str:
 
 def _text(selector: LabelSelector | None) -> str:
     return str(from_label_selector(selector)) if selector is not None else ""
+
+
+def shown_selector(selector: LabelSelector | None) -> str:
+    """A selector as Go's generated String() writes it, which is how upstream names metrics in events."""
+    if selector is None:
+        return "nil"
+    labels = "".join(f"{key}: {value}," for key, value in sorted((selector.match_labels or {}).items()))
+    rows = "".join(
+        f"LabelSelectorRequirement{{Key:{row.key},Operator:{row.operator},Values:[{' '.join(row.values or ())}],}},"
+        for row in selector.match_expressions or ()
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{rows}}},}}"
+    )

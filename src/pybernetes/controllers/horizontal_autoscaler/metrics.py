@@ -1,7 +1,8 @@
 """The three metrics APIs: resource (metrics.k8s.io), custom (custom.metrics.k8s.io) and external.
 
 They are ordinary aggregated APIs, read with the autoscaler's own client; values come back in thousandths. MetricsError
-says, in upstream's words, what could not be had.
+says, in upstream's words, what could not be had. Of custom.metrics.k8s.io the newer version is asked, and the older one
+where there is no newer.
 """
 
 from datetime import datetime, timedelta
@@ -18,11 +19,10 @@ from ...api.status import StatusError
 from ...client.client import Client, error_of, read_body
 from .replicas import MetricsError, Usage
 
-RESOURCE, CUSTOM, EXTERNAL = (
-    "metrics.k8s.io/v1beta1",
-    "custom.metrics.k8s.io/v1beta2",
-    "external.metrics.k8s.io/v1beta1",
-)
+RESOURCE, EXTERNAL = "metrics.k8s.io/v1beta1", "external.metrics.k8s.io/v1beta1"
+CUSTOM = ("custom.metrics.k8s.io/v1beta2", "custom.metrics.k8s.io/v1beta1")
+NOT_SERVED = "the server could not find the requested resource"
+NOT_AVAILABLE = "the server is currently unable to handle the request"
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -36,7 +36,7 @@ class Metrics:
         """What each pod (or one container of each) uses of a resource."""
         path = f"/apis/{RESOURCE}/namespaces/{namespace}/pods"
         try:
-            items = await self._items(path, labelSelector=selector)
+            items = await self._items(path, "pods.metrics.k8s.io", labelSelector=selector)
         except (StatusError, OSError) as error:
             raise MetricsError(f"unable to fetch metrics from resource metrics API: {error}") from error
         if not items:
@@ -46,7 +46,8 @@ class Metrics:
             containers = [one for one in item.get("containers") or () if container in ("", one.get("name"))]
             name = item["metadata"]["name"]
             if container and not containers:
-                raise MetricsError(f"container {container} not present in metrics for pod {namespace}/{name}")
+                where = f"container {container} not present in metrics for pod {namespace}/{name}"
+                raise MetricsError(f"failed to get container metrics: {where}")
             amounts = [(one.get("usage") or {}).get(resource) for one in containers]
             if amounts and None not in amounts:
                 found[name] = _usage(sum(parse(str(amount)).milli() for amount in amounts), item, "window")
@@ -54,12 +55,15 @@ class Metrics:
 
     async def of_pods(self, metric: str, namespace: str, selector: str, metric_selector: str) -> dict[str, Usage]:
         """A custom metric of each pod."""
-        path = f"/apis/{CUSTOM}/namespaces/{namespace}/pods/*/{quote(metric)}"
-        items = await self._custom(path, labelSelector=selector, metricLabelSelector=metric_selector)
+        path = f"namespaces/{namespace}/pods/*/{quote(metric)}"
+        what = "pods.custom.metrics.k8s.io *"
+        items = await self._custom(path, what, labelSelector=selector, metricLabelSelector=metric_selector)
         if not items:
             raise MetricsError("no metrics returned from custom metrics API")
         return {
-            item["describedObject"]["name"]: _usage(parse(str(item["value"])).milli(), item, "windowSeconds")
+            item["describedObject"]["name"]: _usage(
+                parse(str(item["value"])).milli(), item, "windowSeconds" if "windowSeconds" in item else "window"
+            )
             for item in items
         }
 
@@ -72,7 +76,8 @@ class Metrics:
             where = f"{resource.group_resource}/{quote(name)}"
         if resource.group_resource == "namespaces":
             where = f"namespaces/{quote(name)}/metrics"
-        items = await self._custom(f"/apis/{CUSTOM}/{where}/{quote(metric)}", metricLabelSelector=metric_selector)
+        what = f"{resource.group_resource}.custom.metrics.k8s.io {name}"
+        items = await self._custom(f"{where}/{quote(metric)}", what, metricLabelSelector=metric_selector)
         if not items:
             raise MetricsError("no metrics returned from custom metrics API")
         return parse(str(items[0]["value"])).milli()
@@ -81,25 +86,37 @@ class Metrics:
         """The values of an external metric, in milli."""
         path = f"/apis/{EXTERNAL}/namespaces/{namespace}/{quote(metric)}"
         try:
-            items = await self._items(path, labelSelector=selector)
+            items = await self._items(path, f"{metric}.external.metrics.k8s.io", labelSelector=selector)
         except (StatusError, OSError) as error:
             raise MetricsError(f"unable to fetch metrics from external metrics API: {error}") from error
         if not items:
             raise MetricsError("no metrics returned from external metrics API")
         return [parse(str(item["value"])).milli() for item in items]
 
-    async def _custom(self, path: str, **query: str) -> list[dict[str, Any]]:
-        try:
-            return await self._items(path, **query)
-        except (StatusError, OSError) as error:
-            raise MetricsError(f"unable to fetch metrics from custom metrics API: {error}") from error
+    async def _custom(self, path: str, what: str, **query: str) -> list[dict[str, Any]]:
+        text = "no custom metrics API (custom.metrics.k8s.io) registered"
+        for version in CUSTOM:
+            try:
+                return await self._items(f"/apis/{version}/{path}", what, **query)
+            except (StatusError, OSError) as error:
+                if not str(error).startswith(NOT_SERVED):
+                    text = str(error)
+                    break
+        raise MetricsError(f"unable to fetch metrics from custom metrics API: {text}")
 
-    async def _items(self, path: str, **query: str) -> list[dict[str, Any]]:
+    async def _items(self, path: str, what: str, **query: str) -> list[dict[str, Any]]:
+        """The items of a list. `what` is how Go clients call what is asked for where a server says nothing of it."""
         text = urlencode({key: value for key, value in query.items() if value})
-        response = await self._client.request("GET", path, query=text)
-        data = await read_body(response)
-        if response.status != 200:
-            raise error_of(response.status, data)
+        try:
+            response = await self._client.request("GET", path, query=text)
+            data = await read_body(response)
+            if response.status != 200:
+                raise error_of(response.status, data)
+        except StatusError as error:
+            generic = NOT_AVAILABLE if error.code == 503 and not error.details else error.message
+            if generic in (NOT_SERVED, NOT_AVAILABLE):
+                raise StatusError(error.code, error.reason, f"{generic} (get {what})") from error
+            raise
         items: list[dict[str, Any]] = _decode(data).get("items") or []
         return items
 

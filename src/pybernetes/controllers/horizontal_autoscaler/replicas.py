@@ -13,12 +13,14 @@ from math import ceil
 
 import msgspec
 
-from ...api.core import Pod
+from ...api.core import Container, Pod
 from ...api.quantity import parse
 from ...reconcile.pods import condition_of, is_ready, phase_of
 
 INITIALIZATION_PERIOD = timedelta(minutes=5)
 READINESS_DELAY = timedelta(seconds=30)
+POD_LEVEL = ("cpu", "memory")
+"""Resources, besides huge pages, that a pod as a whole may request."""
 
 
 class MetricsError(Exception):
@@ -92,21 +94,36 @@ def _is_starting(pod: Pod, usage: Usage, now: datetime) -> bool:
 
 
 def requests_of(pods: Iterable[Pod], resource: str, container: str = "") -> dict[str, int]:
-    """The requests of each pod (or of one of its containers), in milli. MetricsError when a container has none."""
-    found: dict[str, int] = {}
-    for pod in pods:
-        name = pod.metadata.name or ""
-        sidecars = [one for one in pod.spec.init_containers or () if one.restart_policy == "Always"]
-        total = 0
-        for each in [*(pod.spec.containers or ()), *sidecars]:
-            if container and each.name != container:
-                continue
-            requests = (each.resources.requests if each.resources is not None else None) or {}
-            if resource not in requests:
-                raise MetricsError(f"missing request for {resource} in container {each.name} of Pod {name}")
-            total += parse(requests[resource]).milli()
-        found[name] = total
-    return found
+    """The requests of each pod, in milli: its own where it has any (KEP-2837), else those of its containers; with
+    `container` only of that one. MetricsError when something needed has none."""
+    return {pod.metadata.name or "": _request_of(pod, resource, container) for pod in pods}
+
+
+def _request_of(pod: Pod, resource: str, container: str) -> int:
+    name = pod.metadata.name or ""
+    own = (pod.spec.resources.requests if pod.spec.resources is not None else None) or {}
+    as_a_whole = any(key in POD_LEVEL or key.startswith("hugepages-") for key in own) and not container
+    if as_a_whole and resource in own:
+        return parse(own[resource]).milli()
+    meant = [one for one in _running_containers(pod) if container in ("", one.name)]
+    if container and not meant:
+        raise MetricsError(f"container {container} not found in Pod {name}")
+    amounts = {}
+    for each in meant:
+        requests = (each.resources.requests if each.resources is not None else None) or {}
+        if resource in requests:
+            amounts[each.name] = parse(requests[resource]).milli()
+        elif not as_a_whole:
+            raise MetricsError(f"missing request for {resource} in container {each.name} of Pod {name}")
+    if as_a_whole and not amounts:
+        raise MetricsError(f"missing pod-level request for {resource} in Pod {name}")
+    return sum(amounts.values())
+
+
+def _running_containers(pod: Pod) -> list[Container]:
+    """Those that run along with the pod, sidecars among them."""
+    sidecars = [one for one in pod.spec.init_containers or () if one.restart_policy == "Always"]
+    return [*(pod.spec.containers or ()), *sidecars]
 
 
 def by_utilization(
