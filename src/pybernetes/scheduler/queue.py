@@ -147,7 +147,10 @@ class SchedulingQueue:
         if queued.place is Place.WAITING:
             name = self._profile_of(queued).scheduler_name
             for plugin in queued.plugins:
-                self._waiting[name, plugin].pop(queued.pod.uid, None)
+                group = self._waiting[name, plugin]
+                del group[queued.pod.uid]
+                if not group:
+                    del self._waiting[name, plugin]
         self._ticket += 1
         queued.ticket = self._ticket
 
@@ -237,6 +240,8 @@ class SchedulingQueue:
 
     def on_event(self, event: ClusterEvent) -> None:
         """Wake the waiting pods that the change may help."""
+        if not self._waiting:
+            return
         woken: dict[str, QueuedPod] = {}
         for key, plugin in self._plugins_for(event):
             group = self._waiting.get(key)

@@ -51,6 +51,11 @@ class Distinct:
             self.values.append(value)
         self.ids[node.row] = number
 
+    def spread(self, table: NDArray[Any]) -> NDArray[Any]:
+        """The entries of a table (the last for rows without a value) laid out over the rows."""
+        rows: NDArray[Any] = table.take(self.ids, mode="wrap")
+        return rows
+
     def rows_of(self, number: int) -> list[int]:
         """The rows with a value."""
         if self._grouped is None:

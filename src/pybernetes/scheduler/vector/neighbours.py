@@ -190,13 +190,12 @@ class _OneTopology:
 
     def _scale_all(self) -> Touched:
         scaled = _normalised(self._raw, self._least, self._most, self._weight)
-        before = self.rows
+        before, self.rows = self.rows, None
         if scaled is None:
-            self.rows = None
             return NO_ROWS if before is None else None
-        touched = self._spread.renew(scaled)
+        self._spread.replace(scaled)
         self.rows = self._spread.rows
-        return None if before is None else touched
+        return None
 
     def once(self, fits: Bools) -> Ints | None:
         table = _sums(self._tallies)

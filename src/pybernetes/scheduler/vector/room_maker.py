@@ -70,7 +70,7 @@ class LowestPriorities:
 
 
 def _lowest(node: NodeInfo) -> int:
-    return min((pod.priority for pod in node.pods.values()), default=_NOBODY)
+    return min([pod.priority for pod in node.pods.values()], default=_NOBODY)
 
 
 class Promised:

@@ -105,9 +105,13 @@ class Spread:
         """Another table, perhaps with the same entries."""
         if self.table.dtype == table.dtype and np.array_equal(self.table, table):
             return NO_ROWS
-        self.table = table
-        self.rows = table[self._labels.ids]
+        self.replace(table)
         return None
+
+    def replace(self, table: NDArray[Any]) -> None:
+        """Another table."""
+        self.table = table
+        self.rows = self._labels.spread(table)
 
     def change(self, domains: Iterable[int], entry: Callable[[int], Any]) -> Touched:
         """Entries that may be others."""
@@ -124,7 +128,7 @@ class Spread:
             if not wide:
                 self.rows[rows] = value
         if wide:
-            self.rows = table[self._labels.ids]
+            self.rows = self._labels.spread(table)
             return None
         return touched
 
