@@ -1,4 +1,4 @@
-"""`configMapGenerator` and `secretGenerator`."""
+"""`configMapGenerator` and `secretGenerator`, and the hashes at the end of their names."""
 
 from __future__ import annotations
 
@@ -6,73 +6,128 @@ import os
 
 from ..errors import CommandError
 from .hashes import hash_of
+from .kustomization import load
+from .resource import Resource, add
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MARK = "\0generated"
+    Object = dict[str, Any]
 
 
-def generated(directory: str, config: dict[str, Any], objects: list[dict[str, Any]]) -> None:
-    """Add the generated objects, or merge them into those of a base."""
-    shared = config.get("generatorOptions") or {}
-    for key, kind in (("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")):
-        for entry in config.get(key) or ():
-            obj = _object(directory, kind, entry, {**shared, **(entry.get("options") or {})})
-            behavior = entry.get("behavior") or "create"
-            same = [other for other in objects if other.get("kind") == kind and _plain_name(other) == entry.get("name")]
-            if behavior == "create":
-                objects.append(obj)
-            elif not same:
-                raise CommandError(f"id {kind}/{entry.get('name')} does not exist; cannot {behavior}")
-            elif behavior == "merge":
-                for field in ("data", "binaryData"):
-                    if obj.get(field):
-                        same[0][field] = {**(same[0].get(field) or {}), **obj[field]}
-                same[0][MARK] = obj[MARK]
-            else:
-                objects[objects.index(same[0])] = obj
+def generate(root: str, kind: str, entry: Object, shared: Object, resources: list[Resource], *, anywhere: bool) -> None:
+    """Add a generated object, or merge it into the one of that name. CommandError."""
+    own = entry.get("options") or {}
+    options = {**shared, **own}
+    for key in ("labels", "annotations"):
+        pairs = {**(shared.get(key) or {}), **(own.get(key) or {})}
+        _check_texts(kind, key, pairs)
+        options[key] = pairs
+    obj = _object(root, kind, entry, options, anywhere)
+    hashed = not options.get("disableNameSuffixHash")
+    origin = {
+        "configuredIn": "kustomization.yaml",
+        "configuredBy": {"apiVersion": "builtin", "kind": f"{kind}Generator"},
+    }
+    behavior, name, space = entry.get("behavior") or "create", str(entry.get("name")), str(entry.get("namespace") or "")
+    same = [one for one in resources if one.kind == kind and _known(one, name, space)]
+    shown = (
+        'merging from generator &{0xc000000000 <nil>}: id resid.ResId{Gvk:resid.Gvk{Group:"", Version:"v1", '
+        f'Kind:"{kind}", isClusterScoped:false}}, Name:"{name}", Namespace:"{space}"}} '
+    )
+    if behavior not in ("merge", "replace"):
+        if same:
+            raise CommandError(f"{shown}exists; behavior must be merge or replace")
+        add(resources, [Resource(obj, origin, hashed=hashed)])
+        return
+    if not same:
+        raise CommandError(f"{shown}does not exist; cannot merge or replace")
+    _join(same[0], obj, whole=behavior == "replace")
+    same[0].hashed = same[0].hashed or hashed
 
 
-def _plain_name(obj: dict[str, Any]) -> str:
-    mark = obj.get(MARK)
-    return str(mark["name"]) if isinstance(mark, dict) else str(obj["metadata"]["name"])
+def _check_texts(kind: str, key: str, pairs: Object) -> None:
+    for value in pairs.values():
+        if not isinstance(value, str):
+            sort = {bool: "bool", int: "number", float: "number"}.get(type(value), "object")
+            field = "configMapGenerator" if kind == "ConfigMap" else "secretGenerator"
+            raise CommandError(
+                f"invalid Kustomization: json: cannot unmarshal {sort} into Go struct field "
+                f"GeneratorOptions.{field}.GeneratorArgs.options.{key} of type string"
+            )
 
 
-def _object(directory: str, kind: str, entry: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    data: dict[str, bytes] = {}
-    for literal in entry.get("literals") or ():
-        key, _, value = str(literal).partition("=")
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
-        data[key] = value.encode()
-    for file in entry.get("files") or ():
-        key, equals, path = str(file).partition("=")
-        if not equals:
-            path, key = key, os.path.basename(key)
-        data[key] = _content(directory, path)
-    environments = list(entry.get("envs") or ()) + ([entry["env"]] if entry.get("env") else [])
-    for path in environments:
-        for line in _content(directory, str(path)).decode().splitlines():
-            if line.strip() and not line.lstrip().startswith("#"):
-                key, _, value = line.lstrip().partition("=")
-                data[key] = value.encode()
-    metadata: dict[str, Any] = {"name": entry["name"]}
+def _known(resource: Resource, name: str, space: str) -> bool:
+    return any(n == name and (s or "default") == (space or "default") for _, n, s in resource.identities)
+
+
+def _join(resource: Resource, new: Object, *, whole: bool) -> None:
+    """Data of the generator over that of a base; its names stay, labels and annotations come together."""
+    old = resource.obj
+    metadata = {**resource.metadata}
+    for key in ("labels", "annotations"):
+        pairs = {**(metadata.get(key) or {}), **(new["metadata"].get(key) or {})}
+        if pairs:
+            metadata[key] = pairs
+    if whole:
+        resource.obj = {**new, "metadata": metadata}
+        return
+    joined = {**old, "metadata": metadata}
+    for field in ("data", "binaryData"):
+        pairs = {**(old.get(field) or {}), **(new.get(field) or {})}
+        if pairs:
+            joined[field] = pairs
+    resource.obj = joined
+
+
+def _object(root: str, kind: str, entry: Object, options: Object, anywhere: bool) -> Object:
+    metadata: Object = {"name": entry["name"]}
     if entry.get("namespace"):
         metadata["namespace"] = entry["namespace"]
     for field in ("labels", "annotations"):
         if options.get(field):
             metadata[field] = dict(options[field])
-    obj: dict[str, Any] = {"apiVersion": "v1", "kind": kind, "metadata": metadata}
-    _fill(obj, kind, data, entry)
+    obj: Object = {"apiVersion": "v1", "kind": kind, "metadata": metadata}
+    _fill(obj, kind, _data(root, entry, anywhere), entry)
     if options.get("immutable"):
         obj["immutable"] = True
-    obj[MARK] = {"hash": not options.get("disableNameSuffixHash"), "name": entry["name"]}
     return obj
 
 
-def _fill(obj: dict[str, Any], kind: str, data: dict[str, bytes], entry: dict[str, Any]) -> None:
+def _data(root: str, entry: Object, anywhere: bool) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+
+    def put(key: str, value: bytes) -> None:
+        if key in found:
+            raise CommandError(f"cannot add key {key}, another key by that name already exists")
+        found[key] = value
+
+    environments = [*(entry.get("envs") or ()), *([entry["env"]] if entry.get("env") else ())]
+    for path in environments:
+        for line in _content(root, str(path), "env source files", anywhere).decode().splitlines():
+            text = line.lstrip().lstrip("\ufeff")
+            if text and not text.startswith("#"):
+                key, equals, value = text.partition("=")
+                put(key, value.encode() if equals else os.environ.get(key, "").encode())
+    for file in entry.get("files") or ():
+        key, equals, path = str(file).partition("=")
+        if not equals:
+            path, key = key, os.path.basename(key)
+        put(key, _content(root, path, "file sources", anywhere, str(file)))
+    for literal in entry.get("literals") or ():
+        key, equals, value = str(literal).partition("=")
+        if not equals or not key:
+            raise CommandError(
+                f"loading KV pairs: literal sources: [{literal}]: invalid literal source {literal}, expected key=value"
+            )
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        put(key, value.encode())
+    return found
+
+
+def _fill(obj: Object, kind: str, data: dict[str, bytes], entry: Object) -> None:
     from binascii import b2a_base64
 
     if kind == "Secret":
@@ -87,26 +142,15 @@ def _fill(obj: dict[str, Any], kind: str, data: dict[str, bytes], entry: dict[st
             obj.setdefault("binaryData", {})[key] = b2a_base64(value, newline=False).decode()
 
 
-def _content(directory: str, path: str) -> bytes:
-    full = os.path.join(directory, path)
+def _content(root: str, path: str, what: str, anywhere: bool, shown: str = "") -> bytes:
     try:
-        with open(full, "rb") as file:
-            return file.read()
-    except OSError:
-        raise CommandError(
-            f"loading KV pairs: file sources: [{path}]: open {os.path.abspath(full)}: no such file or directory"
-        ) from None
+        return load(root, path, anywhere=anywhere)
+    except CommandError as error:
+        raise CommandError(f"loading KV pairs: {what}: [{shown or path}]: {error.message}") from None
 
 
-def hashed(objects: list[dict[str, Any]]) -> None:
-    """Suffixes for what was generated here or in a base, unless switched off."""
-    for obj in objects:
-        mark = obj.get(MARK)
-        if isinstance(mark, dict) and mark.get("hash"):
-            bare = {key: value for key, value in obj.items() if key != MARK}
-            known = mark.get("suffix", "")
-            if known:
-                obj["metadata"]["name"] = obj["metadata"]["name"].removesuffix(known)
-                bare = {key: value for key, value in obj.items() if key != MARK}
-            mark["suffix"] = "-" + hash_of(bare)
-            obj["metadata"]["name"] += mark["suffix"]
+def add_hashes(resources: list[Resource]) -> None:
+    """The last change of a name."""
+    for resource in resources:
+        if resource.hashed:
+            resource.rename(f"{resource.name}-{hash_of(resource.obj)}")

@@ -27,7 +27,7 @@ def documents(
         if path == "-":
             yield from _of_text(stdin(), "STDIN")
         elif path.startswith(("http://", "https://")):
-            yield from _of_text(_download(path), path)
+            yield from _of_text(download(path), path)
         else:
             for file in _files(path, recursive):
                 yield from _of_text(_read(file), file)
@@ -73,7 +73,8 @@ def _read(path: str) -> str:
         raise CommandError(f"open {path}: {reason_of(error)}") from None
 
 
-def _download(url: str) -> str:
+def download(url: str) -> str:
+    """The text behind a URL, redirections followed. CommandError, Unreachable."""
     from ..config.target import Target
     from ..transport.connection import Address, Connection
 

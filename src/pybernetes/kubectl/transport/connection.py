@@ -247,10 +247,6 @@ class Connection:
             self.close()
 
 
-def _text(host: str | bytes) -> str:
-    return host if isinstance(host, str) else host.decode()
-
-
 def connect(host: str, port: int, address: Address | None = None) -> Any:
     """A connected TCP socket, trying each address of the host. Unreachable with kubectl's words."""
     try:
@@ -269,11 +265,12 @@ def connect(host: str, port: int, address: Address | None = None) -> Any:
             continue
         sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         return sock
+    peer: Any = where
     if isinstance(last, ConnectionRefusedError) and address is not None:
         raise Unreachable(
             f"The connection to the server {address.authority()} was refused - did you specify the right host or port?",
             refused=True,
-            detail=f"dial tcp {_text(where[0])}:{where[1]}: connect: connection refused",
+            detail=f"dial tcp {peer[0]}:{peer[1]}: connect: connection refused",
         )
     if isinstance(last, TimeoutError):
         raise Unreachable(f"dial tcp {host}:{port}: i/o timeout")

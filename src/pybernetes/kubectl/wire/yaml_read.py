@@ -26,13 +26,13 @@ def load_one(text: str) -> Any:
     return next(load_all(text), None)
 
 
-def load_all(text: str) -> Iterator[Any]:
-    """Each document in turn. YamlError."""
+def load_all(text: str, *, core: bool = False) -> Iterator[Any]:
+    """Each document in turn; `core`: as kustomize reads, with `yes` and `n` and all keys texts. YamlError."""
     import yaml
 
-    loader = getattr(yaml, "CParser", None)
-    parser: Any = loader(text) if loader is not None else yaml.SafeLoader(text)
-    builder = _Builder(parser, yaml)
+    fast = getattr(yaml, "cyaml", None)
+    parser: Any = fast.CParser(text) if fast is not None else yaml.SafeLoader(text)
+    builder = _Builder(parser, yaml, core)
     try:
         while True:
             event = parser.get_event()
@@ -65,9 +65,10 @@ _SAME = {
 class _Builder:
     """Builds values from events, counting what aliases add."""
 
-    def __init__(self, parser: Any, yaml: Any) -> None:
+    def __init__(self, parser: Any, yaml: Any, core: bool) -> None:
         self._get = parser.get_event
         self._yaml = yaml
+        self._core = core
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._made = 0
         self._copied = 0
@@ -87,7 +88,7 @@ class _Builder:
             return self._alias(event)
         before = self._made + self._copied
         if isinstance(event, yaml.ScalarEvent):
-            value = _scalar(event)
+            value = _scalar(event, self._core)
         elif isinstance(event, yaml.SequenceStartEvent):
             value = []
             while not isinstance(item := self._get(), yaml.SequenceEndEvent):
@@ -113,7 +114,8 @@ class _Builder:
         while not isinstance(event := self._get(), self._yaml.MappingEndEvent):
             line = event.start_mark.line + 1
             is_merge = getattr(event, "value", None) == "<<" and event.implicit[0]
-            raw = self._value(event, depth + 1)
+            scalar = self._core and isinstance(event, self._yaml.ScalarEvent) and not event.anchor
+            raw = event.value if scalar else self._value(event, depth + 1)
             value = self._value(self._get(), depth + 1)
             if is_merge:
                 merged += value if isinstance(value, list) else [value]
@@ -156,22 +158,26 @@ _FALSE = frozenset("n N no No NO false False FALSE off Off OFF".split())
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 
 
-def _scalar(event: Any) -> Any:
+def _scalar(event: Any, core: bool) -> Any:
     text: str = event.value
     tag = event.tag
     if tag and tag != "!":
         return _tagged(tag, text)
-    return resolved(text) if event.implicit[0] and not tag else text
+    return resolved(text, core=core) if event.implicit[0] and not tag else text
 
 
-def resolved(text: str) -> Any:
-    """What a plain scalar stands for."""
+def resolved(text: str, *, core: bool = False) -> Any:
+    """What a plain scalar stands for; `core` knows `true` and `false` only, and days are times."""
     if text in _NULL:
         return None
-    if text in _TRUE:
+    if text in _TRUE and (not core or text.lower() == "true"):
         return True
-    if text in _FALSE:
+    if text in _FALSE and (not core or text.lower() == "false"):
         return False
+    if core and (text in _TRUE or text in _FALSE):
+        return text
+    if core and len(text) == 10 and text[4] == text[7] == "-" and text.replace("-", "").isdigit():
+        return f"{text}T00:00:00Z"
     if reads_as_text(text):
         return text
     if len(text) > 4 and text[4:5] == "-" and text[:4].isdigit():
