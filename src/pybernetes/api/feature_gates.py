@@ -58,6 +58,12 @@ class FeatureGates(Mapping[str, bool]):
                 )
             self._values[name] = value
 
+    @staticmethod
+    def stage(name: str) -> str:
+        """How metrics write a gate's stage: ALPHA, BETA, DEPRECATED, and nothing for GA."""
+        stage = known_gates()[name].stage
+        return "" if stage == "GA" else stage.upper()
+
     def __getitem__(self, name: str) -> bool:
         return self._values[name]
 

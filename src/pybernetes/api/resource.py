@@ -46,6 +46,8 @@ class ResourceInfo(msgspec.Struct, frozen=True):
     requires_resource_version: bool = False
     delete_returns_object: bool = False
     deprecation: str = ""
+    gate: str = ""
+    """The feature gate that has to be on besides the version."""
     list_name: str = ""
 
     @property
@@ -129,6 +131,7 @@ def _info(row: dict[str, Any]) -> ResourceInfo:
         requires_resource_version=bool(row.get("needRV")),
         delete_returns_object=bool(row.get("delObj")),
         deprecation=_deprecation(row),
+        gate=row.get("gate", ""),
     )
 
 

@@ -55,7 +55,9 @@ def admission_plugins(
         clock=clock,
         configuration=plugin_settings(config.admission_config_file),
     )
-    plugins = build_admission(context, enable=config.enable_admission, disable=config.disable_admission)
+    plugins = build_admission(
+        context, enable=config.enable_admission, disable=config.disable_admission, gates=registry.gates
+    )
     if security.rbac is not None:
         plugins.append(EscalationCheck(security.authorizer, security.rbac))
     return plugins

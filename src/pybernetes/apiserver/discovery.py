@@ -33,7 +33,7 @@ def _storage_hash(info: ResourceInfo) -> str:
     return base64.b64encode(digest[:8]).decode()
 
 
-def _resource_entry(info: ResourceInfo) -> dict[str, Any]:
+def _resource_entry(info: ResourceInfo, *, hashes: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": info.plural,
         "singularName": info.singular,
@@ -45,7 +45,7 @@ def _resource_entry(info: ResourceInfo) -> dict[str, Any]:
         entry["shortNames"] = list(info.short_names)
     if info.categories:
         entry["categories"] = list(info.categories)
-    if info.storage_prefix:
+    if info.storage_prefix and hashes:
         entry["storageVersionHash"] = _storage_hash(info)
     return entry
 
@@ -105,8 +105,10 @@ def version_rank(version: str) -> tuple[int, int, int, str]:
 class Discovery:
     """Answers the discovery paths for a set of resources; `update` replaces the set (custom resources come and go)."""
 
-    def __init__(self, resources: Iterable[ResourceInfo], server_address: str = "") -> None:
+    def __init__(self, resources: Iterable[ResourceInfo], server_address: str = "", *, hashes: bool = True) -> None:
+        """`hashes`: whether resources carry their storageVersionHash."""
         self._server_address = server_address
+        self._hashes = hashes
         self.update(resources)
 
     def update(self, resources: Iterable[ResourceInfo]) -> None:
@@ -194,7 +196,7 @@ class Discovery:
     def _resource_list(self, group: str, version: str) -> dict[str, Any]:
         entries: list[dict[str, Any]] = []
         for info in self._tree[group][version]:
-            entries.append(_resource_entry(info))
+            entries.append(_resource_entry(info, hashes=self._hashes))
             entries += [_subresource_entry(info, sub) for _, sub in sorted(info.subresources.items())]
         group_version = f"{group}/{version}" if group else version
         return {

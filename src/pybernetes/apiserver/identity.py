@@ -1,7 +1,7 @@
 """Who somebody is and what he may do: the authenticators and authorizers that a configuration names, and what of them
 follows its files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -46,7 +46,12 @@ class Security(msgspec.Struct, kw_only=True):
 
 
 def security_filters(
-    config: ApiServerConfig, reader: WatchCache, dispatcher: Dispatcher, pages: Pages, clock: Clock
+    config: ApiServerConfig,
+    reader: WatchCache,
+    dispatcher: Dispatcher,
+    pages: Pages,
+    gates: Mapping[str, bool],
+    clock: Clock,
 ) -> Security:
     """Authentication, impersonation, authorization; reviews and token requests go to the dispatcher."""
     rbac = RbacAuthorizer(reader) if "RBAC" in modes_of(config) else None
@@ -57,6 +62,8 @@ def security_filters(
         client_ca_pem=read_file(config.tls.client_ca) if config.tls is not None and config.request_header_ca else b"",
         request_header_ca_pem=read_file(config.request_header_ca),
         request_header_allowed_names=config.request_header_allowed_names,
+        request_header_uid=gates["RemoteRequestHeaderUID"],
+        certificate_uid=gates["AllowParsingUserUIDFromCertAuth"],
         token_file=read_file(config.token_file).decode(),
         bootstrap_tokens=config.bootstrap_tokens,
         anonymous=config.anonymous if structured.anonymous is None else structured.anonymous,

@@ -1,5 +1,6 @@
 """The numbers of the API server, under upstream's names where dashboards rely on them."""
 
+from ..api.feature_gates import FeatureGates
 from ..base.metrics import Counter, Gauge, Histogram, Registry, add_process_metrics
 from .watch_cache import WatchCache
 
@@ -10,7 +11,7 @@ _DURATION = ("verb", "dry_run", "group", "version", "resource", "subresource", "
 class ServerMetrics:
     """One set per server."""
 
-    def __init__(self, cache: WatchCache) -> None:
+    def __init__(self, cache: WatchCache, gates: FeatureGates) -> None:
         self.requests = Counter("apiserver_request_total", "Requests by verb, resource and code.", _REQUEST)
         self.durations = Histogram("apiserver_request_duration_seconds", "Response latency in seconds.", _DURATION)
         self.in_flight = Gauge("apiserver_current_inflight_requests", "Requests in progress.", ("request_kind",))
@@ -19,6 +20,9 @@ class ServerMetrics:
         self._watchers = Gauge("apiserver_registered_watchers", "Open watches by resource.", ("group", "kind"))
         self._lagged = Gauge("apiserver_terminated_watchers_total", "Watches ended for lagging.", ("resource",))
         self._revision = Gauge("apiserver_watch_cache_resource_version", "Revision of the watch cache.")
+        features = Gauge("kubernetes_feature_enabled", "Whether a feature gate is on, by stage.", ("name", "stage"))
+        for name, enabled in gates.items():
+            features.set(int(enabled), (name, gates.stage(name)))
         self._cache = cache
         self.registry = Registry(
             [
@@ -30,6 +34,7 @@ class ServerMetrics:
                 self._watchers,
                 self._lagged,
                 self._revision,
+                features,
             ]
         )
         self.registry.on_collect(self._collect)

@@ -4,14 +4,16 @@ Several versions of a kind share one `GenericResource` in the storage version; a
 at the edge (`conversion.py`). Custom resources are added and removed while the server runs (`add`, `remove`).
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
 import msgspec
 
+from ..api.feature_gates import FeatureGates
+from ..api.gated_fields import gated_fields
 from ..api.resource import ResourceInfo, SubresourceInfo
-from ..api.schema.table import type_of
+from ..api.schema.table import is_struct, type_of
 from ..base.clock import Clock
 from ..base.http.message import PushBody
 from ..store.store import Store
@@ -106,6 +108,8 @@ class Registry:
         """Whether a stored value should be written again although its object stays the same (an old encryption key)."""
         self.endpoints: dict[tuple[str, str, str], Endpoint] = {}
         self.admission = admission
+        self.gates: Mapping[str, bool] = FeatureGates()
+        """Fields behind gates that are off are dropped from what is written."""
         self.authorizer: Authorizer | None = None
         """Asked when an update creates; None allows everything."""
         self._resources: dict[str, GenericResource] = {}
@@ -170,6 +174,7 @@ class Registry:
             leases=self._leases,
             clock=self.clock,
             is_stale=lambda key: self.is_stale(key),
+            gated=lambda: gated_fields(info.schema, self.gates) if is_struct(info.schema) else (),
         )
 
 

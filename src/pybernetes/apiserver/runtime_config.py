@@ -31,11 +31,14 @@ def parse_runtime_config(text: str) -> dict[str, bool]:
     return found
 
 
-def served(infos: Iterable[ResourceInfo], settings: Mapping[str, bool]) -> list[ResourceInfo]:
-    """The resources that are served under these settings. ValueError for a key that names nothing known."""
+def served(
+    infos: Iterable[ResourceInfo], settings: Mapping[str, bool], gates: Mapping[str, bool]
+) -> list[ResourceInfo]:
+    """The resources that are served under these settings; some need a feature gate besides. ValueError for a key that
+    names nothing known."""
     infos = list(infos)
     _check(infos, settings)
-    return [info for info in infos if _is_served(info, settings)]
+    return [info for info in infos if _is_served(info, settings) and (not info.gate or gates[info.gate])]
 
 
 def _check(infos: list[ResourceInfo], settings: Mapping[str, bool]) -> None:

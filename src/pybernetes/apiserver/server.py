@@ -88,12 +88,12 @@ class ApiServer:
         self.registry = Registry(store, self.cache, self.admission, clock)
         if encryption is not None:
             self.registry.is_stale = encryption.is_stale
-        self.gates = FeatureGates(config.feature_gates)
-        self.registry.declare(served(resources().values(), config.runtime_config))
-        self.metrics = ServerMetrics(self.cache)
+        self.gates = self.registry.gates = FeatureGates(config.feature_gates)
+        self.registry.declare(served(resources().values(), config.runtime_config, self.gates))
+        self.metrics = ServerMetrics(self.cache, self.gates)
         self.health = Health()
         self.pages = Pages(self.metrics.registry, self._paths)
-        self.discovery = Discovery(self.registry.infos(), self._address())
+        self.discovery = Discovery(self.registry.infos(), self._address(), hashes=self.gates["StorageVersionHash"])
         self.http: HttpServer | None = None
         self.tls: ServingTls | None = None
         self._keys = encryption_keys(config, encryption, self.metrics.registry, clock)
@@ -104,8 +104,9 @@ class ApiServer:
             self.cache,
             [self.health.page, self._discovery_page, self.pages.page, self._openapi_page],
         )
-        self.pages.served[HISTORY_PATH] = HistoryPage(self._journal.past, self.registry.infos, clock).serve
-        security = security_filters(config, self.cache, self.dispatcher, self.pages, clock)
+        history = HistoryPage(self._journal.past, self.registry.infos, lambda: self.authorizer, clock)
+        self.pages.served[HISTORY_PATH] = history.serve
+        security = security_filters(config, self.cache, self.dispatcher, self.pages, self.gates, clock)
         self._security = security
         self.authorizer = self.registry.authorizer = security.authorizer
         self.webhooks = WebhookClient(self.cache)
@@ -180,7 +181,7 @@ class ApiServer:
         if self._openapi is None:
             from .openapi import OpenApi
 
-            self._openapi = OpenApi(self.registry.infos(), self.custom.published)
+            self._openapi = OpenApi(self.registry.infos(), self.custom.published, enums=self.gates["OpenAPIEnums"])
         return self._openapi.handle(request)
 
     def _paths(self) -> list[str]:

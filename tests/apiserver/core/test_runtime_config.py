@@ -11,7 +11,8 @@ from pybernetes.apiserver.runtime_config import parse_runtime_config, served
 
 
 def names(settings: str) -> set[str]:
-    found = served(resources().values(), parse_runtime_config(settings))
+    gates = FeatureGates({"AllAlpha": True, "AllBeta": True})
+    found = served(resources().values(), parse_runtime_config(settings), gates)
     return {f"{info.group_version}/{info.plural}" for info in found}
 
 

@@ -4,7 +4,7 @@
 order; `build` makes the enabled ones.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from .always import AlwaysAdmit, AlwaysDeny, AlwaysPullImages
 from .certificates import (
@@ -119,8 +119,16 @@ WITHOUT_WORK = frozenset(
 the pod's own rules."""
 
 
+_GATES = {"MutatingAdmissionPolicy": "MutatingAdmissionPolicy", "PodTopologyLabels": "PodTopologyLabelsAdmission"}
+"""Plugin -> the feature gate without which it does nothing."""
+
+
 def build(
-    context: AdmissionContext, *, enable: Iterable[str] = (), disable: Iterable[str] = ()
+    context: AdmissionContext,
+    *,
+    enable: Iterable[str] = (),
+    disable: Iterable[str] = (),
+    gates: Mapping[str, bool] | None = None,
 ) -> list[AdmissionPlugin]:
     """The plugins of a server, in order. ValueError for a name that does not exist, or is both on and off."""
     on, off = set(enable), set(disable)
@@ -132,4 +140,6 @@ def build(
             f"{', '.join(sorted(on & off))} in enable-admission-plugins and disable-admission-plugins overlapped"
         )
     active = (set(ORDER) - DEFAULT_OFF - off) | on
+    if gates is not None:
+        active -= {name for name, gate in _GATES.items() if not gates[gate]}
     return [make(context) for name, make in ORDER.items() if name in active]

@@ -35,8 +35,10 @@ class Subject(msgspec.Struct, frozen=True):
 class CertificateSubjects:
     """Certificates (DER) to subjects, remembered. With `ca_pem` only those that one of these CAs has issued."""
 
-    def __init__(self, ca_pem: bytes = b"") -> None:
+    def __init__(self, ca_pem: bytes = b"", *, uid: bool = True) -> None:
+        """`uid`: whether the subject may tell the user's uid."""
         self._ca_pem = ca_pem
+        self._uid = uid
         self._authorities: Sequence[x509.Certificate] | None = None
         self._memo: dict[bytes, Subject | None] = {}
 
@@ -78,7 +80,7 @@ class CertificateSubjects:
         fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
         user = UserInfo(
             common_names[-1] if common_names else "",
-            uid=uids[0] if uids else "",
+            uid=uids[0] if uids and self._uid else "",
             groups=tuple(groups),
             extra={_CREDENTIAL_ID: [f"X509SHA256={fingerprint}"]},
         )
@@ -88,9 +90,14 @@ class CertificateSubjects:
 class ClientCertificateAuthenticator:
     """See the module docstring. A certificate without a common name counts as none."""
 
-    def __init__(self, ca_pem: bytes = b"", clock: Clock = SYSTEM_CLOCK) -> None:
-        self._subjects = CertificateSubjects(ca_pem)
+    def __init__(self, ca_pem: bytes = b"", clock: Clock = SYSTEM_CLOCK, *, uid: bool = True) -> None:
+        self._uid = uid
+        self._subjects = CertificateSubjects(ca_pem, uid=uid)
         self._clock = clock
+
+    def trust(self, ca_pem: bytes) -> None:
+        """Only these CAs from now on, on connections that are open as well."""
+        self._subjects = CertificateSubjects(ca_pem, uid=self._uid)
 
     async def authenticate(self, request: Request) -> UserInfo | None:
         """See Authenticator. 401 for another CA's certificate, and once it has expired on a connection still open."""

@@ -56,8 +56,14 @@ class TokenUnion:
         remote: Sequence[RemoteTokenAuthenticator] = (),
     ) -> None:
         self._authenticators = tuple(authenticators)
-        self._remote = tuple(remote)
+        self._remote: tuple[RemoteTokenAuthenticator, ...] = tuple(remote)
         self.api_audiences = tuple(api_audiences)
+
+    def ask(self, issuers: Sequence[RemoteTokenAuthenticator], webhook: RemoteTokenAuthenticator | None) -> None:
+        """These other servers from now on."""
+        self._remote = tuple(RemoteAudienceAgnostic(issuer, self.api_audiences) for issuer in issuers)
+        if webhook is not None:
+            self._remote += (webhook,)
 
     def authenticate_token(self, token: str, audiences: Sequence[str] = ()) -> TokenIdentity:
         """The identity. InvalidToken otherwise; its text is what TokenReview shows in `status.error`."""

@@ -52,8 +52,12 @@ class UnionAuthenticator:
         anonymous_paths: Sequence[str] | None = None,
     ) -> None:
         self._authenticators = tuple(authenticators)
-        self._anonymous = anonymous
-        self._anonymous_paths = frozenset(anonymous_paths) if anonymous_paths is not None else None
+        self.allow_anonymous(anonymous, anonymous_paths)
+
+    def allow_anonymous(self, allowed: bool, paths: Sequence[str] | None = None) -> None:
+        """Whether, and where, requests without any credential pass from now on."""
+        self._anonymous = allowed
+        self._anonymous_paths = frozenset(paths) if paths is not None else None
 
     async def authenticate(self, request: Request) -> UserInfo:
         """The identity. StatusError 401 when there is none."""

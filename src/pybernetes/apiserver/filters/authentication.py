@@ -3,7 +3,7 @@
 A request that arrives with a user in its context comes from a component in this process and passes as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -17,7 +17,6 @@ from ..authn.service_account import ServiceAccountTokenAuthenticator
 from ..authn.static_token import StaticTokenAuthenticator
 from ..authn.tokens import (
     AudienceAgnostic,
-    RemoteAudienceAgnostic,
     RemoteTokenAuthenticator,
     TokenAuthenticator,
     TokenUnion,
@@ -37,6 +36,10 @@ class AuthenticationConfig(msgspec.Struct, frozen=True, kw_only=True):
     client_ca_pem: bytes = b""
     request_header_ca_pem: bytes = b""
     request_header_allowed_names: tuple[str, ...] = ()
+    request_header_uid: bool = True
+    """Whether front proxies may tell the user's uid (feature gate RemoteRequestHeaderUID)."""
+    certificate_uid: bool = True
+    """Whether a certificate's subject may (feature gate AllowParsingUserUIDFromCertAuth)."""
     token_file: str = ""
     bootstrap_tokens: bool = True
     anonymous: bool = True
@@ -61,22 +64,25 @@ def build_tokens(
         authenticators.append(ServiceAccountTokenAuthenticator(keys, reader, clock))
     if config.bootstrap_tokens:
         authenticators.append(AudienceAgnostic(BootstrapTokenAuthenticator(reader, clock), api_audiences))
-    remote: list[RemoteTokenAuthenticator] = [RemoteAudienceAgnostic(issuer, api_audiences) for issuer in issuers]
-    if webhook is not None:
-        remote.append(webhook)
-    return TokenUnion(authenticators, api_audiences, remote)
+    union = TokenUnion(authenticators, api_audiences)
+    union.ask(issuers, webhook)
+    return union
 
 
 class AuthenticationFilter:
     """`filter(next) -> App`. StatusError 401 leaves it when no credential holds and anonymous requests are off."""
 
-    def __init__(self, union: UnionAuthenticator) -> None:
-        self._union = union
+    def __init__(
+        self, union: UnionAuthenticator, trust: Callable[[bytes, bytes], None] = lambda client_ca, proxy_ca: None
+    ) -> None:
+        """`trust` takes the CAs of clients and of front proxies when they change."""
+        self.union = union
+        self.trust = trust
 
     def __call__(self, next: App) -> App:
         async def authenticated(request: Request) -> Response:
             if "user" not in request.context:
-                request.context["user"] = await self._union.authenticate(request)
+                request.context["user"] = await self.union.authenticate(request)
             return await next(request)
 
         return authenticated
@@ -86,11 +92,20 @@ def build_authentication(
     config: AuthenticationConfig, tokens: TokenUnion, *, clock: Clock = SYSTEM_CLOCK
 ) -> AuthenticationFilter:
     """The filter for a configuration; `tokens` comes from `build_tokens`."""
-    authenticators: list[Authenticator] = []
+    certificates = ClientCertificateAuthenticator(config.client_ca_pem, clock, uid=config.certificate_uid)
+    authenticators: list[Authenticator] = [certificates, BearerTokenAuthenticator(tokens)]
+    proxies: RequestHeaderAuthenticator | None = None
     if config.request_header_ca_pem:
         names = config.request_header_allowed_names
-        authenticators.append(RequestHeaderAuthenticator(config.request_header_ca_pem, allowed_names=names))
-    authenticators.append(ClientCertificateAuthenticator(config.client_ca_pem, clock))
-    authenticators.append(BearerTokenAuthenticator(tokens))
+        uid = ("x-remote-uid",) if config.request_header_uid else ()
+        proxies = RequestHeaderAuthenticator(config.request_header_ca_pem, allowed_names=names, uid_headers=uid)
+        authenticators.insert(0, proxies)
+
+    def trust(client_ca: bytes, request_header_ca: bytes) -> None:
+        certificates.trust(client_ca)
+        if proxies is not None:
+            proxies.trust(request_header_ca)
+
     anonymous, paths = config.anonymous, config.anonymous_paths
-    return AuthenticationFilter(UnionAuthenticator(authenticators, anonymous=anonymous, anonymous_paths=paths))
+    union = UnionAuthenticator(authenticators, anonymous=anonymous, anonymous_paths=paths)
+    return AuthenticationFilter(union, trust)

@@ -93,8 +93,9 @@ class Schemas:
     """Builds schemas for OpenAPI 2 (`#/definitions/`) or 3 (`#/components/schemas/`). `models` names the types that are
     not in the type table (custom resources)."""
 
-    def __init__(self, version: int, models: Mapping[str, str] | None = None) -> None:
+    def __init__(self, version: int, models: Mapping[str, str] | None = None, *, enums: bool = True) -> None:
         self.version = version
+        self._enums = enums
         self._models = models or {}
         self._prefix = "#/definitions/" if version == 2 else "#/components/schemas/"
 
@@ -147,7 +148,7 @@ class Schemas:
         schema = self._of(type_name)
         if type_name in _ZERO and field.get("req"):
             schema = schema | {"default": _ZERO[type_name]}
-        if field.get("enum") and type_name == "string":
+        if self._enums and field.get("enum") and type_name == "string":
             schema = schema | {"enum": sorted(field["enum"])}
         for key, extension in (
             ("lt", "x-kubernetes-list-type"),

@@ -48,7 +48,11 @@ class Published(Protocol):
 class OpenApi:
     """Answers `/openapi/v2`, `/openapi/v3` and `/openapi/v3/...`."""
 
-    def __init__(self, resources: Iterable[ResourceInfo], custom: Mapping[str, Published] | None = None) -> None:
+    def __init__(
+        self, resources: Iterable[ResourceInfo], custom: Mapping[str, Published] | None = None, *, enums: bool = True
+    ) -> None:
+        """`enums`: whether the values of closed sets are listed."""
+        self._enums = enums
         self.update(resources, custom)
 
     def update(self, resources: Iterable[ResourceInfo], custom: Mapping[str, Published] | None = None) -> None:
@@ -133,7 +137,7 @@ class OpenApi:
         return found
 
     def _v3(self, infos: list[ResourceInfo]) -> dict[str, Any]:
-        schemas = Schemas(3, self._models)
+        schemas = Schemas(3, self._models, enums=self._enums)
         return {
             "openapi": "3.0.0",
             "info": _INFO,
@@ -145,7 +149,7 @@ class OpenApi:
         }
 
     def _v2(self) -> dict[str, Any]:
-        schemas = Schemas(2, self._models)
+        schemas = Schemas(2, self._models, enums=self._enums)
         return {
             "swagger": "2.0",
             "info": _INFO,

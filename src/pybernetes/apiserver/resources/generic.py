@@ -11,12 +11,14 @@ nothing.
 
 import random
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import Any
 
 import msgspec
 import orjson
 
 from ...api import field, status
+from ...api.gated_fields import Tree, drop_disabled
 from ...api.managed_fields.managers import without_times
 from ...api.resource import ResourceInfo
 from ...api.status import StatusError
@@ -68,6 +70,7 @@ class GenericResource:
         leases: LeasePool,
         clock: Clock,
         is_stale: Callable[[str], bool] = lambda key: False,
+        gated: Callable[[], Tree] = lambda: (),
     ) -> None:
         self.info = info
         self.strategy = strategy
@@ -79,6 +82,12 @@ class GenericResource:
         """Waits until the caches have a write, so that a client finds what it was told is done."""
         self._leases = leases
         self._is_stale = is_stale
+        self._gated_fields = gated
+
+    @cached_property
+    def _gated(self) -> Tree:
+        """The fields whose feature gates are off, found when first written."""
+        return self._gated_fields()
 
     # -- errors
 
@@ -124,6 +133,8 @@ class GenericResource:
 
     async def _create(self, obj: Object, write: Write, namespace: str, request: AdmissionRequest) -> Written:
         strategy, metadata = self.strategy, obj["metadata"]
+        if self._gated:
+            drop_disabled(obj, None, self._gated)
         strategy.prepare_create(obj, write)
         errors = object_meta.validate(
             metadata,
@@ -303,6 +314,8 @@ class GenericResource:
         new = request.object if request.object is not None else new
         metadata = new["metadata"]
         self._keep(metadata, before)
+        if self._gated:
+            drop_disabled(new, old, self._gated)
         strategy.prepare_update(new, old, write)
         metadata = new["metadata"]
         errors = object_meta.validate(

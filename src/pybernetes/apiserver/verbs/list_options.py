@@ -43,7 +43,7 @@ def list_options(call: Call, *, watch: bool = False) -> ListOptions:
         bookmarks=is_true(params.get("allowWatchBookmarks", "")),
         timeout_seconds=_integer(params, "timeoutSeconds"),
     )
-    errors = _watch_errors(options) if watch else _list_errors(options)
+    errors = _watch_errors(options, call.registry.gates["WatchList"]) if watch else _list_errors(options)
     if errors:
         raise status.invalid("meta.k8s.io", "ListOptions", "", errors)
     return options
@@ -95,9 +95,13 @@ def _list_errors(options: ListOptions) -> list[FieldError]:
     return errors
 
 
-def _watch_errors(options: ListOptions) -> list[FieldError]:
+def _watch_errors(options: ListOptions, watch_list: bool) -> list[FieldError]:
+    """`watch_list`: whether the feature gate WatchList is on."""
     errors = []
     path = "resourceVersionMatch"
+    if options.send_initial_events is not None and not watch_list:
+        words = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+        errors.append(field.forbidden("sendInitialEvents", words))
     if options.send_initial_events is None:
         if options.match:
             words = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
