@@ -26,6 +26,9 @@ from .points import Look, Points
 
 log = logger(__name__)
 
+HOLLOW = "pybernetes.io/hollow"
+"""The label of simulated nodes, which have no kubelet to ask."""
+
 
 class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
     """How often to look."""
@@ -61,6 +64,7 @@ class Collector:
         self._attention_until = float("-inf")
         self._looked_at: float | None = None
         self._is_looking = False
+        self._silent: set[str] = set()
         self._hurried_looks = 0
         self._looks = 0
         self._looked = asyncio.Condition()
@@ -129,7 +133,7 @@ class Collector:
         began = self._clock.monotonic()
         self._looked_at = began
         self._is_looking, self._hurried_looks = True, max(self._hurried_looks - 1, 0)
-        nodes = self._nodes.list()
+        nodes = [node for node in self._nodes.list() if HOLLOW not in (node.metadata.labels or {})]
         await self._source.keep(nodes)
         limit = asyncio.Semaphore(self._rhythm.at_once)
         look = Look({}, {})
@@ -153,9 +157,11 @@ class Collector:
             except (Unreachable, TimeoutError) as error:
                 self._numbers.asked(name, self._clock.monotonic() - began, success=False)
                 why = str(error) or "timed out"
-                if _is_ready(node):
+                if _is_ready(node) and name not in self._silent:
+                    self._silent.add(name)
                     log.warning("Kubelet does not tell its metrics", node=name, err=why)
                 return
+            self._silent.discard(name)
             self._numbers.asked(name, self._clock.monotonic() - began, success=True)
             add(read(text, name, self._clock.now().timestamp()))
 

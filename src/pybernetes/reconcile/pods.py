@@ -45,7 +45,7 @@ def is_terminal(pod: Pod) -> bool:
 
 def is_active(pod: Pod) -> bool:
     """Whether it counts as a replica: not ended, not being deleted."""
-    return not is_terminal(pod) and pod.metadata.deletion_timestamp is None
+    return pod.metadata.deletion_timestamp is None and not is_terminal(pod)
 
 
 def is_ready(pod: Pod) -> bool:

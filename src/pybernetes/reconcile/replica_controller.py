@@ -30,8 +30,8 @@ from .sources import owner_key, source
 T = TypeVar("T")
 STALE_CACHE_SECONDS = 1.0
 SMALL = 20
-CALM_SECONDS_PER_POD = 0.0002
-"""How long changes of a large owner's pods are gathered: 100 ms for 500 pods, twenty times what a look costs."""
+CALM_SECONDS_PER_POD = 0.0004
+"""How long changes of a large owner's pods are gathered: 200 ms for 500 pods, forty times what a look costs."""
 
 
 class ReplicaController(Generic[T]):

@@ -58,20 +58,22 @@ def count(pods: Iterable[Pod], template_labels: Mapping[str, str] | None, min_re
     """The numbers of a status; a pod that is being deleted counts only as terminating."""
     labels = (template_labels or {}).items()
     found = Counts()
+    replicas = labeled = ready = available = 0
     for pod in pods:
         if not is_active(pod):
             found.terminating += pod.metadata.deletion_timestamp is not None and not is_terminal(pod)
             continue
-        found.replicas += 1
-        found.labeled += labels <= (pod.metadata.labels or {}).items()
+        replicas += 1
+        labeled += labels <= (pod.metadata.labels or {}).items()
         if not is_ready(pod):
             continue
-        found.ready += 1
+        ready += 1
         waits = available_in_seconds(pod, min_ready, now) if min_ready else 0.0
         if waits == 0.0:
-            found.available += 1
+            available += 1
         elif waits is not None:
             found.soonest = min(found.soonest or waits, waits)
+    found.replicas, found.labeled, found.ready, found.available = replicas, labeled, ready, available
     return found
 
 

@@ -63,7 +63,10 @@ class Labels(msgspec.Struct, frozen=True):
         if self.nothing:
             return False
         labels = labels or {}
-        return all(requirement.matches(labels) for requirement in self.requirements)
+        for requirement in self.requirements:  # half the time of all() over a generator
+            if not requirement.matches(labels):
+                return False
+        return True
 
     @property
     def empty(self) -> bool:
