@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import uvloop
 from tests.base.http.h2_client import H2Client
+from tests.base.http.raw import Raw
 
 from pybernetes.base import x509
 from pybernetes.base.http.client import HttpTransport
@@ -78,3 +79,17 @@ async def serve(request: pytest.FixtureRequest, start: Any, certificates: Certif
     yield begin
     for caller in callers:
         await caller.close()
+
+
+@pytest.fixture
+async def dial() -> AsyncIterator[Any]:
+    opened: list[Raw] = []
+
+    async def begin(server: HttpServer) -> Raw:
+        raw = Raw(*await asyncio.open_connection("127.0.0.1", server.port))
+        opened.append(raw)
+        return raw
+
+    yield begin
+    for raw in opened:
+        raw.writer.close()

@@ -24,6 +24,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from pybernetes.base.http.h1_exchange import ChunkSink, Exchange, Refused, origin_form
 from pybernetes.base.http.heads import header_name, response_head, upgrade_head
 from pybernetes.base.http.incoming import IncomingBody
+from pybernetes.base.http.known_head import KnownHead, known_head
 from pybernetes.base.http.message import BytesBody, Headers, PushBody, Request, Response
 from pybernetes.base.http.net import peer_of
 from pybernetes.base.http.upgraded import TransportStream
@@ -67,6 +68,7 @@ class Http1Connection(asyncio.Protocol):
         self._arriving: Exchange | None = None
         self._leftover = b""
         self._reading = True
+        self._known: KnownHead | None = None
         # The response being written.
         self._paused = False
         self._drained: asyncio.Future[None] | None = None
@@ -88,6 +90,11 @@ class Http1Connection(asyncio.Protocol):
             return
         if not self._in_head:
             self._since = self._server.clock()
+        between = self._current is None and not self._in_head and self._arriving is None
+        if between and self._known is not None and (known := self._known.request(data)) is not None:
+            self._current = Exchange(known, True, False, False)
+            self._server.workers.run(self)
+            return
         self._piece_bytes = len(data)
         try:
             parser.feed_data(data)
@@ -109,6 +116,8 @@ class Http1Connection(asyncio.Protocol):
                 self._arrived(self._arriving)
         if self._current is None and self._queue:
             self._current = self._queue.popleft()
+            if between and not self._queue and not self._in_head and self._arriving is None and self._current.plain:
+                self._known = known_head(data, self._current.request, self._server.limits.max_head_bytes)
             self._server.workers.run(self)
 
     def eof_received(self) -> bool:

@@ -99,9 +99,12 @@ class Request:
     client certificate (DER) or None, `remote_address` the peer's IP address or "". `context` carries what the filters o
     the server learn on the way: `"user"` (api.user.UserInfo), `"info"` (RequestInfo), `"warnings"` (texts), ...
     An in-process caller sets `context["user"]` and is then taken as authenticated; a listener never does.
+    `facts` is what was concluded from the headers and the peer alone: a listener gives the same dict again while a
+    connection repeats its headers, so that they are looked at once (`known_head.py`). Whoever keeps something there
+    must see for himself that it still holds.
     """
 
-    __slots__ = ("body", "context", "headers", "method", "path", "peer_certificate", "query", "remote_address")
+    __slots__ = ("body", "context", "facts", "headers", "method", "path", "peer_certificate", "query", "remote_address")
 
     def __init__(
         self,
@@ -114,6 +117,7 @@ class Request:
         peer_certificate: bytes | None = None,
         remote_address: str = "",
         context: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -123,6 +127,7 @@ class Request:
         self.peer_certificate = peer_certificate
         self.remote_address = remote_address
         self.context: dict[str, Any] = context if context is not None else {}
+        self.facts: dict[str, Any] = facts if facts is not None else {}
 
     def header(self, name: str) -> str | None:
         """The first header of that (lower-case) name."""
