@@ -236,3 +236,37 @@ def test_rsa_keys_work_too() -> None:
     assert parts.header["alg"] == "RS256"
     assert rotated.verifies(parts.header["kid"], parts.signed, parts.signature)
     assert not ServiceAccountKeys(KEY).verifies(parts.header["kid"], parts.signed, parts.signature)
+
+
+async def test_a_proof_holds_until_anything_the_token_hangs_on_changes() -> None:
+    world = World()
+    token = await world.token(boundObjectRef=bound("Pod", "web-1"), expirationSeconds=600)
+    changes = {
+        "the pod is gone": lambda: world.reader.remove("v1", "Pod", "default", "web-1"),
+        "the account is another one": lambda: world.reader.put(
+            obj("v1", "ServiceAccount", "web", "default", metadata={"uid": "new"})
+        ),
+        "it has expired": lambda: world.clock.advance(661),
+    }
+    for change in changes.values():
+        world = World()
+        found = world.show(token)
+        assert found.holds is not None
+        assert found.holds()
+        change()
+        assert not found.holds()
+
+
+async def test_nothing_is_proved_for_later_while_a_pod_ends_or_a_token_warns() -> None:
+    world = World()
+    token = await world.token(boundObjectRef=bound("Pod", "web-1"))
+    metadata = {"deletionTimestamp": "2026-05-01T12:00:00Z"}
+    world.reader.put(obj("v1", "Pod", "web-1", "default", spec={"serviceAccountName": "web"}, metadata=metadata))
+    assert world.show(token).holds is None
+    world = World()
+    token = await world.token(expirationSeconds=3607, boundObjectRef=bound("Pod", "web-1"))
+    found = world.show(token)
+    assert found.holds is not None
+    world.clock.advance(3608)
+    assert not found.holds()  # from now on each use is noted
+    assert world.show(token).holds is None

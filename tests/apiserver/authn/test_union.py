@@ -12,6 +12,7 @@ from tests.apiserver.authz.memory_reader import FixedClock, MemoryReader, obj
 
 from pybernetes.api.status import StatusError
 from pybernetes.api.user import UserInfo
+from pybernetes.apiserver.authn.service_account import PrivateClaims, Reference, issue
 from pybernetes.apiserver.authn.static_token import StaticTokenAuthenticator
 from pybernetes.apiserver.authn.tokens import bearer_token
 from pybernetes.apiserver.filters.authentication import AuthenticationConfig, build_authentication, build_tokens
@@ -209,3 +210,56 @@ async def test_token_in_a_websocket_subprotocol() -> None:
 def test_bad_token_file(text: str) -> None:
     with pytest.raises(ValueError, match="line 1"):
         StaticTokenAuthenticator(text)
+
+
+async def test_equal_headers_are_proven_once_per_connection_while_the_proof_holds() -> None:
+    clock = FixedClock()
+    reader = MemoryReader(obj("v1", "ServiceAccount", "web", "default"))
+    tokens = build_tokens(CONFIG, reader, KEYS, clock=clock)
+    seen: list[Request] = []
+
+    async def inner(request: Request) -> Response:
+        seen.append(request)
+        return Response(200)
+
+    app = build_authentication(CONFIG, tokens, clock=clock)(inner)
+    private = PrivateClaims("default", Reference("web", "uid-web"))
+    now = int(clock.now().timestamp())
+    token = issue(KEYS, private, KEYS.api_audiences, now=now, lifetime_seconds=600, token_id="t")
+    facts: dict[str, Any] = {}
+
+    async def ask() -> None:
+        headers = [("authorization", f"Bearer {token}"), ("accept", "*/*")]
+        await app(Request("GET", "/", headers=headers, facts=facts))
+
+    for _ in range(2):
+        await ask()
+    assert [request.headers for request in seen] == [[("accept", "*/*")]] * 2
+    assert seen[1].context["user"] is seen[0].context["user"]
+    assert seen[0].context["user"].groups[-1] == "system:authenticated"
+    assert seen[0].headers is not seen[1].headers
+    reader.remove("v1", "ServiceAccount", "default", "web")
+    with pytest.raises(StatusError, match="Unauthorized"):
+        await ask()
+    reader.put(obj("v1", "ServiceAccount", "web", "default"))
+    await ask()
+    clock.advance(661)
+    with pytest.raises(StatusError, match="Unauthorized"):
+        await ask()
+    assert len(seen) == 3
+
+
+async def test_a_certificate_proven_once_expires_all_the_same() -> None:
+    clock = FixedClock()
+    app = build_authentication(CONFIG, build_tokens(CONFIG, MemoryReader(), KEYS, clock=clock), clock=clock)(_answer)
+    facts: dict[str, Any] = {}
+    der = CLIENT_CA.issue("admin")
+    for _ in range(2):
+        await app(Request("GET", "/", peer_certificate=der, facts=facts))
+    clock.advance(2 * 86400)
+    with pytest.raises(StatusError, match="Unauthorized"):
+        await app(Request("GET", "/", peer_certificate=der, facts=facts))
+
+
+async def _answer(request: Request) -> Response:
+    return Response(200)

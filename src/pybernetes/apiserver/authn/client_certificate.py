@@ -103,11 +103,14 @@ class ClientCertificateAuthenticator:
         """See Authenticator. 401 for another CA's certificate, and once it has expired on a connection still open."""
         if request.peer_certificate is None:
             return None
-        subject = self._subjects.subject(request.peer_certificate)
+        trusted = self._subjects
+        subject = trusted.subject(request.peer_certificate)
         if subject is None:
             raise unauthorized()
         if not subject.user.name:
             return None
         if not subject.not_before <= self._clock.now() <= subject.not_after:
             raise unauthorized()
+        now, first, last = self._clock.now, subject.not_before, subject.not_after
+        request.facts["holds"] = lambda: first <= now() <= last and self._subjects is trusted
         return subject.user

@@ -10,13 +10,13 @@ object still exist with that uid is asked from memory on every use, so deleting 
 
 import base64
 import hashlib
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ...api.resource import resource
+from ...api.resource import ResourceInfo, resource
 from ...api.user import UserInfo
 from ...base.clock import SYSTEM_CLOCK, Clock
 from ..reader import Object, ObjectReader
@@ -167,9 +167,29 @@ class ServiceAccountTokenAuthenticator:
             raise InvalidToken(
                 f"token audiences {_quoted(claims.audiences)} is invalid for the target audiences {_quoted(audiences)}"
             )
-        self._check_objects(claims, now, token)
+        seen = self._check_objects(claims, now, token)
         warn_after = claims.private.warn_after
-        return TokenIdentity(claims.user, good_for, now - warn_after if warn_after and now > warn_after else 0.0)
+        if warn_after and now > warn_after:
+            return TokenIdentity(claims.user, good_for, now - warn_after)
+        return TokenIdentity(claims.user, good_for, holds=self._holds(claims, seen))
+
+    def _holds(self, claims: Claims, seen: list["_Seen"]) -> Callable[[], bool] | None:
+        """Whether the token is still good: the same objects are there, and no instant has passed that changes the
+        answer. None while one of the objects is being deleted, since then the time matters."""
+        if any("deletionTimestamp" in one.object["metadata"] for one in seen):
+            return None
+        ends = [claims.expires + LEEWAY_SECONDS] if claims.expires else []
+        ends += [claims.private.warn_after] if claims.private.warn_after else []
+        end = datetime.fromtimestamp(min(ends), UTC) if ends else datetime.max.replace(tzinfo=UTC)
+        now, get = self._clock.now, self._reader.get
+
+        def holds() -> bool:
+            for info, namespace, name, found in seen:
+                if get(info, namespace, name) is not found:
+                    return False
+            return now() <= end
+
+        return holds
 
     def _verify(self, token: str) -> Claims | None:
         """Everything that cannot change later: form, issuer, signature, presence of the claims."""
@@ -200,22 +220,25 @@ class ServiceAccountTokenAuthenticator:
         user = _user(private, str(parts.claims.get("jti") or ""))
         return Claims(private, user, audiences or self._keys.api_audiences, not_before, expires)
 
-    def _check_objects(self, claims: Claims, now: float, token: str) -> None:
+    def _check_objects(self, claims: Claims, now: float, token: str) -> list["_Seen"]:
         """Account and bound object must be there with the uid of the token; a legacy token must be its secret's."""
         private = claims.private
         namespace = private.namespace
-        self._check(now, "service account", "serviceaccounts", namespace, private.service_account)
+        seen = [self._check(now, "service account", "serviceaccounts", namespace, private.service_account)]
         if private.secret is not None:
-            secret = self._check(now, "service account secret", "secrets", namespace, private.secret)
-            if claims.legacy and (secret.get("data") or {}).get("token") != base64.b64encode(token.encode()).decode():
+            seen.append(self._check(now, "service account secret", "secrets", namespace, private.secret))
+            shown = base64.b64encode(token.encode()).decode()
+            if claims.legacy and (seen[-1].object.get("data") or {}).get("token") != shown:
                 raise InvalidToken("service account token has been invalidated")
         if private.pod is not None:
-            self._check(now, "pod", "pods", namespace, private.pod)
+            seen.append(self._check(now, "pod", "pods", namespace, private.pod))
         elif private.node is not None:
-            self._check(now, "node", "nodes", "", private.node)
+            seen.append(self._check(now, "node", "nodes", "", private.node))
+        return seen
 
-    def _check(self, now: float, what: str, plural: str, namespace: str, reference: Reference) -> Object:
-        found = self._reader.get(resource(plural), namespace, reference.name)
+    def _check(self, now: float, what: str, plural: str, namespace: str, reference: Reference) -> "_Seen":
+        info = resource(plural)
+        found = self._reader.get(info, namespace, reference.name)
         if found is None:
             raise InvalidToken("service account token has been invalidated")
         metadata = found["metadata"]
@@ -224,7 +247,16 @@ class ServiceAccountTokenAuthenticator:
             raise InvalidToken("service account token has been invalidated")
         if reference.uid and metadata.get("uid") != reference.uid:
             raise InvalidToken(f"{what} UID ({metadata.get('uid')}) does not match claim ({reference.uid})")
-        return found
+        return _Seen(info, namespace, reference.name, found)
+
+
+class _Seen(NamedTuple):
+    """An object a token hangs on, as it was when the token was checked."""
+
+    info: ResourceInfo
+    namespace: str
+    name: str
+    object: Object
 
 
 def _legacy_claims(claims: dict[str, Any]) -> Claims:

@@ -6,7 +6,7 @@ does not hold. The union tries all of them and reports what it met on the way, a
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -25,11 +25,13 @@ class TokenIdentity(msgspec.Struct, frozen=True):
     """Whom a token stands for. `audiences` are those of the asked ones that it is good for.
 
     `stale_seconds` > 0: used that long after its `warnafter` instant (audit annotation `stale-token`).
+    `holds` tells at any later time, from memory, whether all of this is still so; None where it must be asked again.
     """
 
     user: UserInfo
     audiences: tuple[str, ...] = ()
     stale_seconds: float = 0.0
+    holds: Callable[[], bool] | None = None
 
 
 class TokenAuthenticator(Protocol):

@@ -3,7 +3,7 @@
 A request that arrives with a user in its context comes from a component in this process and passes as it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -80,9 +80,19 @@ class AuthenticationFilter:
         self.trust = trust
 
     def __call__(self, next: App) -> App:
-        async def authenticated(request: Request) -> Response:
-            if "user" not in request.context:
-                request.context["user"] = await self.union.authenticate(request)
+        union = self.union
+
+        def authenticated(request: Request) -> Awaitable[Response]:
+            context = request.context
+            if "user" not in context:
+                user = union.proven(request)
+                if user is None:
+                    return asked(request)
+                context["user"] = user
+            return next(request)
+
+        async def asked(request: Request) -> Response:
+            request.context["user"] = await union.authenticate(request)
             return await next(request)
 
         return authenticated
