@@ -25,6 +25,12 @@ def accepts_gzip(request: Request) -> bool:
     return False
 
 
+def is_large(response: Response) -> bool:
+    """Whether compression is worth a thought."""
+    body = response.body
+    return len(body) >= THRESHOLD_BYTES if isinstance(body, bytes) else isinstance(body, AsyncIterator)
+
+
 async def compressed(request: Request, response: Response) -> Response:
     """The response as it is, or its body in gzip: of a GET, when it is large, the client accepts it, and it is not
     encoded already. Watches and streams (logs that are followed, whatever is proxied) are left alone: they would wait
@@ -32,10 +38,7 @@ async def compressed(request: Request, response: Response) -> Response:
     body = response.body
     if isinstance(body, AsyncIterator) and request.context["info"].subresource:
         return response
-    if request.method != "GET" or response.status != 200:
-        return response
-    large = len(body) >= THRESHOLD_BYTES if isinstance(body, bytes) else isinstance(body, AsyncIterator)
-    if not large or not accepts_gzip(request):
+    if request.method != "GET" or response.status != 200 or not is_large(response) or not accepts_gzip(request):
         return response
     if any(name in ("content-encoding", "content-length") for name, _ in response.headers):
         return response

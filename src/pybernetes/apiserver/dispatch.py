@@ -11,7 +11,7 @@ from ..base.http.message import Request, Response
 from . import component_statuses
 from .admission.connect import admit_connect
 from .call import Call, no_such_path, not_allowed
-from .compression import compressed
+from .compression import compressed, is_large
 from .filters.requests import LONG_RUNNING_SUBRESOURCES
 from .negotiation import media_type
 from .registry import Endpoint, Registry
@@ -72,23 +72,27 @@ class Dispatcher:
         self._pages = pages
 
     async def __call__(self, request: Request) -> Response:
-        return await compressed(request, await self._dispatch(request))
+        response = await self._dispatch(request)
+        return await compressed(request, response) if is_large(response) else response
 
-    async def _dispatch(self, request: Request) -> Response:
+    async def _page(self, request: Request) -> Response:
+        for page in self._pages:
+            response = await page(request)
+            if response is not None:
+                return response
+        raise no_such_path()
+
+    def _dispatch(self, request: Request) -> Awaitable[Response]:
         info: RequestInfo = request.context["info"]
         if not info.is_resource:
-            for page in self._pages:
-                response = await page(request)
-                if response is not None:
-                    return response
-            raise no_such_path()
+            return self._page(request)
         endpoint = self._registry.find(info.group, info.version, info.resource)
         if endpoint is None:
             raise no_such_path()
         if endpoint.info.deprecation:
             request.context.setdefault("warnings", []).append(endpoint.info.deprecation)
         if info.subresource:
-            return await self._subresource(request, info, endpoint)
+            return self._subresource(request, info, endpoint)
         verb = info.verb
         if verb not in endpoint.verbs:
             raise not_allowed()
@@ -103,16 +107,16 @@ class Dispatcher:
             raise no_such_path()
         call = Call(request, info, endpoint, self._registry, self._cache)
         if info.resource == "bindings" and not info.group:
-            return await self._binding(request, info)
+            return self._binding(request, info)
         computed = COMPUTED.get(endpoint.info.group_resource)
         if computed is not None:
-            return await computed(call)
+            return computed(call)
         if endpoint.resource is None:
             handler = self.reviews.get(endpoint.info.group_resource)
             if handler is None:
                 raise not_allowed()
-            return await review(call, handler)
-        return await (OBJECT[verb] if named else COLLECTION[verb])(call)
+            return review(call, handler)
+        return (OBJECT[verb] if named else COLLECTION[verb])(call)
 
     async def _binding(self, request: Request, info: RequestInfo) -> Response:
         """`POST bindings` is `POST pods/NAME/binding` with the name in the body."""

@@ -81,7 +81,10 @@ def _quality(clause: str) -> float:
 
 def representation(request: Request, *, transforms: bool = True, protobuf: bool = False) -> Representation:
     """What the request wants."""
-    return negotiate(request.header("accept") or "", transforms=transforms, protobuf=protobuf)
+    accept = request.header("accept")
+    if not accept or accept == JSON:
+        return PLAIN
+    return negotiate(accept, transforms=transforms, protobuf=protobuf)
 
 
 async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes:

@@ -1,6 +1,7 @@
 """The filters around every request, and how failures leave the server."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from tests.support.api import CONFIG_MAPS, Api, running_api
@@ -98,6 +99,50 @@ async def test_a_slow_request_times_out() -> None:
     assert (caught.value.code, caught.value.reason) == (504, "Timeout")
 
 
+async def test_one_timer_ends_each_request_in_its_turn_and_no_other() -> None:
+    from pybernetes.apiserver.request_info import request_info
+
+    bounded = Timeout(0.02)
+    release = asyncio.Event()
+
+    async def app(request: Request) -> Response:
+        if request.path.endswith("quick"):
+            return Response()
+        if request.path.endswith("deaf"):
+            with suppress(asyncio.CancelledError):
+                await asyncio.get_running_loop().create_future()
+            return Response(201)
+        await release.wait()
+        return Response()
+
+    async def ask(name: str) -> int:
+        request = Request("GET", f"/api/v1/nodes/{name}")
+        request.context["info"] = request_info(request)
+        try:
+            status = (await bounded(app)(request)).status
+        except StatusError as error:
+            status = error.code
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
+        return status
+
+    first = [asyncio.create_task(ask(name)) for name in ("slow", "quick", "deaf", "slower")]
+    assert await asyncio.gather(*first) == [504, 200, 201, 504]
+    again = asyncio.create_task(ask("slow"))
+    await asyncio.sleep(0)
+    release.set()
+    assert await again == 200
+    cancelled = asyncio.create_task(ask("deaf"))
+    release.clear()
+    other = asyncio.create_task(ask("slow"))
+    await asyncio.sleep(0)
+    other.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await other
+    assert await cancelled == 201
+
+
 async def test_too_many_requests_at_once_are_refused_but_for_masters() -> None:
     limits = {"max_requests_in_flight": 0, "max_mutating_requests_in_flight": 1, "priority_and_fairness": False}
     async with running_api(**limits) as api:
@@ -113,6 +158,7 @@ async def test_every_answer_carries_an_audit_id() -> None:
         assert len((await api.get(CONFIG_MAPS)).header("audit-id")[0]) == 36
         response = await api.send("GET", CONFIG_MAPS, headers=[("audit-id", "mine")])
         assert response.header("audit-id") == "mine"
+        assert len((await api.get(CONFIG_MAPS + "/nobody")).header("audit-id")[0]) == 36
 
 
 async def test_rights_are_asked_before_anything_else_is_read() -> None:

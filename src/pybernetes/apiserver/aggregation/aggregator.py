@@ -8,7 +8,7 @@ Without remote APIServices a request costs one look at an empty dict.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +75,10 @@ class Aggregator:
         """The App with the remotes in front."""
         remotes = self._services.remotes
 
-        async def aggregated(request: Request) -> Response:
-            if not remotes:
-                return await next(request)
+        def aggregated(request: Request) -> Awaitable[Response]:
+            return next(request) if not remotes else elsewhere(request)
+
+        async def elsewhere(request: Request) -> Response:
             path = request.path
             if path.startswith("/apis/"):
                 parts = path.split("/", 4)

@@ -1,12 +1,13 @@
 """The authorization filter: 403 for what the user may not do, before anything else of the request is read."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from ...api.user import UserInfo
 from ...base.http.message import App, Request, Response
 from ..audit import annotate
-from ..authz.authorizer import Attributes, Authorizer
+from ..authz.authorizer import Attributes, Authorizer, Decision
 from ..authz.forbidden import forbidden
+from ..authz.modes import UnionAuthorizer
 from ..request_info import RequestInfo
 
 ALWAYS_ALLOWED_PATHS = ("/healthz", "/readyz", "/livez")
@@ -43,16 +44,29 @@ class AuthorizationFilter:
         self._open_prefixes = tuple(path[:-1] for path in always_allow_paths if path.endswith("/*"))
 
     def __call__(self, next: App) -> App:
-        async def authorized(request: Request) -> Response:
+        authorizer = self._authorizer
+        at_once = authorizer.at_once if isinstance(authorizer, UnionAuthorizer) else None
+
+        def authorized(request: Request) -> Awaitable[Response]:
             info: RequestInfo = request.context["info"]
-            if info.is_resource or not self._is_open(info.path):
-                attributes = attributes_of(request.context["user"], info, request)
-                decision = await self._authorizer.authorize(attributes)
-                annotate("authorization.k8s.io/decision", "allow" if decision.allowed else "forbid")
-                annotate("authorization.k8s.io/reason", decision.reason)
-                if not decision.allowed:
-                    raise forbidden(attributes, decision.reason)
+            if not info.is_resource and self._is_open(info.path):
+                return next(request)
+            attributes = attributes_of(request.context["user"], info, request)
+            decision = at_once(attributes) if at_once is not None else None
+            if decision is None:
+                return asked(request, attributes)
+            check(attributes, decision)
+            return next(request)
+
+        async def asked(request: Request, attributes: Attributes) -> Response:
+            check(attributes, await authorizer.authorize(attributes))
             return await next(request)
+
+        def check(attributes: Attributes, decision: Decision) -> None:
+            annotate("authorization.k8s.io/decision", "allow" if decision.allowed else "forbid")
+            annotate("authorization.k8s.io/reason", decision.reason)
+            if not decision.allowed:
+                raise forbidden(attributes, decision.reason)
 
         return authorized
 

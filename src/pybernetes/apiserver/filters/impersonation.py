@@ -4,6 +4,7 @@ Each part of the wanted identity is authorized by itself with the verb `imperson
 identity. The caller stays in `context["impersonator"]` for the audit log.
 """
 
+from collections.abc import Awaitable
 from urllib.parse import unquote
 
 import msgspec
@@ -33,7 +34,7 @@ class Wanted(msgspec.Struct):
 
 def wanted_identity(request: Request) -> Wanted | None:
     """Read the headers; None when there are none. StatusError 500 (as upstream) for parts without a user."""
-    if not any(name.startswith("impersonate-") for name, _ in request.headers):
+    if not _asks(request):
         return None
     wanted = Wanted()
     for name, value in request.headers:
@@ -54,6 +55,10 @@ def wanted_identity(request: Request) -> Wanted | None:
     if wanted.uid:
         parts.append(f"{{UID  {wanted.uid}  {_AUTHENTICATION_GROUP}/v1  }}")
     raise internal_error(f"requested [{' '.join(parts)}] without impersonating a user")
+
+
+def _asks(request: Request) -> bool:
+    return any(name.startswith("impersonate-") for name, _ in request.headers)
 
 
 def questions(caller: UserInfo, wanted: Wanted) -> list[Attributes]:
@@ -91,7 +96,14 @@ class ImpersonationFilter:
         self._authorizer = authorizer
 
     def __call__(self, next: App) -> App:
-        async def impersonating(request: Request) -> Response:
+        def impersonating(request: Request) -> Awaitable[Response]:
+            facts = request.facts
+            asked = facts.get("impersonates")
+            if asked is None:
+                asked = facts["impersonates"] = _asks(request)
+            return impersonated_request(request) if asked else next(request)
+
+        async def impersonated_request(request: Request) -> Response:
             wanted = wanted_identity(request)
             if wanted is None:
                 return await next(request)

@@ -1,6 +1,7 @@
 """What is asked for and how it went: `context["info"]`, the audit id, request metrics."""
 
 import time
+from collections.abc import Awaitable
 
 from ...base.http.message import App, Request, Response
 from ...base.random_ids import uuid4_text
@@ -17,17 +18,17 @@ def is_long_running(info: RequestInfo) -> bool:
 
 
 def with_request_info(next: App) -> App:
-    """Put the request's meaning into its context and an audit id on its way back."""
+    """Put the request's meaning into its context, and an audit id that the answer will carry."""
 
-    async def informed(request: Request) -> Response:
-        request.context["info"] = request_info(request)
+    def informed(request: Request) -> Awaitable[Response]:
+        context = request.context
+        context["info"] = request_info(request)
         audit_id = request.header("audit-id")
         if not audit_id or len(audit_id) > _AUDIT_ID_LIMIT:
             audit_id = uuid4_text()
-        request.context["audit_id"] = audit_id
-        response = await next(request)
-        response.headers.append(("audit-id", audit_id))
-        return response
+        context["audit_id"] = audit_id
+        context["response_headers"] = [("audit-id", audit_id)]
+        return next(request)
 
     return informed
 

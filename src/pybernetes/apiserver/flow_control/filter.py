@@ -50,7 +50,7 @@ class PriorityAndFairness:
             if info.verb != "watch" and is_long_running(info):
                 return await next(request)
             decision = classify(request.context["user"], info)
-            request.context["response_headers"] = decision.headers
+            request.context["response_headers"] += decision.headers
             level = decision.level
             if level.exempt:
                 level.in_use += 1

@@ -1,6 +1,7 @@
 """Who is behind the present request: set by a filter, read by the journal when the request writes."""
 
 import time
+from collections.abc import Awaitable
 from contextvars import ContextVar
 
 import msgspec
@@ -28,9 +29,10 @@ _decode = msgspec.json.Decoder(Note).decode
 def remember_author(next: App) -> App:
     """The filter: behind authentication and impersonation."""
 
-    async def remembering(request: Request) -> Response:
-        if request.method in _READS:
-            return await next(request)
+    def remembering(request: Request) -> Awaitable[Response]:
+        return next(request) if request.method in _READS else written(request)
+
+    async def written(request: Request) -> Response:
         info: RequestInfo = request.context["info"]
         user: UserInfo = request.context["user"]
         token = _AUTHOR.set((user.name, info.verb, info.subresource))
