@@ -10,7 +10,7 @@ from ..api.managed_fields import MergeSchema
 from ..api.managed_fields.builtin import BuiltinSchema
 from ..api.resource import ResourceInfo
 from .kind_schema import BuiltinKind
-from .registry import Registry
+from .registry import Registry, ScalePaths
 
 Object = dict[str, Any]
 
@@ -56,6 +56,11 @@ class ServedVersions:
         if endpoint is None:
             return BuiltinSchema(info.group_version, info.kind)
         return endpoint.tracking.manager.schema
+
+    def scale_paths(self, info: ResourceInfo) -> ScalePaths | None:
+        """Where a custom resource has the numbers of its scale; None for the usual places."""
+        endpoint = self._registry.find(info.group, info.version, info.plural)
+        return endpoint.scale if endpoint is not None else None
 
     async def shown(self, obj: Object, info: ResourceInfo) -> Object:
         """A stored object in this version."""

@@ -1,10 +1,11 @@
 """CONNECT: the streaming subresources (exec, attach, port-forward, proxy) as admission sees them.
 
-The object of such a request is the options of the stream, read from the query.
+The object of such a request is the options of the stream, read from the query; what admission changes in them is
+written back there.
 """
 
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from ...api.user import ANONYMOUS
 from ...base.http.message import Request
@@ -41,8 +42,21 @@ async def admit_connect(chain: AdmissionChain, request: Request, info: RequestIn
         user=request.context.get("user", ANONYMOUS),
         warnings=request.context.setdefault("warnings", []),
     )
+    sent = options(kind, request, info)
     await chain.admit(asked)
     await chain.validate(asked)
+    if asked.object != sent and asked.object is not None and info.subresource != "proxy":
+        request.query = _query(asked.object)
+
+
+def _query(changed: Object) -> str:
+    """The options of a stream as a query."""
+    pairs: list[tuple[str, str]] = [(name, "true") for name in _STREAMS if changed.get(name)]
+    if changed.get("container"):
+        pairs.append(("container", str(changed["container"])))
+    pairs += [("command", str(word)) for word in changed.get("command") or ()]
+    pairs += [("ports", str(port)) for port in changed.get("ports") or ()]
+    return urlencode(pairs)
 
 
 def options(kind: str, request: Request, info: RequestInfo) -> Object:

@@ -211,10 +211,16 @@ def _scaled(call: Call, current: Object, scale: Object, managed: list[Object] | 
             current["metadata"][key] = scale["metadata"][key]
         elif key == "resourceVersion":
             current["metadata"].pop(key, None)
-    paths = call.endpoint.scale
+    set_replicas(current, replicas, call.endpoint.scale)
+    return current
+
+
+def set_replicas(obj: Object, replicas: int, paths: ScalePaths | None = None) -> bool:
+    """Write the wanted number where a workload, or by its paths a custom resource, has it; whether it is another."""
     *parents, last = (paths.spec if paths is not None else ".spec.replicas").split(".")[1:]
-    holder = current
+    holder = obj
     for part in parents:
         holder = holder.setdefault(part, {})
+    changed = (holder.get(last) or 0) != replicas
     holder[last] = replicas
-    return current
+    return changed

@@ -10,9 +10,13 @@ import orjson
 from msgspec import Struct, field
 
 from ....api import status
+from ....api.managed_fields.builtin import BuiltinSchema
 from ....api.resource import ResourceInfo
 from ....api.status import StatusError
+from ...kind_schema import BuiltinKind
 from ..plugin import AdmissionRequest
+from ..webhook.question import take_scale
+from ..webhook.review import Question
 from ..webhook.versions import Versions
 from .evaluation import Evaluation, Failed, OutOfBudget, Run
 from .matching import Matcher, concerns
@@ -110,9 +114,9 @@ class MutatingAdmissionPolicy:
             if request.round and key not in notes.again:
                 continue
             notes.again.discard(key)
-            if review.object is not None and not request.subresource:
+            if review.object is not None and request.operation != "DELETE":
                 try:
-                    if await self._mutate(run, info, review.object, request):
+                    if await self._mutate(run, info, review, request):
                         notes.changed()
                         request.reinvoke = True
                 except (Failed, OutOfBudget, CannotApply) as error:
@@ -120,21 +124,30 @@ class MutatingAdmissionPolicy:
             if policy.reinvoke:
                 notes.asked.add(key)
 
-    async def _mutate(self, run: Run, info: ResourceInfo, start: Object, request: AdmissionRequest) -> bool:
-        """Whether the mutations, one after another, changed the object."""
-        before = orjson.dumps(start)
+    async def _mutate(self, run: Run, info: ResourceInfo, review: Question, request: AdmissionRequest) -> bool:
+        """Whether the mutations, one after another, changed the object. That of a subresource may be of a kind of its
+        own (Scale, Eviction, Binding, the options of a stream), which has one version only."""
+        before = orjson.dumps(review.object)
         obj: Object = orjson.loads(before)
+        own = review.kind == (info.group_version, info.kind)
+        merging = self._versions.merging(info) if own else BuiltinSchema(*review.kind)
         for mutation in run.expressions.mutations:
             run.use(obj)
             value = await run.value(mutation.expression)
             if mutation.patch_type == "JSONPatch":
                 obj = patched(orjson.loads(orjson.dumps(obj)), value)
             else:
-                obj = configured(obj, value, self._versions.merging(info))
-            obj = await self._versions.conform(orjson.loads(orjson.dumps(obj)), info)
+                obj = configured(obj, value, merging)
+            obj = orjson.loads(orjson.dumps(obj))
+            if own:
+                obj = await self._versions.conform(obj, info)
+            else:
+                BuiltinKind(*review.kind).decode(obj, unknown="ignore")
         if orjson.dumps(obj) == before:
             return False
-        new = await self._versions.convert(obj, info, request.resource)
+        if request.subresource == "scale":
+            return take_scale(self._versions, request, obj)
+        new = await self._versions.convert(obj, info, request.resource) if own else obj
         assert request.object is not None
         if new is not request.object:
             request.object.clear()

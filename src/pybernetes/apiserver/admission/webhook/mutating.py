@@ -17,6 +17,7 @@ from . import rules
 from .calling import Calling
 from .configuration import Webhook, Webhooks
 from .invocation import Invocation, Selection
+from .question import take_scale
 from .review import Answer, Question
 from .versions import Versions
 
@@ -116,7 +117,7 @@ class MutatingAdmissionWebhook:
         if not isinstance(patched, dict):
             raise internal_error("the patched object is no JSON object")
         if request.subresource == "scale":
-            return _scale(request, patched)
+            return take_scale(self._versions, request, patched)
         if question.kind == (invocation.info.group_version, invocation.info.kind):
             patched = await self._versions.conform(patched, invocation.info)
             if orjson.dumps(patched) == before:
@@ -126,16 +127,6 @@ class MutatingAdmissionWebhook:
             return False
         _replace(request, patched)
         return True
-
-
-def _scale(request: AdmissionRequest, scale: Object) -> bool:
-    """The number of replicas is all that a Scale can change."""
-    assert request.object is not None
-    spec = request.object.setdefault("spec", {})
-    wanted = (scale.get("spec") or {}).get("replicas") or 0
-    changed = bool(spec.get("replicas") != wanted)
-    spec["replicas"] = wanted
-    return changed
 
 
 def _replace(request: AdmissionRequest, new: Object) -> None:

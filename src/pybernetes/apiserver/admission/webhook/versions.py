@@ -1,9 +1,12 @@
 """The versions of a resource, for webhooks that want another one than the client speaks."""
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ....api.managed_fields import MergeSchema
 from ....api.resource import ResourceInfo
+
+if TYPE_CHECKING:
+    from ...registry import ScalePaths
 
 Object = dict[str, Any]
 
@@ -22,6 +25,9 @@ class Versions(Protocol):
 
     def merging(self, info: ResourceInfo) -> MergeSchema:
         """How objects of a version merge."""
+
+    def scale_paths(self, info: ResourceInfo) -> "ScalePaths | None":
+        """Where a custom resource has the numbers of its scale; None for the usual places."""
 
     async def shown(self, obj: Object, info: ResourceInfo) -> Object:
         """A stored object in this version."""
