@@ -1,7 +1,8 @@
 """Standard streams joined to a process in a container, with or without a terminal.
 
-One loop waits for the keyboard (or file) and the server; a terminal is raw meanwhile and its size is told again
-whenever it changes. The exit code of the process is what the error channel says at the end.
+One thread takes what the server sends, another sends what is typed (or in a file), so that neither waits for the other;
+a terminal is raw meanwhile and its size is told again whenever it changes. The exit code of the process is what the
+error channel says at the end.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Attached:
         return exit_code(self._status)
 
     def _loop(self, descriptor: int) -> None:
+        import _thread
         import signal
 
         wake_read, wake_write = os.pipe()
@@ -78,40 +80,41 @@ class Attached:
         if self._tty:
             previous = signal.signal(signal.SIGWINCH, lambda *_: os.write(wake_write, b"w"))
             self._resize()
+        _thread.start_new_thread(self._send, (descriptor, wake_read))
         try:
-            self._exchange(descriptor, wake_read)
+            while self._take():
+                pass
         finally:
             if self._tty:
                 signal.signal(signal.SIGWINCH, previous)
-            os.close(wake_read)
             os.close(wake_write)
             self._socket.close()
 
-    def _exchange(self, descriptor: int, wake: int) -> None:
+    def _send(self, descriptor: int, wake: int) -> None:
+        """Input and sizes of the terminal, until `wake` is closed at its other end or the peer is gone."""
         poll = select.poll()
-        poll.register(self._socket.fileno(), select.POLLIN)
         poll.register(wake, select.POLLIN)
         if descriptor >= 0:
             poll.register(descriptor, select.POLLIN)
-        while True:
-            while self._socket.has_more():
-                if self._socket.ready() and not self._take():
-                    return
-            for ready, _ in poll.poll():
-                if ready == wake:
-                    os.read(wake, 4096)
-                    self._resize()
-                elif ready == descriptor:
+        try:
+            while True:
+                for ready, _ in poll.poll():
+                    if ready == wake:
+                        if not os.read(wake, 4096):
+                            return
+                        self._resize()
+                        continue
                     data = os.read(descriptor, _CHUNK)
                     if data:
                         self._socket.send_channel(STDIN, data)
                     else:
                         poll.unregister(descriptor)
                         self._socket.end_channel(STDIN)
-                    if self._socket.has_more():
-                        break
-                elif self._socket.ready() and not self._take():
-                    return
+        except OSError:
+            # The peer is gone; what it said is for the other thread.
+            pass
+        finally:
+            os.close(wake)
 
     def _take(self) -> bool:
         """One message; false when it was the last."""

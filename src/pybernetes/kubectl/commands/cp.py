@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import threading
 
 from ..errors import CommandError
 from ..objects.item import Item
@@ -110,10 +111,24 @@ def _to_pod(session: Session, source: Spec, target: Spec) -> None:
     if directory or destination.startswith("/"):
         command += ["-C", directory or "/"]
     socket = _exec(pod, container, command, stdin=True)
-    with tarfile.open(fileobj=_Upload(socket), mode="w|", format=tarfile.GNU_FORMAT) as archive:  # type: ignore[call-overload]
-        archive.add(source.path, arcname=name)
-    socket.end_channel(STDIN)
+    failed: list[OSError] = []
+
+    def send() -> None:
+        """Beside the reading: a `tar` that complains much would otherwise wait for us, and we for it."""
+        try:
+            with tarfile.open(fileobj=_Upload(socket), mode="w|", format=tarfile.GNU_FORMAT) as archive:  # type: ignore[call-overload]
+                archive.add(source.path, arcname=name)
+            socket.end_channel(STDIN)
+        except OSError as error:
+            failed.append(error)
+            socket.close()
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
     _finish(session, socket)
+    sender.join()
+    if failed and failed[0].filename:
+        raise failed[0]
 
 
 def _is_directory(pod: Item, container: str, path: str) -> bool:

@@ -148,6 +148,14 @@ class Connection:
             self.stream.close()
             self.stream = None
 
+    def shut(self) -> None:
+        """Close it although threads wait for it: closing alone would not wake them."""
+        try:
+            self.stream.shutdown(2)
+        except (OSError, AttributeError, TypeError, ValueError):
+            pass
+        self.close()
+
     def send(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> None:
         """The head and the body of a request in one write; connects when there is no connection."""
         if self.stream is None:
@@ -187,6 +195,8 @@ class Connection:
             self._more()
 
     def _more(self) -> None:
+        if self.stream is None:
+            raise ConnectionResetError("the connection is closed")
         data = self.stream.recv(_CHUNK)
         if not data:
             raise ConnectionResetError("unexpected EOF")

@@ -75,21 +75,6 @@ class SpdyChannels:
         head = number.to_bytes(4, "big") + bytes(6)
         self._write(frames.control(frames.SYN_STREAM, head + self._compressor.encode(headers)))
 
-    def fileno(self) -> int:
-        return int(self.connection.stream.fileno())
-
-    def has_more(self) -> bool:
-        """Is there something to read that the file descriptor does not tell of?"""
-        pending = getattr(self.connection.stream, "pending", None)
-        return bool(self._messages or self.connection.buffer or self._over() or (pending and pending()))
-
-    def ready(self) -> bool:
-        """Whether `receive` would not wait: reads once, since much of what comes is no message."""
-        with self._changed:
-            if not self._messages and not self._over():
-                self._wait_or_read()
-            return bool(self._messages) or self._over()
-
     def send_channel(self, channel: int, data: bytes) -> None:
         """Bytes for a channel; nothing for one that is not open. ConnectionError when the peer is gone."""
         number = self._of_channel.get(channel, 0)
@@ -131,20 +116,17 @@ class SpdyChannels:
         """Say so and go."""
         if not self.closed:
             self.closed = True
-            try:
-                self._write(frames.numbers(frames.GOAWAY, 0, 0))
-            except OSError:
-                pass
+            # A thread that is stuck in sending holds the lock; the peer will see the end all the same.
+            if self._send_lock.acquire(timeout=1):
+                self._send_lock.release()
+                try:
+                    self._write(frames.numbers(frames.GOAWAY, 0, 0))
+                except OSError:
+                    pass
         with self._changed:
             self._lost = True
             self._changed.notify_all()
-        if self._reading:
-            try:
-                # Wakes the thread that reads; closing alone would not.
-                self.connection.stream.shutdown(2)
-            except (OSError, AttributeError, TypeError, ValueError):
-                pass
-        self.connection.close()
+        self.connection.shut()
 
     def _over(self) -> bool:
         return self._lost or all(self._streams[number].ended for number in self._listened)

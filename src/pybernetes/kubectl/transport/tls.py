@@ -6,6 +6,7 @@ client that the interpreter's `_ssl` does not have. Where `_ssl` has another sha
 
 from __future__ import annotations
 
+import _thread
 import os
 
 from ..errors import Unreachable
@@ -15,37 +16,73 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PROTOCOL_TLS_CLIENT = 16
+_READABLE, _WRITABLE = 1, 4
+"""POLLIN and POLLOUT."""
 _CERT_NONE, _CERT_REQUIRED = 0, 2
 
 
 class TlsStream:
-    """An encrypted stream over a socket: `recv`, `sendall`, `close`, `fileno`, as a socket has them."""
+    """An encrypted stream over a socket: `recv`, `sendall`, `close`, `fileno`, as a socket has them.
 
-    def __init__(self, sock: Any, inner: Any, zero_return: type[Exception]) -> None:
+    One thread may send while another receives: OpenSSL's object serves one at a time and never waits, the waiting for
+    the socket is done here, without the lock.
+    """
+
+    def __init__(self, sock: Any, inner: Any, errors: Any) -> None:
         self._sock = sock
         self._inner = inner
-        self._closed = zero_return
-        self.settimeout = sock.settimeout
+        self._closed = errors.SSLZeroReturnError
+        self._wants_read, self._wants_write = errors.SSLWantReadError, errors.SSLWantWriteError
+        self._lock = _thread.allocate_lock()
+        self._seconds: float | None = sock.gettimeout()
         self.fileno = sock.fileno
+        sock.setblocking(False)
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._seconds = seconds
 
     def recv(self, size: int) -> bytes:
-        try:
-            return self._inner.read(size)  # type: ignore[no-any-return]
-        except self._closed:
-            return b""
-        except OSError as error:
-            if "EOF" in str(error) or getattr(error, "errno", 0) == 8:
+        while True:
+            try:
+                with self._lock:
+                    return self._inner.read(size)  # type: ignore[no-any-return]
+            except self._wants_read:
+                self._await(_READABLE)
+            except self._wants_write:
+                self._await(_WRITABLE)
+            except self._closed:
                 return b""
-            raise
+            except OSError as error:
+                if "EOF" in str(error) or getattr(error, "errno", 0) == 8:
+                    return b""
+                raise
+
+    def _await(self, what: int) -> None:
+        """Until the socket is ready. TimeoutError."""
+        import select
+
+        poll = select.poll()
+        poll.register(self._sock.fileno(), what)
+        if not poll.poll(None if self._seconds is None else self._seconds * 1000):
+            raise TimeoutError("timed out")
 
     def pending(self) -> int:
         """Bytes that can be had without the socket."""
-        return int(self._inner.pending())
+        with self._lock:
+            return int(self._inner.pending())
 
     def sendall(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            view = view[self._inner.write(view) :]
+            try:
+                with self._lock:
+                    count = self._inner.write(view)
+            except self._wants_write:
+                self._await(_WRITABLE)
+            except self._wants_read:
+                self._await(_READABLE)
+            else:
+                view = view[count:]
 
     def shutdown(self, how: int) -> None:
         self._sock.shutdown(how)
@@ -62,7 +99,7 @@ def wrap(sock: Any, host: str, *, ca: str, insecure: bool, certificate: str = ""
         context: Any = native._SSLContext(_PROTOCOL_TLS_CLIENT)
         context.check_hostname = not insecure
         context.verify_mode = _CERT_NONE if insecure else _CERT_REQUIRED
-        inner_error, zero = native.SSLError, native.SSLZeroReturnError
+        inner_error = native.SSLError
     except (ImportError, AttributeError, TypeError, ValueError):
         return _wrap_by_library(sock, host, ca=ca, insecure=insecure, certificate=certificate, key=key)
     try:
@@ -79,7 +116,7 @@ def wrap(sock: Any, host: str, *, ca: str, insecure: bool, certificate: str = ""
         inner.do_handshake()
     except inner_error as error:
         raise _explained(error, host) from None
-    return TlsStream(sock, inner, zero)
+    return TlsStream(sock, inner, native)
 
 
 def _load_pair(context: Any, certificate: str, key: str, error: type[Exception]) -> None:
@@ -121,7 +158,7 @@ def _wrap_by_library(sock: Any, host: str, *, ca: str, insecure: bool, certifica
         stream = context.wrap_socket(plain, server_hostname=host)
     except ssl.SSLError as error:
         raise _explained(error, host) from None
-    return TlsStream(stream, stream, ssl.SSLZeroReturnError)
+    return TlsStream(stream, stream, ssl)
 
 
 def _explained(error: Exception, host: str) -> Unreachable:

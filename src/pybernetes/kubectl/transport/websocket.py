@@ -35,18 +35,6 @@ class WebSocket:
         self._partial = b""
         self.closed = False
 
-    def fileno(self) -> int:
-        return int(self.connection.stream.fileno())
-
-    def has_more(self) -> bool:
-        """Is there something to read that the file descriptor does not tell of?"""
-        pending = getattr(self.connection.stream, "pending", None)
-        return bool(self.connection.buffer) or bool(pending and pending())
-
-    def ready(self) -> bool:
-        """Whether `receive` may be called, now that there is something to read."""
-        return True
-
     def send(self, data: bytes, opcode: int = 2) -> None:
         """One message, masked as clients must."""
         length = len(data)
@@ -58,7 +46,10 @@ class WebSocket:
             head = bytes((0x80 | opcode, 0xFF)) + length.to_bytes(8, "big")
         key = os.urandom(4)
         with self._lock:
-            self.connection.stream.sendall(head + key + _masked(data, key))
+            stream = self.connection.stream
+            if stream is None:
+                raise ConnectionResetError("the connection is closed")
+            stream.sendall(head + key + _masked(data, key))
 
     def send_channel(self, channel: int, data: bytes) -> None:
         self.send(bytes((channel,)) + data)
@@ -121,11 +112,14 @@ class WebSocket:
         """Say so and go."""
         if not self.closed:
             self.closed = True
-            try:
-                self.send(b"\x03\xe8", 8)
-            except OSError:
-                pass
-        self.connection.close()
+            # A thread that is stuck in sending holds the lock; the peer will see the end all the same.
+            if self._lock.acquire(timeout=1):
+                self._lock.release()
+                try:
+                    self.send(b"\x03\xe8", 8)
+                except OSError:
+                    pass
+        self.connection.shut()
 
 
 def _masked(data: bytes, key: bytes) -> bytes:
