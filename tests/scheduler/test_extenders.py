@@ -1,6 +1,8 @@
 """Extenders filter, weigh and bind along with plugins; one that fails fails the attempt, unless it may be ignored."""
 
-from contextlib import asynccontextmanager
+import asyncio
+import base64
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 
 import msgspec
@@ -8,12 +10,15 @@ import pytest
 from tests.contract.store import FakeClock, settle
 from tests.support.scheduling import FakeApi, Recorder, node, pod
 
+from pybernetes.api.meta import ObjectMeta
+from pybernetes.api.storage import StorageClass
 from pybernetes.base.http.message import Response
+from pybernetes.base.http.server import HttpServer
 from pybernetes.base.tasks import running
+from pybernetes.base.x509 import CertificateAuthority, server_context
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.configuration.types import Extender as ExtenderConfig
-from pybernetes.scheduler.configuration.types import ExtenderResource
-from pybernetes.scheduler.extenders import Extender, Extenders
+from pybernetes.scheduler.configuration.types import ExtenderResource, ExtenderTls
 from pybernetes.scheduler.scheduler import Scheduler
 
 
@@ -23,11 +28,13 @@ class Service:
     def __init__(self, **answers):
         self.answers = answers
         self.asked = []
+        self.called = asyncio.Event()
 
     async def __call__(self, request):
-        body = msgspec.json.decode(request.body.data)
+        body = msgspec.json.decode(await request.body.read(1 << 20))
         verb = request.path.rsplit("/", 1)[-1]
         self.asked.append((verb, body))
+        self.called.set()
         answer = self.answers.get(verb)
         if answer is None:
             return Response(500, [], b"")
@@ -35,21 +42,31 @@ class Service:
 
 
 @asynccontextmanager
-async def cluster(service, *objects, **settings):
-    config = ExtenderConfig(url_prefix="http://extender/v1", **settings)
+async def cluster(*given, tls=None, **settings):
+    """A scheduler with objects and extenders that answer over HTTP: each Service with these settings, or a pair of a
+    Service and its own."""
+    services = [one for one in given if isinstance(one, Service | tuple)]
     api = FakeApi()
-    api.put(*objects)
+    api.put(*(one for one in given if not isinstance(one, Service | tuple)))
     api.recorder = Recorder()
-    scheduler = Scheduler(
-        api,
-        api.informers,
-        SchedulerConfig(extenders=(config,)),
-        clock=FakeClock(),
-        recorder=api.recorder,
-        random=Random(0),
-    )
-    scheduler.extenders = Extenders([Extender(config, service)])
-    async with running("scheduler", scheduler.serve):
+    async with AsyncExitStack() as stack:
+        configs = []
+        for one in services:
+            service, own = one if isinstance(one, tuple) else (one, settings)
+            server = HttpServer(service, tls=tls)
+            await stack.enter_async_context(running("extender", server.serve))
+            scheme = "https" if tls is not None else "http"
+            configs.append(ExtenderConfig(**{"url_prefix": f"{scheme}://127.0.0.1:{server.port}/v1", **own}))
+        api.urls = [config.url_prefix for config in configs]
+        api.scheduler = Scheduler(
+            api,
+            api.informers,
+            SchedulerConfig(extenders=tuple(configs)),
+            clock=FakeClock(),
+            recorder=api.recorder,
+            random=Random(0),
+        )
+        await stack.enter_async_context(running("scheduler", api.scheduler.serve))
         yield api
 
 
@@ -98,9 +115,9 @@ async def test_it_binds():
     service = Service(bind=lambda body: {})
     async with cluster(service, node("a"), bind_verb="bind") as api:
         api.put(pod("p"))
-        while not service.asked:
+        await service.called.wait()
+        while not api.recorder.events:
             await settle()
-        await settle()
         assert service.asked == [
             ("bind", {"PodName": "p", "PodNamespace": "default", "PodUID": "uid-default-p", "Node": "a"})
         ]
@@ -132,5 +149,151 @@ async def test_it_fails(ignorable):
         await api.until(lambda: api.patches)
         condition = api.pod("p").status.conditions[0]
         assert condition.reason == "SchedulerError"
-        assert "failed filter with extender at URL http://extender/v1/filter, code 500" in condition.message
+        assert f"failed filter with extender at URL {api.urls[0]}/filter, code 500" in condition.message
         assert not api.bound
+
+
+async def test_the_weights_of_several_add_up():
+    """10 × 3 for a is less than 4 × 1 + 10 × 3 for b; scores are out of ten, a plugin's out of a hundred."""
+    one = Service(prioritize=lambda body: [{"Host": "a", "Score": 10}, {"Host": "b", "Score": 4}])
+    other = Service(prioritize=lambda body: [{"Host": "a", "Score": 0}, {"Host": "b", "Score": 10}])
+    more = {"prioritize_verb": "prioritize"}
+    objects = [node("a", cpu="64"), node("b", cpu="2")]
+    async with cluster((one, {**more, "weight": 20}), (other, {**more, "weight": 15}), *objects) as api:
+        api.put(pod("p", cpu="1"))
+        await api.until(lambda: api.bound)
+        assert api.bound == {"p": "b"}
+    async with cluster((one, {**more, "weight": 20}), (other, {**more, "weight": 1}), *objects) as api:
+        api.put(pod("p", cpu="1"))
+        await api.until(lambda: api.bound)
+        assert api.bound == {"p": "a"}
+
+
+async def test_each_filters_what_the_one_before_left():
+    one = Service(filter=lambda body: {"NodeNames": [name for name in names(body) if name != "a"]})
+    other = Service(filter=lambda body: {"NodeNames": [name for name in names(body) if name != "b"]})
+    settings = {"filter_verb": "filter", "node_cache_capable": True}
+    async with cluster(one, other, node("a"), node("b"), node("c"), **settings) as api:
+        api.put(pod("p"))
+        await api.until(lambda: api.bound)
+        assert api.bound == {"p": "c"}
+        assert sorted(names(other.asked[0][1])) == ["b", "c"]
+
+
+async def test_a_node_it_was_not_asked_about_is_an_error():
+    service = Service(filter=lambda body: {"NodeNames": ["z"]})
+    async with cluster(service, node("a"), filter_verb="filter", node_cache_capable=True) as api:
+        api.put(pod("p"))
+        await api.until(lambda: api.patches)
+        message = api.pod("p").status.conditions[0].message
+        assert message.endswith(
+            f'extender "{api.urls[0]}" claims a filtered node "z" which is not found in the input node list'
+        )
+
+
+async def test_any_event_wakes_a_pod_that_it_rejected():
+    allowed = []
+    service = Service(filter=lambda body: {"NodeNames": allowed})
+    async with cluster(service, node("a"), filter_verb="filter", node_cache_capable=True) as api:
+        api.put(pod("p"))
+        await api.until(lambda: api.patches)
+        allowed.append("a")
+        api.put(StorageClass(metadata=ObjectMeta(name="s", uid="s"), provisioner="p"))
+        await api.until(lambda: api.bound)
+        assert api.bound == {"p": "a"}
+
+
+def victims(*pods):
+    return {"Pods": [{"UID": f"uid-default-{name}"} for name in pods], "NumPDBViolations": 0}
+
+
+@pytest.mark.parametrize("cached", [True, False], ids=["meta victims", "victims"])
+async def test_it_chooses_among_the_candidates_of_preemption(cached):
+    """Plugins alone would take a's victim, the least important one; the service allows only b, and names others."""
+    service = Service(preempt=lambda body: {"NodeNameToMetaVictims": {"b": victims("b1", "b2")}})
+    objects = [node("a", cpu="2"), node("b", cpu="2"), pod("a1", cpu="2", priority=1, on="a")]
+    objects += [pod(name, cpu="1", priority=2, on="b") for name in ("b1", "b2")]
+    async with cluster(service, *objects, preempt_verb="preempt", node_cache_capable=cached) as api:
+        api.put(pod("p", cpu="2", priority=9))
+        await api.until(lambda: api.bound)
+        assert (api.bound, sorted(api.deleted)) == ({"p": "b"}, ["b1", "b2"])
+        verb, body = service.asked[0]
+        assert (verb, body["Pod"]["metadata"]["name"]) == ("preempt", "p")
+        given, absent = body["NodeNameToVictims"], body["NodeNameToMetaVictims"]
+        if cached:
+            given, absent = absent, given
+            assert given == {"a": victims("a1"), "b": victims("b1", "b2")}
+        else:
+            assert [one["metadata"]["name"] for one in given["b"]["Pods"]] == ["b1", "b2"]
+        assert absent is None
+
+
+PREEMPTIONS = {
+    "nothing left": ({"NodeNameToMetaVictims": {}}, "preemption: no candidate node for preemption"),
+    "a pod that is not there": (
+        {"NodeNameToMetaVictims": {"a": victims("x")}},
+        "claims to preempt pod (UID: uid-default-x) on node: a, but the pod is not found on that node",
+    ),
+    "a node that is not there": ({"NodeNameToMetaVictims": {"z": victims("x")}}, 'node name "z"'),
+    "no victims": ({"NodeNameToMetaVictims": {"a": {}}}, 'expected at least one victim pod on node "a"'),
+}
+
+
+@pytest.mark.parametrize("case", PREEMPTIONS)
+async def test_it_prevents_preemption(case):
+    answer, message = PREEMPTIONS[case]
+    objects = [node("a", cpu="2"), pod("a1", cpu="2", priority=1, on="a")]
+    async with cluster(Service(preempt=lambda body: answer), *objects, preempt_verb="preempt") as api:
+        api.put(pod("p", cpu="2", priority=9))
+        await api.until(lambda: api.patches)
+        condition = api.pod("p").status.conditions[0]
+        assert condition.message.startswith("0/1 nodes are available: 1 Insufficient cpu. preemption: ")
+        assert message in condition.message
+        assert not api.deleted
+
+
+async def test_an_ignorable_one_that_fails_does_not_stop_preemption():
+    objects = [node("a", cpu="2"), pod("a1", cpu="2", priority=1, on="a")]
+    async with cluster(Service(), *objects, preempt_verb="preempt", ignorable=True) as api:
+        api.put(pod("p", cpu="2", priority=9))
+        await api.until(lambda: api.bound)
+        assert api.deleted == ["a1"]
+
+
+async def test_a_binder_that_refuses_gives_the_room_back():
+    refusals = ["not today"]
+    service = Service(bind=lambda body: {"Error": refusals.pop() if refusals else ""})
+    async with cluster(service, node("a", cpu="1"), bind_verb="bind") as api:
+        api.put(pod("p", cpu="1"))
+        await api.until(lambda: api.patches)
+        assert "binding rejected: not today" in api.pod("p").status.conditions[0].message
+        service.called.clear()
+        await api.scheduler._clock.advance(1.5)
+        await service.called.wait()
+        assert [verb for verb, _ in service.asked] == ["bind", "bind"]
+
+
+@pytest.mark.parametrize("trust", ["anybody", "the right one", "another"])
+async def test_over_tls(trust):
+    """With enableHTTPS and no authority named any certificate will do, as upstream has it."""
+    authority = CertificateAuthority.create("extenders")
+    named = authority if trust == "the right one" else CertificateAuthority.create("other")
+    data = base64.b64encode(named.certificate_pem).decode()
+    service = Service(filter=lambda body: {"NodeNames": ["b"]})
+    async with cluster(
+        service,
+        node("a"),
+        node("b"),
+        tls=server_context(authority.issue("extender", names=("127.0.0.1",))),
+        filter_verb="filter",
+        node_cache_capable=True,
+        enable_https=True,
+        tls_config=ExtenderTls(ca_data="" if trust == "anybody" else data),
+    ) as api:
+        api.put(pod("p"))
+        if trust == "another":
+            await api.until(lambda: api.patches)
+            assert api.pod("p").status.conditions[0].reason == "SchedulerError"
+            return
+        await api.until(lambda: api.bound)
+        assert api.bound == {"p": "b"}

@@ -52,6 +52,18 @@ def info(name, **more):
     return PodInfo(pod(name, **more))
 
 
+EVENTS = [
+    (ClusterEvent("Node", Action.ADD, None, node("n", cpu="4")), True),
+    (ClusterEvent("Node", Action.ADD, None, node("n", cpu="1")), False),
+    (ClusterEvent("Node", Action.NODE_ALLOCATABLE, node("n", cpu="1"), node("n")), True),
+    (ClusterEvent("Node", Action.NODE_TAINTS, node("n"), node("n")), False),
+    (ClusterEvent("Pod", Action.DELETE, info("q", cpu="1")), True),
+    (ClusterEvent("Pod", Action.ADD, None, info("q", cpu="1")), False),
+    (ClusterEvent("Service", Action.ADD, None, None), False),
+]
+EVENT_IDS = ["a node", "a node that is too small", "more room", "a taint", "a pod left", "a pod came", "something else"]
+
+
 async def test_higher_priority_first_then_who_waits_longer():
     async with Running() as (queue, clock):
         queue.add(info("low"))
@@ -89,24 +101,40 @@ async def test_gated_pods_wait_for_their_gates():
 
 @pytest.mark.parametrize(
     ("event", "wakes"),
-    [
-        (ClusterEvent("Node", Action.ADD, None, node("n", cpu="4")), True),
-        (ClusterEvent("Node", Action.ADD, None, node("n", cpu="1")), False),
-        (ClusterEvent("Node", Action.NODE_ALLOCATABLE, node("n", cpu="1"), node("n")), True),
-        (ClusterEvent("Node", Action.NODE_TAINTS, node("n"), node("n")), False),
-        (ClusterEvent("Pod", Action.DELETE, info("q", cpu="1")), True),
-        (ClusterEvent("Pod", Action.ADD, None, info("q", cpu="1")), False),
-        (ClusterEvent("Service", Action.ADD, None, None), False),
-    ],
-    ids=["a node", "a node that is too small", "more room", "a taint", "a pod left", "a pod came", "something else"],
+    EVENTS,
+    ids=EVENT_IDS,
 )
-async def test_a_rejected_pod_wakes_by_what_interests_the_plugin_that_rejected_it(event, wakes):
+@pytest.mark.parametrize("late", [False, True], ids=["while it waits", "while it is in flight"])
+async def test_a_rejected_pod_wakes_by_what_interests_the_plugin_that_rejected_it(event, wakes, late):
     async with Running() as (queue, _):
         queue.add(info("a", cpu="2"))
-        queue.rejected(await queue.pop(), FIT)
-        assert await empty(queue)
-        queue.on_event(event)
+        queued = await queue.pop()
+        if late:
+            queue.on_event(event)
+        queue.rejected(queued, FIT)
+        if not late:
+            assert await empty(queue)
+            queue.on_event(event)
         assert await empty(queue) != wakes
+
+
+async def test_its_own_room_given_back_and_what_was_before_the_attempt_wake_nobody():
+    async with Running() as (queue, _):
+        queue.add(info("a", cpu="2"))
+        queue.on_event(ClusterEvent("Node", Action.ADD, None, node("n", cpu="4")))
+        queued = await queue.pop()
+        queue.on_event(ClusterEvent("Pod", Action.DELETE, queued.pod))
+        queue.rejected(queued, FIT)
+        assert await empty(queue)
+
+
+async def test_a_pod_that_changed_in_flight_is_tried_again():
+    async with Running() as (queue, _):
+        queue.add(info("a", cpu="2"))
+        queued = await queue.pop()
+        queue.update(info("a", cpu="1"))
+        queue.rejected(queued, FIT)
+        assert await popped(queue) == "a"
 
 
 async def test_a_rejected_pod_that_changed_is_tried_again():

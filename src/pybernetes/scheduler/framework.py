@@ -15,7 +15,7 @@ tried again after a back-off.
 
 from collections.abc import Sequence
 from enum import Enum, Flag, auto
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
 
@@ -116,10 +116,23 @@ class EnqueueExtensions(Plugin, Protocol):
 
     @property
     def interests(self) -> dict[str, Action]:
-        """Kind -> the actions worth looking at."""
+        """Kind -> the actions worth looking at; "*" stands for the kinds that are not named."""
 
     def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
         """Whether a pod this plugin rejected may fit after the event. When in doubt, True."""
+
+
+class AnyEvent:
+    """For whoever rejects pods without saying what may end that: every change wakes them."""
+
+    interests: ClassVar[dict[str, Action]] = {"*": ~Action(0)}
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
+        """Always."""
+        return True
 
 
 class PreEnqueue(Plugin, Protocol):

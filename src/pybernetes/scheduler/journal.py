@@ -13,19 +13,21 @@ _LIMIT = 16384
 class Journal(Generic[T]):
     """See the module docstring."""
 
-    __slots__ = ("_base", "_entries")
+    __slots__ = ("_base", "_entries", "_limit")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = _LIMIT) -> None:
         self._entries: list[T] = []
         self._base = 0
+        self._limit = limit
 
     def append(self, entry: T) -> None:
         """Note a change."""
         entries = self._entries
         entries.append(entry)
-        if len(entries) > _LIMIT:
-            del entries[: _LIMIT // 2]
-            self._base += _LIMIT // 2
+        if len(entries) > self._limit:
+            forgotten = self._limit // 2
+            del entries[:forgotten]
+            self._base += forgotten
 
     @property
     def position(self) -> int:

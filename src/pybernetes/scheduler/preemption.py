@@ -13,6 +13,7 @@ import msgspec
 
 from pybernetes.api.policy import PodDisruptionBudget
 from pybernetes.api.selectors import from_label_selector
+from pybernetes.scheduler.configuration.types import DefaultPreemptionArgs
 from pybernetes.scheduler.cycle import Cycle
 from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.framework import Code, CycleState, Filter, Verdict
@@ -22,7 +23,9 @@ from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 
 NAME = "DefaultPreemption"
-MIN_CANDIDATES, MIN_CANDIDATES_PERCENTAGE = 100, 10
+NO_CANDIDATE = "preemption: no candidate node for preemption"
+"""What is said when extenders left none."""
+_DEFAULTS = DefaultPreemptionArgs()
 
 NOT_HELPFUL = Verdict(Code.UNRESOLVABLE, NAME, ("Preemption is not helpful for scheduling",))
 NO_VICTIMS = Verdict(Code.UNRESOLVABLE, NAME, ("No preemption victims found for incoming pod",))
@@ -51,9 +54,10 @@ def ineligible(pod: PodInfo, snapshot: Snapshot, nominations: Nominations, diagn
     return ""
 
 
-def candidates_wanted(nodes: int) -> int:
+def candidates_wanted(nodes: int, args: DefaultPreemptionArgs = _DEFAULTS) -> int:
     """How many nodes with victims are enough to choose from."""
-    return max(nodes * MIN_CANDIDATES_PERCENTAGE // 100, MIN_CANDIDATES)
+    share = nodes * args.min_candidate_nodes_percentage // 100
+    return min(max(share, args.min_candidate_nodes_absolute), nodes)
 
 
 def plan(
@@ -64,8 +68,24 @@ def plan(
     diagnosis: Diagnosis,
     budgets: Sequence[PodDisruptionBudget],
     random: Random,
+    args: DefaultPreemptionArgs = _DEFAULTS,
 ) -> Plan | str:
     """The least harmful way to make room for the pod, or the message that there is none."""
+    found = candidates(cycle, snapshot, nominations, pod, diagnosis, budgets, random, args)
+    return found if isinstance(found, str) else min(found, key=harm)
+
+
+def candidates(
+    cycle: Cycle,
+    snapshot: Snapshot,
+    nominations: Nominations,
+    pod: PodInfo,
+    diagnosis: Diagnosis,
+    budgets: Sequence[PodDisruptionBudget],
+    random: Random,
+    args: DefaultPreemptionArgs = _DEFAULTS,
+) -> list[Plan] | str:
+    """Ways to make room on different nodes, as many as are enough to choose from; the message when there is none."""
     reason = ineligible(pod, snapshot, nominations, diagnosis)
     if reason:
         return f"preemption: {reason}"
@@ -77,11 +97,11 @@ def plan(
         if verdict is None or verdict.code is Code.UNSCHEDULABLE:
             helpful.append(node)
     found = cycle.filters(pod) if helpful else None
+    plans: list[Plan] = []
     if found is not None:
         state, filters = found
-        wanted = candidates_wanted(len(snapshot.rows))
+        wanted = candidates_wanted(len(snapshot.rows), args)
         offset = random.randrange(len(helpful))
-        plans: list[Plan] = []
         for node in helpful[offset:] + helpful[:offset]:
             answer = try_node(cycle, state, filters, pod, node, budgets)
             if isinstance(answer, Plan):
@@ -90,9 +110,7 @@ def plan(
                     break
             else:
                 outcome.rejected[node.name] = answer
-        if plans:
-            return min(plans, key=harm)
-    return f"preemption: {outcome.message()}"
+    return plans or f"preemption: {outcome.message()}"
 
 
 def try_node(

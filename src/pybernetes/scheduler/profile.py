@@ -19,7 +19,7 @@ from pybernetes.scheduler.claims import Claims
 from pybernetes.scheduler.configuration.arguments import ConfigurationError, arguments_of
 from pybernetes.scheduler.configuration.plugin_sets import expand
 from pybernetes.scheduler.configuration.types import ProfileConfig
-from pybernetes.scheduler.framework import Profile
+from pybernetes.scheduler.framework import AnyEvent, Profile
 from pybernetes.scheduler.plugins.default_binder import DefaultBinder
 from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
 from pybernetes.scheduler.plugins.dynamic_resources import DynamicResources
@@ -80,6 +80,9 @@ _METHODS = {
     "bind": "bind",
     "post_bind": "post_bind",
 }
+
+_REJECTING = ("pre_enqueue", "pre_filter", "filter", "reserve", "permit")
+"""Where a plugin may send a pod back to wait."""
 
 Factory = Callable[[Any, Handle], Any]
 
@@ -163,7 +166,11 @@ def build_profile(config: ProfileConfig, handle: Handle) -> Profile:
         pre_bind=at["pre_bind"],
         bind=at["bind"],
         post_bind=at["post_bind"],
-        interests=tuple(one for one in acting.values() if hasattr(one, "interests")),
+        interests=tuple(
+            one if hasattr(one, "interests") else AnyEvent(one.name)
+            for one in acting.values()
+            if hasattr(one, "interests") or any(acts_at(one.name, point) for point in _REJECTING)
+        ),
     )
 
 

@@ -7,7 +7,8 @@
                        backoff ◀─────┴── an event wakes it ◀── waiting (by plugin)      backoff
 
 A rejected pod waits for an event that one of the plugins that rejected it takes an interest in, five minutes at most.
-The back-off is 1 s after the first failure and doubles up to 10 s. When nothing is active, pods are taken from the
+What happens while a pod is in flight is not lost on it: if it is rejected after that, it does not wait. The back-off is
+1 s after the first failure and doubles up to 10 s. When nothing is active, pods are taken from the
 back-off too, except those that rest because something failed (SchedulerPopFromBackoffQ).
 
 Everything but `pop` and `serve` is synchronous. A pod is in one place at a time; `ticket` tells heap entries that are
@@ -21,10 +22,17 @@ from heapq import heappop, heappush
 from typing import Any
 
 from pybernetes.base.clock import Clock
-from pybernetes.scheduler.framework import ClusterEvent, EnqueueExtensions, Profile
+from pybernetes.scheduler.framework import Action, AnyEvent, ClusterEvent, EnqueueExtensions, Profile
+from pybernetes.scheduler.journal import Journal
 from pybernetes.scheduler.pod_info import PodInfo
 
 _FLUSH_EVERY_SECONDS = 30.0
+REJECTOR = "Extender"
+"""Stands for every extender among the plugins that rejected a pod."""
+_EXTENDER = AnyEvent(REJECTOR)
+_NONE = Action(0)
+_REMEMBERED_EVENTS = 2048
+_UNKNOWN = -1
 
 
 class Place(Enum):
@@ -50,6 +58,7 @@ class QueuedPod:
         "pod",
         "popped_at",
         "queued_at",
+        "seen",
         "ticket",
     )
 
@@ -62,6 +71,8 @@ class QueuedPod:
         self.queued_at = self.first_at = self.popped_at = now
         self.backoff_until = 0.0
         self.plugins: frozenset[str] = frozenset()
+        self.seen = 0
+        """Which events the attempt under way knows of."""
 
 
 class SchedulingQueue:
@@ -89,6 +100,7 @@ class SchedulingQueue:
         self._ticket = 0
         self._filled = asyncio.Event()
         self._backoff_added = asyncio.Event()
+        self._events: Journal[ClusterEvent] = Journal(_REMEMBERED_EVENTS)
         self._interested: dict[tuple[str, int], list[tuple[tuple[str, str], EnqueueExtensions]]] = {}
 
     def __len__(self) -> int:
@@ -123,6 +135,8 @@ class SchedulingQueue:
         before, queued.pod = queued.pod, pod
         if queued.place in (Place.WAITING, Place.GATED) and _differs(before, pod):
             self._enter(queued)
+        elif queued.place is Place.IN_FLIGHT and _differs(before, pod):
+            queued.seen = _UNKNOWN
 
     def remove(self, uid: str) -> None:
         """The pod is gone, or has a node."""
@@ -180,6 +194,7 @@ class SchedulingQueue:
             if queued is not None:
                 self._move(queued, Place.IN_FLIGHT)
                 queued.attempts += 1
+                queued.seen = self._events.position
                 return queued
             self._filled.clear()
             await self._filled.wait()
@@ -212,8 +227,12 @@ class SchedulingQueue:
         """No node fits because of these plugins: wait for an event that interests one of them."""
         if not self._back(queued):
             return
+        missed = self._events.since(queued.seen)
         self._leave(queued)
         queued.plugins = plugins
+        if missed is None or any(self._helps(queued, event) for event in missed):
+            self._enter(queued)
+            return
         queued.place = Place.WAITING
         name = self._profile_of(queued).scheduler_name
         for plugin in plugins:
@@ -240,6 +259,7 @@ class SchedulingQueue:
 
     def on_event(self, event: ClusterEvent) -> None:
         """Wake the waiting pods that the change may help."""
+        self._events.append(event)
         if not self._waiting:
             return
         woken: dict[str, QueuedPod] = {}
@@ -250,6 +270,16 @@ class SchedulingQueue:
                     woken[uid] = queued
         if woken:
             self._wake(woken.values())
+
+    def _helps(self, queued: QueuedPod, event: ClusterEvent) -> bool:
+        """Whether a pod that these plugins rejected may fit after the event; its own leaving does not count."""
+        if getattr(event.old, "uid", None) == queued.pod.uid:
+            return False
+        name = self._profile_of(queued).scheduler_name
+        return any(
+            key[0] == name and key[1] in queued.plugins and plugin.wakes(queued.pod, event)
+            for key, plugin in self._plugins_for(event)
+        )
 
     def wake(self, uid: str) -> None:
         """Try a waiting pod again, whatever it waits for."""
@@ -265,8 +295,8 @@ class SchedulingQueue:
             found = self._interested[key] = [
                 ((profile.scheduler_name, plugin.name), plugin)
                 for profile in self._profiles.values()
-                for plugin in profile.interests
-                if event.kind in plugin.interests and plugin.interests[event.kind] & event.action
+                for plugin in (*profile.interests, _EXTENDER)
+                if plugin.interests.get(event.kind, plugin.interests.get("*", _NONE)) & event.action
             ]
         return found
 

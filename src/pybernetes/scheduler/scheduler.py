@@ -33,7 +33,7 @@ from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.cycle import Decision
 from pybernetes.scheduler.cycle_choice import CycleChoice
 from pybernetes.scheduler.diagnosis import Diagnosis
-from pybernetes.scheduler.extenders import Extender, Extenders
+from pybernetes.scheduler.extenders import Extender, ExtenderError, Extenders
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Profile, Verdict
 from pybernetes.scheduler.intake import Intake
 from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
@@ -222,22 +222,26 @@ class Scheduler:
     async def _schedule_with_extenders(self, queued: QueuedPod) -> None:
         """The same, with services to be asked; nobody else is scheduled meanwhile."""
         queued.popped_at = self._clock.monotonic()
+        agreed: preemption.Plan | str | None = None
         try:
             decision = await self.extenders.decide(self.cycle_of(queued.pod).plain, queued.pod)
+            if not decision.node_name and self.extenders.preempting(queued.pod):
+                agreed = await self._agreed_preemption(queued.pod, decision.diagnosis)
         except Exception as error:
             log.warning("Scheduling attempt failed", pod=queued.pod.key, err=error)
             self._give_up(queued, f"running the scheduling cycle: {error}")
             return
         if queued.pod.uid in self.queue:
-            self._carry_out(queued, decision)
+            self._carry_out(queued, decision, agreed)
         else:
             self._slots.release()
 
-    def _carry_out(self, queued: QueuedPod, decision: Decision) -> None:
+    def _carry_out(self, queued: QueuedPod, decision: Decision, agreed: preemption.Plan | str | None = None) -> None:
+        """agreed: what came of preemption with the extenders that have a say in it."""
         pod = queued.pod
         try:
             if not decision.node_name:
-                self._no_node(queued, decision)
+                self._no_node(queued, decision, agreed)
                 return
             verdict = self._reserve(decision.state, pod, decision.node_name)
         except Exception as error:
@@ -356,13 +360,13 @@ class Scheduler:
 
     # not scheduling
 
-    def _no_node(self, queued: QueuedPod, decision: Decision) -> None:
+    def _no_node(self, queued: QueuedPod, decision: Decision, agreed: preemption.Plan | str | None = None) -> None:
         """No node fits: see whether preemption helps, wait, and say why."""
         self.metrics.attempt(REJECTED, self._clock.monotonic() - queued.popped_at)
         pod, diagnosis = queued.pod, decision.diagnosis
         outcome: preemption.Plan | str = ""
         if diagnosis.total:
-            outcome = self._post_filter(decision.state, pod, diagnosis)
+            outcome = self._post_filter(decision.state, pod, diagnosis, agreed)
         plugins = diagnosis.plugins or frozenset(plugin.name for plugin in self.profile_of(pod).interests)
         self.queue.rejected(queued, plugins)
         if isinstance(outcome, preemption.Plan):
@@ -374,12 +378,14 @@ class Scheduler:
             message = diagnosis.message(outcome)
             self._start("report", pod, self._report(pod, UNSCHEDULABLE, message))
 
-    def _post_filter(self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis) -> preemption.Plan | str:
+    def _post_filter(
+        self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, agreed: preemption.Plan | str | None
+    ) -> preemption.Plan | str:
         """What the PostFilter plugins make of it, in their order: a plan, or words for the pod's owner."""
         said = ""
         for plugin in self.profile_of(pod).post_filter:
             if isinstance(plugin, DefaultPreemption):
-                outcome = self.plan_preemption(pod, diagnosis)
+                outcome = agreed if agreed is not None else self.plan_preemption(pod, diagnosis)
                 if not isinstance(outcome, str):
                     return outcome
                 said = outcome
@@ -391,13 +397,39 @@ class Scheduler:
 
     def plan_preemption(self, pod: PodInfo, diagnosis: Diagnosis) -> preemption.Plan | str:
         """Whom to remove for a pod that fits nowhere, or the message that this would not help."""
-        budgets = self._budgets.list()
-        cycle = self.cycle_of(pod)
-        vector = cycle.vector
-        found = vector.plan(pod, diagnosis, budgets) if vector is not None else None
-        if found is not None:
+        vector = self.cycle_of(pod).vector
+        quick = vector.plan(pod, diagnosis, self._budgets.list()) if vector is not None else None
+        if quick is not None:
+            return quick
+        found = self._preemption_candidates(pod, diagnosis)
+        return found if isinstance(found, str) else min(found, key=preemption.harm)
+
+    def _preemption_candidates(self, pod: PodInfo, diagnosis: Diagnosis) -> list[preemption.Plan] | str:
+        args = next(plugin.args for plugin in self.profile_of(pod).post_filter if isinstance(plugin, DefaultPreemption))
+        return preemption.candidates(
+            self.cycle_of(pod).plain,
+            self.snapshot,
+            self.nominations,
+            pod,
+            diagnosis,
+            self._budgets.list(),
+            self._random,
+            args,
+        )
+
+    async def _agreed_preemption(self, pod: PodInfo, diagnosis: Diagnosis) -> preemption.Plan | str | None:
+        """The least harmful of the plans that extenders agree with."""
+        if not any(isinstance(plugin, DefaultPreemption) for plugin in self.profile_of(pod).post_filter):
+            return None
+        found = self._preemption_candidates(pod, diagnosis)
+        if isinstance(found, str):
             return found
-        return preemption.plan(cycle.plain, self.snapshot, self.nominations, pod, diagnosis, budgets, self._random)
+        try:
+            found = await self.extenders.agree(pod, found, self.snapshot)
+        except ExtenderError as error:
+            log.warning("Preemption failed", pod=pod.key, err=error)
+            return f"preemption: {error}"
+        return min(found, key=preemption.harm, default=preemption.NO_CANDIDATE)
 
     async def _preempt(self, pod: PodInfo, plan: preemption.Plan, message: str) -> None:
         """Nominate the pod, remove the victims; their deletions wake the pod. If that fails the pod starts over."""

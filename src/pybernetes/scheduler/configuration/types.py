@@ -82,7 +82,7 @@ class Extender(_Document, frozen=True):
     bind_verb: str = ""
     enable_https: bool = msgspec.field(name="enableHTTPS", default=False)
     tls_config: ExtenderTls | None = msgspec.field(name="tlsConfig", default=None)
-    http_timeout: str = msgspec.field(name="httpTimeout", default="30s")
+    http_timeout: str = msgspec.field(name="httpTimeout", default="0s")
     node_cache_capable: bool = False
     managed_resources: list[ExtenderResource] = []
     ignorable: bool = False

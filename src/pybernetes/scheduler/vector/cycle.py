@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from pybernetes.api.policy import PodDisruptionBudget
+from pybernetes.scheduler.configuration.types import DefaultPreemptionArgs
 from pybernetes.scheduler.cycle import Cycle, Decision
 from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.framework import CycleState, Filter, PreFilter, Profile, Score, Verdict
 from pybernetes.scheduler.nominations import Nominations
+from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
 from pybernetes.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pybernetes.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from pybernetes.scheduler.pod_info import PodInfo
@@ -96,6 +98,10 @@ class VectorCycle:
         self._scores: list[tuple[Score, int]] = [row for row in profile.score if row[0].name not in known]
         self._own_scores = [row for row in self._scores if row[0].name not in self._extras]
         """Of plugins that do not filter; one that filters and was left out there has no score to give either."""
+        self._preemption = next(
+            (plugin.args for plugin in profile.post_filter if isinstance(plugin, DefaultPreemption)),
+            DefaultPreemptionArgs(),
+        )
         self._classes: dict[Any, PodClass] = {}
         self._aliases: dict[Any, tuple[Any, PodClass]] = {}
         self._priorities = LowestPriorities(snapshot, self._board.columns)
@@ -262,7 +268,7 @@ class VectorCycle:
             if len(self._makers) >= _MAX_MAKERS:
                 self._makers.clear()
             found = self._makers[key] = RoomMaker(
-                self._snapshot, self._board.columns, self._priorities, self._promised, pod
+                self._snapshot, self._board.columns, self._priorities, self._promised, pod, self._preemption
             )
         return found.plan(self._plain, pod, diagnosis, budgets, self._random)
 

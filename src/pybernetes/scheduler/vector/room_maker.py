@@ -12,6 +12,7 @@ from random import Random
 import numpy as np
 
 from pybernetes.api.policy import PodDisruptionBudget
+from pybernetes.scheduler.configuration.types import DefaultPreemptionArgs
 from pybernetes.scheduler.cycle import Cycle
 from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.framework import Verdict
@@ -120,7 +121,9 @@ class RoomMaker:
         priorities: LowestPriorities,
         promised: Promised,
         pod: PodInfo,
+        args: DefaultPreemptionArgs,
     ) -> None:
+        self._args = args
         self._promised = promised
         self._promised_at = 0
         self._snapshot = snapshot
@@ -154,14 +157,14 @@ class RoomMaker:
             outcome = Diagnosis(len(rows))
             outcome.absent = NOT_HELPFUL
             return f"preemption: {outcome.message()}"
-        if self._plans >= candidates_wanted(len(rows)) * _ENOUGH:
+        if self._plans >= candidates_wanted(len(rows), self._args) * _ENOUGH:
             found = self._least_harmful()
             if found is not None:
                 return found
         helpful = diagnosis.helpful()
         possible = helpful & (self._priorities.rows() < self._priority)
         promised = self._promised.rows()
-        if self._plans < candidates_wanted(len(rows)):
+        if self._plans < candidates_wanted(len(rows), self._args):
             self._work_out(np.flatnonzero(possible & ~promised & ~self._answered), budgets, random)
         found = self._least_harmful()
         if found is not None:
@@ -215,7 +218,7 @@ class RoomMaker:
 
     def _work_out(self, rows: Ids, budgets: Sequence[PodDisruptionBudget], random: Random) -> None:
         """Answer for rows from a random one on, until there are enough plans."""
-        wanted = candidates_wanted(len(self._snapshot.rows))
+        wanted = candidates_wanted(len(self._snapshot.rows), self._args)
         number = len(rows)
         start = random.randrange(number) if number else 0
         for position in range(number):
