@@ -16,6 +16,10 @@ class Permits:
         """Hold a pod for the plugins that said WAIT, each with its own patience."""
         self._held[uid] = _Held({verdict.plugin: verdict.seconds for verdict in waits})
 
+    def is_held(self, uid: str) -> bool:
+        """Whether the pod is held."""
+        return uid in self._held
+
     def held(self) -> list[str]:
         """The uids of the pods that are held."""
         return list(self._held)

@@ -20,6 +20,7 @@ from pybernetes.scheduler.configuration.arguments import ConfigurationError, arg
 from pybernetes.scheduler.configuration.plugin_sets import expand
 from pybernetes.scheduler.configuration.types import ProfileConfig
 from pybernetes.scheduler.framework import AnyEvent, Profile
+from pybernetes.scheduler.permit import Permits
 from pybernetes.scheduler.plugins.default_binder import DefaultBinder
 from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
 from pybernetes.scheduler.plugins.dynamic_resources import DynamicResources
@@ -57,6 +58,8 @@ class Handle(msgspec.Struct, frozen=True, kw_only=True):
     namespace_labels: Callable[[str], dict[str, str]]
     namespaces: Callable[[], Iterable[str]]
     """The names of all."""
+    permits: Permits
+    """Where pods are that Permit plugins hold: to be allowed or rejected."""
     extended_elsewhere: frozenset[str] = frozenset()
     """Resources that extenders manage, and that NodeResourcesFit must not judge."""
 

@@ -105,7 +105,9 @@ class Scheduler:
         self._owners = Owners(informers)
         self.snapshot = Snapshot()
         self.nominations = Nominations()
+        self.permits = Permits()
         handle = Handle(
+            permits=self.permits,
             client=client,
             informers=informers,
             snapshot=self.snapshot,
@@ -144,7 +146,6 @@ class Scheduler:
         }
         self.intake = Intake(self.profiles, self.snapshot, self.queue, self.nominations)
         self.extenders = Extenders([Extender(one) for one in self._config.extenders])
-        self.permits = Permits()
         self.metrics = SchedulerMetrics(profiles[0].scheduler_name, self.queue)
         self._slots = asyncio.Semaphore(self._config.parallel_bindings)
         self._tasks: asyncio.TaskGroup | None = None
@@ -305,7 +306,7 @@ class Scheduler:
         """PreBind, Bind, PostBind; or undo everything and put the pod back."""
         pod = queued.pod
         try:
-            refusal = await self.permits.wait(pod.uid)
+            refusal = await self._wait_for_permission(pod)
             if refusal is not None:
                 raise Rejected(refusal)
             for step in self.profile_of(pod).pre_bind:
@@ -332,6 +333,16 @@ class Scheduler:
             post.post_bind(state, pod, node_name)
         self._recorder.event(pod.pod, NORMAL, "Scheduled", f"Successfully assigned {pod.key} to {node_name}")
         log.debug("Pod bound", pod=pod.key, node=node_name)
+
+    async def _wait_for_permission(self, pod: PodInfo) -> Verdict | None:
+        """What came of waiting. Meanwhile the slot is free: pods may wait for others to be scheduled."""
+        if not self.permits.is_held(pod.uid):
+            return None
+        self._slots.release()
+        try:
+            return await self.permits.wait(pod.uid)
+        finally:
+            await self._slots.acquire()
 
     async def _bind_somehow(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
         """By the extender that binds such pods, else by the first plugin that does."""
