@@ -215,7 +215,7 @@ def _history_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
     history.add_argument("-n", "--namespace", default="", help="only in this namespace")
     history.add_argument("--since", default="", metavar="WHEN", help="a revision, a time, or so long ago (10m)")
     history.add_argument("--limit", type=int, default=500, metavar="N", help="the newest N (%(default)s)")
-    history.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    history.add_argument("-o", "--output", choices=("table", "wide", "json", "yaml"), default="table")
     _kubeconfig(history, "admin")
     _data_dir(history)
 

@@ -304,6 +304,16 @@ class StoreContract:
             async with asyncio.timeout(5):
                 assert await anext(watch) == Batch(2)
 
+    async def test_a_watch_of_a_past_without_its_changes_tells_at_once_how_far_it_is(self):
+        clock = FakeClock()  # nobody moves it: no progress comes by itself
+        async with self.running_store(clock=clock) as store:
+            for i in range(5):
+                await store.put(f"/a/{i}", b"v")
+            await store.revision()
+            async with aclosing(store.watch("/b", after=1)) as watch, asyncio.timeout(5):
+                assert await anext(watch) == Batch(1)
+                assert await anext(watch) == Batch(6)
+
     async def test_every_watcher_sees_every_change_once_in_order(self):
         async with self.running_store() as store:
             watches = [store.watch("/", after=1) for _ in range(3)]

@@ -94,8 +94,8 @@ class Watcher:
                 self.end(None)
                 raise error
             self._position = batch.revision
-            if batch.events:
-                return batch
+            if batch.events or self._position >= self._start:
+                return batch  # the end of the past is told even when nothing of it concerns this watcher
         while not self._queue:
             if self._ended():
                 reason, self._error = self._error, None

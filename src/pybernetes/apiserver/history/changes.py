@@ -1,6 +1,7 @@
 """What a write changed, in words: `spec.replicas: 2 -> 3`. Pure.
 
-Values are shortened, and not shown where they may be secret. `metadata.managedFields` and its likes are left out.
+Values are shortened, and of Secrets only those of their metadata are shown, but no annotations: what `kubectl apply`
+keeps there is the whole object. `metadata.managedFields` and its likes are left out.
 """
 
 from typing import Any
@@ -34,7 +35,7 @@ def _compare(path: str, old: Any, new: Any, found: list[str], secret: bool) -> N
         for index in range(max(len(old), len(new))):
             was = old[index] if index < len(old) else _MISSING
             _compare(f"{path}[{index}]", was, new[index] if index < len(new) else _MISSING, found, secret)
-    elif secret and not path.startswith("metadata."):
+    elif secret and (not path.startswith("metadata.") or path.startswith("metadata.annotations")):
         found.append(path)
     elif old is _MISSING:
         found.append(f"{path}: {_short(new)}")

@@ -16,10 +16,14 @@ from .journal import past_of
 
 _AGO = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNITS = (86400, 3600, 60, 1)
+_LONGEST = 40
+"""Nothing that tells a moment is longer."""
 
 
 def moment(text: str, now: float) -> int | float:
     """A revision (int) or a moment in seconds since the epoch (float). StatusError 400 for anything else."""
+    if len(text) > _LONGEST or not text.isascii():
+        raise _no_moment(text[:_LONGEST])
     if text.isdecimal():
         return int(text)
     ago = _AGO.fullmatch(text.removeprefix("-"))
@@ -27,11 +31,15 @@ def moment(text: str, now: float) -> int | float:
         return now - sum(int(number or 0) * unit for number, unit in zip(ago.groups(), _UNITS, strict=True))
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
-        raise status.bad_request(
-            f"{text!r} is neither a revision (1234), nor a time (2026-11-27T10:00:00Z), nor so long ago (1h30m)"
-        ) from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise _no_moment(text) from None
+
+
+def _no_moment(text: str) -> status.StatusError:
+    return status.bad_request(
+        f"{text!r} is neither a revision (1234), nor a time (2026-11-27T10:00:00Z), nor so long ago (1h30m)"
+    )
 
 
 async def oldest(past: Store) -> int:

@@ -18,6 +18,7 @@ from .settings import CommandError, data_dir
 __all__ = ["CommandError", "main"]
 
 _HEADERS = ("REVISION", "TIME", "USER", "VERB", "OBJECT", "CHANGE")
+_WIDE_HEADERS = (*_HEADERS[:-1], "UID", "CHANGE")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -28,10 +29,15 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.output == "json":
         sys.stdout.write(msgspec.json.format(body, indent=2).decode() + "\n")
         return 0
+    if arguments.output == "yaml":
+        from ...apiserver.yaml_body import dump
+
+        sys.stdout.write(dump(msgspec.json.decode(body)).decode())
+        return 0
     items = msgspec.json.decode(body)["items"]
     if not items:
         print("No operations found.", file=sys.stderr)
-    for line in table(items):
+    for line in table(items, wide=arguments.output == "wide"):
         print(line)
     return 0
 
@@ -61,17 +67,19 @@ async def _fetch(arguments: argparse.Namespace) -> bytes:
     return body
 
 
-def table(items: list[dict[str, object]]) -> Iterator[str]:
-    """Columns as kubectl sets them; further changes of an operation on lines of their own."""
-    rows = [_HEADERS, *(row for item in items for row in _rows(item))]
+def table(items: list[dict[str, object]], *, wide: bool = False) -> Iterator[str]:
+    """Columns as kubectl sets them; further changes of an operation on lines of their own. `wide` tells objects of the
+    same name apart."""
+    headers = _WIDE_HEADERS if wide else _HEADERS
+    rows = [headers, *(row for item in items for row in _rows(item, wide=wide))]
     if len(rows) == 1:
         return
-    widths = [max(len(row[column]) for row in rows) + 3 for column in range(len(_HEADERS) - 1)]
+    widths = [max(len(row[column]) for row in rows) + 3 for column in range(len(headers) - 1)]
     for row in rows:
         yield ("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + row[-1]).rstrip()
 
 
-def _rows(item: dict[str, object]) -> Iterator[tuple[str, ...]]:
+def _rows(item: dict[str, object], *, wide: bool) -> Iterator[tuple[str, ...]]:
     namespace = f"{item['namespace']}/" if item["namespace"] else ""
     kind = f"{item['resource']}.{item['group']}" if item["group"] else str(item["resource"])
     changes = item["changes"]
@@ -82,7 +90,8 @@ def _rows(item: dict[str, object]) -> Iterator[tuple[str, ...]]:
         str(item["user"] or "-"),
         str(item["verb"]),
         f"{kind} {namespace}{item['name']}",
+        *([str(item.get("uid") or "-")] if wide else []),
         str(first),
     )
     for other in others:
-        yield ("", "", "", "", "", str(other))
+        yield (*([""] * (6 if wide else 5)), str(other))
