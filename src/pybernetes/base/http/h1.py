@@ -459,7 +459,15 @@ class Http1Connection(asyncio.Protocol):
             self._resume_reading()
             asyncio.get_running_loop().call_later(self._server.limits.linger_seconds, self._transport.close)
         else:
-            self._transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Say goodbye; nothing else will be sent."""
+        self._closing = True
+        flushed = not self._transport.get_write_buffer_size()
+        self._transport.close()
+        if flushed:
+            self._server.leaving(self)
 
     # What the server asks of a connection.
 
@@ -468,9 +476,8 @@ class Http1Connection(asyncio.Protocol):
         if self._sink is not None:
             self._sink.close()
         elif self._current is None and not self._closing:
-            self._closing = True
             self._parser = None
-            self._transport.close()
+            self._close()
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -493,7 +500,6 @@ class Http1Connection(asyncio.Protocol):
                 self._transport.abort()
         elif self._current is None:
             if waited > limits.idle_seconds:
-                self._closing = True
-                self._transport.close()
+                self._close()
         elif self._current.body is not None and self._current.body.awaited and waited > limits.stall_seconds:
             self._transport.abort()

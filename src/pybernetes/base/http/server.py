@@ -84,6 +84,7 @@ class HttpServer:
         self._listener: socket.socket
         self._accepting: asyncio.AbstractServer
         self._connections: set[Connection] = set()
+        self._leaving: set[Connection] = set()
         self._streams: dict[Connection, TransportStream] = {}
         self._ending: list[TransportStream] = []
         self._empty = asyncio.Event()
@@ -134,7 +135,7 @@ class HttpServer:
                 except TimeoutError:
                     log.info("Requests cut at the end of the grace period", server=self.name)
         finally:
-            for connection in list(self._connections):
+            for connection in (*self._connections, *self._leaving):
                 connection.abort()
             for stream in list(self._streams.values()):
                 stream.close()
@@ -154,6 +155,14 @@ class HttpServer:
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
+    def leaving(self, connection: Connection) -> None:
+        """A connection has sent all it had and closed; what TLS still awaits is the peer's goodbye, and a client that
+        keeps an idle connection does not read it. A server that stops does not wait for that."""
+        self._connections.discard(connection)
+        self._leaving.add(connection)
+        if not self._connections:
+            self._empty.set()
+
     def upgraded(self, connection: Connection, stream: TransportStream) -> None:
         """A connection left HTTP; `closed` follows when its stream ends."""
         self._connections.discard(connection)
@@ -164,6 +173,7 @@ class HttpServer:
     def closed(self, connection: Connection) -> None:
         """A connection ended; idempotent."""
         self._connections.discard(connection)
+        self._leaving.discard(connection)
         stream = self._streams.pop(connection, None)
         if stream is not None:
             self._ending = [ending for ending in (*self._ending, stream) if not ending.lost]
