@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from pybernetes.api.cel import CelError, Environment, Program
+from pybernetes.api.cel import CelError, Program
 from pybernetes.api.cel.functions.semver import parse_semver
-from pybernetes.api.cel.types import BOOL, DYN
 from pybernetes.api.core import NodeSelector, Taint, Toleration
+from pybernetes.api.device_selectors import compile_selector
 from pybernetes.api.dynamic_resource import (
     Device,
     DeviceClass,
@@ -85,7 +85,7 @@ def _shown(device: Device, driver: str) -> dict[str, Any]:
 
 @lru_cache(1024)
 def _program(expression: str) -> Program:
-    return Environment({"device": DYN}).compile(expression, expect=(BOOL,))
+    return compile_selector(expression)
 
 
 class _Wanted(msgspec.Struct):

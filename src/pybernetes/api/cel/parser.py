@@ -24,13 +24,14 @@ _BINARY = {
 _EXISTS_ONE = {"exists_one": "exists_one", "existsOne": "exists_one"}
 
 
-def parse(source: str) -> Node:
-    """The expression's root. CompileError with every syntax error found before parsing stopped."""
+def parse(source: str, *, bindings: bool = False) -> Node:
+    """The expression's root; `bindings` knows `cel.bind(name, value, expression)`. CompileError with every syntax
+    error found before parsing stopped."""
     if len(source) > SIZE_LIMIT:
         words = f"expression code point size exceeds limit: size: {len(source)}, limit {SIZE_LIMIT}"
         raise CompileError(source[:SIZE_LIMIT], [Issue(0, words)])
     try:
-        return _Parser(source).whole()
+        return _Parser(source, bindings).whole()
     except RecursionError:
         raise too_deep(source) from None
 
@@ -41,8 +42,9 @@ def too_deep(source: str) -> CompileError:
 
 
 class _Parser:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, bindings: bool) -> None:
         self._source = source
+        self._bindings = bindings
         self._tokens = tokens(source)
         self._at = 0
         self._depth = 0
@@ -289,6 +291,8 @@ class _Parser:
         offset = name.offset + len(name.text)
         kind = _EXISTS_ONE.get(name.text, name.text)
         count = len(args)
+        if self._bindings and name.text == "bind" and isinstance(target, Ident) and target.name == "cel" and count == 3:
+            return self._bind(offset, args)
         if kind in ("all", "exists", "exists_one", "filter", "map") and count == 2:
             return Macro(offset, kind, target, self._variable(args[0]), args[1])
         if kind == "map" and count == 3:
@@ -308,6 +312,14 @@ class _Parser:
         if kind in ("optMap", "optFlatMap") and count == 2:
             return Macro(offset, kind, target, self._variable(args[0]), args[1])
         return Call(offset, name.text, args, target)
+
+    def _bind(self, offset: int, args: list[Node]) -> Node:
+        """`cel.bind(name, value, expression)` is `[value].map(name, expression)[0]`."""
+        if not isinstance(args[0], Ident):
+            raise self._error(args[0].offset, "cel.bind() variable names must be simple identifiers")
+        values = ListNode(args[1].offset, [args[1]], frozenset())
+        made = Macro(offset, "map", values, self._variable(args[0]), args[2])
+        return Call(offset, "_[_]", [made, Literal(offset, 0)])
 
     def _pair(self, args: list[Node]) -> tuple[str, str]:
         first, second = self._variable(args[0]), self._variable(args[1])

@@ -52,19 +52,23 @@ def _idents(node: Node) -> Iterable[str]:
 
 
 class Environment:
-    """Variables by name, and the object types that may be built (`Name{...}`)."""
+    """Variables by name, and the object types that may be built (`Name{...}`). `bindings`: whether `cel.bind` is
+    known."""
 
-    def __init__(self, variables: Mapping[str, Type], struct_types: StructTypes | None = None) -> None:
+    def __init__(
+        self, variables: Mapping[str, Type], struct_types: StructTypes | None = None, *, bindings: bool = False
+    ) -> None:
+        self._bindings = bindings
         self.variables = dict(variables)
         self._struct_types: StructTypes = struct_types or (lambda name: None)
 
     def extended(self, variables: Mapping[str, Type]) -> "Environment":
-        return Environment({**self.variables, **variables}, self._struct_types)
+        return Environment({**self.variables, **variables}, self._struct_types, bindings=self._bindings)
 
     def checked(self, source: str) -> Node:
         """The typed tree. CompileError."""
         try:
-            return check(source, parse(source), self.variables, self._struct_types)
+            return check(source, parse(source, bindings=self._bindings), self.variables, self._struct_types)
         except RecursionError:
             raise too_deep(source) from None
 

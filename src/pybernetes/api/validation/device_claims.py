@@ -1,6 +1,6 @@
 """What a claim asks of devices: requests, constraints among them, configuration (resource.k8s.io/v1 DeviceClaim).
 
-Follows pkg/apis/resource/validation. Expressions of selectors are compiled by whoever allocates; they must be there.
+Follows pkg/apis/resource/validation. Expressions of selectors must compile and be cheap enough.
 """
 
 from .. import field, names
@@ -87,7 +87,22 @@ def selectors(found: list[Object], path: str) -> Errors:
             errors.append(field.required(f"{path}[{at}].cel"))
         elif not cel.get("expression"):
             errors.append(field.required(f"{path}[{at}].cel.expression"))
+        else:
+            errors += _expression(cel["expression"], f"{path}[{at}].cel.expression")
     return errors
+
+
+def _expression(source: str, path: str) -> Errors:
+    from .. import device_selectors as dra  # CEL comes with it
+    from ..cel import CompileError
+
+    if len(source.encode()) > dra.EXPRESSION_LIMIT:
+        return [field.too_long(path, dra.EXPRESSION_LIMIT)]
+    try:
+        program = dra.compile_selector(source)
+    except CompileError as error:
+        return [field.invalid(path, source, dra.refusal(error))]
+    return [field.forbidden(path, "too complex, exceeds cost limit")] if dra.is_too_complex(program) else []
 
 
 def _constraint(constraint: Object, path: str, known: set[str]) -> Errors:
