@@ -67,7 +67,9 @@ class ResourceCache:
         found = entry.decoded
         if found is None:
             found = entry.decoded = orjson.loads(entry.data)
-            self._keep(entry)
+            self._decoded.append(entry)
+            if len(self._decoded) > DECODED_LIMIT:
+                self._decoded.popleft().decoded = None
         return found
 
     def peek(self, entry: Entry) -> Object:
@@ -157,6 +159,9 @@ class ResourceCache:
             new = self.entry(kv)
         if new is not None or old is not None:
             self._apply(Change(kv.mod_revision, old, new))
+        if handover is not None and new is not None:
+            # Not kept: to free what has lain about for a while takes longer than to decode it when it is asked for.
+            new.decoded = None
 
     def _given(self, kv: KeyValue, obj: Object) -> Entry:
         """The entry of a write whose object its writer handed over."""
@@ -164,14 +169,7 @@ class ResourceCache:
         labels, fields = self.probe.of(obj)
         namespace, _, name = kv.key[len(self.prefix) :].rpartition("/")
         data = splice(kv.value, self.head_size, kv.mod_revision)
-        entry = Entry(kv.key, namespace, name, kv.mod_revision, data, labels, fields, obj)
-        self._keep(entry)
-        return entry
-
-    def _keep(self, entry: Entry) -> None:
-        self._decoded.append(entry)
-        if len(self._decoded) > DECODED_LIMIT:
-            self._decoded.popleft().decoded = None
+        return Entry(kv.key, namespace, name, kv.mod_revision, data, labels, fields, obj)
 
     def _apply(self, change: Change) -> None:
         old, new = change.old, change.new
