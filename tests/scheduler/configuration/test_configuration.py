@@ -4,6 +4,7 @@ import pytest
 from tests.support.scheduling import FakeApi, Recorder
 
 from pybernetes.scheduler.config import SchedulerConfig
+from pybernetes.scheduler.configuration.arguments import arguments_of
 from pybernetes.scheduler.configuration.load import ConfigurationError, load
 from pybernetes.scheduler.scheduler import Scheduler
 
@@ -81,10 +82,83 @@ profiles:
     assert not found["packing"].post_filter
 
 
+ARGS = "profiles[0].pluginConfig[0].args"
+RATIO = "scoringStrategy: {type: RequestedToCapacityRatio"
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+TERM = f"addedAffinity: {{{REQUIRED}: {{nodeSelectorTerms: [{{matchExpressions: [{{key: a, operator: "
+MISTAKEN_ARGUMENTS = [
+    ("DefaultPreemption", "minCandidateNodesPercentage: -1", "minCandidateNodesPercentage: Invalid value: -1: not in "),
+    (
+        "DefaultPreemption",
+        "minCandidateNodesPercentage: 0, minCandidateNodesAbsolute: 0",
+        "minCandidateNodesAbsolute: Invalid value: 0: cannot be zero at the same time as minCandidateNodesPercentage",
+    ),
+    ("NodeResourcesFit", "ignoredResourceGroups: [a/b]", 'ignoredResourceGroups[0]: Invalid value: "a/b": resource gr'),
+    (
+        "NodeResourcesFit",
+        "scoringStrategy: {resources: [{name: cpu, weight: 101}]}",
+        "scoringStrategy.resources[0].weight: Invalid value: 101: resource weight of cpu not in valid range (0, 100]",
+    ),
+    (
+        "NodeResourcesFit",
+        f"{RATIO}}}",
+        "scoringStrategy.requestedToCapacityRatio: Required value: must be specified when type is Requested",
+    ),
+    (
+        "NodeResourcesFit",
+        "scoringStrategy: {requestedToCapacityRatio: {}}",
+        "scoringStrategy.requestedToCapacityRatio: Forbidden: must be nil when type is not RequestedToCapacityRatio",
+    ),
+    (
+        "NodeResourcesFit",
+        f"{RATIO}, requestedToCapacityRatio: {{shape: []}}}}",
+        "scoringStrategy.requestedToCapacityRatio.shape: Required value: at least one point must be specified",
+    ),
+    (
+        "NodeResourcesFit",
+        f"{RATIO}, requestedToCapacityRatio: {{shape: [{{utilization: 5, score: 11}}, {{utilization: 5}}]}}}}",
+        "scoringStrategy.requestedToCapacityRatio.shape[0].score: Invalid value: 11: not in valid range [0, 10]",
+    ),
+    (
+        "NodeResourcesBalancedAllocation",
+        "resources: [{name: cpu, weight: 2}]",
+        "resources[0].weight: Invalid value: 2: must be 1",
+    ),
+    (
+        "PodTopologySpread",
+        "defaultConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]",
+        'defaultingType: Invalid value: "System": when .defaultConstraints are not empty',
+    ),
+    (
+        "PodTopologySpread",
+        "defaultingType: List, defaultConstraints: [{maxSkew: 0, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]",
+        "defaultConstraints[0].maxSkew: Invalid value: 0: not in valid range (0, inf)",
+    ),
+    (
+        "NodeAffinity",
+        f"{TERM}In}}]}}]}}}}",
+        f"addedAffinity.{REQUIRED}.nodeSelectorTerms[0].matchExpressions[0].values: Invalid value: []: "
+        "for 'in', 'notin' operators, values set can't be empty",
+    ),
+    (
+        "NodeAffinity",
+        f"{TERM}Near}}]}}]}}}}",
+        f'addedAffinity.{REQUIRED}.nodeSelectorTerms[0].matchExpressions[0].operator: Unsupported value: "Near": '
+        'supported values: "DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn"',
+    ),
+    (
+        "VolumeBinding",
+        "bindTimeoutSeconds: -1",
+        "bindTimeoutSeconds: Invalid value: -1: invalid BindTimeout",
+    ),
+    ("DynamicResources", "bindingTimeout: 0s", 'bindingTimeout: Invalid value: "0s": must be at least 1 second'),
+]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("profiles: []", "profiles: Required value"),
+        ("profiles: [{}, {schedulerName: a}]", "profiles[0].schedulerName: Required value"),
         ("parallelism: 0", "parallelism: Invalid value: 0: should be an integer value greater than zero"),
         ("percentageOfNodesToScore: 101", "percentageOfNodesToScore: Invalid value: 101: not in valid range [0-100]"),
         ("podInitialBackoffSeconds: 0", "podInitialBackoffSeconds: Invalid value: 0: must be greater than 0"),
@@ -110,6 +184,14 @@ profiles:
             "extenders[0].weight: Invalid value: 0: must have a positive weight applied to it",
         ),
         ("extenders: [{bindVerb: b}, {bindVerb: c}]", "only one extender can implement bind"),
+        (
+            "extenders: [{managedResources: [{name: cpu}]}]",
+            'extenders[0].managedResources[0].name: Invalid value: "cpu": cpu is an invalid extended resource name',
+        ),
+        *(
+            (f"profiles: [{{pluginConfig: [{{name: {plugin}, args: {{{arguments}}}}}]}}]", f"{ARGS}.{message}")
+            for plugin, arguments, message in MISTAKEN_ARGUMENTS
+        ),
         ("nonsense: 1", "strict decoding error: Object contains unknown field `nonsense`"),
     ],
 )
@@ -137,3 +219,28 @@ def test_plugins_that_cannot_act_are_told(text, message):
 def test_other_documents_are_refused(text):
     with pytest.raises(ConfigurationError):
         load(text)
+
+
+def test_what_is_empty_has_the_defaults():
+    found = load(
+        HEAD
+        + """
+profiles:
+- pluginConfig:
+  - name: NodeResourcesFit
+    args: {scoringStrategy: {type: MostAllocated, resources: [{name: cpu, weight: 0}]}}
+  - name: NodeResourcesBalancedAllocation
+    args: {resources: []}
+  - name: PodTopologySpread
+    args: {defaultingType: ""}
+"""
+    )
+    arguments = arguments_of(found.profiles[0])
+    assert found.profiles[0].scheduler_name == "default-scheduler"
+    assert [(row.name, row.weight) for row in arguments["NodeResourcesFit"].scoring_strategy.resources] == [("cpu", 1)]
+    assert [row.name for row in arguments["NodeResourcesBalancedAllocation"].resources] == ["cpu", "memory"]
+    assert arguments["PodTopologySpread"].defaulting_type == "System"
+    assert arguments["DefaultPreemption"].min_candidate_nodes_absolute == 100
+    assert arguments["VolumeBinding"].bind_timeout_seconds == 600
+    assert arguments["InterPodAffinity"].hard_pod_affinity_weight == 1
+    assert [profile.scheduler_name for profile in load(HEAD + "profiles: []").profiles] == ["default-scheduler"]

@@ -8,7 +8,13 @@ import yaml
 
 from pybernetes.scheduler.configuration.arguments import ConfigurationError as ConfigurationError
 from pybernetes.scheduler.configuration.arguments import arguments_of
-from pybernetes.scheduler.configuration.types import API_VERSION, KIND, Configuration, ProfileConfig
+from pybernetes.scheduler.configuration.types import (
+    API_VERSION,
+    DEFAULT_SCHEDULER,
+    KIND,
+    Configuration,
+    ProfileConfig,
+)
 from pybernetes.scheduler.configuration.validation import validate
 
 _DROPPED = ("healthzBindAddress", "metricsBindAddress", "featureGates")
@@ -41,6 +47,7 @@ def load(text: str) -> Configuration:
         found = msgspec.convert(document, Configuration)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"strict decoding error: {error}") from None
+    found = _with_defaults(found)
     arguments = {}
     for position, profile in enumerate(found.profiles):
         arguments[position] = _arguments(profile)
@@ -49,6 +56,14 @@ def load(text: str) -> Configuration:
         texts = list(dict.fromkeys(map(str, errors)))
         raise ConfigurationError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
     return found
+
+
+def _with_defaults(found: Configuration) -> Configuration:
+    """A profile where there is none, and the usual name where there is just one."""
+    profiles = found.profiles or [ProfileConfig()]
+    if len(profiles) == 1 and not profiles[0].scheduler_name:
+        profiles = [msgspec.structs.replace(profiles[0], scheduler_name=DEFAULT_SCHEDULER)]
+    return msgspec.structs.replace(found, profiles=profiles)
 
 
 def _arguments(profile: ProfileConfig) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class PluginConfig(_Document, frozen=True):
 
 
 class ProfileConfig(_Document, frozen=True):
-    scheduler_name: str = DEFAULT_SCHEDULER
+    scheduler_name: str = ""
     percentage_of_nodes_to_score: int | None = None
     plugins: Plugins = Plugins()
     plugin_config: list[PluginConfig] = []
@@ -102,7 +102,7 @@ class Configuration(_Document, frozen=True):
     percentage_of_nodes_to_score: int = 0
     pod_initial_backoff_seconds: int = 1
     pod_max_backoff_seconds: int = 10
-    profiles: list[ProfileConfig] = msgspec.field(default_factory=lambda: [ProfileConfig()])
+    profiles: list[ProfileConfig] = []
     extenders: list[Extender] = []
     delay_cache_until_active: bool = False
 
@@ -130,20 +130,20 @@ class NodeAffinityArgs(_Arguments, frozen=True):
 
 
 class ResourceWeight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str
+    name: str = ""
     weight: int = 1
 
 
-_BOTH = (ResourceWeight("cpu"), ResourceWeight("memory"))
+CPU_AND_MEMORY = (ResourceWeight("cpu"), ResourceWeight("memory"))
 
 
 class NodeResourcesBalancedAllocationArgs(_Arguments, frozen=True):
-    resources: tuple[ResourceWeight, ...] = _BOTH
+    resources: tuple[ResourceWeight, ...] = CPU_AND_MEMORY
 
 
 class ShapePoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    utilization: int
-    score: int
+    utilization: int = 0
+    score: int = 0
 
 
 class RatioShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,7 +152,7 @@ class RatioShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ScoringStrategy(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     type: str = "LeastAllocated"
-    resources: tuple[ResourceWeight, ...] = _BOTH
+    resources: tuple[ResourceWeight, ...] = CPU_AND_MEMORY
     requested_to_capacity_ratio: RatioShape | None = None
 
 

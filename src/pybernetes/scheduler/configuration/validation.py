@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pybernetes.api import field, names
+from pybernetes.api.duration import parse_seconds
+from pybernetes.scheduler.configuration.affinity_rules import added_affinity
 from pybernetes.scheduler.configuration.types import (
     Configuration,
     DefaultPreemptionArgs,
+    DynamicResourcesArgs,
     Extender,
     InterPodAffinityArgs,
     NodeResourcesBalancedAllocationArgs,
@@ -29,8 +32,6 @@ def validate(found: Configuration, arguments: Mapping[int, Mapping[str, Any]]) -
     errors: Errors = []
     if found.parallelism <= 0:
         errors.append(field.invalid("parallelism", found.parallelism, "should be an integer value greater than zero"))
-    if not found.profiles:
-        errors.append(field.required("profiles"))
     seen: dict[str, int] = {}
     for position, profile in enumerate(found.profiles):
         path = f"profiles[{position}]"
@@ -222,9 +223,20 @@ def _volumes(path: str, args: VolumeBindingArgs) -> Errors:
     return errors
 
 
+def _devices(path: str, args: DynamicResourcesArgs) -> Errors:
+    errors: Errors = []
+    if parse_seconds(args.filter_timeout) < 0:
+        errors.append(field.invalid(f"{path}.filterTimeout", args.filter_timeout, "must be zero or positive"))
+    if parse_seconds(args.binding_timeout) < 1:
+        errors.append(field.invalid(f"{path}.bindingTimeout", args.binding_timeout, "must be at least 1 second"))
+    return errors
+
+
 _CHECKS: dict[str, Any] = {
     "DefaultPreemption": _preemption,
+    "DynamicResources": _devices,
     "InterPodAffinity": _neighbours,
+    "NodeAffinity": added_affinity,
     "NodeResourcesBalancedAllocation": _balanced,
     "NodeResourcesFit": _fit,
     "PodTopologySpread": _spread,
