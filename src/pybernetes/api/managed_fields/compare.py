@@ -134,7 +134,7 @@ def everything(node: Node, value: Any) -> FieldSet:
     if type(node) is Deduced:
         node = node.of(value)
     if type(node) is Members and type(value) is dict:
-        flat = _is_flat(value)
+        flat = is_flat(value)
         if flat:
             shape = tuple(value)
             known = node.shapes.get(shape)
@@ -160,7 +160,7 @@ def everything(node: Node, value: Any) -> FieldSet:
     return MEMBER
 
 
-def _is_flat(value: dict[str, Any]) -> bool:
+def is_flat(value: dict[str, Any]) -> bool:
     """Whether nothing lies below the members: then the names alone tell the set, and values of one shape share it."""
     for inner in value.values():  # noqa: SIM110 (a generator costs three times as much)
         if inner and type(inner) in _DEEP:

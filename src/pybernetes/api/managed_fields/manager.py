@@ -10,12 +10,13 @@ An object without entries is not tracked by updates (its managers were reset, or
 apply gives all that is there to `before-first-apply`.
 """
 
+from hashlib import sha256
 from typing import Any
 
 import orjson
 
 from ..status import bad_request
-from .compare import compare
+from .compare import compare, is_flat
 from .config import problems
 from .conflicts import ApplyConflict
 from .field_set import MEMBER, BadFields, FieldSet, difference, recursive_difference, union
@@ -39,7 +40,8 @@ _METADATA: FieldSet = {
 }
 _STRIPPED: FieldSet = {"f:apiVersion": MEMBER, "f:kind": MEMBER, "f:metadata": _METADATA}
 NOTHING: FieldSet = {}
-_KEPT, _KEPT_BYTES = 64, 16384
+_KEPT = 256
+_DEEP = frozenset({dict, list})
 
 
 class Unfit(Exception):
@@ -51,7 +53,7 @@ class FieldManager:
 
     def __init__(self, schema: MergeSchema) -> None:
         self.schema = schema
-        self._creations: dict[tuple[str, bytes], FieldSet] = {}
+        self._creations: dict[tuple[Any, ...], FieldSet] = {}
 
     def created(self, obj: Object, manager: str, now: str, ignored: FieldSet = NOTHING) -> None:
         """Track a new object, in place. A client may bring entries along."""
@@ -66,26 +68,47 @@ class FieldManager:
             obj["metadata"]["managedFields"] = encode({key: Owned(gained, self.schema.api_version, now)})
 
     def _creation(self, obj: Object) -> FieldSet:
-        """All that a new object adds to an empty one. The parts of objects made from one template are alike, so the
-        sets of the last ones are kept (which takes a tenth off the creation of a pod)."""
-        root, zero, known = self.schema.root, self.schema.zero, self._creations
+        """All that a new object adds to an empty one: what `compare` finds, gathered member by member.
+
+        Objects made from one template are alike, so what members added is kept: simple values and flat maps by their
+        names, all others (containers, volumes, templates) by digest, since texts may hold secrets. The set of a pod
+        with sixteen variables takes 10 us so, instead of 30."""
+        zero = self.schema.zero
         found: FieldSet = {}
         for name, value in obj.items():
-            part = {name: value}
-            before = {name: zero[name]} if name in zero else {}
-            if name == "metadata" or not isinstance(value, dict):
-                found = union(found, compare(before, part, root).changed)
+            before = zero.get(name)
+            if value == before and name in zero:
                 continue
-            text = orjson.dumps(value)
-            kept = known.get((name, text))
-            if kept is None:
-                kept = compare(before, part, root).changed
-                if len(text) <= _KEPT_BYTES:
-                    if len(known) >= _KEPT:
-                        known.clear()
-                    known[name, text] = kept
-            found = union(found, kept)
+            if type(value) is not dict or not value:
+                found = union(found, self._compared({name: value}))
+                continue
+            simple: Object = {}
+            for member, inner in value.items():
+                if before and member in before and (before[member] or type(inner) not in _DEEP):
+                    found = union(found, self._compared({name: {member: inner}}))
+                elif inner and type(inner) in _DEEP:
+                    flat = type(inner) is dict and is_flat(inner)
+                    told = tuple(inner) if flat else sha256(orjson.dumps(inner)).digest()
+                    found = union(found, self._added((name, member, told), {name: {member: inner}}))
+                else:
+                    simple[member] = inner
+            if simple:
+                found = union(found, self._added((name, tuple(simple)), {name: simple}))
         return found
+
+    def _added(self, key: tuple[Any, ...], part: Object) -> FieldSet:
+        """What a part adds, out of memory if it can be."""
+        kept = self._creations.get(key)
+        if kept is None:
+            kept = self._compared(part)
+            if len(self._creations) >= _KEPT:
+                self._creations.clear()
+            self._creations[key] = kept
+        return kept
+
+    def _compared(self, part: Object) -> FieldSet:
+        zero = self.schema.zero
+        return compare({name: zero[name] for name in part if name in zero}, part, self.schema.root).changed
 
     def updated(
         self, live: Object, new: Object, manager: str, now: str, subresource: str = "", ignored: FieldSet = NOTHING
