@@ -25,6 +25,7 @@ from .csr_cleaner import CSRCleaner
 from .csr_signer import CSRSigner
 from .daemonset.controller import DaemonSetController
 from .deployment.controller import DeploymentController
+from .device_taint_eviction.controller import DeviceTaintEviction
 from .disruption import DisruptionController
 from .endpoint_slice.controller import EndpointSliceController
 from .endpoint_slice_mirroring import EndpointSliceMirroring
@@ -77,6 +78,7 @@ CONTROLLERS: dict[str, Registration] = {
     "node-ipam-controller": Registration(NodeIPAM, "node-controller"),
     "node-lifecycle-controller": Registration(NodeLifecycleController, "node-controller"),
     "taint-eviction-controller": Registration(TaintEvictionController, "node-controller"),
+    "device-taint-eviction-controller": Registration(DeviceTaintEviction, "device-taint-eviction-controller"),
     "pod-garbage-collector-controller": Registration(PodGarbageCollector, "pod-garbage-collector"),
     "certificatesigningrequest-approving-controller": Registration(CSRApprover, "certificate-controller"),
     "certificatesigningrequest-signing-controller": Registration(CSRSigner, "certificate-controller"),
@@ -156,7 +158,6 @@ ALIASES = {
 ELSEWHERE = frozenset(
     {
         "cloud-node-lifecycle-controller",
-        "device-taint-eviction-controller",
         "kube-apiserver-serving-clustertrustbundle-publisher-controller",
         "node-route-controller",
         "podcertificaterequest-cleaner-controller",
