@@ -1,11 +1,22 @@
 """A pod's effective requests (KEP-753 sidecars, KEP-2837 pod-level resources, KEP-688 overhead)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.scheduling import pod
 
-from pybernetes.api.core import Container, Pod, PodSpec, ResourceRequirements
+from pybernetes.api.core import (
+    Container,
+    ContainerStatus,
+    Pod,
+    PodCondition,
+    PodSpec,
+    PodStatus,
+    ResourceRequirements,
+)
 from pybernetes.api.meta import ObjectMeta
-from pybernetes.scheduler.pod_info import PodInfo, Requests, requests_of
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.requests import Requests, requests_of
 
 MIB = 1 << 20
 
@@ -59,6 +70,79 @@ def test_extended_resources_are_counted_by_name():
 def test_containers_without_requests_count_at_a_default_when_nodes_are_scored():
     found = made([container("300m"), container()])
     assert (found.scoring_cpu, found.scoring_memory) == (400, 400 * MIB)
+
+
+SIZES = st.fixed_dictionaries({}, optional={"cpu": st.integers(1, 4), "memory": st.integers(1, 4)})
+RESIZED = st.fixed_dictionaries(
+    {"wanted": SIZES, "promised": SIZES, "has": SIZES | st.none(), "role": st.sampled_from(["", "sidecar", "init"])}
+)
+
+
+INFEASIBLE = PodCondition(type="PodResizePending", status="True", reason="Infeasible")
+
+
+def texts(sizes):
+    return {name: str(amount) for name, amount in sizes.items()}
+
+
+@given(st.lists(RESIZED, min_size=1, max_size=4), st.booleans(), SIZES | st.none(), SIZES)
+def test_a_pod_that_is_resized_takes_the_most_of_what_it_wants_was_promised_and_has(
+    rows, infeasible, whole, held_whole
+):
+    """Containers without resources in their status and init containers that end count by their spec."""
+    containers, statuses = {"": [], "sidecar": [], "init": []}, {"": [], "sidecar": [], "init": []}
+    effective = {"": [], "sidecar": [], "init": []}
+    for number, row in enumerate(rows):
+        name, role = f"c{number}", row["role"]
+        containers[role].append(
+            Container(
+                name=name,
+                resources=ResourceRequirements(requests=texts(row["wanted"])),
+                restart_policy="Always" if role == "sidecar" else None,
+            )
+        )
+        statuses[role].append(
+            ContainerStatus(
+                name=name,
+                allocated_resources=texts(row["promised"]),
+                resources=None if row["has"] is None else ResourceRequirements(requests=texts(row["has"])),
+            )
+        )
+        if row["has"] is None or role == "init":
+            effective[role].append(row["wanted"])
+        else:
+            sides = [row["promised"], row["has"], *([] if infeasible else [row["wanted"]])]
+            # an unchanged container is not being resized, whatever the condition says
+            effective[role].append({key: max(side.get(key, 0) for side in sides) for key in ("cpu", "memory")})
+    one = Pod(
+        metadata=ObjectMeta(name="p"),
+        spec=PodSpec(
+            containers=containers[""],
+            init_containers=[*containers["sidecar"], *containers["init"]] or None,
+            resources=None if whole is None else ResourceRequirements(requests=texts(whole)),
+        ),
+        status=PodStatus(
+            container_statuses=statuses[""] or None,
+            init_container_statuses=[*statuses["sidecar"], *statuses["init"]] or None,
+            resources=None if whole is None else ResourceRequirements(requests=texts(held_whole)),
+            conditions=[PodCondition(type="PodResizePending", status="True", reason="Infeasible")]
+            if infeasible
+            else None,
+        ),
+    )
+
+    def expected(key):
+        side = sum(sizes.get(key, 0) for sizes in effective["sidecar"])
+        total = sum(sizes.get(key, 0) for sizes in effective[""]) + side
+        total = max([total, *(side + sizes.get(key, 0) for sizes in effective["init"])])
+        if whole:
+            asked = {} if infeasible and held_whole != whole else whole
+            if key in whole or key in held_whole:
+                total = max(asked.get(key, 0), held_whole.get(key, 0)) or total
+        return total
+
+    found = requests_of(one)
+    assert (found.milli_cpu // 1000, found.memory) == (expected("cpu"), expected("memory"))
 
 
 def test_host_ports_default_to_tcp_on_every_address():

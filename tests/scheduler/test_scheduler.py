@@ -9,6 +9,7 @@ from tests.contract.store import FakeClock, settle
 from tests.support.scheduling import FakeApi, Recorder, node, pod
 
 from pybernetes.api.core import (
+    ContainerStatus,
     NodeSelector,
     NodeSelectorRequirement,
     NodeSelectorTerm,
@@ -19,6 +20,7 @@ from pybernetes.api.core import (
     PersistentVolumeClaimVolumeSource,
     PersistentVolumeSpec,
     PersistentVolumeStatus,
+    ResourceRequirements,
     Volume,
     VolumeNodeAffinity,
     VolumeResourceRequirements,
@@ -190,6 +192,31 @@ async def test_room_made_for_a_nominated_pod_is_not_taken_by_a_lesser_one():
         await api.until(lambda: api.bound)
         await settle()
         assert api.bound == {"high": "a"}
+
+
+def resized(name, wanted, has):
+    one = pod(name, cpu=wanted, on="a")
+    resources = ResourceRequirements(requests={"cpu": has})
+    one.status.container_statuses = [ContainerStatus(name="app", resources=resources)]
+    return one
+
+
+async def test_the_room_of_a_shrinking_pod_is_free_once_the_kubelet_says_so():
+    async with cluster(node("a", cpu="2"), resized("r", "2", "2")) as api:
+        api.put(pod("p", cpu="1"))
+        await api.until(lambda: api.patches)
+        api.put(resized("r", "1", "2"))
+        await settle()
+        assert not api.bound
+        api.put(resized("r", "1", "1"))
+        await api.until(lambda: api.bound)
+
+
+async def test_the_room_of_a_growing_pod_is_taken_at_once():
+    async with cluster(node("a", cpu="2"), resized("r", "1", "1")) as api:
+        api.put(resized("r", "2", "1"), pod("p", cpu="1"))
+        await api.until(lambda: api.patches)
+        assert not api.bound
 
 
 class Holding:

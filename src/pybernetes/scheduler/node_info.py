@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from pybernetes.api.core import Node, Taint
 from pybernetes.scheduler.matching import PREFER_NO_SCHEDULE
-from pybernetes.scheduler.pod_info import HostPort, PodInfo, amounts
+from pybernetes.scheduler.pod_info import HostPort, PodInfo
+from pybernetes.scheduler.requests import amounts
 
 ANY_IP = "0.0.0.0"
 

@@ -1,120 +1,17 @@
 """A pod as the scheduler needs it: requests as numbers, ports, affinity terms, computed once per version of the pod."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from itertools import count
 from typing import Any
 
 import msgspec
 
 from pybernetes.api.core import Affinity, Container, Pod, PodAffinity, PodAffinityTerm, PodAntiAffinity, PodSpec
-from pybernetes.api.quantity import milli, value
 from pybernetes.api.selectors import IN, NOT_IN, Labels, Requirement, from_label_selector
-
-DEFAULT_MILLI_CPU = 100
-"""What a container without a CPU request counts for when nodes are scored."""
-DEFAULT_MEMORY_BYTES = 200 * 1024 * 1024
-"""What a container without a memory request counts for when nodes are scored."""
-
-_milli = lru_cache(4096)(milli)
-_value = lru_cache(4096)(value)
+from pybernetes.scheduler.requests import held_by, requests_of
 
 HostPort = tuple[str, str, int]
 """IP, protocol, port."""
-
-
-class Requests(msgspec.Struct):
-    """An amount of resources: thousandths of a core, bytes, bytes, and the rest by name. The scoring fields count
-    containers without a request at their default."""
-
-    milli_cpu: int = 0
-    memory: int = 0
-    ephemeral: int = 0
-    scalars: dict[str, int] = {}
-    scoring_cpu: int = 0
-    scoring_memory: int = 0
-
-
-def amounts(texts: dict[str, str] | None) -> dict[str, int]:
-    """A resource list as numbers: cpu in thousandths, everything else in units."""
-    return {name: _milli(text) if name == "cpu" else _value(text) for name, text in (texts or {}).items()}
-
-
-def _container_amounts(container: Container) -> dict[str, int]:
-    requests = container.resources.requests if container.resources is not None else None
-    return amounts(requests) if requests else {}
-
-
-def _with_defaults(found: dict[str, int]) -> dict[str, int]:
-    return {"cpu": DEFAULT_MILLI_CPU, "memory": DEFAULT_MEMORY_BYTES} | found
-
-
-def _add(total: dict[str, int], more: dict[str, int]) -> None:
-    for name, amount in more.items():
-        total[name] = total.get(name, 0) + amount
-
-
-def _raise_to(total: dict[str, int], least: dict[str, int]) -> None:
-    for name, amount in least.items():
-        if amount > total.get(name, 0):
-            total[name] = amount
-
-
-def _total(pod: Pod, defaults: bool) -> dict[str, int]:
-    """The pod's effective requests: containers and sidecars together, but at least what any init container needs beside
-    the sidecars started before it (KEP-753); pod-level requests override (KEP-2837); overhead is added (KEP-688)."""
-    spec = pod.spec
-    total: dict[str, int] = {}
-    for container in spec.containers or ():
-        found = _container_amounts(container)
-        _add(total, _with_defaults(found) if defaults else found)
-    started: dict[str, int] = {}
-    least: dict[str, int] = {}
-    for container in spec.init_containers or ():
-        found = _container_amounts(container)
-        if defaults:
-            found = _with_defaults(found)
-        if container.restart_policy == "Always":
-            _add(total, found)
-            _add(started, found)
-            _raise_to(least, started)
-        else:
-            needed = dict(started)
-            _add(needed, found)
-            _raise_to(least, needed)
-    _raise_to(total, least)
-    if spec.resources is not None and spec.resources.requests:
-        total.update(amounts(spec.resources.requests))
-    if spec.overhead:
-        _add(total, amounts(spec.overhead))
-    return total
-
-
-def requests_of(pod: Pod) -> Requests:
-    """The pod's effective requests."""
-    exact = _total(pod, defaults=False)
-    scoring = exact if "cpu" in exact and "memory" in exact and _all_request(pod) else _total(pod, defaults=True)
-    scalars = {name: amount for name, amount in exact.items() if name not in _FIXED and amount}
-    return Requests(
-        exact.get("cpu", 0),
-        exact.get("memory", 0),
-        exact.get("ephemeral-storage", 0),
-        scalars,
-        scoring.get("cpu", 0),
-        scoring.get("memory", 0),
-    )
-
-
-_FIXED = ("cpu", "memory", "ephemeral-storage", "pods")
-
-
-def _all_request(pod: Pod) -> bool:
-    """Whether no container relies on the defaults."""
-    for container in (*(pod.spec.containers or ()), *(pod.spec.init_containers or ())):
-        requests = container.resources.requests if container.resources is not None else None
-        if not requests or "cpu" not in requests or "memory" not in requests:
-            return False
-    return True
 
 
 def host_ports_of(pod: Pod) -> tuple[HostPort, ...]:
@@ -249,6 +146,7 @@ def shape_of(pod: Pod, namespace: str) -> Shape:
         spec.topology_spread_constraints,
         spec.overhead,
         spec.resources,
+        held_by(pod),
     ]
     if spec.affinity is not None:
         parts.append(_surroundings(spec.affinity, namespace, pod.metadata.labels or {}))
@@ -334,6 +232,8 @@ class PodInfo:
 
     def renewed(self, pod: Pod) -> "PodInfo":
         """The same for a version of the pod that differs in its status only."""
+        if held_by(pod) != held_by(self.pod):
+            return PodInfo(pod)
         twin = PodInfo.__new__(PodInfo)
         for slot in PodInfo.__slots__:
             setattr(twin, slot, getattr(self, slot))

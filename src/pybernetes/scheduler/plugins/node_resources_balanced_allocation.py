@@ -6,7 +6,8 @@ from math import sqrt
 from pybernetes.scheduler.configuration.types import NodeResourcesBalancedAllocationArgs
 from pybernetes.scheduler.framework import MAX_SCORE, Code, CycleState, Verdict
 from pybernetes.scheduler.node_info import NodeInfo
-from pybernetes.scheduler.pod_info import PodInfo, Requests
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.requests import Requests
 from pybernetes.scheduler.snapshot import Snapshot
 
 _HALF = MAX_SCORE // 2

@@ -8,7 +8,8 @@ from typing import ClassVar
 from pybernetes.scheduler.configuration.types import NodeResourcesFitArgs, ShapePoint
 from pybernetes.scheduler.framework import MAX_SCORE, Action, ClusterEvent, Code, CycleState, Rejections, Verdict
 from pybernetes.scheduler.node_info import NodeInfo
-from pybernetes.scheduler.pod_info import PodInfo, Requests, amounts
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.requests import Requests, amounts
 
 _SHAPE_SCORES = 10
 
