@@ -10,7 +10,7 @@ A built-in kind's merge schema comes from the type table; whoever serves a custo
 
 from typing import Any
 
-from ..api.managed_fields import ApplyConflict, FieldManager, MergeSchema
+from ..api.managed_fields import ApplyConflict, FieldManager, MergeSchema, Unconverted
 from ..api.managed_fields.builtin import BuiltinSchema
 from ..api.managed_fields.manager import Unfit
 from ..api.managed_fields.structural import StructuralSchema
@@ -54,7 +54,11 @@ class FieldTracking:
     def created(self, obj: Object, write: Write) -> None:
         """In place."""
         obj.setdefault("metadata", {})
-        self.manager.created(obj, write.field_manager, self._now(), self._strategy.reset_fields(""))
+        ignored = self._strategy.reset_fields("")
+        try:
+            self.manager.created(obj, write.field_manager, self._now(), ignored)
+        except Unconverted:  # by entries of another version that the client brought: they are not followed
+            self.manager.created(obj, write.field_manager, self._now(), ignored)
 
     def updated(self, live: Object, new: Object, write: Write) -> None:
         """In place in `new`; both in this endpoint's version."""

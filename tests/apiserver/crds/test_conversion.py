@@ -20,7 +20,9 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
     converted = []
     for obj in request["objects"]:
         obj = {**obj, "apiVersion": request["desiredAPIVersion"]}
-        if request["desiredAPIVersion"].endswith("v2"):
+        if not {"host", "port", "hostPort"} & set(obj):
+            pass  # fields that nobody wants any more may be asked about
+        elif request["desiredAPIVersion"].endswith("v2"):
             obj["host"], _, obj["port"] = obj.pop("hostPort").partition(":")
         else:
             obj["hostPort"] = f"{obj.pop('host')}:{obj.pop('port')}"
@@ -172,3 +174,65 @@ async def test_a_webhook_that_is_not_there_fails_the_request_not_the_other_versi
         )
         assert (await api.get(path("a"))).code == 200
         assert (await api.patch(path("a"), {"hostPort": "b:1"})).code == 200
+
+
+APPLY = "application/apply-patch+yaml"
+
+
+async def applied(api: Api, version: str, manager: str, force: bool = False, **fields: str) -> Any:
+    config = {"apiVersion": f"{GROUP}/{version}", "kind": "CronTab", "metadata": {"name": "a"}, **fields}
+    return await api.patch(
+        path("a", version=version), config, APPLY, f"fieldManager={manager}&force={str(force).lower()}"
+    )
+
+
+def owners(answer: Any) -> dict[str, tuple[str, set[str]]]:
+    """Manager -> (version, fields) of the answer's object."""
+    return {
+        entry["manager"]: (entry["apiVersion"].rpartition("/")[2], set(entry["fieldsV1"]))
+        for entry in answer.body["metadata"]["managedFields"]
+    }
+
+
+async def test_owners_are_known_in_the_versions_that_a_webhook_makes() -> None:
+    async with webhook_server() as hook, running_api() as api:
+        await defined(api, hook)
+        assert (await applied(api, "v1", "one", hostPort="localhost:80")).code == 201
+        # In v2 the port alone changes; in v1, where `one` owns it, that is hostPort.
+        refused = await applied(api, "v2", "two", port="81")
+        assert refused.code == 409
+        assert [(c["field"], c["message"]) for c in refused.body["details"]["causes"]] == [
+            (".hostPort", 'conflict with "one"')
+        ]
+        forced = await applied(api, "v2", "two", force=True, port="81")
+        assert (forced.code, forced.body["host"], forced.body["port"]) == (200, "localhost", "81")
+        assert owners(forced) == {"two": ("v2", {"f:port"})}
+        assert (await api.get(path("a"))).body["hostPort"] == "localhost:81"
+        # The same value is shared, in each one's own terms.
+        shared = await applied(api, "v1", "one", hostPort="localhost:81")
+        assert owners(shared) == {"two": ("v2", {"f:port"}), "one": ("v1", {"f:hostPort"})}
+        # An update in one version takes what it changes from the owners in the other.
+        changed = await api.patch(path("a"), {"hostPort": "other:81"}, query="fieldManager=editor")
+        assert owners(changed) == {"two": ("v2", {"f:port"}), "editor": ("v1", {"f:hostPort"})}
+
+
+async def test_an_applier_that_changes_its_version_gives_up_what_it_does_not_name() -> None:
+    async with webhook_server() as hook, running_api() as api:
+        await defined(api, hook)
+        assert (await applied(api, "v2", "one", host="localhost", port="80")).code == 201
+        answer = await applied(api, "v1", "one", hostPort="localhost:90")
+        assert (answer.code, answer.body["hostPort"]) == (200, "localhost:90")
+        assert owners(answer) == {"one": ("v1", {"f:hostPort"})}
+
+
+async def test_a_webhook_that_fails_fails_the_write_that_needs_it() -> None:
+    async with webhook_server() as hook, running_api() as api:
+        await defined(api, hook)
+        assert (await applied(api, "v1", "one", hostPort="localhost:80")).code == 201
+        assert (await applied(api, "v2", "two", force=True, port="81")).code == 200
+        hook.decide["/convert"] = lambda request: {"result": {"status": "Failure", "message": "no way"}}
+        answer = await api.patch(path("a"), {"hostPort": "x:1"}, query="fieldManager=editor")
+        assert (answer.code, answer.message) == (
+            500,
+            f"conversion webhook for {GROUP}/v1, Kind=CronTab failed: no way",
+        )

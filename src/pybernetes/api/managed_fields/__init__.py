@@ -17,7 +17,7 @@ Everything is pure. Read `manager.py` first.
 
 from .conflicts import ApplyConflict
 from .manager import FieldManager
-from .nodes import DEDUCED, Deduced, Items, Leaf, Members, MergeSchema, Node
+from .nodes import DEDUCED, Deduced, Items, Leaf, Members, MergeSchema, Node, Unconverted
 
 __all__ = [
     "DEDUCED",
@@ -29,4 +29,5 @@ __all__ = [
     "Members",
     "MergeSchema",
     "Node",
+    "Unconverted",
 ]

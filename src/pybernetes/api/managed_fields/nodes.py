@@ -8,7 +8,7 @@
 `Members.fields` may be filled after the node was made, so that a type can hold itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import orjson
@@ -112,12 +112,21 @@ DEDUCED = Deduced()
 _DEDUCED_MAP = Members(rest=DEDUCED)
 
 
+class Unconverted(Exception):
+    """An object has to be had in another version first, which takes asking somebody: await `convert`, then do again
+    what raised this."""
+
+    def __init__(self, convert: Callable[[], Awaitable[None]]) -> None:
+        super().__init__("not converted yet")
+        self.convert = convert
+
+
 class MergeSchema(Protocol):
     """One served version of a kind, as field management sees it.
 
     `zero` is the object a create compares with: what an object of this kind holds before anybody set anything (shared,
     never changed). `other` leads to another version of the same kind: its schema, and the function that converts an
-    object of this version to it; None when that version is not served (any more).
+    object of this version to it (and may raise Unconverted); None when that version is not served (any more).
     """
 
     @property

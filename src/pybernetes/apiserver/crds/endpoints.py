@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...api.managed_fields import MergeSchema
+import orjson
+
+from ...api.managed_fields import MergeSchema, Unconverted
 from ...api.managed_fields.structural import StructuralSchema
 from ...base.http.message import PushBody
 from ..admission.webhook.client import WebhookClient
@@ -21,6 +23,9 @@ from .version import CustomVersion, served
 from .watching import ConvertedWatch
 
 Object = dict[str, Any]
+
+_REMEMBERED = 64
+"""Objects that a webhook has converted for comparing who owns what: a write needs a handful."""
 
 
 def custom_version(definition: Definition, version: Version, webhooks: WebhookClient) -> CustomVersion:
@@ -56,14 +61,15 @@ def endpoint_of(version: CustomVersion, registry: Registry, cache: WatchCache) -
 
 class _MergeSchemas:
     """How the objects of a definition merge, in each of its versions. Fields that managers own in another version are
-    found there by renaming; what a webhook converts is not followed."""
+    found there by converting the objects; the last ones that a webhook has converted are remembered."""
 
     def __init__(self, version: CustomVersion) -> None:
         definition = version.definition
         self._kind = version.info.kind
         self._raw = {f"{definition.group}/{one.name}": one.raw for one in definition.versions}
-        self._renames = not version.conversion.by_webhook
+        self._conversion = version.conversion
         self._made: dict[str, StructuralSchema] = {}
+        self._converted: dict[tuple[str, bytes], bytes] = {}
 
     def of(self, api_version: str) -> StructuralSchema:
         found = self._made.get(api_version)
@@ -73,9 +79,28 @@ class _MergeSchemas:
         return found
 
     def _other(self, api_version: str) -> tuple[MergeSchema, Callable[[Object], Object]] | None:
-        if api_version not in self._raw or not self._renames:
+        if api_version not in self._raw:
             return None
-        return self.of(api_version), lambda obj: renamed(obj, api_version)
+        convert = self._asked if self._conversion.by_webhook else renamed
+        return self.of(api_version), lambda obj: convert(obj, api_version)
+
+    def _asked(self, obj: Object, api_version: str) -> Object:
+        """What the webhook has made of this object. Unconverted when it has not been asked yet."""
+        if obj.get("apiVersion") == api_version:
+            return obj
+        key = api_version, orjson.dumps(obj)
+        found = self._converted.get(key)
+        if found is not None:
+            known: Object = orjson.loads(found)
+            return known
+
+        async def convert() -> None:
+            (made,) = await self._conversion.convert([obj], api_version.rpartition("/")[2])
+            if len(self._converted) >= _REMEMBERED:
+                self._converted.clear()
+            self._converted[key] = orjson.dumps(made)
+
+        raise Unconverted(convert)
 
 
 class _WebhookWatch:

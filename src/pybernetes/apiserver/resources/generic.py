@@ -19,6 +19,7 @@ import orjson
 
 from ...api import field, status
 from ...api.gated_fields import Tree, drop_disabled
+from ...api.managed_fields import Unconverted
 from ...api.managed_fields.managers import without_times
 from ...api.resource import ResourceInfo
 from ...api.status import StatusError
@@ -302,7 +303,7 @@ class GenericResource:
         strategy = self.strategy
         if strategy.converts:
             old = await strategy.loaded(entry.copy())
-            new = make(orjson.loads(orjson.dumps(old)))
+            new = await _made(make, old)
         else:
             old = self.cache.peek(entry)
             new = make(old if reads_only else entry.copy())
@@ -438,3 +439,12 @@ def invalid_version(info: ResourceInfo, name: str, version: Any) -> StatusError:
         "metadata.resourceVersion", version, f'strconv.ParseUint: parsing "{version}": invalid syntax'
     )
     return status.invalid(info.group, info.kind, name, [error])
+
+
+async def _made(make: Make, old: Object) -> Object:
+    """What is made of a copy; owners of fields may be noted in versions that others have to be asked for."""
+    while True:
+        try:
+            return make(orjson.loads(orjson.dumps(old)))
+        except Unconverted as missing:
+            await missing.convert()
