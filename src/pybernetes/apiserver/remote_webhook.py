@@ -4,19 +4,28 @@ The cluster's `server` is the whole URL that is posted to; the user's credential
 """
 
 import asyncio
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import orjson
 
 from ..base.backoff import Backoff
 from ..base.http.client import HttpTransport, TransportError
-from ..base.http.message import Request
+from ..base.http.message import Headers, Request
 
 Object = dict[str, Any]
 
 _ATTEMPTS = 5
+
+
+def _basic(address: SplitResult) -> Headers:
+    """The credentials in an address as a header."""
+    if address.username is None:
+        return []
+    pair = f"{unquote(address.username)}:{unquote(address.password or '')}"
+    return [("authorization", f"Basic {b64encode(pair.encode()).decode()}")]
 
 
 class WebhookError(Exception):
@@ -32,14 +41,16 @@ class RemoteWebhook:
 
         config = resolve(read(Path(kubeconfig)))
         parts = urlsplit(config.server)
-        base = f"{parts.scheme}://{parts.netloc}"
-        headers = [("authorization", f"Bearer {config.token}")] if config.token else []
+        host = parts.netloc.rpartition("@")[2]
+        base = f"{parts.scheme}://{host}"
+        headers = [("authorization", f"Bearer {config.token}")] if config.token else _basic(parts)
         self._transport = HttpTransport(
             base, tls=tls_context(config), headers=headers, server_name=config.server_name or None
         )
         self._path, self._query = parts.path or "/", parts.query
         self._timeout_seconds = timeout_seconds
-        self.url = config.server
+        self.url = parts._replace(netloc=f"{parts.username}:***@{host}" if parts.password else parts.netloc).geturl()
+        """As messages show it, without the password that it may have."""
 
     async def post(self, body: bytes, *, attempts: int = _ATTEMPTS) -> Object:
         """The answer's document, {} when it has none. WebhookError when nobody answers, or not with success."""

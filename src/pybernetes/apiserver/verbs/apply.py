@@ -4,22 +4,25 @@ The configuration is merged into the object, then goes the way of every update: 
 """
 
 import asyncio
+import re
 from typing import Any
 
 import orjson
 
 from ...api import status
+from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
 from ..negotiation import read_body
 from ..resources.strategy import Object, Write
-from .body import LARGE_YAML_BYTES, warn
+from .body import LARGE_YAML_BYTES, REDACTED, SECRET_KINDS, warn
 from .list_options import is_true
 from .owner_references import deduplicate
 from .update import check_name
 from .write_options import write_options
 
 APPLY_PATCH = "application/apply-patch+yaml"
+_QUOTED = re.compile(r"got &\{.*", re.DOTALL)
 
 
 async def apply(call: Call) -> Response:
@@ -40,7 +43,13 @@ async def apply(call: Call) -> Response:
         live = endpoint.served(current) if current else None
         if live is None and config["metadata"].get("uid"):
             raise _missing(call, config["metadata"]["uid"])
-        applied: Object = orjson.loads(orjson.dumps(endpoint.tracking.applied(live, config, write, force=force)))
+        try:
+            merged = endpoint.tracking.applied(live, config, write, force=force)
+        except StatusError as error:
+            if served.kind in SECRET_KINDS:
+                error.message = _QUOTED.sub(f"got &{{{REDACTED}}}", error.message)
+            raise
+        applied: Object = orjson.loads(orjson.dumps(merged))
         schema = write.schema_for(served.group_version, served.kind)
         schema.decode(applied, unknown="ignore")
         schema.defaults(applied)

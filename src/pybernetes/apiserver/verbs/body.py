@@ -16,6 +16,9 @@ from ...base.http.message import Request
 from ..negotiation import JSON, YAML, media_type, parse, read_body
 from ..resources.strategy import Object, Write
 
+SECRET_KINDS = frozenset({"Secret", "TokenRequest", "TokenReview"})
+"""Errors do not quote what was sent for these: they end up in audit logs and terminals."""
+REDACTED = "<secret contents redacted>"
 _SUMMARY_LENGTH = 30
 LARGE_YAML_BYTES = 64 * 1024
 """Larger ones are parsed beside the event loop: a megabyte of YAML takes two seconds."""
@@ -83,7 +86,8 @@ def _kind_mismatch(found_version: str, found_kind: str, api_version: str, kind: 
 
 
 def _unrecognized(kind: str, why: str, data: bytes) -> StatusError:
-    return status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why} ({_summary(data)})")
+    shown = REDACTED if kind in SECRET_KINDS else _summary(data)
+    return status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why} ({shown})")
 
 
 def _summary(data: bytes) -> str:

@@ -17,7 +17,7 @@ from ..call import Call
 from ..negotiation import media_type, read_body
 from ..resources.strategy import Object, Write
 from .apply import APPLY_PATCH, apply
-from .body import warn
+from .body import REDACTED, SECRET_KINDS, warn
 from .owner_references import deduplicate
 from .update import check_name
 from .write_options import write_options
@@ -71,9 +71,9 @@ def conform_patched(patched: Object, api_version: str, kind: str, write: Write, 
     try:
         unknown = schema.decode(patched, unknown="ignore" if ignore else "warn", duplicates=twice, by_path=True)
     except StatusError as error:
-        raise _refused(text, error.message) from None
+        raise _refused(kind, text, error.message) from None
     if unknown and write.field_validation == "Strict":
-        raise _refused(text, f"strict decoding error: {', '.join(unknown)}")
+        raise _refused(kind, text, f"strict decoding error: {', '.join(unknown)}")
     warn(write, unknown)
     schema.defaults(patched)
 
@@ -91,5 +91,6 @@ def patch_problems(text: bytes) -> list[str]:
     return sorted(problems, key=lambda message: int(message.partition("[")[2].partition("]")[0]))
 
 
-def _refused(text: bytes, why: str) -> StatusError:
-    return status.invalid("", "", "", [field.invalid("patch", text.decode(errors="replace"), why)])
+def _refused(kind: str, text: bytes, why: str) -> StatusError:
+    shown = REDACTED if kind in SECRET_KINDS else text.decode(errors="replace")
+    return status.invalid("", "", "", [field.invalid("patch", shown, why)])
