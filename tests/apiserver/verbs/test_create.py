@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from tests.support.api import CONFIG_MAPS, running_api
 
+from pybernetes.api import names
+
 
 async def test_a_created_object_gets_its_identity() -> None:
     async with running_api() as api:
@@ -42,10 +44,8 @@ async def test_generate_name_adds_five_characters() -> None:
 
 
 async def test_generate_name_tries_again_on_a_clash(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pybernetes.apiserver.resources import generic
-
-    names = iter(["a", "b"])
-    monkeypatch.setattr(generic, "generated_name", lambda base: next(names))
+    made = iter(["a", "b"])
+    monkeypatch.setattr(names, "generated_name", lambda base: next(made))
     async with running_api() as api:
         await api.config_map("a")
         answer = await api.post(CONFIG_MAPS, {"metadata": {"generateName": "x"}})

@@ -10,11 +10,9 @@ An object without entries is not tracked by updates (its managers were reset, or
 apply gives all that is there to `before-first-apply`.
 """
 
-from hashlib import sha256
 from typing import Any
 
-import orjson
-
+from ..digest import digest
 from ..status import bad_request
 from .compare import compare, is_flat
 from .config import problems
@@ -87,8 +85,7 @@ class FieldManager:
                 if before and member in before and (before[member] or type(inner) not in _DEEP):
                     found = union(found, self._compared({name: {member: inner}}))
                 elif inner and type(inner) in _DEEP:
-                    flat = type(inner) is dict and is_flat(inner)
-                    told = tuple(inner) if flat else sha256(orjson.dumps(inner)).digest()
+                    told = tuple(inner) if type(inner) is dict and is_flat(inner) else digest(inner)
                     found = union(found, self._added((name, member, told), {name: {member: inner}}))
                 else:
                     simple[member] = inner
@@ -101,6 +98,8 @@ class FieldManager:
         kept = self._creations.get(key)
         if kept is None:
             kept = self._compared(part)
+            if key[-1] is None:
+                return kept
             if len(self._creations) >= _KEPT:
                 self._creations.clear()
             self._creations[key] = kept

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from .. import field, names
 from ..quantity import canonical
 from .paths import no_backsteps
-from .values import Errors, Object, Remembered, config_key, each, label, named, qualified_name, subdomain
+from .values import Errors, Object, Passed, Remembered, config_key, each, label, named, qualified_name, subdomain
 
 _name = Remembered(names.relaxed_environment_name)
 _SUBSCRIPT = re.compile(r"(.+)\['(.*)'\]").fullmatch
@@ -46,7 +46,7 @@ _BYTES = ("1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 
 
-def variables(env: list[Object], path: str) -> Errors:
+def _variables(env: list[Object], path: str) -> Errors:
     """The `env` of a container."""
     errors: Errors = []
     for index, variable in enumerate(env):
@@ -59,6 +59,9 @@ def variables(env: list[Object], path: str) -> Errors:
         if source is not None:
             errors += _source(source, variable, f"{path}[{index}].valueFrom")
     return errors
+
+
+variables = Passed(_variables)
 
 
 def _source(source: Object, variable: Object, path: str) -> Errors:

@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import field
 from .selectors import label_name, label_selector, node_selector, node_selector_term
-from .values import Errors, Object, each, label, label_value, one_of_if_set, positive, qualified_name
+from .values import Errors, Object, Passed, each, label, label_value, one_of_if_set, positive, qualified_name
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _ACTIONS = ("DoNotSchedule", "ScheduleAnyway")
@@ -15,7 +15,7 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _integer = re.compile(r"-?[0-9]+").fullmatch
 
 
-def tolerations(given: list[Object], path: str) -> Errors:
+def _tolerations(given: list[Object], path: str) -> Errors:
     """Each toleration by itself."""
     errors: Errors = []
     for index, toleration in enumerate(given):
@@ -34,6 +34,9 @@ def tolerations(given: list[Object], path: str) -> Errors:
         if effect:
             errors += one_of_if_set(effect, EFFECTS, f"{where}.effect")
     return errors
+
+
+tolerations = Passed(_tolerations)
 
 
 def _operator(operator: str, value: str, path: str) -> Errors:

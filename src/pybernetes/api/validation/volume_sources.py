@@ -13,7 +13,7 @@ from .object_meta import validate_template_meta
 from .paths import descending, descending_unreserved, file_mode, no_backsteps
 from .resources import quantity_of
 from .selectors import label_selector
-from .values import Errors, Object, each, in_range, label, named, one_of, subdomain
+from .values import Errors, Object, Passed, each, in_range, label, named, one_of, subdomain
 
 Check = Callable[[Object, str], Errors]
 
@@ -355,7 +355,7 @@ SOURCES: dict[str, Check] = {
     "downwardAPI": _downward_api,
     "fc": _fibre_channel,
     "configMap": _config_map,
-    "projected": _projected,
+    "projected": Passed(_projected),
     "csi": _csi,
     "ephemeral": _ephemeral,
     "image": _image,

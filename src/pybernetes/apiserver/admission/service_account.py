@@ -6,10 +6,9 @@ controller; a pod that comes right after its namespace waits a moment for it.
 """
 
 import asyncio
-import secrets
 from typing import Any
 
-from ...api import status
+from ...api import names, status
 from ...api.resource import ResourceInfo, resource
 from ..reader import Object, ObjectReader
 from .plugin import AdmissionRequest
@@ -18,7 +17,6 @@ MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _TOKEN_SECONDS = 3607
 _WAIT_SECONDS = 2.0
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
 class ServiceAccount:
@@ -122,7 +120,7 @@ def _mount_token(spec: dict[str, Any]) -> None:
         if any(mount.get("mountPath") == MOUNT_PATH for mount in mounts):
             continue
         if not name:
-            name = "kube-api-access-" + "".join(secrets.choice(_ALPHABET) for _ in range(5))
+            name = names.generated_name("kube-api-access-")
             added = True
         mounts.append({"name": name, "readOnly": True, "mountPath": MOUNT_PATH})
     if added:

@@ -9,7 +9,6 @@ starts over with the winner's state unless the client named a resourceVersion. A
 nothing.
 """
 
-import random
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from ...api import field, status
+from ...api import field, names, status
 from ...api.gated_fields import Tree, drop_disabled
 from ...api.managed_fields import Unconverted
 from ...api.managed_fields.managers import without_times
@@ -35,9 +34,6 @@ from ..watch_cache.handover import Handover
 from .leases import LeasePool
 from .strategy import Object, Strategy, Write, instant
 
-_NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-_NAME_SUFFIX = 5
-_NAME_BASE_LIMIT = 58
 _NAME_ATTEMPTS = 8
 
 Make = Callable[[Object], Object]
@@ -115,7 +111,7 @@ class GenericResource:
         if not base:
             return await self._create(obj, write, namespace, request)
         for _ in range(_NAME_ATTEMPTS):
-            metadata["name"] = generated_name(base)
+            metadata["name"] = names.generated_name(base)
             try:
                 return await self._create(obj, write, namespace, request)
             except StatusError as error:
@@ -426,11 +422,6 @@ def match_namespace(metadata: Object, namespace: str) -> None:
         raise status.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
-
-
-def generated_name(base: str) -> str:
-    """`base` plus five random characters, within 63."""
-    return base[:_NAME_BASE_LIMIT] + "".join(random.choices(_NAME_ALPHABET, k=_NAME_SUFFIX))
 
 
 def invalid_version(info: ResourceInfo, name: str, version: Any) -> StatusError:
