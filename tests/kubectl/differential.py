@@ -1,9 +1,10 @@
 """Runs command lines with the stock kubectl and with ours, each in a namespace of its own, and compares all they say.
 
 A case file holds one command line per line, as typed after `kubectl`. `# text` is a comment; `@write NAME` up to a line
-`@end` writes a file; `!` before a line runs it with both but compares only the exit code; `@sleep-until LINE` repeats a
-line with both until its output is not empty (for what controllers do). What differs by nature — uids, versions, times,
-generated names, addresses — is replaced by a word on both sides.
+`@end` writes a file (`NAMESPACE` in it is the client's namespace); `!` before a line runs it with both but compares
+only the exit code; `@sleep-until LINE` repeats a line with both until its output is not empty (for what controllers
+do). What differs by nature — uids, versions, times, generated names, addresses — is replaced by a word on both
+sides.
 """
 
 import io
@@ -129,8 +130,8 @@ class Pair:
                 continue
             if line.startswith("@write "):
                 content = "\n".join(iter(lambda: next(lines), "@end")) + "\n"
-                for path in configs.values():
-                    path.with_name(line.split()[1]).write_text(content)
+                for side, path in configs.items():
+                    path.with_name(line.split()[1]).write_text(content.replace("NAMESPACE", f"{case}-{side}"))
                 continue
             self.count += 1
             if line.startswith("@sleep-until "):

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from pybernetes.kubectl.kuberc import apply_preferences
 from pybernetes.kubectl.main import run
 
 
@@ -221,24 +220,6 @@ def test_a_short_command_imports_nothing_heavy(kubeconfig: Path, tmp_path: Path)
     loaded = set(done.stderr.split())
     heavy = {"re", "json", "ssl", "socket", "asyncio", "yaml", "msgspec", "orjson", "typing", "enum", "dataclasses"}
     assert not loaded & (heavy | {"urllib.parse", "http.client", "argparse", "subprocess", "threading", "cryptography"})
-
-
-def test_preferences_give_aliases_and_default_flags() -> None:
-    preferences = {
-        "aliases": [
-            {
-                "name": "gp",
-                "command": "get",
-                "prependArgs": ["pods"],
-                "options": [{"name": "output", "default": "wide"}],
-            }
-        ],
-        "defaults": [{"command": "delete", "options": [{"name": "interactive", "default": "true"}]}],
-    }
-    assert apply_preferences(["gp", "x"], preferences) == ["get", "pods", "x", "--output=wide"]
-    assert apply_preferences(["delete", "pod", "x"], preferences) == ["delete", "pod", "x", "--interactive=true"]
-    given = ["delete", "pod", "x", "--interactive=false"]
-    assert apply_preferences(given, preferences) == given
 
 
 def test_a_plugin_takes_the_words_it_is_not_named_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

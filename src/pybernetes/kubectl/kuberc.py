@@ -1,4 +1,4 @@
-"""Preferences (`~/.kube/kuberc`, KEP-3104): default flags and aliases, read before the command line is.
+"""Preferences (`~/.kube/kuberc`, KEP-3104): default flags, aliases and which credential plugins may run.
 
 `expand` is on the way of every command, so it looks for the file and does nothing else when there is none.
 """
@@ -7,39 +7,72 @@ from __future__ import annotations
 
 import os
 
+from .errors import CommandError, quoted, text_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+    from .flags import Flag
 
-def path_of(words: list[str]) -> str:
-    """The preference file of a command line; empty when there is none or it is switched off."""
-    if os.environ.get("KUBECTL_KUBERC", "").lower() in ("false", "0", "f"):
-        return ""
+    Preferences = dict[str, Any]
+
+
+def disabled() -> bool:
+    """Switched off by the feature gate."""
+    return os.environ.get("KUBECTL_KUBERC", "").lower() in ("false", "0", "f")
+
+
+def path_of(words: list[str]) -> tuple[str, bool]:
+    """The preference file of a command line (empty: switched off), and whether someone asked for it. CommandError."""
+    given = ""
     for position, word in enumerate(words):
         if word == "--":
             break
-        if word.startswith("--kuberc="):
-            return word[9:]
-        if word == "--kuberc" and position + 1 < len(words):
-            return words[position + 1]
-    given = os.environ.get("KUBERC", "")
-    if given == "off":
-        return ""
-    path = given or os.path.join(os.path.expanduser("~"), ".kube", "kuberc")
-    return path if os.path.exists(path) else ""
+        if word == "--kuberc" or word.startswith("--kuberc="):
+            rest = words[position + 1 : position + 2] if word == "--kuberc" else [word[9:]]
+            if not rest or not rest[0]:
+                raise CommandError("kuberc file is not found")
+            given = rest[0]
+    return path_from(given)
 
 
-def expand(words: list[str]) -> list[str]:
-    """The words with aliases replaced and default flags added where they are not given."""
-    path = path_of(words)
-    if not path or path == "off":
+def path_from(given: str) -> tuple[str, bool]:
+    """The same, from the value of the flag."""
+    if disabled():
+        return "", False
+    chosen = os.environ.get("KUBERC", "")
+    if chosen == "off":
+        if given:
+            raise CommandError("disabling kuberc via KUBERC=off and passing kuberc flag are mutually exclusive")
+        return "", False
+    path = given or chosen
+    return path or os.path.join(os.path.expanduser("~"), ".kube", "kuberc"), bool(path)
+
+
+def expand(words: list[str], warn: Callable[[str], None]) -> list[str]:
+    """The words with aliases replaced and default flags added where they are not given. CommandError."""
+    path, explicit = path_of(words)
+    if not path or not (explicit or os.path.exists(path)):
         return words
-    return apply_preferences(words, read(path))
+    return apply_preferences(words, preferences(path, explicit, warn), warn)
 
 
-def read(path: str) -> dict[str, Any]:
-    """The preferences of a file."""
+def preferences(path: str, explicit: bool, warn: Callable[[str], None]) -> Preferences:
+    """The file's content; what is wrong with a file that nobody asked for is only told."""
+    try:
+        return read(path)
+    except (OSError, ValueError) as error:
+        why = text_of(error).removeprefix("error: ")
+        if explicit:
+            raise CommandError(f"kuberc error kuberc: {why}") from None
+        warn(f"kuberc: no preferences loaded from {path}: {why}")
+        return {}
+
+
+def read(path: str) -> Preferences:
+    """The preferences of a file. OSError, ValueError."""
     from .wire.yaml_read import load_one
 
     with open(path, encoding="utf-8") as file:
@@ -47,37 +80,136 @@ def read(path: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def apply_preferences(words: list[str], preferences: dict[str, Any]) -> list[str]:
+def check(found: Preferences) -> None:
+    """CommandError for names that cannot be."""
+    seen: set[str] = set()
+    for alias in found.get("aliases") or ():
+        name = str(alias.get("name", ""))
+        if not (name.isascii() and name.isalpha()):
+            raise CommandError("invalid alias name, can only include alphabetical characters")
+        if name in seen:
+            raise CommandError(f"duplicate alias name {name}")
+        seen.add(name)
+    for entry in [*(found.get("aliases") or ()), *_defaults(found)]:
+        for option in _options(entry):
+            if str(option.get("name", "")).startswith("-"):
+                raise CommandError(f"flag name {option['name']} should be in long form without dashes")
+
+
+def _defaults(found: Preferences) -> list[dict[str, Any]]:
+    return list(found.get("defaults") or found.get("overrides") or ())
+
+
+def _options(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(entry.get("options") or entry.get("flags") or ())
+
+
+def apply_preferences(words: list[str], found: Preferences, warn: Callable[[str], None]) -> list[str]:
     """Pure part of `expand`."""
     from .tree import COMMANDS, find
 
-    words = _with_alias(words, preferences.get("aliases") or [], set(COMMANDS))
+    check(found)
+    words = _with_alias(words, found.get("aliases") or [], warn)
     command, _ = find(words)
-    for default in preferences.get("defaults") or preferences.get("overrides") or []:
-        if default.get("command") == command:
-            words = _with_options(words, default.get("options") or default.get("flags") or [])
+    for default in _defaults(found):
+        name = str(default.get("command", ""))
+        if name not in COMMANDS:
+            warn(f"Warning: command {quoted(name)} not found to set kuberc override")
+        elif name == command:
+            words = _with_options(words, command, default, f"invalid flag {{}} for command {name}")
     return words
 
 
-def _with_alias(words: list[str], aliases: list[dict[str, Any]], builtin: set[str]) -> list[str]:
-    for position, word in enumerate(words):
-        if word[:1] == "-":
-            continue
-        for alias in aliases:
-            if alias.get("name") == word and word not in builtin:
-                replaced = [
-                    *words[:position],
-                    *str(alias.get("command", "")).split(),
-                    *(alias.get("prependArgs") or []),
-                ]
-                rest = [*words[position + 1 :], *(alias.get("appendArgs") or [])]
-                return _with_options(replaced + rest, alias.get("options") or alias.get("flags") or [])
+def _with_alias(words: list[str], aliases: list[dict[str, Any]], warn: Callable[[str], None]) -> list[str]:
+    from .tree import COMMANDS
+
+    position = next((n for n, word in enumerate(words) if word[:1] != "-"), len(words))
+    name = words[position] if position < len(words) else ""
+    alias = next((alias for alias in aliases if name and alias.get("name") == name), None)
+    if alias is None:
         return words
-    return words
+    if name in COMMANDS:
+        warn(f"Warning: Setting alias {quoted(name)} to a built-in command is not supported")
+        return words
+    command = str(alias.get("command", ""))
+    if command not in COMMANDS:
+        raise CommandError(f"command {quoted(command)} not found to set alias {quoted(name)}: {command.split()}")
+    first = [*words[:position], *command.split(), *(alias.get("prependArgs") or ())]
+    replaced = [*first, *words[position + 1 :], *(alias.get("appendArgs") or ())]
+    return _with_options(replaced, command, alias, "invalid alias flag {} in alias kubectl")
 
 
-def _with_options(words: list[str], options: list[dict[str, Any]]) -> list[str]:
+def _with_options(words: list[str], command: str, entry: dict[str, Any], wrong: str) -> list[str]:
+    from .flags import GLOBAL, parse_table
+    from .main import module_of
+
+    options = _options(entry)
+    if not options:
+        return words
+    table = parse_table(f"{GLOBAL} {module_of(command)[1]}")
     end = words.index("--") if "--" in words else len(words)
-    given = {word[2:].partition("=")[0] for word in words[:end] if word.startswith("--")}
-    added = [f"--{option['name']}={option.get('default', '')}" for option in options if option.get("name") not in given]
+    added = []
+    for option in options:
+        name = str(option.get("name"))
+        flag = table.get(name)
+        if flag is None:
+            raise CommandError(wrong.format(name))
+        if not _given(flag, words[:end]):
+            added.append(f"--{name}={option.get('default', '')}")
     return words[:end] + added + words[end:]
+
+
+def _given(flag: Flag, words: list[str]) -> bool:
+    """Is the flag on the command line, long or short, alone or among other letters?"""
+    for word in words:
+        if word == f"--{flag.name}" or word.startswith(f"--{flag.name}="):
+            return True
+        if flag.letter and word[:1] == "-" and word[1:2] not in ("", "-"):
+            letters = word[1:].partition("=")[0]
+            if letters[0] == flag.letter or (letters.isalpha() and flag.letter in letters and len(letters) < 4):
+                return True
+    return False
+
+
+ALLOW_ALL, DENY_ALL, ALLOW_LIST = "AllowAll", "DenyAll", "Allowlist"
+
+
+def check_plugin(command: str, given: str) -> None:
+    """May a credential plugin run (`credentialPluginPolicy`, 1.35)? `given` is the value of --kuberc. CommandError."""
+    path, explicit = path_from(given)
+    if not path or not (explicit or os.path.exists(path)):
+        return
+    found = preferences(path, explicit, lambda _: None)
+    policy, listed = str(found.get("credentialPluginPolicy") or ""), found.get("credentialPluginAllowlist")
+    if policy in ("", ALLOW_ALL, DENY_ALL) and listed is not None:
+        raise CommandError(
+            f"misconfigured credential plugin allowlist: plugin policy is {quoted(policy)} but allowlist is non-nil"
+        )
+    if policy in ("", ALLOW_ALL):
+        return
+    if policy == DENY_ALL:
+        raise CommandError(f"plugin {quoted(command)} not allowed: policy set to {quoted(DENY_ALL)}")
+    if policy != ALLOW_LIST:
+        raise CommandError(f"unknown plugin policy: {quoted(policy)}")
+    if listed is None:
+        raise CommandError(f"credential plugin policy set to {quoted(policy)}, but allowlist is unspecified")
+    if not listed:
+        raise CommandError(
+            f"credential plugin policy set to {quoted(policy)}, but allowlist is empty; use {quoted(DENY_ALL)} policy "
+            "instead"
+        )
+    _check_listed(command, [str(entry.get("command") or entry.get("name") or "") for entry in listed])
+
+
+def _check_listed(command: str, entries: list[str]) -> None:
+    import shutil
+
+    for number, entry in enumerate(entries, 1):
+        if not entry:
+            raise CommandError(f"misconfigured credential plugin allowlist: empty allowlist entry #{number}")
+        if "/" in entry and os.path.normpath(entry) != entry:
+            raise CommandError(f"non-normalized file path: {quoted(entry)} vs {quoted(os.path.normpath(entry))}")
+    resolved = shutil.which(command)
+    if command in entries or (resolved and any(resolved in (entry, shutil.which(entry)) for entry in entries)):
+        return
+    raise CommandError(f"plugin path {quoted(resolved or command)} is not permitted by the credential plugin allowlist")

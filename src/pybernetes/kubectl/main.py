@@ -69,7 +69,7 @@ def _run(words: list[str], out: TextIO, err: TextIO, stdin: Any) -> int:
     else:
         from .kuberc import expand
 
-        path, rest = find(expand(words))
+        path, rest = find(expand(words, lambda text: print(text, file=err)))
     if not path and rest and rest[0][:1] != "-":
         return _unknown(rest, out, err)
     module, flags_text = module_of(path)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from ..errors import CommandError
+from ..apply.strategic import two_way
+from ..errors import CommandError, quoted
 from ..objects.builder import collect
 from ..objects.item import Item
 from ..objects.pods import containers
 from ..output.go_json import compact
+from . import debug_profiles as profiles
 from .attach import join
 from .run_attached import wait_for
 
@@ -25,7 +27,6 @@ FLAGS = (
     "same-node=false set-image=[] "
     "share-processes=true -i,stdin=false target='' -t,tty=false kustomize='' recursive=false"
 )
-_PROFILES = ("legacy", "general", "baseline", "netadmin", "restricted", "sysadmin")
 
 
 def run(session: Session) -> int:
@@ -40,9 +41,7 @@ def run(session: Session) -> int:
         if item.resource.kind == "Node":
             pod, name = _on_node(session, item, words)
         elif item.resource.kind != "Pod":
-            raise CommandError(
-                f'"{item.resource.full_name}/{item.name}" not supported by debug' if item.resource.kind else ""
-            )
+            raise CommandError(f'"{item.resource.api_version}, Kind={item.resource.kind}" not supported by debug')
         elif flags.text("copy-to"):
             pod, name = _copy(session, item, words)
         else:
@@ -56,6 +55,16 @@ def run(session: Session) -> int:
 def _check(session: Session, names: list[str]) -> None:
     flags = session.flags
     copying, setting = bool(flags.text("copy-to")), flags.many("set-image")
+    for text in setting:
+        if "=" not in text:
+            raise CommandError(
+                f'invalid argument {quoted(text)} for "--set-image" flag: {text} must be formatted as key=value\n'
+                "See 'kubectl debug --help' for usage."
+            )
+    if flags.text("profile") not in profiles.PROFILES:
+        raise CommandError(f"unknown profile: {flags.text('profile')}")
+    if flags.text("custom"):
+        profiles.custom(flags.text("custom"))
     if not copying and not flags.text("image"):
         raise CommandError("you must specify --image when not using --copy-to.")
     if not names and not flags.many("filename"):
@@ -73,10 +82,16 @@ def _check(session: Session, names: list[str]) -> None:
     policy = flags.text("image-pull-policy")
     if policy not in ("", "Always", "IfNotPresent", "Never"):
         raise CommandError(f"invalid image pull policy: {policy}")
+    target = flags.text("target")
+    if target and not flags.on("quiet"):
+        session.print(
+            f"Targeting container {quoted(target)}. If you don't see processes from this container it may be because "
+            "the container runtime doesn't support this feature."
+        )
     if flags.on("tty") and not flags.on("stdin"):
         raise CommandError("-i/--stdin is required for containers with -t/--tty=true")
-    if flags.text("profile") not in _PROFILES:
-        raise CommandError(f"unknown profile: {flags.text('profile')}")
+    if flags.text("profile") == "legacy":
+        session.tell(profiles.LEGACY)
 
 
 def _suffix() -> str:
@@ -101,26 +116,16 @@ def _container(session: Session, name: str, words: list[str]) -> dict[str, Any]:
         container["stdin"] = True
     if flags.on("tty"):
         container["tty"] = True
-    context = security_of(flags.text("profile"))
-    if context:
-        container["securityContext"] = context
     return container
 
 
-def security_of(profile: str, *, node: bool = False) -> dict[str, Any]:
-    """The security context that a profile gives a debugging container."""
-    if profile == "general" and not node:
-        return {"capabilities": {"add": ["SYS_PTRACE"]}}
-    if profile == "restricted":
-        return {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        }
-    if profile == "netadmin":
-        return {"capabilities": {"add": ["NET_ADMIN", "NET_RAW"]}}
-    return {"privileged": True} if profile == "sysadmin" else {}
+def _finished(session: Session, spec: dict[str, Any], container: dict[str, Any], where: str) -> None:
+    """What the profile and `--custom` make of it; a warning where that may not help."""
+    profiles.apply(session.flags.text("profile"), spec, container, where)
+    if session.flags.text("custom"):
+        profiles.lay_over(container, profiles.custom(session.flags.text("custom")))
+    if where != "node" and profiles.may_lack_rights(spec, container):
+        session.tell(profiles.NOT_ROOT)
 
 
 def _ephemeral(session: Session, item: Item, words: list[str]) -> tuple[Item, str]:
@@ -129,18 +134,14 @@ def _ephemeral(session: Session, item: Item, words: list[str]) -> tuple[Item, st
     if any(container["name"] == name for container in containers(item.obj)):
         raise CommandError(f'container "{name}" already exists in pod {item.name}')
     container = _container(session, name, words)
-    target = flags.text("target")
-    if target:
-        if not flags.on("quiet"):
-            session.tell(
-                f'Targeting container "{target}". If you don\'t see processes from this '
-                "container it may be because the "
-                "container runtime doesn't support this feature."
-            )
-        container["targetContainerName"] = target
+    if flags.text("target"):
+        container["targetContainerName"] = flags.text("target")
     if not flags.text("container") and not flags.on("quiet"):
-        session.tell(f"Defaulting debug container name to {name}.")
-    patch = {"spec": {"ephemeralContainers": [container]}}
+        session.print(f"Defaulting debug container name to {name}.")
+    spec = deepcopy(item.obj["spec"])
+    _finished(session, spec, container, "ephemeral")
+    spec["ephemeralContainers"] = [*(spec.get("ephemeralContainers") or ()), container]
+    patch = two_way(item.obj, {**item.obj, "spec": spec})
     item.patch("strategic", compact(patch).encode(), "ephemeralcontainers")
     return item, name
 
@@ -151,24 +152,26 @@ def _copy(session: Session, item: Item, words: list[str]) -> tuple[Item, str]:
     old = item.obj
     spec = deepcopy(old["spec"])
     metadata: dict[str, Any] = {"name": flags.text("copy-to"), "namespace": item.namespace}
+    legacy = flags.text("profile") == "legacy"
     for field in ("labels", "annotations"):
-        if flags.on(f"keep-{field}"):
+        if flags.on(f"keep-{field}") or legacy:
             metadata[field] = old["metadata"].get(field) or {}
     if not flags.on("same-node"):
         spec.pop("nodeName", None)
-    for field in ("ephemeralContainers", *(() if flags.on("keep-init-containers") else ("initContainers",))):
-        spec.pop(field, None)
-    if (flags.on("share-processes") and flags.changed("share-processes")) or flags.on("share-processes"):
-        spec["shareProcessNamespace"] = True
-    for container in spec["containers"]:
+    spec.pop("ephemeralContainers", None)
+    if not flags.on("keep-init-containers") and not legacy:
+        spec.pop("initContainers", None)
+    if flags.changed("share-processes"):
+        spec["shareProcessNamespace"] = flags.on("share-processes")
+    for container in () if legacy else spec["containers"]:
         for probe in ("liveness", "readiness", "startup"):
             if not flags.on(f"keep-{probe}"):
                 container.pop(f"{probe}Probe", None)
     name = _changed(session, spec, words)
-    if flags.on("replace"):
-        item.delete({})
     pod = Item(item.client, item.resource, item.namespace, flags.text("copy-to"))
     pod.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    if flags.on("replace"):
+        item.delete({"gracePeriodSeconds": 0})
     return pod, name
 
 
@@ -182,53 +185,44 @@ def _changed(session: Session, spec: dict[str, Any], words: list[str]) -> str:
             container["image"] = image
     name = flags.text("container")
     known = next((container for container in spec["containers"] if container["name"] == name), None)
-    if known is not None:
-        if words:
-            known["command"] = words
+    if known is None:
+        if not flags.text("image"):
+            if images:
+                return ""
+            raise CommandError("you must specify image when creating new container")
+        if not name:
+            name = f"debugger-{_suffix()}"
+            if not flags.on("quiet"):
+                session.print(f"Defaulting debug container name to {name}.")
+        known = _container(session, name, words)
+        spec["containers"].append(known)
+    else:
+        known |= {key: value for key, value in _container(session, name, words).items() if key not in _KEPT and value}
+        if words and not flags.on("arguments-only"):
             known.pop("args", None)
-        if flags.text("image"):
-            known["image"] = flags.text("image")
-        if flags.on("stdin"):
-            known["stdin"] = True
-        if flags.on("tty"):
-            known["tty"] = True
-        return name
-    if not flags.text("image"):
-        return name or str(spec["containers"][0]["name"])
-    if not name:
-        name = f"debugger-{_suffix()}"
-        if not flags.on("quiet"):
-            session.tell(f"Defaulting debug container name to {name}.")
-    spec["containers"].append(_container(session, name, words))
+        known["stdin"], known["tty"] = flags.on("stdin"), flags.on("tty")
+    _finished(session, spec, known, "copy")
     return name
+
+
+_KEPT = ("name", "terminationMessagePolicy")
+"""What a container that is there keeps."""
 
 
 def _on_node(session: Session, node: Item, words: list[str]) -> tuple[Item, str]:
     flags = session.flags
     if flags.text("copy-to"):
         raise CommandError("--copy-to may not be used with nodes")
-    profile = flags.text("profile")
     name = f"node-debugger-{node.name}-{_suffix()}"
     inner = flags.text("container") or "debugger"
     container = _container(session, inner, words)
-    container.pop("securityContext", None)
-    context = security_of(profile, node=True)
-    if context:
-        container["securityContext"] = context
     spec: dict[str, Any] = {
         "containers": [container],
         "nodeName": node.name,
         "restartPolicy": "Never",
         "tolerations": [{"operator": "Exists"}],
     }
-    if profile not in ("baseline", "restricted"):
-        container["volumeMounts"] = [{"mountPath": "/host", "name": "host-root"}]
-        spec["volumes"] = [{"name": "host-root", "hostPath": {"path": "/"}}]
-        spec |= {"hostIPC": True, "hostNetwork": True, "hostPID": True}
-    if profile == "netadmin":
-        spec.pop("volumes")
-        container.pop("volumeMounts")
-        spec.pop("hostIPC")
+    _finished(session, spec, container, "node")
     if not flags.on("quiet"):
         session.print(f"Creating debugging pod {name} with container {inner} on node {node.name}.")
     labels = {"app.kubernetes.io/managed-by": "kubectl-debug"}

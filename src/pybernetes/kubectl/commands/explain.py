@@ -33,6 +33,11 @@ def run(session: Session) -> int:
     version = flags.text("api-version")
     if version and version != resource.api_version:
         resource = _in_version(session.mapper, resource, version)
+    if output == "plaintext-openapiv2":
+        from .explain_v2 import explain
+
+        explain(session, resource, path)
+        return 0
     schemas, schema = _schema(session, resource)
     kinds = Kinds(schemas)
     session.print(*([f"GROUP:      {resource.group}"] if resource.group else []))

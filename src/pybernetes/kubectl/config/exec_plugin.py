@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..errors import CommandError
+from ..kuberc import check_plugin
 from ..wire.json_read import JsonError, loads
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ def authenticate(target: Target) -> None:
     """Fill the target's token or client certificate. CommandError when the plugin fails."""
     settings = target.exec or {}
     command = str(settings.get("command") or "")
+    check_plugin(command, target.kuberc)
     version = str(settings.get("apiVersion") or "")
     if version not in _VERSIONS:
         raise CommandError(f'exec plugin: invalid apiVersion "{version}"')

@@ -33,6 +33,8 @@ class Target:
         self.username = ""
         self.password = ""
         self.exec: dict[str, Any] | None = None
+        self.kuberc = ""
+        """The value of --kuberc: preferences say which credential plugins may run."""
         self.headers: list[tuple[str, str]] = []
         self.proxy = ""
         self.timeout_seconds = 0.0
@@ -64,6 +66,7 @@ def target_of(flags: Values) -> Target:
         target.implicit = not cluster.get("server")
         _fill_server(target, cluster)
         _fill_identity(target, user)
+    target.kuberc = _text(flags, "kuberc")
     target.user_name = _text(flags, "user") or str(context.get("user") or "")
     _namespace(target, context, flags)
     _impersonation(target, flags)
