@@ -171,6 +171,7 @@ def _given(flag: Flag, words: list[str]) -> bool:
     return False
 
 
+_REFUSED = "Unable to connect to the server: getting credentials: "
 ALLOW_ALL, DENY_ALL, ALLOW_LIST = "AllowAll", "DenyAll", "Allowlist"
 
 
@@ -188,7 +189,7 @@ def check_plugin(command: str, given: str) -> None:
     if policy in ("", ALLOW_ALL):
         return
     if policy == DENY_ALL:
-        raise CommandError(f"plugin {quoted(command)} not allowed: policy set to {quoted(DENY_ALL)}")
+        raise CommandError(f"plugin {quoted(command)} not allowed: policy set to {quoted(DENY_ALL)}", prefix=_REFUSED)
     if policy != ALLOW_LIST:
         raise CommandError(f"unknown plugin policy: {quoted(policy)}")
     if listed is None:
@@ -212,4 +213,7 @@ def _check_listed(command: str, entries: list[str]) -> None:
     resolved = shutil.which(command)
     if command in entries or (resolved and any(resolved in (entry, shutil.which(entry)) for entry in entries)):
         return
-    raise CommandError(f"plugin path {quoted(resolved or command)} is not permitted by the credential plugin allowlist")
+    raise CommandError(
+        f"plugin path {quoted(resolved or command)} is not permitted by the credential plugin allowlist",
+        prefix=_REFUSED,
+    )
