@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..api.feature_gates import FeatureGates
 from ..api.resource import ResourceInfo, resources
 from ..base.clock import SYSTEM_CLOCK, Clock
+from ..base.http.health import Health
 from ..base.http.message import App, Request, Response
 from ..base.log import logger
 from ..base.tasks import running
@@ -43,7 +44,6 @@ from .flow_control.debug import DebugPages
 from .flow_control.filter import PriorityAndFairness
 from .flow_control.flow_control import FlowControl
 from .flow_control.upkeep import Upkeep
-from .health import Health
 from .history.author import remember_author
 from .history.journal import Journal
 from .history.page import PATH as HISTORY_PATH

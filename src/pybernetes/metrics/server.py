@@ -19,10 +19,10 @@ from ..apiserver.discovery import Discovery
 from ..apiserver.filters import Filter, chain
 from ..apiserver.filters.errors import failures
 from ..apiserver.filters.requests import with_request_info
-from ..apiserver.health import Health
 from ..apiserver.pages import Pages
 from ..apiserver.request_info import RequestInfo
 from ..base.clock import SYSTEM_CLOCK, Clock
+from ..base.http.health import Health
 from ..base.http.message import App, Request, Response
 from ..base.http.server import HttpServer
 from ..base.tasks import running

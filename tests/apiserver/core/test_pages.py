@@ -6,7 +6,7 @@ import pytest
 from tests.support.api import CONFIG_MAPS, running_api
 
 from pybernetes import GIT_VERSION
-from pybernetes.apiserver.health import Health
+from pybernetes.base.http.health import Health
 from pybernetes.base.http.message import Request
 
 

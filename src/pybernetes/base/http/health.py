@@ -5,7 +5,7 @@ A check returns nothing when all is well and a reason otherwise. Callers do not 
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from ..base.http.message import Request, Response
+from .message import Request, Response
 
 Check = Callable[[], str | Awaitable[str]]
 """Returns why it fails, "" when all is well; at once or after a while."""
