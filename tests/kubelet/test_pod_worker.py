@@ -188,6 +188,15 @@ def test_failed_probe_kills_the_container_once(kind: Any) -> None:
 # Back-off.
 
 
+def test_a_container_that_is_being_started_again_does_not_wait() -> None:
+    back_off, a_pod = RestartBackOff(), pod()
+    crashed = running_on(run(state="exited", exit_code=1))
+    back_off.next(back_off_key(a_pod, "web"), NOW, NOW)
+    assert plan(a_pod, crashed, back_off=back_off).waiting["web"].reason == "CrashLoopBackOff"
+    under_way = plan(a_pod, crashed, back_off=back_off, busy=frozenset({"start"}), starting="web")
+    assert not under_way.waiting and not starts(under_way)
+
+
 def test_second_crash_waits_ten_seconds_then_twenty() -> None:
     back_off, a_pod = RestartBackOff(), pod()
     crashed = running_on(run(state="exited", exit_code=1))

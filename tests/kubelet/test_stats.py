@@ -5,11 +5,23 @@ from datetime import UTC, datetime
 import msgspec
 from tests.kubelet.pods import pod_of
 
+from pybernetes.api.core import Pod
 from pybernetes.kubelet.cadvisor_metrics import cadvisor_metrics
 from pybernetes.kubelet.cri.messages import ContainerAttributes, ContainerStats, CpuUsage, FilesystemUsage, MemoryUsage
 from pybernetes.kubelet.kernel.cgroup_layout import CgroupUsage
+from pybernetes.kubelet.kernel.cgroup_v1 import CgroupV1
+from pybernetes.kubelet.kernel.cgroups import PodCgroups
 from pybernetes.kubelet.kernel.recording import RecordingKernel
-from pybernetes.kubelet.stats import MachineUsage, PodUsage, Rates, Snapshot, read_machine, resource_metrics, summary
+from pybernetes.kubelet.stats import (
+    MachineUsage,
+    NodeStats,
+    PodUsage,
+    Rates,
+    Snapshot,
+    read_machine,
+    resource_metrics,
+    summary,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NANOSECONDS = int(NOW.timestamp()) * 10**9
@@ -114,3 +126,69 @@ def test_this_machine() -> None:
     assert machine.cpu_nanoseconds > 0
     assert 0 < machine.memory_working_set_bytes < machine.memory_capacity_bytes
     assert 0 < machine.processes < machine.maximum_processes
+
+
+class CountingRuntime:
+    """Of a runtime only its statistics, and how often they were asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def list_stats(self, *, pod_uid: str = "") -> list[ContainerStats]:
+        self.asked += 1
+        return []
+
+    async def image_fs_info(self) -> list[FilesystemUsage]:
+        return []
+
+
+class View:
+    """One pod with a running container `web`, and one that has ended."""
+
+    def __init__(self) -> None:
+        self.cri = CountingRuntime()
+        self.pod_shown = pod_of()
+        running = {"name": "web", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+        ended = {"name": "once", "state": {"terminated": {"exitCode": 0}}}
+        status = {"phase": "Running", "containerStatuses": [running], "initContainerStatuses": [ended]}
+        self.pod_shown.status = msgspec.convert(status, type(self.pod_shown.status))
+
+    def pods(self) -> list[Pod]:
+        return [self.pod_shown]
+
+    def container_id(self, pod_uid: str, container_name: str) -> str | None:
+        return f"id-of-{container_name}"
+
+
+def node_stats(*known: str) -> tuple[NodeStats, CountingRuntime]:
+    """Statistics over a kernel that knows these containers' cgroups."""
+    kernel = RecordingKernel()
+    for name in ("", *(f"/{name}" for name in known)):
+        below = f"/kpods/besteffort/poduid-1{name}"
+        kernel.cgroups[f"/cg/memory{below}"] = {
+            "memory.usage_in_bytes": "5000\n",
+            "memory.stat": "total_inactive_file 1000\n",
+            "memory.limit_in_bytes": str(2**63 - 4096),
+        }
+        kernel.cgroups[f"/cg/cpuacct{below}"] = {"cpuacct.usage": "2500000000\n"}
+    layout = CgroupV1(kernel, {"memory": "/cg/memory", "cpuacct": "/cg/cpuacct"})
+    view = View()
+    machine = snapshot().machine
+    stats = NodeStats(view, PodCgroups(layout), kernel, "/", "n1", machine=lambda: machine)  # type: ignore[arg-type]
+    return stats, view.cri
+
+
+async def test_resource_metrics_are_read_from_the_kernel() -> None:
+    stats, runtime = node_stats("id-of-web")
+    lines = [line.rpartition(" ")[0] for line in (await stats.resource_metrics()).splitlines()]
+    assert 'container_cpu_usage_seconds_total{container="web",namespace="default",pod="web"} 2.5' in lines
+    assert 'container_memory_working_set_bytes{container="web",namespace="default",pod="web"} 4000' in lines
+    assert 'pod_cpu_usage_seconds_total{namespace="default",pod="web"} 2.5' in lines
+    assert not any('container="once"' in line for line in lines)
+    assert runtime.asked == 0
+
+
+async def test_the_runtime_is_asked_for_what_the_kernel_does_not_know() -> None:
+    stats, runtime = node_stats()
+    assert "resource_scrape_error 0" in await stats.resource_metrics()
+    assert runtime.asked == 1

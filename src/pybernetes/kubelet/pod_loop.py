@@ -260,6 +260,7 @@ class PodLoop:
             start_errors=self._errors,
             resized=resized,
             busy=frozenset(self._busy),
+            starting=self._starting if START in self._busy else "",
         )
 
     def _resize(self) -> frozenset[str]:

@@ -79,6 +79,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Names of running containers that have to be restarted to get the resources they are allocated now."""
     busy: frozenset[str] = frozenset()
     """START, and the ids of containers and sandboxes being stopped."""
+    starting: str = ""
+    """The container that START is about; its back-off was raised when that began and is not waited for."""
 
 
 class CreateSandbox(msgspec.Struct, frozen=True, tag=True):
@@ -342,6 +344,8 @@ def _start(
 ) -> None:
     """Start a container unless it must wait: for its back-off, after an error, or for another start."""
     name = container.name
+    if name == situation.starting:
+        return
     failed_at = last.finished_at if last is not None and last.state == "exited" else None
     if failed_at is not None:
         until = situation.back_off.until(back_off_key(situation.pod, name), failed_at)

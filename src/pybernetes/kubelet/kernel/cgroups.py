@@ -109,6 +109,11 @@ class PodCgroups:
         """What the pod as a whole has used. FileNotFoundError when it has no cgroup."""
         return self._layout.usage(pod_cgroup(self._root, pod.metadata.uid or "", qos_class(pod)))
 
+    def container_usage(self, pod: Pod, container_id: str) -> CgroupUsage:
+        """What one container has used, read where the runtime put it. FileNotFoundError when it is not there."""
+        path = pod_cgroup(self._root, pod.metadata.uid or "", qos_class(pod))
+        return self._layout.usage(f"{path}/{container_id}")
+
     def total_usage(self) -> CgroupUsage:
         """What all pods of the node have used together."""
         return self._layout.usage(f"/{self._root}")
