@@ -16,7 +16,7 @@ from ..api.core import Pod
 from ..api.selectors import Labels
 from ..api.status import StatusError, is_conflict, is_not_found
 from ..client.view import key_of, split_key
-from .controller import Controller, Result
+from .controller import Controller, Result, TerminalError
 from .expectations import Expectations
 from .freshness import Freshness
 from .manager import ControllerContext
@@ -169,6 +169,8 @@ class ReplicaController(Generic[T]):
 
     async def _manage(self, key: str, owner: Any, active: list[Pod]) -> BaseException | None:
         steps = plan(owner.spec.replicas, active, self._related(owner), self._clock.now())
+        if steps.create and owner.spec.template is None:
+            raise TerminalError("there is no template to make pods of")
         if steps.create:
             return await self._create(key, owner, steps.create)
         if steps.delete:

@@ -126,7 +126,10 @@ class ServiceNetwork:
         raise Exhausted
 
     def release_address(self, text: str, owner: str) -> None:
-        address = ipaddress.ip_address(text)
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return  # an object of that name was never given out
         pool = self._pool_of(int(address), address.version)
         if pool is not None:
             pool.release(int(address), owner)
