@@ -80,6 +80,10 @@ def node_object(config: KubeletConfig, machine: Machine, health: NodeHealth, now
     )
 
 
+DECLARED_FEATURES = ("GuaranteedQoSPodCPUResize",)
+"""What this kubelet can do that not every one can (KEP-5328): scheduler and admission ask for it."""
+
+
 def node_status(
     config: KubeletConfig,
     machine: Machine,
@@ -111,6 +115,7 @@ def node_status(
             architecture=machine.architecture,
         ),
         images=images_of(images),
+        declared_features=list(DECLARED_FEATURES),
     )
 
 

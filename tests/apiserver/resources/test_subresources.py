@@ -229,6 +229,8 @@ async def test_ephemeral_containers_and_resources_change_nothing_else() -> None:
         assert answer.body["spec"]["nodeName"] == "n1"
         assert "labels" not in answer.body["metadata"]
         pod = answer.body
+        await api.post("/api/v1/nodes", {"metadata": {"name": "n1", "labels": {"kubernetes.io/os": "linux"}}})
+        await api.patch("/api/v1/nodes/n1/status", {"status": {"allocatable": {"cpu": "2", "memory": "1Gi"}}})
         pod["spec"]["containers"][0].update(image="other", resources={"requests": {"cpu": "1"}})
         answer = await api.put(PODS + "/p/resize", pod)
         container = answer.body["spec"]["containers"][0]

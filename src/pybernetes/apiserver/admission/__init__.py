@@ -26,6 +26,7 @@ from .node_restriction import NodeRestriction
 from .owner_references import OwnerReferencesPermissionEnforcement
 from .persistent_volume_claim_resize import PersistentVolumeClaimResize
 from .plugin import AdmissionPlugin, AdmissionRequest
+from .pod_on_node import NodeDeclaredFeatureValidator, PodResizeValidator
 from .pod_placement import (
     ExtendedResourceToleration,
     LimitPodHardAntiAffinityTopology,
@@ -78,6 +79,8 @@ ORDER: dict[str, Make] = {
     "DefaultIngressClass": lambda context: DefaultIngressClass(context.reader),
     "DenyServiceExternalIPs": lambda context: DenyServiceExternalIPs(),
     "PodTopologyLabels": lambda context: PodTopologyLabels(context.reader),
+    "NodeDeclaredFeatureValidator": lambda context: NodeDeclaredFeatureValidator(context.reader),
+    "PodResizeValidator": lambda context: PodResizeValidator(context.reader),
     "MutatingAdmissionPolicy": mutating_policies,
     "MutatingAdmissionWebhook": mutating_webhooks,
     "ValidatingAdmissionPolicy": validating_policies,
@@ -106,20 +109,15 @@ DEFAULT_OFF = frozenset(
 )
 """Only on when asked for."""
 
-WITHOUT_WORK = frozenset(
-    {
-        "JobValidation",
-        "NodeDeclaredFeatureValidator",
-        "PodGroupProtection",
-        "PodGroupWorkloadExists",
-        "PodResizeValidator",
-    }
-)
-"""Names that configurations may use and that do nothing here: most act behind alpha gates, and resizing is judged by
-the pod's own rules."""
+WITHOUT_WORK = frozenset({"JobValidation", "PodGroupProtection", "PodGroupWorkloadExists"})
+"""Names that configurations may use and that do nothing here: they act behind alpha gates."""
 
 
-_GATES = {"MutatingAdmissionPolicy": "MutatingAdmissionPolicy", "PodTopologyLabels": "PodTopologyLabelsAdmission"}
+_GATES = {
+    "MutatingAdmissionPolicy": "MutatingAdmissionPolicy",
+    "NodeDeclaredFeatureValidator": "NodeDeclaredFeatures",
+    "PodTopologyLabels": "PodTopologyLabelsAdmission",
+}
 """Plugin -> the feature gate without which it does nothing."""
 
 
