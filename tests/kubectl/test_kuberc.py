@@ -234,4 +234,5 @@ def test_which_credential_plugins_may_run(
     assert code == 1
     assert ran.exists() == (not refusal)
     if refusal:
-        assert err == PREFIX + refusal.replace("PLUGIN", str(plugin)) + "\n"
+        prefix = PREFIX if refusal.startswith("plugin ") else "error: "
+        assert err == prefix + refusal.replace("PLUGIN", str(plugin)) + "\n"

@@ -14,15 +14,27 @@ if TYPE_CHECKING:
     from ..session import Session
 
 FLAGS = {"__complete": "", "__completeNoDesc": ""}
-NO_FILES, NO_SPACE = 4, 2
+NO_FILES, NO_SPACE, FILTER = 4, 2, 8
+_WITH_PODS = ("daemonsets deployments pods jobs replicasets replicationcontrollers services statefulsets").split()
+_KINDS = {
+    "rollout history": "deployment daemonset statefulset", "rollout status": "deployment daemonset statefulset",
+    "rollout undo": "deployment daemonset statefulset", "rollout restart": "deployment daemonset statefulset",
+    "rollout pause": "deployment", "rollout resume": "deployment",
+    "scale": "deployment replicaset replicationcontroller statefulset", "taint": "node",
+    "autoscale": "deployment replicaset replicationcontroller statefulset",
+    "expose": "pod service replicationcontroller deployment replicaset",
+    "set image": "daemonsets deployments pods cronjobs replicasets replicationcontrollers statefulsets",
+}  # fmt: skip
+"""What a command is for, in the order in which it is offered."""
+_REQUIRED = {"scale": ("replicas",), "autoscale": ("max",), "create job": (), "run": ("image",)}
 _BY_NAME = {
     "logs": "pods", "attach": "pods", "exec": "pods", "port-forward": "pods", "cordon": "nodes", "uncordon": "nodes",
-    "drain": "nodes", "top node": "nodes", "top pod": "pods", "cp": "pods", "debug": "pods", "create token": "sa",
+    "drain": "nodes", "top node": "nodes", "top pod": "pods", "create token": "sa",
 }  # fmt: skip
 _TYPED = (
     "get describe delete edit label annotate patch scale autoscale expose wait explain taint set env image resources "
     "selector serviceaccount subject rollout history pause restart resume status undo "
-    "view-last-applied edit-last-applied"
+    "view-last-applied edit-last-applied debug"
 ).split()
 _OUTPUTS = "json yaml name go-template go-template-file template templatefile jsonpath jsonpath-as-json jsonpath-file"
 
@@ -37,14 +49,17 @@ def run(session: Session) -> int:
     finally:
         for one in inner:
             one.close()
+    if word.startswith("--") and "=" in word:
+        # The shell has the name of the flag already.
+        word = word.partition("=")[2]
     for name, text in found:
         if name.startswith(word):
             plain = session.command.endswith("NoDesc") or not text
             session.print(name if plain else f"{name}\t{text}")
     session.print(f":{directive}")
-    names = {NO_FILES: "ShellCompDirectiveNoFileComp", 0: "ShellCompDirectiveDefault"}
-    shown = names.get(directive, "ShellCompDirectiveNoSpace, ShellCompDirectiveNoFileComp")
-    session.tell(f"Completion ended with directive: {shown}")
+    names = {NO_SPACE: "NoSpace", NO_FILES: "NoFileComp", FILTER: "FilterFileExt"}
+    shown = ", ".join(f"ShellCompDirective{name}" for bit, name in names.items() if directive & bit)
+    session.tell(f"Completion ended with directive: {shown or 'ShellCompDirectiveDefault'}")
     return 0
 
 
@@ -56,8 +71,16 @@ def _candidates(
     if word.startswith("-") and "=" not in word:
         from ..help_text import FLAGS as TEXTS
 
+        letters = sorted(name for name in table if name.startswith("-"))
         names = sorted(name for name in table if not name.startswith("-"))
-        return [(f"--{name}", TEXTS.get(name, "")) for name in names], NO_FILES
+        found = [(f"--{name}", TEXTS.get(name, "")) for name in names]
+        return found + [(name, TEXTS.get(table[name].name, "")) for name in letters], NO_FILES
+    if word.startswith("--") and "=" in word:
+        name, _, word = word[2:].partition("=")
+        if name not in table:
+            return [], NO_FILES
+        opened.append(_with(session, parse(rest, table)))
+        return _values(opened[-1], table[name])
     pending = _pending(given, table)
     if pending is not None:
         opened.append(_with(session, parse(rest[:-1], table)))
@@ -67,7 +90,11 @@ def _candidates(
         return below, NO_FILES
     values = parse(rest, table)
     opened.append(_with(session, values))
-    return _arguments(opened[-1], path, values.args, word)
+    missing = [name for name in _REQUIRED.get(path, ()) if not values.changed(name)]
+    from ..help_text import FLAGS as TEXTS
+
+    found, directive = _arguments(opened[-1], path, values.args, word)
+    return [(f"--{name}", TEXTS.get(name, "")) for name in missing] + found, directive
 
 
 def _table(path: str) -> dict[str, Flag]:
@@ -107,12 +134,47 @@ def _values(session: Session, flag: Flag) -> tuple[list[tuple[str, str]], int]:
         config = load(session.flags.text("kubeconfig"))
         return [(name, "") for name in sorted(config.section(flag.name + "s"))], NO_FILES
     if flag.name == "output":
-        return [
-            (name, "") for name in sorted([*_OUTPUTS.split(), "custom-columns", "custom-columns-file", "wide"])
-        ], NO_FILES
+        names = [*_OUTPUTS.split(), "custom-columns", "custom-columns-file", "wide"]
+        return [(name, "") for name in names], NO_FILES
+    if flag.name == "filename":
+        return [("json", ""), ("yaml", ""), ("yml", "")], FILTER
+    if flag.name == "container":
+        return _containers(session), NO_FILES
     if flag.name == "dry-run":
         return [("none", ""), ("server", ""), ("client", "")], NO_FILES
     return [], 0
+
+
+def _containers(session: Session) -> list[tuple[str, str]]:
+    """Of the pod that is named before the flag."""
+    if not session.args:
+        return []
+    resource = session.mapper.resource("pods")
+    pod = session.client.get(f"{resource.path(session.scope(resource))}/{session.args[0]}")
+    return [(str(one["name"]), "") for one in (*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"])]
+
+
+def _pod_or_kind(session: Session, word: str) -> tuple[list[tuple[str, str]], int]:
+    """Pods by name, or kinds that have pods, whose names come after a slash."""
+    if "/" in word:
+        kind = word.partition("/")[0]
+        return [(f"{kind}/{name}", "") for name in _names(session, kind)], NO_FILES
+    names = [(name, "") for name in _names(session, "pods")]
+    kinds = [(f"{kind}/", "") for kind in _WITH_PODS]
+    return [*names, *kinds], NO_FILES if any(name.startswith(word) for name, _ in names) else NO_FILES | NO_SPACE
+
+
+def _copied(session: Session, word: str) -> tuple[list[tuple[str, str]], int]:
+    """For `cp`: pods, namespaces, local paths."""
+    if ":" in word or word.startswith((".", "/")):
+        return [], NO_SPACE if ":" in word else 0
+    if "/" in word:
+        space = word.partition("/")[0]
+        resource = session.mapper.resource("pods")
+        found = session.client.get(resource.path(space) + "?limit=500").get("items") or ()
+        return [(f"{space}/{item['metadata']['name']}:", "") for item in found], NO_SPACE
+    pods = [(f"{name}:", "") for name in _names(session, "pods")]
+    return [*pods, *((f"{name}/", "") for name in _names(session, "namespaces")), ("./", ""), ("/", "")], NO_SPACE
 
 
 def _names(session: Session, kind: str) -> list[str]:
@@ -122,18 +184,17 @@ def _names(session: Session, kind: str) -> list[str]:
 
 
 def _arguments(session: Session, path: str, args: list[str], word: str) -> tuple[list[tuple[str, str]], int]:
+    if path == "cp":
+        return _copied(session, word)
+    if path in ("logs", "attach", "exec", "port-forward"):
+        return ([], NO_FILES) if args else _pod_or_kind(session, word)
     if path in _BY_NAME:
-        if args and path not in ("cordon", "uncordon", "drain", "cp"):
+        if args and path not in ("cordon", "uncordon", "drain"):
             return [], NO_FILES
-        if "/" in word:
-            kind = word.partition("/")[0]
-            return [(f"{kind}/{name}", "") for name in _names(session, kind)], NO_FILES
-        names = [(name, "") for name in _names(session, _BY_NAME[path])]
-        if path in ("logs", "attach", "exec", "port-forward", "debug"):
-            names += [
-                (f"{kind}/", "") for kind in ("daemonsets", "deployments", "replicasets", "services", "statefulsets")
-            ]
-        return names, NO_FILES
+        return [(name, "") for name in _names(session, _BY_NAME[path])], NO_FILES
+    kinds = _KINDS.get(path, _KINDS.get(path.partition(" ")[0] + " ", ""))
+    if kinds and not args and "/" not in word:
+        return [(kind, "") for kind in kinds.split()], NO_FILES
     if path.startswith("config "):
         from ..config.files import load
 
@@ -149,6 +210,10 @@ def _arguments(session: Session, path: str, args: list[str], word: str) -> tuple
     if "/" in word:
         kind = word.partition("/")[0]
         return [(f"{kind}/{name}", "") for name in _names(session, kind)], NO_FILES
+    if not args and "," in word:
+        before = word.rpartition(",")[0]
+        found, directive = _arguments(session, path, [], "")
+        return [(f"{before},{name}", text) for name, text in found], directive
     if not args:
         from .api_resources import preferred
 

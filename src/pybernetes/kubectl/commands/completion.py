@@ -12,17 +12,29 @@ FLAGS = ""
 
 _BASH = r"""# bash completion for kubectl
 __start_kubectl() {
-    local word="${COMP_WORDS[COMP_CWORD]}" line words directive answer
+    local word="${COMP_WORDS[COMP_CWORD]}" line words directive answer part last
     COMPREPLY=()
-    words=("${COMP_WORDS[@]:1:COMP_CWORD}")
-    [ "$word" = "=" ] && word=""
+    words=()
+    # The shell takes words apart at = and :, which belong to them here.
+    for part in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
+        last=$((${#words[@]} - 1))
+        if ((last >= 0)) && { [[ $part == [=:] ]] || [[ ${words[last]} == ?*[=:] ]]; }; then
+            words[last]+="$part"
+        else
+            words+=("$part")
+        fi
+    done
+    [[ $word == [=:] ]] && word=""
     answer=$("${COMP_WORDS[0]}" __complete "${words[@]}" 2>/dev/null) || return
-    directive="${answer##*$'\n':}"
+    directive="${answer##*:}"
     while IFS= read -r line; do
         line="${line%%$'\t'*}"
+        # What stands before a colon is there already.
+        [[ ${words[*]} == *:* && ${words[${#words[@]} - 1]} == *:* ]] && line="${line#"${words[${#words[@]} - 1]%:*}":}"
         [ -n "$line" ] && [ "${line:0:1}" != ":" ] && [ "${line#"$word"}" != "$line" ] && COMPREPLY+=("$line")
     done <<<"$answer"
     if [ "$((${directive:-0} & 2))" -ne 0 ]; then compopt -o nospace 2>/dev/null; fi
+    if [ "$((${directive:-0} & 8))" -ne 0 ]; then COMPREPLY=(); fi
     if [ "$((${directive:-0} & 4))" -eq 0 ] && [ ${#COMPREPLY[@]} -eq 0 ]; then
         COMPREPLY=($(compgen -f -- "$word"))
     fi
