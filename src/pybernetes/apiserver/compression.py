@@ -40,9 +40,10 @@ async def compressed(request: Request, response: Response) -> Response:
         return response
     if request.method != "GET" or response.status != 200 or not is_large(response) or not accepts_gzip(request):
         return response
-    if any(name in ("content-encoding", "content-length") for name, _ in response.headers):
+    if response.header("content-encoding") is not None:
         return response
-    headers = [*response.headers, ("content-encoding", "gzip"), ("vary", "Accept-Encoding")]
+    headers = [header for header in response.headers if header[0] != "content-length"]
+    headers += [("content-encoding", "gzip"), ("vary", "Accept-Encoding")]
     if isinstance(body, bytes):
         return Response(response.status, headers, await asyncio.to_thread(_whole, body))
     assert isinstance(body, AsyncIterator)
