@@ -121,7 +121,7 @@ class Bench:
                 scheduler.queue.done(queued.pod.uid)
                 continue
             assert not expect, decision.diagnosis.message()
-            plan = scheduler.plan_preemption(queued.pod, decision.diagnosis)
+            plan = scheduler.room.plan(queued.pod, decision.diagnosis)
             scheduler.queue.rejected(queued, decision.diagnosis.plugins)
             assert isinstance(plan, str), plan
             decision.diagnosis.message(plan)
@@ -134,7 +134,7 @@ class Bench:
         for _ in pods:
             queued = await scheduler.queue.pop()
             decision = scheduler.cycle_of(queued.pod).decide(queued.pod)
-            plan = scheduler.plan_preemption(queued.pod, decision.diagnosis)
+            plan = scheduler.room.plan(queued.pod, decision.diagnosis)
             assert not isinstance(plan, str), plan
             decision.diagnosis.message()
             scheduler.queue.rejected(queued, decision.diagnosis.plugins)

@@ -168,6 +168,15 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="FILE",
                 help="a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1)",
             )
+            component.add_argument(
+                "--bind-address",
+                default="127.0.0.1",
+                metavar="IP",
+                help="health and metrics are served here (127.0.0.1)",
+            )
+            component.add_argument(
+                "--secure-port", type=int, default=10259, metavar="PORT", help="the port for them; 0: none (10259)"
+            )
         if name == "kubelet":
             component.add_argument(
                 "--container-runtime-endpoint", type=Path, metavar="SOCKET", help="(containerd below --data-dir)"

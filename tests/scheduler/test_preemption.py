@@ -35,7 +35,7 @@ def planned(wanted, *objects, nominated=""):
         scheduler.nominations,
         info,
         decision.diagnosis,
-        scheduler._budgets.list(),
+        api.informers.of(PodDisruptionBudget).list(),
         Random(0),
     )
     if isinstance(outcome, str):

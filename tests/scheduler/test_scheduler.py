@@ -279,6 +279,19 @@ async def test_attempts_and_waiting_pods_are_counted():
         assert 'scheduler_schedule_attempts_total{result="scheduled",profile="default-scheduler"} 1' in text
         assert 'scheduler_schedule_attempts_total{result="unschedulable",profile="default-scheduler"} 1' in text
         assert 'scheduler_pending_pods{queue="unschedulable"} 1' in text
+        assert 'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 1' in text
+        assert 'scheduler_queue_incoming_pods_total{queue="active",event="PodAdd"} 2' in text
+        assert 'scheduler_queue_incoming_pods_total{queue="unschedulable",event="ScheduleAttemptFailure"} 1' in text
+        assert 'scheduler_cache_size{type="pods"} 1' in text
+        assert 'scheduler_pod_scheduling_attempts_bucket{le="1"} 1' in text
+        assert "scheduler_scheduling_algorithm_duration_seconds_count 2" in text
+        bind = 'extension_point="Bind",status="Success",profile="default-scheduler"'
+        assert f"scheduler_framework_extension_point_duration_seconds_count{{{bind}}} 1" in text
+        api.remove(api.pod("p"))
+        await api.until(lambda: "q" in api.bound)
+        text = api.scheduler.metrics.registry.text().decode()
+        assert 'scheduler_queue_incoming_pods_total{queue="backoff",event="AssignedPodDelete"} 1' in text
+        assert "scheduler_unschedulable_pods{" not in text
 
 
 # volumes

@@ -31,6 +31,7 @@ from .progress import Progress
 
 if TYPE_CHECKING:
     from ..scheduler.config import SchedulerConfig
+    from ..scheduler.monitoring import Monitoring
 
 log = logger(__name__)
 
@@ -172,16 +173,25 @@ def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.Clie
     return ControllerManager(client_for, settings).serve
 
 
-def scheduler(config: ClusterConfig, client: Client, settings: "SchedulerConfig | None" = None) -> Serve:
+def scheduler(
+    config: ClusterConfig,
+    client: Client,
+    settings: "SchedulerConfig | None" = None,
+    monitoring: "Monitoring | None" = None,
+) -> Serve:
     """The scheduler under leader election. The identity is the node's name, so that a restarted process goes on at once
-    instead of waiting for its own lease to run out."""
+    instead of waiting for its own lease to run out. monitoring: shown there while it leads."""
     from ..client.leader import LeaderElector
     from ..scheduler.scheduler import Scheduler
 
     async def lead(ready: asyncio.Event) -> None:
         informers = Informers(client)
         async with running("scheduler-informers", informers.serve):
-            await Scheduler(client, informers, settings, clock=SYSTEM_CLOCK).serve(ready)
+            leading = Scheduler(client, informers, settings, clock=SYSTEM_CLOCK)
+            if monitoring is None:
+                await leading.serve(ready)
+            else:
+                await monitoring.follow(leading, ready)
 
     elector = LeaderElector(client, "kube-system", "kube-scheduler", config.node_name, lead, clock=SYSTEM_CLOCK)
     return elector.serve

@@ -1,7 +1,7 @@
 """What a change of an object means for pods that wait: the actions plugins may be interested in. Pure."""
 
 from pybernetes.api.core import Node
-from pybernetes.scheduler.framework import Action
+from pybernetes.scheduler.framework import Action, ClusterEvent
 from pybernetes.scheduler.pod_info import PodInfo
 
 NONE = Action(0)
@@ -43,3 +43,21 @@ def pod_actions(old: PodInfo, new: PodInfo) -> Action:
     ):
         actions |= Action.POD_SCALED_DOWN
     return actions
+
+
+_LABELS = {
+    Action.ADD: "Add",
+    Action.DELETE: "Delete",
+    Action.NODE_ALLOCATABLE: "UpdateNodeAllocatable",
+    Action.NODE_LABELS: "UpdateNodeLabel",
+    Action.NODE_TAINTS: "UpdateNodeTaint",
+    Action.NODE_CONDITIONS: "UpdateNodeCondition",
+    Action.POD_LABELS: "UpdatePodLabel",
+    Action.POD_SCALED_DOWN: "UpdatePodScaleDown",
+}
+
+
+def label(event: ClusterEvent) -> str:
+    """What upstream's metrics call an event: `AssignedPodDelete`, `NodeUpdateNodeTaint`."""
+    kind = "AssignedPod" if event.kind == "Pod" else event.kind
+    return kind + next((text for action, text in _LABELS.items() if event.action & action), "Update")

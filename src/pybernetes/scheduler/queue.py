@@ -22,6 +22,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from pybernetes.base.clock import Clock
+from pybernetes.scheduler.events import label
 from pybernetes.scheduler.framework import Action, AnyEvent, ClusterEvent, EnqueueExtensions, Profile
 from pybernetes.scheduler.journal import Journal
 from pybernetes.scheduler.pod_info import PodInfo
@@ -33,6 +34,7 @@ _EXTENDER = AnyEvent(REJECTOR)
 _NONE = Action(0)
 _REMEMBERED_EVENTS = 2048
 _UNKNOWN = -1
+_FAILED = "ScheduleAttemptFailure"
 
 
 class Place(Enum):
@@ -100,6 +102,8 @@ class SchedulingQueue:
         self._ticket = 0
         self._filled = asyncio.Event()
         self._backoff_added = asyncio.Event()
+        self.incoming: dict[tuple[str, str], float] = {}
+        """How many pods came to (a queue, by an event), in upstream's words."""
         self._events: Journal[ClusterEvent] = Journal(_REMEMBERED_EVENTS)
         self._interested: dict[tuple[str, int], list[tuple[tuple[str, str], EnqueueExtensions]]] = {}
 
@@ -116,6 +120,10 @@ class SchedulingQueue:
             found[queued.place.value] += 1
         return found
 
+    def waiting(self) -> dict[tuple[str, str], int]:
+        """How many pods wait, by (profile, plugin that rejected them)."""
+        return {key: len(group) for key, group in self._waiting.items()}
+
     # in
 
     def add(self, pod: PodInfo) -> None:
@@ -124,7 +132,7 @@ class SchedulingQueue:
             self.update(pod)
             return
         queued = self._pods[pod.uid] = QueuedPod(pod, self._clock.monotonic())
-        self._enter(queued)
+        self._enter(queued, "PodAdd")
 
     def update(self, pod: PodInfo) -> None:
         """A pod without a node changed. A change of more than its status is a reason to try again."""
@@ -134,7 +142,7 @@ class SchedulingQueue:
             return
         before, queued.pod = queued.pod, pod
         if queued.place in (Place.WAITING, Place.GATED) and _differs(before, pod):
-            self._enter(queued)
+            self._enter(queued, "UnschedulablePodUpdate")
         elif queued.place is Place.IN_FLIGHT and _differs(before, pod):
             queued.seen = _UNKNOWN
 
@@ -144,14 +152,17 @@ class SchedulingQueue:
         if queued is not None:
             self._leave(queued)
 
-    def _enter(self, queued: QueuedPod) -> None:
-        """Into the active queue, unless a gate or the back-off is in the way."""
+    def _enter(self, queued: QueuedPod, event: str) -> None:
+        """Into the active queue, unless a gate or the back-off is in the way. event: why."""
         if any(plugin.pre_enqueue(queued.pod) is not None for plugin in self._profile_of(queued).pre_enqueue):
             self._move(queued, Place.GATED)
         elif queued.backoff_until > self._clock.monotonic():
-            self._rest(queued)
+            self._rest(queued, event)
         else:
-            self._activate(queued)
+            self._activate(queued, event)
+
+    def _count(self, queue: str, event: str) -> None:
+        self.incoming[queue, event] = self.incoming.get((queue, event), 0) + 1
 
     def _profile_of(self, queued: QueuedPod) -> Profile:
         return self._profiles.get(queued.pod.pod.spec.scheduler_name or "", self._any_profile)
@@ -172,13 +183,15 @@ class SchedulingQueue:
         self._leave(queued)
         queued.place = place
 
-    def _activate(self, queued: QueuedPod) -> None:
+    def _activate(self, queued: QueuedPod, event: str) -> None:
+        self._count("active", event)
         self._move(queued, Place.ACTIVE)
         key = self._any_profile.queue_sort.sort_key(queued.pod, queued.queued_at)
         heappush(self._active, (key, queued.ticket, queued))
         self._filled.set()
 
-    def _rest(self, queued: QueuedPod) -> None:
+    def _rest(self, queued: QueuedPod, event: str) -> None:
+        self._count("backoff", event)
         self._move(queued, Place.BACKOFF)
         heappush(self._backoff, (queued.backoff_until, queued.ticket, queued))
         self._backoff_added.set()
@@ -231,8 +244,9 @@ class SchedulingQueue:
         self._leave(queued)
         queued.plugins = plugins
         if missed is None or any(self._helps(queued, event) for event in missed):
-            self._enter(queued)
+            self._enter(queued, _FAILED)
             return
+        self._count("unschedulable", _FAILED)
         queued.place = Place.WAITING
         name = self._profile_of(queued).scheduler_name
         for plugin in plugins:
@@ -242,7 +256,7 @@ class SchedulingQueue:
         """Something went wrong that has nothing to do with the pod: try again after the back-off."""
         if self._back(queued):
             queued.plugins = frozenset()
-            self._rest(queued)
+            self._rest(queued, _FAILED)
 
     def _back(self, queued: QueuedPod) -> bool:
         """Count the failure; False when the pod left the queue meanwhile."""
@@ -269,7 +283,7 @@ class SchedulingQueue:
                 if uid not in woken and plugin.wakes(queued.pod, event):
                     woken[uid] = queued
         if woken:
-            self._wake(woken.values())
+            self._wake(woken.values(), label(event))
 
     def _helps(self, queued: QueuedPod, event: ClusterEvent) -> bool:
         """Whether a pod that these plugins rejected may fit after the event; its own leaving does not count."""
@@ -285,7 +299,7 @@ class SchedulingQueue:
         """Try a waiting pod again, whatever it waits for."""
         queued = self._pods.get(uid)
         if queued is not None and queued.place is Place.WAITING:
-            self._enter(queued)
+            self._enter(queued, "ForceActivate")
 
     def _plugins_for(self, event: ClusterEvent) -> list[tuple[tuple[str, str], EnqueueExtensions]]:
         """The plugins that take an interest, with their keys in `_waiting`."""
@@ -300,9 +314,9 @@ class SchedulingQueue:
             ]
         return found
 
-    def _wake(self, pods: Iterable[QueuedPod]) -> None:
+    def _wake(self, pods: Iterable[QueuedPod], event: str) -> None:
         for queued in list(pods):
-            self._enter(queued)
+            self._enter(queued, event)
 
     # time
 
@@ -320,7 +334,7 @@ class SchedulingQueue:
             while self._backoff and (self._backoff[0][0] <= now or self._is_stale(self._backoff[0])):
                 entry = heappop(self._backoff)
                 if not self._is_stale(entry):
-                    self._activate(entry[2])
+                    self._activate(entry[2], "BackoffComplete")
             if not self._backoff:
                 await self._backoff_added.wait()
                 continue
@@ -341,7 +355,7 @@ class SchedulingQueue:
             await self._clock.sleep(_FLUSH_EVERY_SECONDS)
             oldest = self._clock.monotonic() - self._max_waiting
             waiting = {uid: queued for group in self._waiting.values() for uid, queued in group.items()}
-            self._wake(queued for queued in waiting.values() if queued.queued_at <= oldest)
+            self._wake((one for one in waiting.values() if one.queued_at <= oldest), "UnschedulableTimeout")
 
 
 def _differs(old: PodInfo, new: PodInfo) -> bool:

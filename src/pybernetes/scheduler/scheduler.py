@@ -12,7 +12,8 @@ API server (bindings, conditions, preemptions) runs in tasks of its own, at most
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
@@ -24,8 +25,8 @@ from pybernetes.api.storage import CSINode, StorageClass
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.base.log import logger
 from pybernetes.base.tasks import running
-from pybernetes.client.client import STRATEGIC_MERGE_PATCH, Client
-from pybernetes.client.events import NORMAL, WARNING, EventRecorder
+from pybernetes.client.client import Client
+from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informer
 from pybernetes.client.informers import Informers
 from pybernetes.scheduler import preemption
@@ -33,9 +34,10 @@ from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.cycle import Decision
 from pybernetes.scheduler.cycle_choice import CycleChoice
 from pybernetes.scheduler.diagnosis import Diagnosis
-from pybernetes.scheduler.extenders import Extender, ExtenderError, Extenders
+from pybernetes.scheduler.extenders import Extender, Extenders
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Profile, Verdict
 from pybernetes.scheduler.intake import Intake
+from pybernetes.scheduler.making_room import MakingRoom
 from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
 from pybernetes.scheduler.metrics import UNSCHEDULABLE as REJECTED
 from pybernetes.scheduler.nominations import Nominations
@@ -45,8 +47,9 @@ from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.profile import Handle, build_profile
 from pybernetes.scheduler.queue import QueuedPod, SchedulingQueue
+from pybernetes.scheduler.reports import Reports
 from pybernetes.scheduler.snapshot import Snapshot
-from pybernetes.scheduler.status import SCHEDULER_ERROR, UNSCHEDULABLE, preempted_patch, unscheduled_patch
+from pybernetes.scheduler.status import SCHEDULER_ERROR, UNSCHEDULABLE
 
 log = logger(__name__)
 
@@ -87,7 +90,6 @@ class Scheduler:
         random: Random | None = None,
     ) -> None:
         """informers are served by the caller. recorder None: one of its own."""
-        self._client = client
         self._config = config or SchedulerConfig()
         self._clock = clock
         self._own_recorder = recorder is None
@@ -99,7 +101,6 @@ class Scheduler:
         self._pods = informers.of(Pod)
         self._nodes = informers.of(Node)
         self._namespaces = informers.of(Namespace)
-        self._budgets = informers.of(PodDisruptionBudget)
         self._storage: dict[str, Informer[Any]] = {kind.KIND: informers.of(kind) for kind in _WAKING}
         self._informers = informers
         self._owners = Owners(informers)
@@ -146,7 +147,19 @@ class Scheduler:
         }
         self.intake = Intake(self.profiles, self.snapshot, self.queue, self.nominations)
         self.extenders = Extenders([Extender(one) for one in self._config.extenders])
-        self.metrics = SchedulerMetrics(profiles[0].scheduler_name, self.queue)
+        self.metrics = SchedulerMetrics(self.queue, self.snapshot)
+        self._reports = Reports(client, self._recorder, clock)
+        self.room = MakingRoom(
+            client,
+            clock,
+            self._reports,
+            self.snapshot,
+            self.nominations,
+            informers.of(PodDisruptionBudget),
+            self._random,
+            self.cycle_of,
+            self.profile_of,
+        )
         self._slots = asyncio.Semaphore(self._config.parallel_bindings)
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -227,7 +240,7 @@ class Scheduler:
         try:
             decision = await self.extenders.decide(self.cycle_of(queued.pod).plain, queued.pod)
             if not decision.node_name and self.extenders.preempting(queued.pod):
-                agreed = await self._agreed_preemption(queued.pod, decision.diagnosis)
+                agreed = await self.room.agreed(queued.pod, decision.diagnosis, self.extenders)
         except Exception as error:
             log.warning("Scheduling attempt failed", pod=queued.pod.key, err=error)
             self._give_up(queued, f"running the scheduling cycle: {error}")
@@ -237,9 +250,15 @@ class Scheduler:
         else:
             self._slots.release()
 
+    def _ended(self, result: str, queued: QueuedPod) -> None:
+        """An attempt ended: count it."""
+        profile = queued.pod.pod.spec.scheduler_name or ""
+        self.metrics.attempt(result, profile, self._clock.monotonic() - queued.popped_at)
+
     def _carry_out(self, queued: QueuedPod, decision: Decision, agreed: preemption.Plan | str | None = None) -> None:
         """agreed: what came of preemption with the extenders that have a say in it."""
         pod = queued.pod
+        self.metrics.decided(self._clock.monotonic() - queued.popped_at)
         try:
             if not decision.node_name:
                 self._no_node(queued, decision, agreed)
@@ -309,11 +328,13 @@ class Scheduler:
             refusal = await self._wait_for_permission(pod)
             if refusal is not None:
                 raise Rejected(refusal)
-            for step in self.profile_of(pod).pre_bind:
-                verdict = await step.pre_bind(state, pod, node_name)
-                if verdict is not None:
-                    raise Rejected(verdict)
-            await self._bind_somehow(state, pod, node_name)
+            with self._timed("PreBind", pod):
+                for step in self.profile_of(pod).pre_bind:
+                    verdict = await step.pre_bind(state, pod, node_name)
+                    if verdict is not None:
+                        raise Rejected(verdict)
+            with self._timed("Bind", pod):
+                await self._bind_somehow(state, pod, node_name)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -325,23 +346,36 @@ class Scheduler:
             await self._bind_failed(queued, error)
             return
         now = self._clock.monotonic()
-        self.metrics.attempt(SCHEDULED, now - queued.popped_at)
+        self._ended(SCHEDULED, queued)
         self.metrics.bound(queued.attempts, now - queued.first_at)
         self.queue.done(pod.uid)
         self.nominations.remove(pod.uid)
         for post in self.profile_of(pod).post_bind:
             post.post_bind(state, pod, node_name)
-        self._recorder.event(pod.pod, NORMAL, "Scheduled", f"Successfully assigned {pod.key} to {node_name}")
+        self._reports.note(pod, "Scheduled", f"Successfully assigned {pod.key} to {node_name}")
         log.debug("Pod bound", pod=pod.key, node=node_name)
+
+    @contextmanager
+    def _timed(self, point: str, pod: PodInfo) -> Iterator[None]:
+        """Measure an extension point."""
+        began, ok = self._clock.monotonic(), False
+        try:
+            yield
+            ok = True
+        finally:
+            self.metrics.ran(point, ok, pod.pod.spec.scheduler_name or "", self._clock.monotonic() - began)
 
     async def _wait_for_permission(self, pod: PodInfo) -> Verdict | None:
         """What came of waiting. Meanwhile the slot is free: pods may wait for others to be scheduled."""
         if not self.permits.is_held(pod.uid):
             return None
+        began, refusal = self._clock.monotonic(), None
         self._slots.release()
         try:
-            return await self.permits.wait(pod.uid)
+            refusal = await self.permits.wait(pod.uid)
+            return refusal
         finally:
+            self.metrics.permitted(refusal is None, self._clock.monotonic() - began)
             await self._slots.acquire()
 
     async def _bind_somehow(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
@@ -361,19 +395,19 @@ class Scheduler:
         if isinstance(error, Rejected):
             message = str(error)
             self.queue.rejected(queued, frozenset((error.verdict.plugin,)))
-            await self._report(queued.pod, UNSCHEDULABLE, message)
+            await self._reports.failed(queued.pod, UNSCHEDULABLE, message)
             return
-        self.metrics.attempt(ERROR, self._clock.monotonic() - queued.popped_at)
+        self._ended(ERROR, queued)
         message = f"binding rejected: {error}"
         log.warning("Binding failed", pod=queued.pod.key, err=error)
         self.queue.failed(queued)
-        await self._report(queued.pod, SCHEDULER_ERROR, message)
+        await self._reports.failed(queued.pod, SCHEDULER_ERROR, message)
 
     # not scheduling
 
     def _no_node(self, queued: QueuedPod, decision: Decision, agreed: preemption.Plan | str | None = None) -> None:
         """No node fits: see whether preemption helps, wait, and say why."""
-        self.metrics.attempt(REJECTED, self._clock.monotonic() - queued.popped_at)
+        self._ended(REJECTED, queued)
         pod, diagnosis = queued.pod, decision.diagnosis
         outcome: preemption.Plan | str = ""
         if diagnosis.total:
@@ -381,13 +415,13 @@ class Scheduler:
         plugins = diagnosis.plugins or frozenset(plugin.name for plugin in self.profile_of(pod).interests)
         self.queue.rejected(queued, plugins)
         if isinstance(outcome, preemption.Plan):
-            self.metrics.preemptions.inc()
+            self.metrics.preempts(len(outcome.victims))
             self.nominations.set(pod, outcome.node_name)
             message = diagnosis.message()
             self._start("preempt", pod, self._preempt(pod, outcome, message))
         else:
             message = diagnosis.message(outcome)
-            self._start("report", pod, self._report(pod, UNSCHEDULABLE, message))
+            self._start("report", pod, self._reports.failed(pod, UNSCHEDULABLE, message))
 
     def _post_filter(
         self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, agreed: preemption.Plan | str | None
@@ -396,7 +430,7 @@ class Scheduler:
         said = ""
         for plugin in self.profile_of(pod).post_filter:
             if isinstance(plugin, DefaultPreemption):
-                outcome = agreed if agreed is not None else self.plan_preemption(pod, diagnosis)
+                outcome = agreed if agreed is not None else self.room.plan(pod, diagnosis)
                 if not isinstance(outcome, str):
                     return outcome
                 said = outcome
@@ -406,97 +440,24 @@ class Scheduler:
                 return preemption.Plan(node_name, (), 0)
         return said
 
-    def plan_preemption(self, pod: PodInfo, diagnosis: Diagnosis) -> preemption.Plan | str:
-        """Whom to remove for a pod that fits nowhere, or the message that this would not help."""
-        vector = self.cycle_of(pod).vector
-        quick = vector.plan(pod, diagnosis, self._budgets.list()) if vector is not None else None
-        if quick is not None:
-            return quick
-        found = self._preemption_candidates(pod, diagnosis)
-        return found if isinstance(found, str) else min(found, key=preemption.harm)
-
-    def _preemption_candidates(self, pod: PodInfo, diagnosis: Diagnosis) -> list[preemption.Plan] | str:
-        args = next(plugin.args for plugin in self.profile_of(pod).post_filter if isinstance(plugin, DefaultPreemption))
-        return preemption.candidates(
-            self.cycle_of(pod).plain,
-            self.snapshot,
-            self.nominations,
-            pod,
-            diagnosis,
-            self._budgets.list(),
-            self._random,
-            args,
-        )
-
-    async def _agreed_preemption(self, pod: PodInfo, diagnosis: Diagnosis) -> preemption.Plan | str | None:
-        """The least harmful of the plans that extenders agree with."""
-        if not any(isinstance(plugin, DefaultPreemption) for plugin in self.profile_of(pod).post_filter):
-            return None
-        found = self._preemption_candidates(pod, diagnosis)
-        if isinstance(found, str):
-            return found
-        try:
-            found = await self.extenders.agree(pod, found, self.snapshot)
-        except ExtenderError as error:
-            log.warning("Preemption failed", pod=pod.key, err=error)
-            return f"preemption: {error}"
-        return min(found, key=preemption.harm, default=preemption.NO_CANDIDATE)
-
     async def _preempt(self, pod: PodInfo, plan: preemption.Plan, message: str) -> None:
         """Nominate the pod, remove the victims; their deletions wake the pod. If that fails the pod starts over."""
         try:
-            await self._report(pod, UNSCHEDULABLE, message, plan.node_name)
-            await self._remove_victims(pod, plan)
+            await self._reports.failed(pod, UNSCHEDULABLE, message, plan.node_name)
+            await self.room.remove_victims(pod, plan)
         except Exception:
             self.nominations.remove(pod.uid)
             self.queue.wake(pod.uid)
             raise
 
-    async def _remove_victims(self, pod: PodInfo, plan: preemption.Plan) -> None:
-        for other in self.nominations.on(plan.node_name):
-            if other.priority < pod.priority:
-                self.nominations.remove(other.uid)
-                await self._patch_status(other, {"status": {"nominatedNodeName": None}})
-        log.info("Preempting", pod=pod.key, node=plan.node_name, victims=len(plan.victims))
-        for victim in plan.victims:
-            if victim.terminating:
-                continue
-            try:
-                await self._patch_status(
-                    victim, preempted_patch(victim.pod, pod.pod.spec.scheduler_name or "", self._clock.now())
-                )
-                await self._client.delete(Pod, victim.name, victim.namespace, uid=victim.pod.metadata.uid or "")
-            except StatusError as error:
-                if not is_not_found(error):
-                    raise
-            self._recorder.event(
-                victim.pod, NORMAL, "Preempted", f"Preempted by pod {pod.uid} on node {plan.node_name}"
-            )
-
     def _put_back(self, queued: QueuedPod, error: Rejected) -> None:
         """A reservation was refused."""
         self.queue.rejected(queued, frozenset((error.verdict.plugin,)))
-        self._start("report", queued.pod, self._report(queued.pod, UNSCHEDULABLE, str(error)))
+        self._start("report", queued.pod, self._reports.failed(queued.pod, UNSCHEDULABLE, str(error)))
 
     def _give_up(self, queued: QueuedPod, message: str) -> None:
         """The attempt itself failed."""
-        self.metrics.attempt(ERROR, self._clock.monotonic() - queued.popped_at)
+        self._ended(ERROR, queued)
         self.snapshot.forget(queued.pod.uid)
         self.queue.failed(queued)
-        self._start("report", queued.pod, self._report(queued.pod, SCHEDULER_ERROR, message))
-
-    async def _report(self, pod: PodInfo, reason: str, message: str, nominated: str | None = None) -> None:
-        """Event and condition."""
-        self._recorder.event(pod.pod, WARNING, "FailedScheduling", message)
-        body = unscheduled_patch(pod.pod, reason, message, self._clock.now(), nominated)
-        if body is not None:
-            await self._patch_status(pod, body)
-
-    async def _patch_status(self, pod: PodInfo, body: dict[str, Any]) -> None:
-        try:
-            await self._client.patch(
-                Pod, pod.name, pod.namespace, body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="status"
-            )
-        except StatusError as error:
-            if not is_not_found(error):
-                raise
+        self._start("report", queued.pod, self._reports.failed(queued.pod, SCHEDULER_ERROR, message))

@@ -65,7 +65,7 @@ def test_equal_to_the_plain_plan(data):
         decision = scheduler._cycles["default-scheduler"].decide(wanted)
         if decision.node_name:
             continue
-        budgets = scheduler._budgets.list()
+        budgets = api.informers.of(PodDisruptionBudget).list()
         found = scheduler._cycles["default-scheduler"].vector.plan(wanted, decision.diagnosis, budgets)
         expected = preemption.plan(
             scheduler._cycles["default-scheduler"].plain,

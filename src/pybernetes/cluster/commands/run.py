@@ -16,6 +16,7 @@ from typing import Any
 
 from ...api.status import StatusError
 from ...base import log
+from ...base.clock import SYSTEM_CLOCK
 from ...base.http.client_connection import TransportError
 from ...base.tasks import Serve, running
 from ...base.x509 import CertificateError, server_context
@@ -282,6 +283,7 @@ async def _controller_manager(arguments: argparse.Namespace, config: ClusterConf
 async def _scheduler(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     from ...scheduler.config import SchedulerConfig
     from ...scheduler.configuration.load import ConfigurationError, read
+    from ...scheduler.monitoring import Monitoring
     from ..control_plane import scheduler
 
     settings = None
@@ -291,7 +293,13 @@ async def _scheduler(arguments: argparse.Namespace, config: ClusterConfig, progr
         except ConfigurationError as error:
             raise CommandError(f"{arguments.config}: {error}") from None
     client = clients.from_kubeconfig(_kubeconfig(arguments, config, "scheduler"), "scheduler")
-    await _alone("scheduler", scheduler(config, client, settings), progress)
+    async with AsyncExitStack() as stack:
+        monitoring = None
+        if arguments.secure_port:
+            monitoring = Monitoring(settings or SchedulerConfig(), client, SYSTEM_CLOCK)
+            pages = monitoring.server(arguments.bind_address, arguments.secure_port)
+            await stack.enter_async_context(running("scheduler-pages", pages.serve))
+        await _alone("scheduler", scheduler(config, client, settings, monitoring), progress)
 
 
 async def _kubelet(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
