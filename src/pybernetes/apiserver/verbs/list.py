@@ -12,7 +12,7 @@ Follows API concepts, "Resource versions" and "Retrieving large results sets in 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 import orjson
 
@@ -166,13 +166,9 @@ async def _protobuf(call: Call, entries: list[Entry], metadata: dict[str, object
 
 
 async def _stream(start: bytes, pieces: list[bytes]) -> AsyncIterator[bytes]:
-    # One large join costs page faults; joins of this size stay in the allocator's pools (measured in STACK 2).
+    # One large join costs page faults; joins of this size stay in the allocator's pools (measured in STACK 2). The
+    # empty piece in front puts a comma between one join and the next without a copy.
     yield start + b",".join(pieces[:_PIECE_OBJECTS])
-    for group in _groups(pieces):
-        yield b"," + b",".join(group)
-    yield _END
-
-
-def _groups(pieces: list[bytes]) -> Iterable[list[bytes]]:
     for first in range(_PIECE_OBJECTS, len(pieces), _PIECE_OBJECTS):
-        yield pieces[first : first + _PIECE_OBJECTS]
+        yield b",".join([b"", *pieces[first : first + _PIECE_OBJECTS]])
+    yield _END
