@@ -63,13 +63,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class LoopClock:
-    """The Clock of the running loop."""
+    """The Clock of the running loop. `offset` is how far somebody has set the wall clock."""
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start
+        self.offset = timedelta()
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=self.monotonic())
+        return self._start + timedelta(seconds=self.monotonic()) + self.offset
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()

@@ -23,7 +23,7 @@ log = logger(__name__)
 
 
 class Result(msgspec.Struct, frozen=True):
-    """Look at the key again after that many seconds (0: only when something changes)."""
+    """Look at the key again after that many seconds at the latest (0: only when something changes)."""
 
     requeue_after_seconds: float = 0.0
 
@@ -31,6 +31,9 @@ class Result(msgspec.Struct, frozen=True):
 class TerminalError(Exception):
     """Repeating will not help: report it and wait for the next change."""
 
+
+LONGEST_WAIT_SECONDS = 600.0
+"""Waits that were reckoned by the wall clock are wrong once it is set: no key waits longer for its next look."""
 
 Reconcile = Callable[[str], Awaitable[Result | None]]
 
@@ -88,4 +91,4 @@ class Controller:
         else:
             queue.forget(key)
             if result is not None and result.requeue_after_seconds > 0:
-                queue.add_after(key, result.requeue_after_seconds)
+                queue.add_after(key, min(result.requeue_after_seconds, LONGEST_WAIT_SECONDS))

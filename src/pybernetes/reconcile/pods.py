@@ -55,7 +55,10 @@ def is_ready(pod: Pod) -> bool:
 
 
 def available_in_seconds(pod: Pod, min_ready_seconds: int, now: datetime) -> float | None:
-    """0 when the pod is available, seconds until it will be when it stays ready, None while it is not ready."""
+    """0 when the pod is available, seconds until it will be when it stays ready, None while it is not ready.
+
+    Never more than `min_ready_seconds`: a pod ready since the future (the clock was set back) is looked at again.
+    """
     condition = condition_of(pod, "Ready")
     if condition is None or condition.status != "True":
         return None
@@ -64,7 +67,7 @@ def available_in_seconds(pod: Pod, min_ready_seconds: int, now: datetime) -> flo
     if condition.last_transition_time is None:
         return None
     due = condition.last_transition_time + timedelta(seconds=min_ready_seconds)
-    return max(0.0, (due - now).total_seconds())
+    return min(float(min_ready_seconds), max(0.0, (due - now).total_seconds()))
 
 
 def restarts_of(pod: Pod) -> int:

@@ -239,7 +239,10 @@ class JobController:
         if job.spec.backoff_limit_per_index is not None and is_indexed(job):
             return await self._create_due(key, job, observed, count)
         failures = self._failures.get(key) or _Failures()
-        backoff = backoff_seconds(failures.count, failures.last, self._clock.now())
+        now = self._clock.now()
+        if failures.last is not None and failures.last > now:
+            failures.last = now  # the clock was set back: nobody waits longer than after a failure of now
+        backoff = backoff_seconds(failures.count, failures.last, now)
         if backoff > 0:
             return 0, backoff, None
         indexes: list[int | None] = [None] * count
