@@ -2,8 +2,9 @@
 
 A search with backtracking, request by request: `ExactCount` takes that many devices, `All` every matching one,
 `firstAvailable` the first alternative that works out. A device matches when it is reachable from the node, its class's
-and the request's CEL selectors hold, its taints are tolerated, and nobody has it; constraints (`matchAttribute`,
-`distinctAttribute`) hold over the devices of their requests. Pools whose slices are incomplete are not used.
+and the request's CEL selectors hold; it can be had when its taints are tolerated, nobody has it, and the counters that
+partitions share suffice. Constraints (`matchAttribute`, `distinctAttribute`) hold over the devices of their requests.
+Pools whose slices are incomplete are not used.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from pybernetes.api.dynamic_resource import (
     ResourceSlice,
 )
 from pybernetes.api.quantity import parse
+from pybernetes.scheduler.device_counters import Counters, consumption
 from pybernetes.scheduler.matching import PREFER_NO_SCHEDULE, node_term_matches, tolerates
 from pybernetes.scheduler.node_info import NodeInfo
 
@@ -41,12 +43,13 @@ class AllocationError(Exception):
 class Candidate:
     """A device with where it comes from."""
 
-    __slots__ = ("device", "id", "slice", "variables")
+    __slots__ = ("consumes", "device", "id", "slice", "variables")
 
     def __init__(self, device: Device, source: ResourceSlice) -> None:
         self.device = device
         self.slice = source
         self.id: DeviceId = (source.spec.driver, source.spec.pool.name, device.name)
+        self.consumes = consumption(device, source.spec.driver, source.spec.pool.name)
         self.variables = {"device": _shown(device, source.spec.driver)}
 
     def attribute(self, name: str) -> Any:
@@ -95,7 +98,7 @@ class _Wanted(msgspec.Struct):
     expressions: tuple[str, ...]
     count: int | None
     admin: bool
-    tolerations: Sequence[Any]
+    tolerations: Sequence[Toleration]
 
 
 class Allocation(msgspec.Struct, frozen=True):
@@ -148,8 +151,11 @@ class Allocator:
         devices: Sequence[Candidate],
         taken: frozenset[DeviceId] | set[DeviceId],
         device_class: Callable[[str], DeviceClass | None],
+        counters: Counters | None = None,
     ) -> None:
+        """counters: what is left for devices that nobody has."""
         self._claims = claims
+        self._counters = counters.copy() if counters is not None else Counters({})
         self._devices = devices
         self._taken = set(taken)
         self._class = device_class
@@ -179,22 +185,28 @@ class Allocator:
             return
         for wanted in self._alternatives(requests[position]):
             matching = [one for one in self._devices if self._matches(one, wanted)]
-            if wanted.count is None:
-                free = [one for one in matching if wanted.admin or one.id not in self._taken]
-                if len(free) != len(matching) or not matching:
-                    continue
-                picks: Iterator[list[Candidate]] = iter([matching])
-            else:
-                picks = self._picks(matching, wanted, wanted.count, 0, claim, chosen)
+            picks = (
+                self._all(matching, wanted)
+                if wanted.count is None
+                else self._picks(matching, wanted, wanted.count, 0, claim, chosen)
+            )
             for picked in picks:
-                fresh = [(wanted.name, one, wanted.admin) for one in picked]
-                if not self._allowed(claim, [*chosen, *fresh]):
-                    continue
-                if not wanted.admin:
-                    self._taken.update(one.id for one in picked)
-                yield from self._requests(claim, position + 1, [*chosen, *fresh])
-                if not wanted.admin:
-                    self._taken.difference_update(one.id for one in picked)
+                together = [*chosen, *((wanted.name, one, wanted.admin) for one in picked)]
+                if self._allowed(claim, together):
+                    yield from self._requests(claim, position + 1, together)
+
+    def _all(self, matching: list[Candidate], wanted: _Wanted) -> Iterator[list[Candidate]]:
+        """Every matching device, if none of them is in use."""
+        held = []
+        for one in matching:
+            if not self._hold(one, wanted):
+                break
+            held.append(one)
+        else:
+            if matching:
+                yield matching
+        for one in held:
+            self._release(one, wanted)
 
     def _picks(
         self,
@@ -214,12 +226,30 @@ class Allocator:
             if self._steps > MAX_STEPS:
                 raise AllocationError("timed out trying to allocate devices")
             one = matching[position]
-            if not wanted.admin and one.id in self._taken:
-                continue
             extended = [*chosen, (wanted.name, one, wanted.admin)]
-            if self._allowed(claim, extended):
-                for rest in self._picks(matching, wanted, count - 1, position + 1, claim, extended):
-                    yield [one, *rest]
+            if not self._allowed(claim, extended) or not self._hold(one, wanted):
+                continue
+            for rest in self._picks(matching, wanted, count - 1, position + 1, claim, extended):
+                yield [one, *rest]
+            self._release(one, wanted)
+
+    def _hold(self, one: Candidate, wanted: _Wanted) -> bool:
+        """Take a device, if its taints are tolerated, nobody has it and its counters suffice; administration takes
+        nothing away from anybody."""
+        if not _tolerated(one, wanted):
+            return False
+        if wanted.admin:
+            return True
+        if one.id in self._taken or not self._counters.suffice(one.consumes):
+            return False
+        self._taken.add(one.id)
+        self._counters.take(one.consumes)
+        return True
+
+    def _release(self, one: Candidate, wanted: _Wanted) -> None:
+        if not wanted.admin:
+            self._taken.discard(one.id)
+            self._counters.give(one.consumes)
 
     def _alternatives(self, request: Any) -> Iterator[_Wanted]:
         if request.exactly is not None:
@@ -235,17 +265,13 @@ class Allocator:
         expressions = tuple(selector.cel.expression for selector in selectors if selector.cel is not None)
         every = request.allocation_mode == "All"
         admin = bool(getattr(request, "admin_access", False))
-        return _Wanted(name, expressions, None if every else request.count or 1, admin, request.tolerations or ())
-
-    def _matches(self, one: Candidate, wanted: _Wanted) -> bool:
         tolerations = [
             Toleration(key=row.key, operator=row.operator, value=row.value, effect=row.effect)
-            for row in wanted.tolerations
+            for row in request.tolerations or ()
         ]
-        for taint in one.device.taints or ():
-            found = Taint(key=taint.key, value=taint.value, effect=taint.effect)
-            if taint.effect != PREFER_NO_SCHEDULE and taint.effect != "None" and not tolerates(tolerations, found):
-                return False
+        return _Wanted(name, expressions, None if every else request.count or 1, admin, tolerations)
+
+    def _matches(self, one: Candidate, wanted: _Wanted) -> bool:
         try:
             return all(_program(expression).evaluate(one.variables) is True for expression in wanted.expressions)
         except CelError as error:
@@ -253,6 +279,15 @@ class Allocator:
 
     def _allowed(self, claim: ResourceClaim, chosen: list[tuple[str, Candidate, bool]]) -> bool:
         return all(_holds(constraint, chosen) for constraint in claim.spec.devices.constraints or ())
+
+
+def _tolerated(one: Candidate, wanted: _Wanted) -> bool:
+    """Whether no taint keeps the request from the device; with `All` one such device keeps it from all."""
+    return all(
+        taint.effect in (PREFER_NO_SCHEDULE, "None")
+        or tolerates(wanted.tolerations, Taint(key=taint.key, value=taint.value, effect=taint.effect))
+        for taint in one.device.taints or ()
+    )
 
 
 def _holds(constraint: DeviceConstraint, chosen: list[tuple[str, Candidate, bool]]) -> bool:

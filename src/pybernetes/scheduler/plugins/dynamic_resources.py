@@ -118,18 +118,21 @@ class DynamicResources:
     # nodes
 
     def filter(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Rejections:
+        from pybernetes.scheduler.device_counters import Counters
         from pybernetes.scheduler.devices import AllocationError, Allocator, candidates, usable  # CEL comes with it
 
         wanted: _Claims = state.data[self.name]
         taken = self._taken() if wanted.open else set()
         slices = usable(self._slices.list()) if wanted.open else []
+        counters = Counters.of(slices, taken)
         rejected: Rejections = {}
         for node in nodes:
             if not all(_selected(claim, node) for claim in wanted.allocated):
                 rejected[node.row] = self._unavailable
             elif wanted.open:
                 try:
-                    found = Allocator(wanted.open, candidates(slices, node), taken, self._classes.get).allocate()
+                    devices = candidates(slices, node)
+                    found = Allocator(wanted.open, devices, taken, self._classes.get, counters).allocate()
                 except AllocationError as error:
                     rejected[node.row] = self._no(str(error))
                     continue
@@ -248,25 +251,30 @@ class DynamicResources:
         """The wire form: devices, the configuration of classes and claim, and where the devices can be used."""
         results = []
         everywhere = True
+        asked = _asked(claim)
         for request, (driver, pool, device), admin in found.devices:
             row: dict[str, Any] = {"request": request, "driver": driver, "pool": pool, "device": device}
             if admin:
                 row["adminAccess"] = True
+            if asked[request].tolerations:
+                row["tolerations"] = msgspec.to_builtins(asked[request].tolerations)
             results.append(row)
             everywhere = everywhere and any(
                 one.spec.all_nodes and one.spec.driver == driver and one.spec.pool.name == pool
                 for one in self._slices.list()
             )
         config: list[dict[str, Any]] = []
-        for asked in claim.spec.devices.requests or ():
-            wanted = asked.exactly
-            chosen = self._classes.get(wanted.device_class_name) if wanted is not None else None
+        used = list(dict.fromkeys(request for request, _, _ in found.devices))
+        for request in used:
+            chosen = self._classes.get(asked[request].device_class_name)
             config += [
-                {"source": "FromClass", "requests": [asked.name], **msgspec.to_builtins(given)}
+                {"source": "FromClass", "requests": [request], **msgspec.to_builtins(given)}
                 for given in (chosen.spec.config or () if chosen is not None else ())
             ]
+        names = {*used, *(request.partition("/")[0] for request in used)}
         for own in claim.spec.devices.config or ():
-            config.append({"source": "FromClaim", **msgspec.to_builtins(own)})
+            if not own.requests or not names.isdisjoint(own.requests):
+                config.append({"source": "FromClaim", **msgspec.to_builtins(own)})
         allocation: dict[str, Any] = {"devices": {"results": results}}
         if config:
             allocation["devices"]["config"] = config
@@ -289,6 +297,16 @@ class DynamicResources:
             and event.old.status.allocation is not None
             and (event.new is None or event.new.status.allocation is None)
         )
+
+
+def _asked(claim: ResourceClaim) -> dict[str, Any]:
+    """The requests and alternatives by the names that allocations give them."""
+    found: dict[str, Any] = {}
+    for request in claim.spec.devices.requests or ():
+        if request.exactly is not None:
+            found[request.name] = request.exactly
+        found.update({f"{request.name}/{sub.name}": sub for sub in request.first_available or ()})
+    return found
 
 
 def _selected(claim: ResourceClaim, node: NodeInfo) -> bool:
