@@ -103,6 +103,16 @@ def test_nodes_join_with_a_token_and_are_known_by_their_own_certificates(nodes: 
     assert len(ranges) == 3
 
 
+def test_every_node_is_measured(nodes: Nodes) -> None:
+    """The metrics server reaches the kubelets of other machines, and knows them by the cluster's CA."""
+
+    def measured() -> list[str]:
+        rows = nodes.kubectl.run("top", "nodes", "--no-headers", check=False).stdout.splitlines()
+        return [row.split()[0] for row in rows if "unknown" not in row]
+
+    until(lambda: measured() == ["m1", "m2", "m3"], timeout=60, show=lambda: str(measured()))
+
+
 def test_a_node_may_change_only_itself(nodes: Nodes) -> None:
     credentials = str(nodes.directory("m2") / "kubelet.kubeconfig")
     own = nodes.kubectl.run("label", "node", "m2", "mine=yes", "--kubeconfig", credentials, check=False)

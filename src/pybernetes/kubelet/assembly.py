@@ -87,6 +87,7 @@ class RealKubelet:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._node_name = config.node_name
+        self._root_directory = config.root_directory
         self._clock = clock
         self._runtime = Containerd(config.container_runtime_socket)
         kernel = LinuxKernel()
@@ -143,6 +144,7 @@ class RealKubelet:
 
     async def serve(self, ready: asyncio.Event) -> None:
         """Run until cancelled; the containers go on."""
+        os.makedirs(self._root_directory, exist_ok=True)  # looked at (how full is it?) before the first pod is there
         try:
             async with (
                 running("kubelet-events", self._recorder.serve),
