@@ -4,13 +4,15 @@ YAML 1.1 as the API reads it: timestamps and base-60 numbers (`12:30`) stay text
 grow without bound.
 """
 
-import json
 import math
 import re
 from typing import Any
 
+import msgspec
 import orjson
 import yaml
+
+from ..api.schema import load as load_json
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -65,16 +67,10 @@ def duplicates(data: bytes) -> str:
 
 def _is_plain_json(data: bytes) -> bool:
     """Whether it is JSON without a repeated key."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> None:
-        if len({key for key, _ in pairs}) != len(pairs):
-            raise ValueError("a key is given twice")
-
     try:
-        json.loads(data, object_pairs_hook=unique)
-    except ValueError:
+        return not load_json(data)[1]
+    except msgspec.DecodeError:
         return False
-    return True
 
 
 def _find_duplicates(node: Any, found: list[str]) -> None:

@@ -17,17 +17,18 @@ Defaulter = Callable[[dict[str, Any]], None]
 Conditional = dict[str, Defaulter]
 
 
-def apply_defaults(obj: dict[str, Any], api_version: str, kind: str) -> None:
-    """Fills in the defaults of a built-in kind in place; does nothing for kinds the table does not know."""
-    defaulter = _root_defaulter(api_version, kind)
+def apply_defaults(obj: dict[str, Any], api_version: str, kind: str, settled: tuple[str, ...] = ()) -> None:
+    """Fills in the defaults of a built-in kind in place; does nothing for kinds the table does not know. Inside the
+    members that are `settled` there is nothing to fill in."""
+    defaulter = _root_defaulter(api_version, kind, settled)
     if defaulter is not None:
         defaulter(obj)
 
 
 @cache
-def _root_defaulter(api_version: str, kind: str) -> Defaulter | None:
+def _root_defaulter(api_version: str, kind: str, settled: tuple[str, ...]) -> Defaulter | None:
     name = type_of(api_version, kind)
-    return None if name is None else type_defaulter(name)
+    return None if name is None else type_defaulter(name, settled)
 
 
 @cache
@@ -49,8 +50,8 @@ def _plain() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def type_defaulter(type_name: str) -> Defaulter | None:
-    """The defaults of one struct type and everything below it; None when there are none."""
+def type_defaulter(type_name: str, settled: tuple[str, ...] = ()) -> Defaulter | None:
+    """The defaults of one struct type and everything below it but for `settled` members; None when there are none."""
     if type_name == "apiextensions/v1.JSONSchemaProps":
         return None  # holds itself, and has no defaults
     own: list[Defaulter] = []
@@ -64,7 +65,7 @@ def type_defaulter(type_name: str) -> Defaulter | None:
                 own.append(setter)
     inner: list[tuple[str, Callable[[Any], None]]] = []
     for field in fields(type_name).values():
-        below = _field_defaulter(field)
+        below = _field_defaulter(field) if field.name not in settled else None
         if below is not None:
             inner.append((field.name, below))
     if not own and not inner:

@@ -20,11 +20,13 @@ _decode = msgspec.json.Decoder().decode
 
 
 def apply_patch(
-    content_type: str, original: dict[str, Any], patch: bytes, schema: ObjectSchema | None
+    content_type: str, original: dict[str, Any], patch: bytes, schema: ObjectSchema | None, *, shared: bool = False
 ) -> dict[str, Any]:
-    """The object after the patch. `schema` is None for kinds that only custom resources define."""
-    original = _copied(original)
+    """The object after the patch. `schema` is None for kinds that only custom resources define. `shared`: what the
+    patch leaves alone may be the original's own, so that the caller sees what that is and copies the rest himself."""
     kind = content_type.partition(";")[0].strip().lower()
+    if not shared or kind == JSON_PATCH:
+        original = _copied(original)
     if kind == JSON_PATCH:
         return _json_patch(original, patch)
     if kind == MERGE_PATCH:

@@ -7,8 +7,6 @@ import asyncio
 import re
 from typing import Any
 
-import orjson
-
 from ...api import status
 from ...api.status import StatusError
 from ...base.http.message import Response
@@ -17,6 +15,7 @@ from ..negotiation import read_body
 from ..resources.strategy import Object, Write
 from .body import LARGE_YAML_BYTES, REDACTED, SECRET_KINDS, warn
 from .list_options import is_true
+from .merged import settle
 from .owner_references import deduplicate
 from .update import check_name
 from .write_options import write_options
@@ -49,8 +48,7 @@ async def apply(call: Call) -> Response:
             if served.kind in SECRET_KINDS:
                 error.message = _QUOTED.sub(f"got &{{{REDACTED}}}", error.message)
             raise
-        applied: Object = orjson.loads(orjson.dumps(merged))
-        schema = write.schema_for(served.group_version, served.kind)
+        applied, schema = settle(endpoint, live or {}, merged, write)
         schema.decode(applied, unknown="ignore")
         schema.defaults(applied)
         check_name(applied, call.name, call.namespace)

@@ -14,10 +14,12 @@ from ...api.schema import duplicates
 from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
+from ..kind_schema import KindSchema
 from ..negotiation import media_type, read_body
 from ..resources.strategy import Object, Write
 from .apply import APPLY_PATCH, apply
 from .body import REDACTED, SECRET_KINDS, warn
+from .merged import settle
 from .owner_references import deduplicate
 from .update import check_name
 from .write_options import write_options
@@ -41,8 +43,9 @@ async def patch(call: Call) -> Response:
 
     def make(current: Object) -> Object:
         before = endpoint.served(current)
-        patched = apply_patch(media, without_entries(before) if unseen else before, text, schema)
-        conform_patched(patched, served.group_version, served.kind, write, text)
+        seen = without_entries(before) if unseen else before
+        patched, shape = settle(endpoint, seen, apply_patch(media, seen, text, schema, shared=True), write)
+        conform_patched(patched, served.group_version, served.kind, write, text, shape)
         check_name(patched, call.name, call.namespace)
         deduplicate(patched, write)
         endpoint.tracking.updated(before, patched, write)
@@ -60,12 +63,15 @@ async def read_patch(call: Call) -> tuple[str, bytes]:
     return media, await read_body(call.request)
 
 
-def conform_patched(patched: Object, api_version: str, kind: str, write: Write, text: bytes) -> None:
-    """Schema and defaults of a patched object, in place; unknown fields as `fieldValidation` says."""
+def conform_patched(
+    patched: Object, api_version: str, kind: str, write: Write, text: bytes, schema: KindSchema | None = None
+) -> None:
+    """Schema and defaults of a patched object, in place; unknown fields as `fieldValidation` says. `schema`: another
+    than that of the kind."""
     if patched.get("apiVersion") != api_version or patched.get("kind") != kind:
         found = f"{patched.get('apiVersion')}, Kind={patched.get('kind')}"
         raise status.bad_request(f"the patch changes apiVersion or kind ({found}); expected {api_version}, Kind={kind}")
-    schema = write.schema_for(api_version, kind)
+    schema = schema or write.schema_for(api_version, kind)
     ignore = write.field_validation == "Ignore"
     twice = [] if ignore else patch_problems(text)
     try:

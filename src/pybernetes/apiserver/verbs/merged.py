@@ -1,0 +1,46 @@
+"""What becomes of an object a patch or a configuration was merged into: a private copy, and the schema it goes by.
+
+Merging shares with the object before whatever it leaves alone. A spec that is the very same need not be checked and
+completed again (a sixth of a status patch and of an apply of labels, copy included; see `SettledKind`), and
+`/status`, which keeps the spec whatever comes, does not even copy it.
+"""
+
+from copy import deepcopy
+
+import orjson
+
+from ..kind_schema import BuiltinKind, KindSchema, SettledKind
+from ..registry import Endpoint
+from ..resources.strategy import Object, Write
+
+
+def settle(endpoint: Endpoint, before: Object, merged: Object, write: Write) -> tuple[Object, KindSchema]:
+    """(a copy of `merged` that may be changed in place, the schema for it). `before` is what it was merged into, as
+    stored; only kinds of the type table in their stored version have their spec in its final shape."""
+    schema = endpoint.kind
+    if endpoint.to_served is not None or type(schema) is not BuiltinKind or not same_kind(before, merged):
+        return _copied(merged), schema
+    spec = merged.get("spec")
+    if type(spec) is not dict or spec is not before.get("spec"):
+        return _copied(merged), schema
+    if write.subresource == "status":
+        copy = _copied({**merged, "spec": None})
+        copy["spec"] = spec
+    else:
+        copy = _copied(merged)
+    return copy, SettledKind(endpoint.info.group_version, endpoint.info.kind, ("spec",))
+
+
+def same_kind(before: Object, merged: Object) -> bool:
+    """Whether a merge left apiVersion and kind alone."""
+    return all(merged.get(name) == before.get(name) for name in ("apiVersion", "kind"))
+
+
+def _copied(obj: Object) -> Object:
+    """By way of its text, which is the fastest; a patch may bring what has none there (numbers beyond 64 bits)."""
+    try:
+        text = orjson.dumps(obj)
+    except orjson.JSONEncodeError:
+        return deepcopy(obj)
+    copy: Object = orjson.loads(text)
+    return copy
