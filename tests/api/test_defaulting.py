@@ -1,16 +1,17 @@
 """Defaults per kind, as observed upstream."""
 
 from copy import deepcopy
+from random import Random
 from typing import Any
 
 import pytest
 
-from pybernetes.api.defaulting import apply_defaults, cluster, pods, services, workloads
+from pybernetes.api.defaulting import apply_defaults, cluster, compiled, pods, services, workloads
 from pybernetes.api.defaulting.pods import pull_policy
 from pybernetes.api.resource import ResourceInfo, load_data
 from pybernetes.api.schema import schema_for
 
-from .objects import ENABLED
+from .objects import ENABLED, random_struct
 
 
 def defaulted(api_version: str, kind: str, obj: dict[str, Any]) -> dict[str, Any]:
@@ -690,3 +691,28 @@ def test_every_conditional_default_of_the_table_has_code() -> None:
     }
     written = {*pods.CONDITIONAL, *workloads.CONDITIONAL, *services.CONDITIONAL, *cluster.CONDITIONAL}
     assert conditional - written == conditional & set(_NOT_SET_HERE)
+
+
+def test_items_that_are_passed_over_have_no_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The short way over lists leaves out nothing that the plain way fills in."""
+    objects = []
+    for info in ENABLED:
+        schema = schema_for(info.group_version, info.kind)
+        assert schema is not None
+        for seed in range(8):
+            obj = random_struct(schema.type, Random(seed), 6)
+            schema.decode(obj)
+            objects.append((info, obj))
+    quick, plain = deepcopy(objects), deepcopy(objects)
+    for info, obj in quick:
+        apply_defaults(obj, info.group_version, info.kind)
+    monkeypatch.setattr(compiled, "_concerned", lambda type_name: None)
+    for kept in (compiled.type_defaulter, compiled._root_defaulter):
+        kept.cache_clear()
+    try:
+        for info, obj in plain:
+            apply_defaults(obj, info.group_version, info.kind)
+    finally:
+        for kept in (compiled.type_defaulter, compiled._root_defaulter):
+            kept.cache_clear()
+    assert quick == plain

@@ -101,11 +101,31 @@ def _field_defaulter(field: FieldSchema) -> Callable[[Any], None] | None:
     if below is None or inner == field.type:
         return below
 
-    def each(value: Any) -> None:
-        for item in value.values() if isinstance(value, dict) else value:
-            below(item)
+    concerned = _concerned(inner)
+    if concerned is None:
 
-    return each
+        def each(value: Any) -> None:
+            for item in value.values() if isinstance(value, dict) else value:
+                below(item)
+
+        return each
+
+    untouched = concerned.isdisjoint
+
+    def each_concerned(value: Any) -> None:
+        for item in value.values() if isinstance(value, dict) else value:
+            if not untouched(item):
+                below(item)
+
+    return each_concerned
+
+
+def _concerned(type_name: str) -> frozenset[str] | None:
+    """The fields one of which an object must have for its type's defaults to do anything; None when they may do
+    something anyway. Most environment variables have none, so that their defaults cost a third."""
+    if any(name in _conditional() or _plain().get(name) for name in _with_inlined(type_name)):
+        return None
+    return frozenset(name for name, field in fields(type_name).items() if _field_defaulter(field) is not None)
 
 
 def _round_amounts(amounts: dict[str, str]) -> None:
@@ -132,7 +152,7 @@ def _setter(type_name: str, path: str, value: Any) -> Defaulter | None:
     def assign(obj: dict[str, Any]) -> None:
         found = obj.get(name)
         if found is None or (zero_is_unset and not found):
-            obj[name] = deepcopy(value) if fresh else value
+            obj[name] = (deepcopy(value) if value else type(value)()) if fresh else value
 
     return assign
 

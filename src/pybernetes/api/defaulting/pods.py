@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from ..quantity import Quantity, parse
@@ -17,6 +18,7 @@ _IMAGE = re.compile(
 ).fullmatch
 
 
+@lru_cache(1024)
 def pull_policy(image: str) -> str:
     """Always for `latest` and for images without tag and digest, else IfNotPresent."""
     found = _IMAGE(image)

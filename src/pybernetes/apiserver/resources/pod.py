@@ -1,5 +1,7 @@
 """Pods: pending at first, deleted with grace, one subresource per part of the spec that may change later."""
 
+from functools import lru_cache
+
 from .strategy import Object, Strategy, Write
 
 _EPHEMERAL = "ephemeralContainers"
@@ -95,7 +97,8 @@ def qos_class(spec: Object) -> str:
     return "Guaranteed" if guaranteed else "Burstable"
 
 
-def _positive(quantity: object) -> bool:
+@lru_cache(1024)
+def _positive(quantity: str | int | float | None) -> bool:
     return quantity is not None and any(digit in "123456789" for digit in str(quantity))
 
 
