@@ -15,7 +15,7 @@ from tests.support.waiting import until
 from pybernetes.cluster.containerd import ContainerdPaths, render_config
 from pybernetes.cluster.images import PAUSE, SAMPLE, ImageStore
 
-COMPONENTS = ("controller-manager", "scheduler", "kubelet", "proxy", "dns")
+COMPONENTS = ("controller-manager", "scheduler", "kubelet", "proxy", "dns", "metrics-server")
 
 
 class Parts:
@@ -105,6 +105,12 @@ def test_each_is_known_by_its_own_name(parts: Parts) -> None:
     assert may("controller-manager", "delete", "pods") == "no", "controllers act as their own service accounts"
     accounts = k("get", "serviceaccounts", "-n", "kube-system", "-o", "name").split()
     assert {"serviceaccount/deployment-controller", "serviceaccount/replicaset-controller"} <= set(accounts)
+
+
+def test_the_metrics_server_asks_the_kubelet_by_its_own_name(parts: Parts) -> None:
+    k = parts.cluster.kubectl
+    until(lambda: k.run("top", "nodes", "--no-headers", check=False).stdout.startswith("m1 "), show=parts.logs)
+    until(lambda: "client" in k.run("top", "pods", check=False).stdout, timeout=60, show=parts.logs)
 
 
 def test_without_the_scheduler_pods_wait_and_without_controllers_nothing_is_replaced(parts: Parts) -> None:

@@ -18,7 +18,7 @@ from ...api.status import StatusError
 from ...base import log
 from ...base.clock import SYSTEM_CLOCK
 from ...base.http.client_connection import TransportError
-from ...base.tasks import Serve, running
+from ...base.tasks import Serve, restarting, running
 from ...base.x509 import CertificateError, server_context
 from ...store.store import StoreError
 from .. import clients, pki, preflight, state
@@ -334,8 +334,9 @@ async def _metrics_server(arguments: argparse.Namespace, config: ClusterConfig, 
     from ..metrics_server import after_the_start, own_connection
 
     keys = pki.ensure(config)
-    admin = clients.from_kubeconfig(arguments.kubeconfig or config.admin_kubeconfig, "metrics-server")
-    await _alone(metrics.NAME, after_the_start(config, keys, admin, own_connection(config, keys)), progress)
+    admin = clients.from_kubeconfig(_kubeconfig(arguments, config, "admin"), metrics.NAME)
+    own = own_connection(config, keys)
+    await _alone(metrics.NAME, restarting(metrics.NAME, lambda: after_the_start(config, keys, admin, own)), progress)
 
 
 def _hollow_nodes(config: ClusterConfig, app: Any) -> Serve:
