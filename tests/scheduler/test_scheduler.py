@@ -1,6 +1,7 @@
 """The whole scheduler against an API server's stand-in: pods are bound, and those that cannot be say why."""
 
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from random import Random
 
 import msgspec
@@ -43,10 +44,10 @@ class Cluster(FakeApi):
 
 
 @asynccontextmanager
-async def cluster(*objects, **config):
+async def cluster(*objects, clock=None, **config):
     api = Cluster()
     api.put(*objects)
-    api.recorder, api.clock = Recorder(), FakeClock()
+    api.recorder, api.clock = Recorder(), clock or FakeClock()
     api.scheduler = Scheduler(
         api,  # type: ignore[arg-type]
         api.informers,
@@ -379,3 +380,37 @@ async def test_a_waiting_claim_takes_an_existing_volume():
         assert not api.bound
         api.put(claim("data", "v"))
         await api.until(lambda: api.bound)
+
+
+class JumpingClock(FakeClock):
+    """Whose wall clock somebody sets."""
+
+    jump = timedelta(0)
+
+    def now(self):
+        return super().now() + self.jump
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-400), timedelta(days=400)], ids=["back", "ahead"])
+async def test_a_jump_of_the_wall_clock_moves_no_timer(jump):
+    """A refused binding is tried again after the back-off, a rejected pod after five minutes: no sooner, no later."""
+    clock = JumpingClock()
+    async with cluster(node("a", cpu="1"), clock=clock) as api:
+        api.fail_bindings = 1
+        api.put(pod("p", cpu="1"), pod("big", cpu="2"))
+        await api.until(lambda: len(api.patches) == 2)
+        attempts = {queued.pod.name: queued.attempts for queued in api.scheduler.queue._pods.values()}
+        clock.jump = jump
+        await clock.advance(0.9)
+        assert not api.bound
+        await clock.advance(0.2)
+        await api.until(lambda: api.bound)
+        big = next(iter(api.scheduler.queue._pods.values()))
+        seconds = 1.1
+        while seconds < 330:
+            assert big.attempts == attempts["big"]
+            await clock.advance(29)
+            seconds += 29
+            if big.attempts > attempts["big"]:
+                break
+        assert 300 <= seconds <= 345
