@@ -1,9 +1,11 @@
 """Which representation an Accept header gets."""
 
+import orjson
 import pytest
 
 from pybernetes.api.status import StatusError
-from pybernetes.apiserver.negotiation import PLAIN, Representation, negotiate
+from pybernetes.apiserver.negotiation import PLAIN, PartialFormat, Representation, negotiate
+from pybernetes.apiserver.table import partial_metadata
 from pybernetes.apiserver.yaml_body import load
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -54,3 +56,20 @@ def test_yaml_that_is_refused(text: bytes) -> None:
 
 def test_yaml_keys_become_text() -> None:
     assert load(b"{2: a, true: b, 1.5: c}") == {"2": "a", "true": "b", "1.5": "c"}
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "a", "labels": {"x": "{\\"}},
+            "spec": {"metadata": {}},
+        },
+        {"spec": {"metadata": 1}, "metadata": {"name": "\u00e4"}, "kind": "Pod"},
+        {"kind": "Pod"},
+    ],
+)
+def test_metadata_alone_is_that_of_the_object(obj: dict[str, object]) -> None:
+    assert orjson.loads(PartialFormat().encode(orjson.dumps(obj))) == partial_metadata(obj)
