@@ -33,7 +33,7 @@ def lease_problem(lease: Object | None, now: datetime) -> str:
 def component_status(name: str, problem: str) -> Object:
     """One ComponentStatus."""
     condition = {"type": "Healthy", "status": "False" if problem else "True", "message": problem or "ok"}
-    metadata = {"name": name, "creationTimestamp": None}
+    metadata = {"name": name}
     return {"kind": "ComponentStatus", "apiVersion": "v1", "metadata": metadata, "conditions": [condition]}
 
 
