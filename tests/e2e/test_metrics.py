@@ -103,7 +103,7 @@ def test_our_kubectl_shows_what_the_stock_one_shows(
 def _shape(text: str) -> str:
     """Amounts by their kind only, since two looks differ; the width of a column follows them."""
     text = re.sub(r"\d+(m|Mi|%)(?=\s|\Z)", r"N\1", text)
-    return "\n".join(re.sub(r" {2,}", "   ", line).rstrip() for line in text.splitlines())
+    return "\n".join(re.sub(r" {2,}", "   ", line) for line in text.splitlines())
 
 
 def test_the_api_and_kubectl_get(kubectl: Kubectl, burning: str) -> None:

@@ -6,7 +6,7 @@ async with kubectl_api(tmp_path) as k:
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -39,22 +39,24 @@ class KubectlApi:
         self._binary = directory / "kubectl"  # its own name is in its user agent
         self._binary.symlink_to(binary)
 
-    async def start(self, *words: str) -> asyncio.subprocess.Process:
-        """Start a command; its pipes are the caller's."""
+    async def start(
+        self, *words: str, command: Sequence[str] = (), cache: Path | None = None
+    ) -> asyncio.subprocess.Process:
+        """Start a command line of kubectl, or of the client that `command` is; its pipes are the caller's."""
         return await asyncio.create_subprocess_exec(
-            self._binary,
-            f"--kubeconfig={self._directory / 'config'}",
-            f"--cache-dir={self._directory / 'cache'}",
+            *(command or (self._binary,)),
             *words,
+            f"--kubeconfig={self._directory / 'config'}",
+            f"--cache-dir={cache or self._directory / 'cache'}",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={"HOME": str(self._directory), "PATH": "/usr/bin:/bin"},
         )
 
-    async def run(self, *words: str, given: Any = None, timeout: float = 60.0) -> Ran:
-        """Run to the end; `given` is text, or an object sent as JSON."""
-        process = await self.start(*words)
+    async def run(self, *words: str, given: Any = None, timeout: float = 60.0, **client: Any) -> Ran:
+        """Run to the end; `given` is text, or an object sent as JSON. `client` is for `start`."""
+        process = await self.start(*words, **client)
         data = given.encode() if isinstance(given, str) else orjson.dumps(given) if given is not None else b""
         try:
             out, err = await asyncio.wait_for(process.communicate(data), timeout)

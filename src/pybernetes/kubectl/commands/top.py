@@ -10,6 +10,7 @@ from ..output.table import Columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from ..session import Session
@@ -53,17 +54,32 @@ def _get(session: Session, path: str) -> list[dict[str, Any]]:
 
 
 def _use(usage: dict[str, str]) -> tuple[int, int]:
-    """Thousandths of a processor and bytes."""
-    cpu = -(-parse(usage.get("cpu", "0")).nanos // 1_000_000)
-    return cpu, parse(usage.get("memory", "0")).value()
+    """Billionths of a processor and bytes."""
+    return parse(usage.get("cpu", "0")).nanos, parse(usage.get("memory", "0")).value()
+
+
+def _milli(nanos: int) -> int:
+    """Thousandths of a processor, rounded up: what is shown, and what is compared."""
+    return -(-nanos // 1_000_000)
+
+
+def _shown(use: tuple[int, int]) -> tuple[str, str]:
+    return f"{_milli(use[0])}m", f"{use[1] // 1048576}Mi"
 
 
 def _order(session: Session, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """By name, or the largest first. A row begins with its names, processors and memory stand last but one and last."""
     by = session.flags.text("sort-by")
     if by:
-        return sorted(rows, key=lambda row: -row[1][0 if by == "cpu" else 1])
+        return sorted(rows, key=lambda row: -(_milli(row[1][0]) if by == "cpu" else row[1][1]))
     return sorted(rows, key=lambda row: row[0])
+
+
+class _Cells(Columns):
+    """Every cell is followed by a tab, the last one of a row too, which is then as wide as its column."""
+
+    def add(self, cells: Iterable[str]) -> None:
+        super().add((*cells, ""))
 
 
 def _nodes(session: Session, name: str) -> int:
@@ -75,22 +91,17 @@ def _nodes(session: Session, name: str) -> int:
     where = f"/api/v1/nodes/{name}" if name else f"/api/v1/nodes{query}"
     found = session.client.get(where)
     nodes = {node["metadata"]["name"]: node for node in (found.get("items", [found]))}
-    columns = Columns(session.out.write)
+    columns = _Cells(session.out.write)
     if not flags.on("no-headers"):
         columns.add(["NAME", "CPU(cores)", "CPU(%)", "MEMORY(bytes)", "MEMORY(%)"])
     rows = [(entry["metadata"]["name"], _use(entry["usage"])) for entry in metrics]
     field = "capacity" if flags.on("show-capacity") else "allocatable"
-    for node_name, (cpu, memory) in _order(session, rows):
+    for node_name, use in _order(session, rows):
         available = _use((nodes.get(node_name, {}).get("status") or {}).get(field) or {})
-        columns.add(
-            [
-                node_name,
-                f"{cpu}m",
-                f"{cpu * 100 // available[0]}%" if available[0] else "<unknown>",
-                f"{memory // 1048576}Mi",
-                f"{memory * 100 // available[1]}%" if available[1] else "<unknown>",
-            ]
-        )
+        cpu, memory = _shown(use)
+        cpu_share = f"{_milli(use[0]) * 100 // _milli(available[0])}%" if available[0] else "<unknown>"
+        memory_share = f"{use[1] * 100 // available[1]}%" if available[1] else "<unknown>"
+        columns.add([node_name, cpu, cpu_share, memory, memory_share])
     measured = {row[0] for row in rows}
     for node_name in sorted(set(nodes) - measured):
         columns.add([node_name, "<unknown>", "<unknown>", "<unknown>", "<unknown>"])
@@ -123,17 +134,16 @@ def _pods(session: Session, name: str) -> int:
 
 def _write(session: Session, rows: list[tuple[Any, ...]], *, everywhere: bool, by_container: bool) -> None:
     flags = session.flags
-    columns = Columns(session.out.write)
+    columns = _Cells(session.out.write)
     names = ["POD", "NAME"] if by_container else ["NAME"]
     if everywhere:
         names = ["NAMESPACE", *names]
     if not flags.on("no-headers"):
         columns.add([*names, "CPU(cores)", "MEMORY(bytes)"])
-    for key, (cpu, memory) in rows:
-        columns.add([*(key if everywhere else key[1:]), f"{cpu}m", f"{memory // 1048576}Mi"])
+    for key, use in rows:
+        columns.add([*(key if everywhere else key[1:]), *_shown(use)])
     if flags.on("sum"):
-        total_cpu, total_memory = sum(use[0] for _, use in rows), sum(use[1] for _, use in rows)
-        blank = [""] * (len(names) - 1)
-        columns.add([*blank, "", "________", "________"])
-        columns.add([*blank, "", f"{total_cpu}m", f"{total_memory // 1048576}Mi"])
+        total = sum(use[0] for _, use in rows), sum(use[1] for _, use in rows)
+        columns.add([*[""] * len(names), "________", "________"])
+        columns.add([*[""] * len(names), *_shown(total)])
     columns.flush()
