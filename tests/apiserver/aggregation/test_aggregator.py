@@ -12,7 +12,8 @@ from tests.support.api import Api, running_api
 
 from pybernetes.api.user import UserInfo
 from pybernetes.apiserver.authn.request_header import RequestHeaderAuthenticator
-from pybernetes.base.http.message import Request, Response
+from pybernetes.base.http.client import HttpTransport
+from pybernetes.base.http.message import ByteStream, Request, Response
 from pybernetes.base.http.server import HttpServer
 from pybernetes.base.tasks import running
 from pybernetes.base.x509 import CertificateAuthority, server_context
@@ -60,6 +61,10 @@ class Sample:
         if not path.startswith(FLUNDERS):
             return json({"kind": "Status", "code": 404}, 404)
         self.users.append(user)
+        if request.header("upgrade"):
+            return Response(
+                101, [("connection", "Upgrade"), ("upgrade", request.header("upgrade") or "")], upgrade=loud
+            )
         if request.method == "POST":
             obj = orjson.loads(await request.body.read(1 << 20))
             self.objects[obj["metadata"]["name"]] = obj
@@ -72,6 +77,13 @@ class Sample:
 
             return Response(200, [("content-type", "application/json")], events())
         return json({"kind": "FlunderList", "items": list(self.objects.values())})
+
+
+async def loud(stream: ByteStream) -> None:
+    """Answers everything in capitals until the other side ends."""
+    while data := await stream.read():
+        await stream.write(data.upper())
+    stream.close()
 
 
 def json(body: Any, code: int = 200) -> Response:
@@ -133,6 +145,40 @@ async def test_requests_are_answered_by_the_extension_server(tmp_path: Path) -> 
         assert (await api.get(FLUNDERS)).body["items"] == [{"metadata": {"name": "f"}}]
         watched = await api.get(FLUNDERS, "watch=1")
         assert orjson.loads(watched.raw)["type"] == "ADDED"
+
+
+@pytest.mark.parametrize("protocol", ["SPDY/3.1", "websocket"])
+async def test_an_upgraded_connection_is_relayed(tmp_path: Path, protocol: str) -> None:
+    """As `kubectl exec` into what an extension server offers: the client is on a connection of its own."""
+    async with stage(tmp_path) as (api, sample):
+        await ready(api, sample)
+
+        async def as_alice(request: Request) -> Response:
+            request.context["user"] = UserInfo("alice", groups=("system:authenticated",))
+            return await api.server.app(request)
+
+        front = HttpServer(as_alice, host="127.0.0.1", port=0)
+        async with running("front", front.serve):
+            client = HttpTransport(f"http://127.0.0.1:{front.port}")
+            headers = [("upgrade", protocol), ("connection", "Upgrade"), ("authorization", "Bearer secret")]
+            if protocol == "websocket":
+                headers += [("sec-websocket-version", "13"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")]
+            response = await client(Request("POST", f"{FLUNDERS}/f/exec", "command=ls", headers))
+            assert response.status == 101
+            assert ("upgrade", protocol) in response.headers
+            assert response.connection is not None
+            for word in (b"hello", b"again" * 1000):
+                await response.connection.write(word)
+                seen = b""
+                while len(seen) < len(word):
+                    seen += await response.connection.read()
+                assert seen == word.upper()
+            response.connection.close()
+            await client.close()
+        assert [user.name for user in sample.users] == ["alice"]
+        sample.healthy = False
+        refused = await api.send("POST", f"{FLUNDERS}/f/exec", headers=[("upgrade", protocol)])
+        assert refused.status == 500
 
 
 async def test_the_callers_identity_is_passed_on_and_cannot_be_forged(tmp_path: Path) -> None:
