@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from typing import Any
 
 import pytest
@@ -121,6 +122,21 @@ async def test_a_fault_is_answered_with_its_code(case: str) -> None:
     answer = await peer.read()
     assert answer[0] == 0x80 | ws.CLOSE
     assert int.from_bytes(answer[2:4], "big") == code
+
+
+async def test_a_flood_of_empty_frames_costs_no_more_than_its_length() -> None:
+    peer, server = raw(max_message_bytes=1000)
+    began = time.process_time()
+    await peer.write(frame(ws.PONG) * 300_000 + frame(ws.BINARY, b"x"))
+    assert await server.recv() == (ws.BINARY, b"x")
+    assert time.process_time() - began < 10  # with a cost for each pair of frames it is minutes
+
+
+async def test_fragments_of_nothing_have_an_end() -> None:
+    peer, server = raw(max_message_bytes=1000)
+    await peer.write(frame(ws.BINARY, b"", final=False) + frame(ws.CONTINUATION, b"", final=False) * 70_000)
+    assert await server.recv() is None
+    assert server.close_code == 1009
 
 
 @given(st.binary(max_size=400), st.integers(1, 50))

@@ -12,7 +12,7 @@ Follows API concepts, "Resource versions" and "Retrieving large results sets in 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import orjson
 
@@ -29,6 +29,7 @@ from .list_options import ListOptions, decode_token, encode_token, list_options,
 
 _PIECE_OBJECTS = 64
 _WHOLE_BYTES = 256 * 1024
+_PIECE_BYTES = 1024 * 1024
 _END = b"]}"
 
 _EXPIRED_CONTINUE = (
@@ -137,7 +138,7 @@ async def respond(call: Call, entries: list[Entry], metadata: dict[str, object],
         orjson.dumps(metadata),
     )
     size = sum(map(len, pieces))
-    large = len(pieces) > _PIECE_OBJECTS and size > _WHOLE_BYTES
+    large = (len(pieces) > _PIECE_OBJECTS and size > _WHOLE_BYTES) or size > 2 * _PIECE_BYTES
     if large and want.media == "application/json" and "pretty" not in call.request.query:
         # A known length spares the copy of every piece into a chunk.
         length = str(len(start) + size + len(pieces) - 1 + len(_END))
@@ -168,7 +169,18 @@ async def _protobuf(call: Call, entries: list[Entry], metadata: dict[str, object
 async def _stream(start: bytes, pieces: list[bytes]) -> AsyncIterator[bytes]:
     # One large join costs page faults; joins of this size stay in the allocator's pools (measured in STACK 2). The
     # empty piece in front puts a comma between one join and the next without a copy.
-    yield start + b",".join(pieces[:_PIECE_OBJECTS])
-    for first in range(_PIECE_OBJECTS, len(pieces), _PIECE_OBJECTS):
-        yield b",".join([b"", *pieces[first : first + _PIECE_OBJECTS]])
+    groups = _groups(pieces)
+    yield start + b",".join(next(groups))
+    for group in groups:
+        yield b",".join([b"", *group])
     yield _END
+
+
+def _groups(pieces: list[bytes]) -> Iterator[list[bytes]]:
+    """So many objects at a time; of large ones fewer, for a client that does not read holds one piece."""
+    for first in range(0, len(pieces), _PIECE_OBJECTS):
+        group = pieces[first : first + _PIECE_OBJECTS]
+        size = sum(map(len, group))
+        few = max(_PIECE_OBJECTS * _PIECE_BYTES // size, 1) if size > _PIECE_BYTES else _PIECE_OBJECTS
+        for start in range(0, len(group), few):
+            yield group[start : start + few]

@@ -12,6 +12,7 @@ import asyncio
 import base64
 import hashlib
 import os
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from pybernetes.base.http.message import App, ByteStream, Headers, Request, Response
@@ -131,7 +132,7 @@ class WebSocket:
         self._server = server
         self._parser = FrameParser(expect_mask=server, max_payload=max_message_bytes)
         self._max_message = max_message_bytes
-        self._frames: list[tuple[bool, int, bytes]] = []
+        self._frames: deque[tuple[bool, int, bytes]] = deque()
         self._fragments: list[bytes] = []
         self._fragments_bytes = 0
         self._fragments_opcode = 0
@@ -145,7 +146,7 @@ class WebSocket:
         try:
             while not self._ended.is_set():
                 while self._frames:
-                    message = await self._take(*self._frames.pop(0))
+                    message = await self._take(*self._frames.popleft())
                     if message is not None:
                         return message
                     if self._ended.is_set():
@@ -154,7 +155,7 @@ class WebSocket:
                 if not data:
                     await self._end(1006)
                     return None
-                self._frames = self._parser.feed(data)
+                self._frames.extend(self._parser.feed(data))
         except ProtocolError as error:
             await self._send_close(error.code, str(error))
             await self._end(error.code, str(error))
