@@ -74,15 +74,19 @@ def test_the_outcome_is_that_of_the_full_way(patch: bytes, settled: bool, media:
     assert before == untouched
 
 
-def test_what_may_be_changed_is_a_copy_except_the_spec_that_status_keeps() -> None:
+def test_what_may_be_changed_is_a_copy_except_what_lies_in_the_spec() -> None:
     before = pod()
     labelled = merged(before, b'{"metadata":{"labels":{"a":"b"}}}')
     found, _ = settle(endpoint(), before, labelled, Write(user=ANONYMOUS))
-    assert found["spec"] is not before["spec"]
+    assert found["spec"]["containers"] is not before["spec"]["containers"]
     assert found["status"] is not before["status"]
-    found, _ = settle(endpoint(), before, labelled, Write(user=ANONYMOUS, subresource="status"))
-    assert found["spec"] is before["spec"]
-    assert found["status"] is not before["status"]
+    for subresource, share in (("status", False), ("status", True), ("", True)):
+        found, _ = settle(endpoint(), before, labelled, Write(user=ANONYMOUS, subresource=subresource), share=share)
+        assert found == labelled
+        assert found["spec"] is not before["spec"]
+        assert found["spec"]["containers"] is before["spec"]["containers"]
+        assert found["metadata"]["labels"] is not labelled["metadata"]["labels"]
+        assert found["status"] is not before["status"]
 
 
 def test_a_wrong_type_beside_the_spec_is_refused_and_the_spec_stays() -> None:

@@ -112,6 +112,7 @@ class ServiceStrategy(Strategy):
     """`network` is set by the server's assembly before the first request."""
 
     name_rule = "label_1035"
+    leaves_spec = False  # ports are completed and trimmed in place
 
     def __init__(self, info: ResourceInfo, reader: ObjectReader) -> None:
         super().__init__(info, reader)

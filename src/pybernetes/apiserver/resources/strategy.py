@@ -122,6 +122,9 @@ class Strategy:
     domain_finalizers = True
     """Whether finalizers must be domain-qualified."""
 
+    leaves_spec = True
+    """Whether updates of the kind at most set members of the spec and change nothing that lies in them."""
+
     converts = False
     """Whether objects in the store may be of another version; then `loaded`, `stored` and `shown` are called."""
 

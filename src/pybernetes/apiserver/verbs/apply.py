@@ -48,7 +48,7 @@ async def apply(call: Call) -> Response:
             if served.kind in SECRET_KINDS:
                 error.message = _QUOTED.sub(f"got &{{{REDACTED}}}", error.message)
             raise
-        applied, schema = settle(endpoint, live or {}, merged, write)
+        applied, schema = settle(endpoint, live or {}, merged, write, share=call.resource.strategy.leaves_spec)
         schema.decode(applied, unknown="ignore")
         schema.defaults(applied)
         check_name(applied, call.name, call.namespace)

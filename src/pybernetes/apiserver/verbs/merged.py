@@ -1,11 +1,12 @@
 """What becomes of an object a patch or a configuration was merged into: a private copy, and the schema it goes by.
 
 Merging shares with the object before whatever it leaves alone. A spec that is the very same need not be checked and
-completed again (a sixth of a status patch and of an apply of labels, copy included; see `SettledKind`), and
-`/status`, which keeps the spec whatever comes, does not even copy it.
+completed again, nor copied (see `Strategy.leaves_spec`) nor compared member by member later on: a sixth of a status patch
+and a fifth of an apply of labels.
 """
 
 from copy import deepcopy
+from typing import Any
 
 import orjson
 
@@ -14,18 +15,21 @@ from ..registry import Endpoint
 from ..resources.strategy import Object, Write
 
 
-def settle(endpoint: Endpoint, before: Object, merged: Object, write: Write) -> tuple[Object, KindSchema]:
+def settle(
+    endpoint: Endpoint, before: Object, merged: Object, write: Write, *, share: bool = False
+) -> tuple[Object, KindSchema]:
     """(a copy of `merged` that may be changed in place, the schema for it). `before` is what it was merged into, as
-    stored; only kinds of the type table in their stored version have their spec in its final shape."""
+    stored; only kinds of the type table in their stored version have their spec in its final shape. `share`: what lies
+    in an untouched spec stays that of the object before, which nobody may change."""
     schema = endpoint.kind
     if endpoint.to_served is not None or type(schema) is not BuiltinKind or not same_kind(before, merged):
         return _copied(merged), schema
-    spec = merged.get("spec")
+    spec: Any = merged.get("spec")
     if type(spec) is not dict or spec is not before.get("spec"):
         return _copied(merged), schema
-    if write.subresource == "status":
+    if share or write.subresource == "status":
         copy = _copied({**merged, "spec": None})
-        copy["spec"] = spec
+        copy["spec"] = {**spec}
     else:
         copy = _copied(merged)
     return copy, SettledKind(endpoint.info.group_version, endpoint.info.kind, ("spec",))

@@ -44,7 +44,8 @@ async def patch(call: Call) -> Response:
     def make(current: Object) -> Object:
         before = endpoint.served(current)
         seen = without_entries(before) if unseen else before
-        patched, shape = settle(endpoint, seen, apply_patch(media, seen, text, schema, shared=True), write)
+        patched = apply_patch(media, seen, text, schema, shared=True)
+        patched, shape = settle(endpoint, seen, patched, write, share=call.resource.strategy.leaves_spec)
         conform_patched(patched, served.group_version, served.kind, write, text, shape)
         check_name(patched, call.name, call.namespace)
         deduplicate(patched, write)
