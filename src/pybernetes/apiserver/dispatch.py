@@ -68,12 +68,13 @@ class Dispatcher:
         self.connect: dict[tuple[str, str], ConnectHandler] = {}
         self.reviews: dict[str, ReviewHandler] = {}
         self._registry = registry
+        self._compresses = registry.gates["APIResponseCompression"]
         self._cache = cache
         self._pages = pages
 
     async def __call__(self, request: Request) -> Response:
         response = await self._dispatch(request)
-        return await compressed(request, response) if is_large(response) else response
+        return await compressed(request, response) if is_large(response) and self._compresses else response
 
     async def _page(self, request: Request) -> Response:
         for page in self._pages:

@@ -93,3 +93,11 @@ async def test_policies_that_mutate_follow_their_gate(on: bool) -> None:
         made = (await api.pod("p")).body
         assert (made["metadata"].get("labels") == {"seen": "yes"}) is on
         assert (await api.get(f"{PODS}/p")).code == 200
+
+
+@pytest.mark.parametrize("on", [False, True])
+async def test_large_answers_are_compressed_by_their_gate(on: bool) -> None:
+    async with running_api(feature_gates={"APIResponseCompression": on}) as api:
+        await api.post(CONFIG_MAPS, {"metadata": {"name": "m"}, "data": {"a": "x" * 200_000}})
+        response = await api.send("GET", f"{CONFIG_MAPS}/m", headers=[("accept-encoding", "gzip")])
+        assert (("content-encoding", "gzip") in response.headers) is on
