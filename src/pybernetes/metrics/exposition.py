@@ -36,25 +36,27 @@ Values = dict[str, float]
 def read(text: str, node_name: str, now: float) -> Look:
     """What a kubelet says of its node and pods. `now` (seconds since the epoch) dates samples without a time stamp."""
     node: Values = {}
-    pods: dict[PodName, dict[str, Values]] = {}
+    by_labels: dict[str, Values] = {}  # a container's samples all have the same labels
     for line in text.splitlines():
         if not line.startswith(("node_", "container_")):
             continue
         found = _SAMPLE.match(line)
         if found is None or found[1] not in _NAMES:
             continue
-        name, label_text, value_text, stamp = found.groups()
+        name, labels, value_text, stamp = found.groups()
         try:
             value = float(value_text)
         except ValueError:
             continue
         if name in _NODE:
             _note(node, _NODE[name], value, stamp, now)
-            continue
-        labels = dict(_LABEL.findall(label_text or ""))
-        pod = (_plain(labels.get("namespace", "")), _plain(labels.get("pod", "")))
-        container = _plain(labels.get("container", ""))
-        _note(pods.setdefault(pod, {}).setdefault(container, {}), _CONTAINER[name], value, stamp, now)
+        else:
+            _note(by_labels.setdefault(labels or "", {}), _CONTAINER[name], value, stamp, now)
+    pods: dict[PodName, dict[str, Values]] = {}
+    for text_of_labels, values in by_labels.items():
+        given = dict(_LABEL.findall(text_of_labels))
+        pod = (_plain(given.get("namespace", "")), _plain(given.get("pod", "")))
+        pods.setdefault(pod, {}).setdefault(_plain(given.get("container", "")), {}).update(values)
     look = Look({}, {})
     point = _point(node)
     if point is not None:
