@@ -1,12 +1,11 @@
 """What becomes of an object a patch or a configuration was merged into: a private copy, and the schema it goes by.
 
 Merging shares with the object before whatever it leaves alone. A spec that is the very same need not be checked and
-completed again, nor copied (see `Strategy.leaves_spec`) nor compared member by member later on: a sixth of a status patch
-and a fifth of an apply of labels.
+completed again, nor copied (see `Strategy.leaves_spec`) nor compared member by member later on: a sixth of a status
+patch and a fifth of an apply of labels.
 """
 
 from copy import deepcopy
-from typing import Any
 
 import orjson
 
@@ -24,8 +23,8 @@ def settle(
     schema = endpoint.kind
     if endpoint.to_served is not None or type(schema) is not BuiltinKind or not same_kind(before, merged):
         return _copied(merged), schema
-    spec: Any = merged.get("spec")
-    if type(spec) is not dict or spec is not before.get("spec"):
+    spec = merged.get("spec")
+    if spec is not before.get("spec") or not isinstance(spec, dict):
         return _copied(merged), schema
     if share or write.subresource == "status":
         copy = _copied({**merged, "spec": None})
