@@ -86,11 +86,11 @@ class Intake:
 
     def _pod_left(self, uid: str) -> None:
         """The pod is gone or has ended: its room is free."""
-        self._withdraw(uid)
-        known = self._snapshot.placed.get(uid)
-        if known is not None:
-            self._snapshot.remove_pod(uid)
-            self._queue.on_event(ClusterEvent("Pod", Action.DELETE, known.pod))
+        if self._nominations:
+            self._withdraw(uid)
+        gone = self._snapshot.remove_pod(uid)
+        if gone is not None:
+            self._queue.on_event(ClusterEvent("Pod", Action.DELETE, gone))
 
     def _withdraw(self, uid: str) -> None:
         """A nominated pod that goes away leaves the room made for it to others."""

@@ -159,10 +159,11 @@ def harm(candidate: Plan) -> tuple[float, ...]:
     """Sorts the least harmful first: violated budgets, the highest priority lost, the sum of priorities, the number of
     pods, and then the node whose most important victims started last."""
     victims = candidate.victims
-    highest = max((victim.priority for victim in victims), default=-(1 << 31))
-    earliest = min((_started(victim) for victim in victims if victim.priority == highest), default=0.0)
-    shifted = sum(victim.priority + (1 << 31) for victim in victims)
-    return (candidate.violations, highest, shifted, len(victims), -earliest)
+    if not victims:
+        return (candidate.violations, -(1 << 31), 0, 0, 0)
+    first, number = victims[0], len(victims)
+    shifted = sum([victim.priority for victim in victims]) + (number << 31)
+    return (candidate.violations, first.priority, shifted, number, -_started(first))
 
 
 def split_by_budgets(

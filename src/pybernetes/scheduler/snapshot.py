@@ -173,11 +173,13 @@ class Snapshot:
         known.pod = pod
         info.pods[pod.uid] = pod
 
-    def remove_pod(self, uid: str) -> None:
-        """The pod is gone or has ended."""
+    def remove_pod(self, uid: str) -> PodInfo | None:
+        """The pod is gone or has ended; what was known of it on its node."""
         known = self.placed.get(uid)
-        if known is not None:
-            self._remove(known)
+        if known is None:
+            return None
+        self._remove(known)
+        return known.pod
 
     def assume(self, pod: PodInfo, node_name: str) -> None:
         """The pod will be bound to that node: count it in already."""

@@ -267,7 +267,8 @@ class RoomMaker:
                     room.give(other)
                     victims.append(other)
                     violations += group is protected
-        victims.sort(key=importance)
+        if violations:  # else they are in the order of `potential`
+            victims.sort(key=importance)
         return Plan(node.name, tuple(victims), violations)
 
     def _missing(self, room: "_Free") -> int:
