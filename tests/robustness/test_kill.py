@@ -89,6 +89,22 @@ async def test_etcd_itself(tmp_path):
         judge(await run(process, make, fault, SEED), SEED)
 
 
+@needs_etcd
+async def test_etcd_and_the_api_server_at_once(tmp_path):
+    (tmp_path / "etcd").mkdir()
+    with etcd(tmp_path / "etcd") as server:
+        process, make = over_etcd(tmp_path, server)
+
+        def fault():
+            (member,) = server.members
+            process.kill()
+            member.kill()
+            process.start()
+            server.start(member)
+
+        judge(await run(process, make, fault, SEED), SEED)
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [

@@ -1,6 +1,7 @@
 """Bodies and parameters made to hurt: each is refused in upstream's words, quickly, and the server goes on."""
 
 import asyncio
+import gzip
 import json
 import time
 from collections.abc import AsyncIterator
@@ -247,6 +248,15 @@ async def test_messages_nested_in_protobuf_have_a_bound(api: Api) -> None:
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     answer = await api.call("POST", path, b"k8s\0" + field(1, type_meta) + field(2, raw), media=PROTOBUF)
     assert answer.code in (400, 422), answer
+
+
+@shared
+async def test_compressed_bodies_are_not_opened(api: Api) -> None:
+    """As upstream: nothing that is small on the wire grows here."""
+    body = gzip.compress(b'{"metadata":{"name":"g"},"data":{"a":"' + b"x" * 100_000_000 + b'"}}', 1)
+    headers = [("content-type", JSON), ("content-encoding", "gzip")]
+    response = await api.send("POST", CONFIG_MAPS, body, headers=headers)
+    assert response.status == 400
 
 
 PARAMETERS = [

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import yaml
 from tests.support.etcd import free_port
 
 from pybernetes.cluster.commands.history import table
@@ -35,6 +36,15 @@ def test_each_further_change_has_a_line_of_its_own():
     assert rows[3].endswith("deployments.apps default/a")
 
 
+def test_wide_tells_objects_of_one_name_apart():
+    first, second = operation(uid="u-1", changes=["x: 1", "y: 2"]), operation(uid="u-2", verb="delete")
+    rows = list(table([first, second], wide=True))
+    assert rows[0].split() == ["REVISION", "TIME", "USER", "VERB", "OBJECT", "UID", "CHANGE"]
+    assert rows[1].split()[4:] == ["pods", "default/a", "u-1", "x:", "1"]
+    assert rows[2].strip() == "y: 2"
+    assert rows[3].split()[-1] == "u-2"
+
+
 def test_nothing_found_is_no_table():
     assert list(table([])) == []
 
@@ -59,6 +69,10 @@ def test_the_command_tells_what_happened_in_a_cluster(tmp_path):
             assert time.monotonic() < deadline, done.stderr
             time.sleep(0.1)
         assert " create " in done.stdout
+        command = [PYBERNETES, "history", "nodes", "--limit=1", "-o", "yaml", "--data-dir", str(tmp_path / "d")]
+        written = subprocess.run(command, capture_output=True, text=True).stdout
+        document = yaml.safe_load(written)
+        assert (document["kind"], [item["resource"] for item in document["items"]]) == ("OperationList", ["nodes"])
         wrong = subprocess.run(
             [PYBERNETES, "history", "nonsense", "--data-dir", str(tmp_path / "d")], capture_output=True, text=True
         )
