@@ -126,6 +126,14 @@ async def test_nothing_else_is_served(tmp_path: Path, method: str, path: str, qu
         assert (await world.api.call(method, f"{BASE}/{path}", {}, query=query)).code == code
 
 
+async def test_words_of_what_is_not_served(tmp_path: Path) -> None:
+    async with stage(tmp_path) as world:
+        watched = await world.api.get(f"{BASE}/pods", "watch=1")
+        assert watched.message == 'watch is not supported on resources of kind "pods.metrics.k8s.io"'
+        deleted = await world.api.delete(f"{BASE}/nodes/n1")
+        assert deleted.message == "the server does not allow this method on the requested resource"
+
+
 async def test_tables_protobuf_yaml_and_metadata(tmp_path: Path) -> None:
     async with stage(tmp_path) as world:
         await world.pod("web")

@@ -17,7 +17,7 @@ from ..api import status
 from ..api.core import Node
 from ..api.resource import ResourceInfo, resource
 from ..api.selectors import Fields, Labels, parse_fields, parse_labels
-from ..apiserver.call import no_such_path
+from ..apiserver.call import no_such_path, not_allowed
 from ..apiserver.negotiation import JSON, PROTOBUF, YAML, render_yaml, representation, to_protobuf
 from ..apiserver.request_info import RequestInfo
 from ..base.clock import Clock
@@ -48,8 +48,10 @@ class Endpoints:
         served = RESOURCES.get(info.resource)
         if served is None or (info.group, info.version) != (GROUP, VERSION) or info.subresource:
             raise no_such_path()
+        if info.verb == "watch":
+            raise status.method_not_supported(GROUP, served.plural, "watch")
         if info.verb not in served.verbs:
-            raise status.method_not_supported(GROUP, served.plural, info.verb)
+            raise not_allowed()
         if served.namespaced is False and info.namespace:
             raise no_such_path()
         await self._collector.asked()
