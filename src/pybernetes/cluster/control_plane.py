@@ -72,7 +72,8 @@ def open_store(config: ClusterConfig, *, memory: bool = False) -> Store:
     from ..store.sqlite import SqliteStore
 
     config.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return SqliteStore(config.database)
+    # The watch cache has every object already; what is written again and again is found in this much.
+    return SqliteStore(config.database, cache_bytes=4 * 1024 * 1024)
 
 
 class ControlPlane:
