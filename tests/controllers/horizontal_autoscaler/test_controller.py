@@ -174,7 +174,7 @@ async def test_missing_target_is_told() -> None:
             return (await conditions(world)).get("AbleToScale") == ("False", "FailedGetScale")
 
         await world.until(told)
-        assert 'deployments.apps "web" not found' in await world.messages("FailedGetScale")
+        assert 'deployments/scale.apps "web" not found' in await world.messages("FailedGetScale")
 
 
 async def test_external_and_object_metrics() -> None:

@@ -95,11 +95,19 @@ async def get(call: Call) -> Response:
     cache = call.resource.cache
     entry = cache.get(cache.key(call.namespace, call.name))
     if entry is None:
-        raise call.not_found()
+        raise _not_found(call)
     if call.endpoint.read is not None:
         (entry,) = await call.endpoint.read([entry])
         return call.respond_other(_seen(call, entry.copy()))
     return call.respond_other(scale_of(cache.object(entry)))
+
+
+def _not_found(call: Call) -> StatusError:
+    """Of a built-in workload the scale is what is missing (`deployments/scale.apps`), of a custom one the object."""
+    if call.endpoint.scale is not None:
+        return call.not_found()
+    group = call.served.group or "autoscaling"
+    return status.not_found(group, f"{call.served.plural}/scale", call.name)
 
 
 def _seen(call: Call, obj: Object) -> Object:
