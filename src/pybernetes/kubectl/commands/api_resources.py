@@ -45,8 +45,9 @@ def run(session: Session) -> int:
         _as_list(session, chosen)
     else:
         _table(session, chosen, wide=output == "wide")
-    if discovery.failed:
-        shown = ", ".join(f"{version}: {why}" for version, why in sorted(discovery.failed.items()))
+    failed = {version: why for version, why in discovery.failed.items() if why}
+    if failed:
+        shown = ", ".join(f"{version}: {why}" for version, why in sorted(failed.items()))
         raise CommandError(f"unable to retrieve the complete list of server APIs: {shown}")
     return 0
 

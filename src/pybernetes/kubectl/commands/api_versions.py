@@ -15,12 +15,14 @@ def run(session: Session) -> int:
     if session.args:
         raise UsageError(f"unexpected arguments: [{' '.join(session.args)}]", "api-versions")
     try:
-        groups = session.mapper.refresh().groups
+        discovery = session.mapper.refresh()
     except Unreachable as error:
         if not error.detail:
             raise
         detail = error.detail.replace('/api"', '/api?timeout=32s"')
         raise CommandError(f"couldn't get available api versions from server: {detail}") from None
-    found = {f"{group}/{version}" if group else version for group, versions in groups for version in versions}
+    found = {f"{group}/{version}" if group else version for group, versions in discovery.groups for version in versions}
+    # What is announced and did not answer is a version as well.
+    found |= {version for version, why in discovery.failed.items() if why}
     session.print(*sorted(found))
     return 0

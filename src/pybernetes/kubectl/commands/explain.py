@@ -38,7 +38,14 @@ def run(session: Session) -> int:
 
         explain(session, resource, path)
         return 0
-    schemas, schema = _schema(session, resource)
+    try:
+        schemas, schema = _schema(session, resource)
+    except StatusFailure:
+        # Servers before 1.24 have the older document only.
+        from .explain_v2 import explain
+
+        explain(session, resource, path)
+        return 0
     kinds = Kinds(schemas)
     session.print(*([f"GROUP:      {resource.group}"] if resource.group else []))
     session.print(f"KIND:       {resource.kind}", f"VERSION:    {resource.version}", "")
@@ -82,6 +89,8 @@ def _schema(session: Session, resource: Resource) -> tuple[dict[str, Any], dict[
             )
         document = session.client.get(entry["serverRelativeURL"])
     except StatusFailure as error:
+        if error.code == 404:
+            raise
         raise CommandError(f"failed to fetch openapi: {error.message}") from None
     schemas: dict[str, Any] = (document.get("components") or {}).get("schemas") or {}
     for schema in schemas.values():
