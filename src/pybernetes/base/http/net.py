@@ -8,9 +8,12 @@ import asyncio
 import importlib.util
 import logging
 import os
+import resource
 import socket
 import ssl
+import time
 from collections.abc import Callable
+from typing import Any
 
 from pybernetes.base.log import logger
 
@@ -18,6 +21,9 @@ log = logger(__name__)
 
 _HAS_AIOFASTNET = importlib.util.find_spec("aiofastnet") is not None
 _HANDSHAKE_SECONDS = 10.0
+_FEWEST_SPARE = 32
+_REFUSAL_LOG_SECONDS = 60.0
+_REFUSALS_AT_ONCE = 100
 
 
 class _QuietHandshakes(logging.Filter):
@@ -37,13 +43,43 @@ class _QuietHandshakes(logging.Filter):
 logging.getLogger("asyncio").addFilter(_QuietHandshakes())
 
 
+class _Listener(socket.socket):
+    """Refuses connections before descriptors run out: a tenth of them is kept for files and for connections of ours.
+
+    Otherwise a few thousand silent peers would stop the store and every outgoing call; and aiofastnet 1.2.0 spins and
+    logs megabytes a second when `accept` fails. The kernel hands out the lowest free number: a high one means few are
+    left.
+    """
+
+    def __init__(
+        self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM, proto: int = 0, fileno: int | None = None
+    ) -> None:
+        super().__init__(family, kind, proto, fileno)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._highest = limit - max(limit // 10, _FEWEST_SPARE) if limit != resource.RLIM_INFINITY else 1 << 30
+        self._told = -_REFUSAL_LOG_SECONDS
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next connection that there is room for. BlockingIOError when there is none."""
+        for _ in range(_REFUSALS_AT_ONCE):
+            connection, address = super().accept()
+            if connection.fileno() < self._highest:
+                return connection, address
+            connection.close()
+            now = time.monotonic()
+            if now - self._told >= _REFUSAL_LOG_SECONDS:
+                self._told = now
+                log.warning("Connections are refused: nearly all file descriptors are in use", limit=self._highest)
+        raise BlockingIOError
+
+
 def bind(host: str, port: int) -> socket.socket:
     """A bound TCP socket; an OSError reads `listen tcp 127.0.0.1:6443: bind: address already in use`."""
     try:
         family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
     except socket.gaierror as error:
         raise OSError(error.errno, f"listen tcp: lookup {host}: no such host") from None
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = _Listener(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         tune(listener)  # accepted sockets inherit it
