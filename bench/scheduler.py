@@ -10,6 +10,7 @@ Pods are made before the clock starts; what counts is CPU time of this process f
 import argparse
 import asyncio
 import cProfile
+import gc
 import pstats
 import statistics
 import sys
@@ -271,6 +272,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
+    gc.set_threshold(50_000, 20, 100)  # as cluster/commands/run.py has it
     print(f"{'workload':34}{'upstream asks':>14}{'ours':>10}{'ratio':>8}   (min - max), {options.nodes} nodes")
     for name, threshold in THRESHOLDS.items():
         if options.only not in name:
