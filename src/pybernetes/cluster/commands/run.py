@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,6 +33,7 @@ from .settings import CommandError, cluster_config
 __all__ = ["CommandError", "main"]
 
 Body = Coroutine[Any, Any, None]
+_DESCRIPTORS = 65_536
 CRASHED = 70
 """Exit code after an error in operation: another start may help. Code 1 means that it cannot."""
 _MENDABLE = (
@@ -65,8 +67,13 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _run(body: Body) -> None:
-    """Run with the faster loop. The collector looks rarely: what lives long is large, what dies dies young."""
+    """Run with the faster loop. The collector looks rarely: what lives long is large, what dies dies young. Of file
+    descriptors, one for each connection, there are as many as may be had within reason (Go takes all, by itself)."""
     gc.set_threshold(50_000, 20, 100)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     try:
         import uvloop
     except ImportError:
