@@ -1,12 +1,14 @@
 """How fast is the API server, over TLS and with everything on, against the original measured on this kind of machine?
 
-    python bench/api.py [--objects 5000] [--nginx] [--record]
+    python bench/api.py [--objects 5000] [--nginx] [--pages 50000] [--record]
 
 The server is a process of its own (`pybernetes apiserver`: SQLite with every write synced, RBAC, admission, field
 management, bearer token of a service account); pods are of 5 KB as stored. The load comes from `load_client.py` with 16
 connections, and from `wrk` for gets and lists. Per operation: rate, p50, p99, processor time of the server (all its
 threads), and the ratio to the original: etcd and kube-apiserver, 16 clients. `--nginx` serves the same bytes with nginx
-in the same run: the yardstick for what the machine does this minute.
+in the same run: the yardstick for what the machine does this minute. `--pages N` only makes N pods and lists them
+with limit=500, page after page, three times: what the server holds before and after, and what a page costs at the
+beginning and at the end of the collection.
 """
 
 import argparse
@@ -272,6 +274,43 @@ async def operations(server: Server, objects: int) -> list[Row]:
     return rows
 
 
+async def pages(server: Server, objects: int, limit: int = 500) -> list[Row]:
+    """Three walks through the collection; the cost of the first tenth of the pages and of the last."""
+    tls = trusting(server.ca)
+    some = (request("POST", PODS, server.token, json.dumps(pod(index)).encode()) for index in range(objects))
+    await drive("127.0.0.1", PORT, tls, some, CONNECTIONS, 201)
+    before = server.resident_mib()
+    print(f"resident with {objects} pods: {before:.0f} MiB", flush=True)
+    rows = []
+    for turn in range(3):
+        reader, writer = await asyncio.open_connection("127.0.0.1", PORT, ssl=tls, limit=1 << 24)
+        seconds, token, cpu = [], "", server.cpu_seconds()
+        while token or not seconds:
+            began = time.perf_counter()
+            more = f"&continue={token}" if token else ""
+            writer.write(request("GET", f"{PODS}?limit={limit}{more}", server.token))
+            head = await reader.readuntil(b"\r\n\r\n")
+            body = await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))  # type: ignore[index]
+            seconds.append(time.perf_counter() - began)
+            found = re.search(rb'"continue":"([^"]*)"', body[:500])
+            token = found[1].decode() if found else ""
+        writer.close()
+        cpu = (server.cpu_seconds() - cpu) / len(seconds) * 1000
+        part = max(len(seconds) // 10, 1)
+        first, last = (sorted(some)[part // 2] * 1000 for some in (seconds[:part], seconds[-part:]))
+        now = server.resident_mib()
+        name = f"walk {turn + 1}"
+        rows.append(
+            Row(operation=name, rate=len(seconds) / sum(seconds), p50=first, p99=last, cpu_ms=cpu, resident=now)
+        )
+        print(
+            f"{name}: {len(seconds)} pages, a page of the first tenth {first:.2f} ms, of the last {last:.2f} ms,"
+            f" cpu {cpu:.2f} ms, resident {now:.0f} MiB ({now - before:+.0f})",
+            flush=True,
+        )
+    return rows
+
+
 def line(row: Row) -> str:
     rate, cpu, factor = ORIGINAL.get(row["operation"], (0.0, 0.0, 0.0))
     ratios = f"{row['rate'] / rate:6.1f} x rate" if rate else " " * 13
@@ -331,6 +370,8 @@ async def run(arguments: argparse.Namespace) -> list[Row]:
         try:
             await server.prepare()
             print(f"resident empty: {server.resident_mib():.0f} MiB", flush=True)
+            if arguments.pages:
+                return await pages(server, arguments.pages)
             rows = []
             if arguments.nginx:
                 await drive(
@@ -361,6 +402,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--objects", type=int, default=5000)
     parser.add_argument("--nginx", action="store_true", help="measure nginx with the same bytes first")
+    parser.add_argument("--pages", type=int, default=0, metavar="N", help="only list N pods page after page")
     parser.add_argument("--record", action="store_true", help="append the result to bench/results/api.jsonl")
     arguments = parser.parse_args()
     if not shutil.which("wrk"):

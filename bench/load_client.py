@@ -8,7 +8,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
@@ -89,7 +89,7 @@ def trusting(ca_file: str) -> ssl.SSLContext:
 
 
 async def drive(
-    host: str, port: int, tls: ssl.SSLContext, requests: list[bytes], connections: int, expected: int
+    host: str, port: int, tls: ssl.SSLContext, requests: Iterable[bytes], connections: int, expected: int
 ) -> tuple[float, list[float]]:
     """(seconds, sorted latencies) of all requests shared by the connections. RuntimeError on a wrong answer."""
     loop = asyncio.get_running_loop()

@@ -85,6 +85,9 @@ async def page(call: Call, options: ListOptions, chosen: Selection) -> tuple[lis
         await call.cache.wait(revision_of(call.served, version))
     else:
         await call.cache.wait_consistent()
+    if options.limit and chosen.everything:
+        entries, more = cache.page(chosen.namespace, "", options.limit)
+        return _cut(cache, entries, call.cache.revision, options.limit, chosen, more)
     return _cut(cache, cache.select(chosen), call.cache.revision, options.limit, chosen)
 
 
@@ -93,6 +96,8 @@ async def _at(
 ) -> tuple[list[Entry], int]:
     """The selected objects as of a revision, after a key; and how many more there are behind those returned."""
     if cache.changed <= revision <= call.cache.revision:
+        if chosen.everything:
+            return cache.page(chosen.namespace, after, limit)
         return [entry for entry in cache.range(chosen.namespace, after) if chosen.matches(entry)], 0
     prefix = f"{cache.prefix}{chosen.namespace}/" if chosen.namespace else cache.prefix
     # Without selectors a page of the store is a page of the answer; else all of it must be looked at.

@@ -90,10 +90,16 @@ class ResourceCache:
             return []  # as admission finds most of what it asks for: limits, quotas, classes (2 % of a create)
         if not namespace and not after:
             return [entries[key] for key in keys]
+        return self.page(namespace, after)[0]
+
+    def page(self, namespace: str, after: str, limit: int = 0) -> tuple[list[Entry], int]:
+        """The first `limit` of `range` (0: all) and how many more there are. Costs the page, not the collection."""
+        keys, entries = self._keys, self._entries
         prefix = f"{self.prefix}{namespace}/" if namespace else self.prefix
         start = bisect_right(keys, after) if after > prefix else bisect_left(keys, prefix)
         end = bisect_left(keys, prefix[:-1] + "0", start)  # "0" follows "/"
-        return [entries[key] for key in keys[start:end]]
+        stop = min(start + limit, end) if limit else end
+        return [entries[key] for key in keys[start:stop]], end - stop
 
     def select(self, selection: Selection) -> list[Entry]:
         """The selected entries in key order."""
