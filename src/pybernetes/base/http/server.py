@@ -102,22 +102,31 @@ class HttpServer:
         self.stopping = False
         self.workers = Workers(f"http {self.name or self._port}")
         self._listener = listener.dup()
-        self._accepting = await net.listen(self._protocol, listener, self._tls)
         try:
-            ready.set()
-            await asyncio.get_running_loop().create_future()
+            self._accepting = await self._accept(listener, self._tls)
+            try:
+                ready.set()
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._accepting.close()
+                await self._stop()
         finally:
             self._listener.close()
-            self._accepting.close()
-            await self._stop()
 
     async def use_tls(self, tls: ssl.SSLContext) -> None:
         """Another certificate, or other CAs, for connections that come from now on. The socket stays, so that none is
         turned away meanwhile."""
         before = self._accepting
-        self._accepting = await net.listen(self._protocol, self._listener.dup(), tls)
+        self._accepting = await self._accept(self._listener.dup(), tls)
         self._tls = tls
         before.close()
+
+    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> asyncio.AbstractServer:
+        try:
+            return await net.listen(self._protocol, listener, tls)
+        except BaseException:
+            listener.close()
+            raise
 
     def _protocol(self) -> asyncio.Protocol:
         return _Negotiation(self) if self._tls is not None else Http1Connection(self)
