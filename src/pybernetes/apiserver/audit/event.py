@@ -31,12 +31,8 @@ class Event:
             "stage": "",
             "requestURI": target,
             "verb": info.verb,
-            "user": user_of(user),
-            "sourceIPs": _sources(request),
         }
-        agent = request.header("user-agent")
-        if agent:
-            body["userAgent"] = agent
+        body.update(_client(request, user))
         if info.is_resource:
             body["objectRef"] = _reference(info)
         body["requestReceivedTimestamp"] = format_micro_time(received)
@@ -71,6 +67,22 @@ class Event:
         if self.annotations:
             self._body["annotations"] = self.annotations
         return orjson.dumps(self._body)
+
+
+def _client(request: Request, user: UserInfo) -> Object:
+    """Who asks, from where and with what; found and encoded once for requests of a connection with equal headers."""
+    known: tuple[UserInfo, Object] | None = request.facts.get("audit")
+    if known is not None and known[0] is user:
+        return known[1]
+    found: Object = {
+        "user": orjson.Fragment(orjson.dumps(user_of(user))),
+        "sourceIPs": orjson.Fragment(orjson.dumps(_sources(request))),
+    }
+    agent = request.header("user-agent")
+    if agent:
+        found["userAgent"] = agent
+    request.facts["audit"] = (user, found)
+    return found
 
 
 def user_of(user: UserInfo) -> Object:
