@@ -14,6 +14,7 @@ import heapq
 import ipaddress
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 
 from ..api.codec import to_wire
@@ -162,15 +163,19 @@ class HollowNodes:
             for informer in informers:
                 informer.add_handler(self._pod_changed)
                 self._group.create_task(informer.serve(asyncio.Event()), name="hollow pod informer")
-            nodes: Informer[Node] = Informer(
-                self._pods_client or next(iter(self.nodes.values())).client,
-                Node,
-                label_selector=",".join(f"{key}={value}" for key, value in LABELS.items()),
-            )
-            nodes.add_handler(self._node_changed)
-            async with running("hollow node informer", nodes.serve):
+            async with AsyncExitStack() as stack:
+                for nodes in self._node_informers():
+                    nodes.add_handler(self._node_changed)
+                    await stack.enter_async_context(running("hollow node informer", nodes.serve))
                 ready.set()
                 await self._beat()
+
+    def _node_informers(self) -> list[Informer[Node]]:
+        """Every node may follow itself alone; who may list all pods may list all nodes."""
+        if self._pods_client is not None:
+            selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
+            return [Informer(self._pods_client, Node, label_selector=selector)]
+        return [Informer(n.client, Node, field_selector=f"metadata.name={n.name}") for n in self.nodes.values()]
 
     def _informers(self) -> list[Informer[Pod]]:
         if self._pods_client is not None:

@@ -12,6 +12,7 @@ from pybernetes.api.coordination import Lease
 from pybernetes.api.core import Namespace, Node, Pod
 from pybernetes.api.meta import ObjectMeta
 from pybernetes.api.status import StatusError
+from pybernetes.api.user import component
 from pybernetes.base.tasks import running
 from pybernetes.client.client import Client
 from pybernetes.client.in_process import InProcessTransport
@@ -40,16 +41,22 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(count: int, *, shared: bool = True) -> AsyncIterator[Cluster]:
-    """A server and hollow nodes that have their pod ranges."""
+    """A server and hollow nodes that have their pod ranges; unless shared, each acts as the node it is."""
     clock = LoopClock()
-    async with api_server(clock=clock) as server:
+    modes = ("AlwaysAllow",) if shared else ("Node", "RBAC")
+    async with api_server(clock=clock, authorization_modes=modes) as server:
         client = Client(InProcessTransport(server.app, ADMIN))
         for name in ("default", "kube-node-lease"):
             try:
                 await client.create(Namespace(metadata=ObjectMeta(name=name)))
             except StatusError:
                 pass
-        nodes = HollowNodes(lambda _name: client, count, pods_client=client if shared else None, clock=clock)
+
+        def client_for(name: str) -> Client:
+            user = ADMIN if shared else component(f"system:node:{name}", "system:nodes")
+            return Client(InProcessTransport(server.app, user))
+
+        nodes = HollowNodes(client_for, count, pods_client=client if shared else None, clock=clock)
         async with running("hollow", nodes.serve):
             for index in range(count):
                 cidr = f"10.244.{index}.0/24"
