@@ -3,12 +3,12 @@
     python bench/api.py [--objects 5000] [--nginx] [--pages 50000] [--record]
 
 The server is a process of its own (`pybernetes apiserver`: SQLite with every write synced, RBAC, admission, field
-management, bearer token of a service account); pods are of 5 KB as stored. The load comes from `load_client.py` with 16
-connections, and from `wrk` for gets and lists. Per operation: rate, p50, p99, processor time of the server (all its
-threads), and the ratio to the original: etcd and kube-apiserver, 16 clients. `--nginx` serves the same bytes with nginx
-in the same run: the yardstick for what the machine does this minute. `--pages N` only makes N pods and lists them
-with limit=500, page after page, three times: what the server holds before and after, and what a page costs at the
-beginning and at the end of the collection.
+management, every request in the audit log with its metadata, bearer token of a service account); pods are of 5 KB as
+stored. The load comes from `load_client.py` with 16 connections, and from `wrk` for gets and lists. Per operation:
+rate, p50, p99, processor time of the server (all its threads), and the ratio to the original: etcd and kube-apiserver,
+16 clients. `--nginx` serves the same bytes with nginx in the same run: the yardstick for what the machine does this
+minute. `--pages N` only makes N pods and lists them with limit=500, page after page, three times: what the server
+holds before and after, and what a page costs at the beginning and at the end of the collection.
 """
 
 import argparse
@@ -36,6 +36,14 @@ NGINX_PORT = 16444
 NAMESPACE = "bench"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 CONNECTIONS = 16
+
+AUDIT_POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+"""
 
 ORIGINAL: dict[str, tuple[float, float, float]] = {
     # operation: (per second, processor ms per operation, factor to reach)
@@ -75,8 +83,14 @@ class Server:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        policy = directory.parent / "audit-policy.yaml"
+        policy.write_text(AUDIT_POLICY)
+        audit = ["--audit-policy-file", str(policy), "--audit-log-path", str(directory.parent / "audit.log")]
         self.process = subprocess.Popen(
-            [PYBERNETES, "apiserver", "--data-dir", str(directory), "--api-port", str(PORT), "--node-ip", "127.0.0.1"],
+            [
+                *[PYBERNETES, "apiserver", "--data-dir", str(directory), "--api-port", str(PORT)],
+                *["--node-ip", "127.0.0.1", *audit],
+            ],
             stdout=open(directory.parent / "apiserver.log", "wb"),  # noqa: SIM115
             stderr=subprocess.STDOUT,
         )
