@@ -225,7 +225,7 @@ async def main(directory: Path) -> None:
             api.put("secrets", "s", "default", data={"key": "c2VjcmV0IQ=="})
             await until(lambda: is_back(view))
             await rotation(view)
-            await statistics(server)
+            await statistics(server, api)
             await streams(view, server, tls, ca)
         finally:
             await cri.stop_sandbox(view.found["sandbox"])
@@ -257,12 +257,12 @@ async def rotation(view: View) -> None:
     check("a rotated log goes on in a new file", rotated == 1 and len(rotated_files(path)) == 1)
 
 
-async def statistics(server: KubeletServer) -> None:
+async def statistics(server: KubeletServer, api: ObjectServer) -> None:
     async def ask(path: str) -> bytes:
         request = Request("GET", path, headers=[("authorization", "Bearer x")])
         return await read_body(await server(request))
 
-    server._gatekeeper._client.app.review = reviewed  # type: ignore[attr-defined]
+    api.review = reviewed
     summary = msgspec.json.decode(await ask("/stats/summary"))
     pod = summary["pods"][0]
     enough = pod["containers"][0]["memory"]["workingSetBytes"] > 0 and pod["cpu"]["usageCoreNanoSeconds"] > 0
