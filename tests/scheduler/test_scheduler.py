@@ -10,6 +10,7 @@ from tests.contract.store import FakeClock, settle
 from tests.support.scheduling import FakeApi, Recorder, node, pod
 
 from pybernetes.api.core import (
+    Binding,
     ContainerStatus,
     NodeSelector,
     NodeSelectorRequirement,
@@ -27,6 +28,7 @@ from pybernetes.api.core import (
     VolumeResourceRequirements,
 )
 from pybernetes.api.meta import ObjectMeta
+from pybernetes.api.status import StatusError
 from pybernetes.api.storage import StorageClass
 from pybernetes.base.tasks import running
 from pybernetes.scheduler.config import SchedulerConfig
@@ -44,8 +46,8 @@ class Cluster(FakeApi):
 
 
 @asynccontextmanager
-async def cluster(*objects, clock=None, **config):
-    api = Cluster()
+async def cluster(*objects, clock=None, api=None, **config):
+    api = api or Cluster()
     api.put(*objects)
     api.recorder, api.clock = Recorder(), clock or FakeClock()
     api.scheduler = Scheduler(
@@ -380,6 +382,43 @@ async def test_a_waiting_claim_takes_an_existing_volume():
         assert not api.bound
         api.put(claim("data", "v"))
         await api.until(lambda: api.bound)
+
+
+class Lossy(Cluster):
+    """Carries out the first binding, but its answer is lost and the watch is late; the first question as well."""
+
+    lost = ""
+    questions = 0
+
+    async def create(self, obj, **more):
+        if isinstance(obj, Binding) and not self.lost:
+            self.lost = obj.metadata.name
+            raise ConnectionResetError("injected")
+        return await super().create(obj, **more)
+
+    async def get(self, kind, name, namespace=""):
+        self.questions += 1
+        if self.questions == 1:
+            raise StatusError(503, "ServiceUnavailable", "injected")
+        found = self.pod(name, namespace)
+        return msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, node_name="a"))
+
+
+async def test_a_binding_whose_answer_is_lost_keeps_its_room():
+    api = Lossy()
+    async with cluster(node("a", cpu="1"), api=api):
+        api.put(pod("p", cpu="1"))
+        while not api.questions:
+            await settle()
+        api.put(pod("q", cpu="1"))
+        await api.until(lambda: api.patches)
+        assert api.patches[0][0] == "q", "the room is not given to anybody else"
+        await api.clock.advance(1.1)
+        while "Scheduled" not in api.recorder.reasons():
+            await settle()
+        assert (api.lost, api.questions, api.bound) == ("p", 2, {})
+        assert api.scheduler.snapshot.rows[0].cpu == 1000
+        assert "uid-default-p" not in api.scheduler.queue
 
 
 class JumpingClock(FakeClock):

@@ -90,6 +90,7 @@ class Scheduler:
         random: Random | None = None,
     ) -> None:
         """informers are served by the caller. recorder None: one of its own."""
+        self._client = client
         self._config = config or SchedulerConfig()
         self._clock = clock
         self._own_recorder = recorder is None
@@ -334,7 +335,11 @@ class Scheduler:
                     if verdict is not None:
                         raise Rejected(verdict)
             with self._timed("Bind", pod):
-                await self._bind_somehow(state, pod, node_name)
+                try:
+                    await self._bind_somehow(state, pod, node_name)
+                except (StatusError, OSError) as error:
+                    if not (_is_uncertain(error) and await self._is_bound(pod, node_name)):
+                        raise
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -390,6 +395,18 @@ class Scheduler:
                 return
             if verdict.code is not Code.SKIP:
                 raise Rejected(verdict)
+
+    async def _is_bound(self, pod: PodInfo, node_name: str) -> bool:
+        """Ask until there is an answer; until then the pod keeps its room, so that nobody else gets it too."""
+        while True:
+            try:
+                found = await self._client.get(Pod, pod.name, pod.namespace)
+            except (StatusError, OSError) as error:
+                if not _is_uncertain(error):
+                    raise
+                await self._clock.sleep(self._config.initial_backoff_seconds)
+                continue
+            return found.metadata.uid == pod.pod.metadata.uid and found.spec.node_name == node_name
 
     async def _bind_failed(self, queued: QueuedPod, error: Exception) -> None:
         if isinstance(error, Rejected):
@@ -461,3 +478,8 @@ class Scheduler:
         self.snapshot.forget(queued.pod.uid)
         self.queue.failed(queued)
         self._start("report", queued.pod, self._reports.failed(queued.pod, SCHEDULER_ERROR, message))
+
+
+def _is_uncertain(error: StatusError | OSError) -> bool:
+    """Whether a call may have been carried out although it failed: the connection broke, or the server did."""
+    return not isinstance(error, StatusError) or error.code >= 500
