@@ -4,7 +4,7 @@
     a heap of due times ──▶ one task renews all leases and posts all statuses
 
 Everything a node does costs one request when it is due and nothing in between, so a process carries thousands of them.
-Pods get an address of their node's range and are ready at once; graceful deletions are finished at once. `stop_node`
+Pods get an address of their node's range and are ready at once; graceful deletions take half a second. `stop_node`
 lets one die: its lease runs out and its pods stay as they were. What a pod's containers would do is not simulated,
 except that a pod annotated `hollow.pybernetes.io/succeed-after: "SECONDS"` ends well after that time.
 """
@@ -58,6 +58,9 @@ QUEUE_SIZE = 100_000
 RETRY_SECONDS = 2.0
 STATUS_SECONDS = 300.0
 RANGE_PATIENCE_SECONDS = 5.0
+STOP_SECONDS = 0.5
+"""How long containers take to end. A StatefulSet's pod that went and came back within a few milliseconds would be taken
+by a `kubectl delete` that waits for one that never went: it looks twice, and the second look does not compare uids."""
 _POD = View(resource("pods"), PartialObject)
 """The answer to a status is not looked at."""
 MADE_UP_RANGES = ipaddress.IPv4Network("100.64.0.0/10")
@@ -138,6 +141,7 @@ class HollowNodes:
         self._queued: set[str] = set()
         self._latest: dict[str, Pod] = {}
         self._ends: dict[str, datetime] = {}
+        self._stopping: dict[str, float] = {}
         self._due: list[tuple[float, int, str, bool]] = []
         self._group: asyncio.TaskGroup | None = None
 
@@ -257,6 +261,7 @@ class HollowNodes:
                 self.nodes[old.spec.node_name].release(uid)
                 self._latest.pop(uid, None)
                 self._ends.pop(uid, None)
+                self._stopping.pop(uid, None)
             return
         if new.spec.node_name in self.nodes:
             self._latest[new.metadata.uid or ""] = new
@@ -301,7 +306,12 @@ class HollowNodes:
                 await self._finish(node, pod)
             return
         if meta.deletion_timestamp is not None:
-            await self._finish(node, pod)
+            now = self._clock.monotonic()
+            left = self._stopping.setdefault(meta.uid or "", now) + STOP_SECONDS - now
+            if left > 0:
+                self._later(pod, left)
+            else:
+                await self._finish(node, pod)
             return
         if not node.range and not self._give_range(node, pod):
             return

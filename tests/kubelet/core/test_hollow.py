@@ -16,7 +16,7 @@ from pybernetes.api.user import component
 from pybernetes.base.tasks import running
 from pybernetes.client.client import Client
 from pybernetes.client.in_process import InProcessTransport
-from pybernetes.kubelet.hollow import SUCCEED_AFTER, HollowNodes
+from pybernetes.kubelet.hollow import STOP_SECONDS, SUCCEED_AFTER, HollowNodes
 from pybernetes.testing import ADMIN, api_server
 
 
@@ -89,6 +89,8 @@ async def test_graceful_deletion_is_finished() -> None:
         await c.bind("a", "hollow-0")
         await c.ready("a")
         await c.client.delete(Pod, "a", "default", grace_period_seconds=30)
+        await asyncio.sleep(STOP_SECONDS / 2)
+        assert (await c.client.get(Pod, "a", "default")).metadata.deletion_timestamp is not None
         async with asyncio.timeout(5):
             while (await c.client.list(Pod, "default")).items:  # noqa: ASYNC110 (virtual time)
                 await asyncio.sleep(0.05)
