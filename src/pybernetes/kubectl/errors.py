@@ -86,8 +86,10 @@ class Several(Exception):
         self.errors = list(errors)
 
     def text(self) -> str:
-        """All messages, those that repeat once."""
-        return "\n".join(dict.fromkeys(text_of(error) for error in self.errors))
+        """All messages, those that repeat once; of several, none says that it is an error."""
+        if len(self.errors) == 1:
+            return text_of(self.errors[0])
+        return "\n".join(dict.fromkeys(text_of(error).removeprefix("error: ") for error in self.errors))
 
 
 def _invalid(status: dict[str, Any]) -> str:

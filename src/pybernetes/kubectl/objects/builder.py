@@ -151,7 +151,10 @@ def file_items(
     """The objects of files, each with its resource; what cannot be used is put into `errors`."""
     recursive = session.flags.on("recursive")
     try:
-        for document, source in documents(names, recursive=recursive, stdin=session.read_stdin, kustomize=kustomize):
+        found = documents(
+            names, recursive=recursive, stdin=session.read_stdin, kustomize=kustomize, failed=errors.append
+        )
+        for document, source in found:
             for obj in flattened(document):
                 try:
                     yield item_of(session, obj, source, local=options.local)

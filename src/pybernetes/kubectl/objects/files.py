@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import CommandError, reason_of
+from ..errors import CommandError, Several, reason_of
 from ..wire.json_read import JsonError, first
 from ..wire.yaml_fast import Unusual, quick
 
@@ -20,22 +20,57 @@ EXTENSIONS = (".json", ".yaml", ".yml")
 
 
 def documents(
-    paths: list[str], *, recursive: bool, stdin: Callable[[], str], kustomize: str = ""
+    paths: list[str],
+    *,
+    recursive: bool,
+    stdin: Callable[[], str],
+    kustomize: str = "",
+    failed: Callable[[CommandError], None] | None = None,
 ) -> Iterator[tuple[Any, str]]:
-    """Every object of these paths and where it came from. Lists are not yet taken apart."""
-    for path in paths:
-        if path == "-":
-            yield from _of_text(stdin(), "STDIN")
-        elif path.startswith(("http://", "https://")):
-            yield from _of_text(download(path), path)
-        else:
-            for file in _files(path, recursive):
-                yield from _of_text(_read(file), file)
+    """Every object of these paths and where it came from. Lists are not yet taken apart.
+
+    CommandError, or Several, when a path is not there. A file that cannot be read is told to `failed`, if given, and
+    the next one is read.
+    """
+    if paths.count("-") > 1:
+        raise CommandError("standard input cannot be used for multiple arguments")
+    for source, text in list(_sources(paths, recursive, stdin)):
+        try:
+            yield from _of_text(text(), source)
+        except CommandError as error:
+            if failed is None:
+                raise
+            failed(error)
     if kustomize:
         from ..kustomize.build import build
 
         for obj in build(kustomize):
             yield obj, kustomize
+
+
+def _sources(paths: list[str], recursive: bool, stdin: Callable[[], str]) -> Iterator[tuple[str, Callable[[], str]]]:
+    """What to read and how, all paths looked at first."""
+    missing: list[Exception] = []
+    for path in paths:
+        if path == "-":
+            yield "STDIN", stdin
+        elif path.startswith(("http://", "https://")):
+            yield path, _reader(download, path)
+        else:
+            try:
+                files = _files(path, recursive)
+            except CommandError as error:
+                missing.append(error)
+            else:
+                yield from ((file, _reader(_read, file)) for file in files)
+    if len(missing) == 1:
+        raise missing[0]
+    if missing:
+        raise Several(missing)
+
+
+def _reader(read: Callable[[str], str], path: str) -> Callable[[], str]:
+    return lambda: read(path)
 
 
 def _files(path: str, recursive: bool) -> list[str]:

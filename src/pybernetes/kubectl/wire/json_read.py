@@ -57,6 +57,11 @@ def first(text: str, start: int) -> tuple[Any, int]:
         if at >= len(text):
             raise JsonError("unexpected end of JSON input") from None
         raise JsonError(f"invalid character {text[at]!r} looking for beginning of value") from None
+    except SystemError:
+        # The scanner takes its exception from a module that nobody has imported yet.
+        import json.decoder  # noqa: F401
+
+        return first(text, start)
     except ValueError as error:
         raise JsonError(_go_words(error, text)) from None
 

@@ -47,7 +47,7 @@ def load_all(text: str, *, core: bool = False) -> Iterator[Any]:
 def _words(error: Any) -> str:
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     problem = _SAME.get(problem, problem)
-    marks = (getattr(error, "context_mark", None), getattr(error, "problem_mark", None))
+    marks = (getattr(error, "problem_mark", None), getattr(error, "context_mark", None))
     line = next((mark.line for mark in marks if mark is not None and mark.line), 0)
     if line and type(error).__name__ == "ScannerError":
         line += 1
