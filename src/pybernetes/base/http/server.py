@@ -108,6 +108,7 @@ class HttpServer:
                 ready.set()
                 await asyncio.get_running_loop().create_future()
             finally:
+                self._listener.close()
                 self._accepting.close()
                 await self._stop()
         finally:
