@@ -105,8 +105,13 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def nftables_table(self) -> str:
-        """Our packet rules."""
+        """Our packet rules for services."""
         return f"ip pybernetes{self.suffix}"
+
+    @property
+    def nftables_policy_table(self) -> str:
+        """Our packet rules for network policies."""
+        return f"ip pybernetes-policies{self.suffix}"
 
     @property
     def proxy_health_port(self) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from ..base.log import logger
-from ..base.tasks import Serve, restarting
+from ..base.tasks import Serve, restarting, running
 from ..client.client import Client
 from .config import ClusterConfig
 from .containerd import Containerd
@@ -118,9 +118,10 @@ def kubelet(
 
 
 def proxy(config: ClusterConfig, client: Client) -> Serve:
-    """The service proxy."""
+    """The service proxy and the network policies."""
     from ..proxy import Proxy, ProxyConfig
     from ..proxy.backend import LinuxBackend
+    from ..proxy.network_policy import NetworkPolicyEnforcer
 
     settings = ProxyConfig(
         node_name=config.node_name,
@@ -129,4 +130,13 @@ def proxy(config: ClusterConfig, client: Client) -> Serve:
         table=config.nftables_table,
         health_port=config.proxy_health_port,
     )
-    return Proxy(settings, client, LinuxBackend()).serve
+    backend = LinuxBackend()
+    services = Proxy(settings, client, backend)
+    policies = NetworkPolicyEnforcer(client, backend, node_name=config.node_name, table=config.nftables_policy_table)
+
+    async def serve(ready: asyncio.Event) -> None:
+        async with running("service proxy", services.serve), running("network policies", policies.serve):
+            ready.set()
+            await asyncio.get_running_loop().create_future()
+
+    return serve

@@ -104,7 +104,7 @@ def write_credentials(path: Path, server: str, ca_data: bytes, pair: KeyPair) ->
 
 
 class NodeCertificates:
-    """`client` and `server_tls` for the node's parts; `serve` keeps the certificates behind them fresh."""
+    """`client`, `proxy_client` and `server_tls` for the node's parts; `serve` keeps the certificates behind them."""
 
     def __init__(self, config: ClusterConfig, connection: rest.RestConfig, path: Path) -> None:
         """`connection` is what the kubeconfig at `path` says. CertificateError when its credentials are of no use."""
@@ -117,7 +117,10 @@ class NodeCertificates:
             raise CertificateError(f"{connection.server} is not an https:// address")
         self._client_tls = context
         agent = ("user-agent", f"kubelet/{GIT_VERSION}")
-        self.client = Client(HttpTransport(connection.server, tls=context), headers=[agent])
+        transport = HttpTransport(connection.server, tls=context)
+        self.client = Client(transport, headers=[agent])
+        as_proxy = [("user-agent", f"kube-proxy/{GIT_VERSION}"), ("impersonate-user", "system:kube-proxy")]
+        self.proxy_client = Client(transport, headers=as_proxy)
         self._names = [config.node_name, config.node_ip]
         stored = self._stored()
         self._is_signed = stored is not None

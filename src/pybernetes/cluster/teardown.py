@@ -68,8 +68,8 @@ def remove_cgroups(name: str, root: Path = Path("/sys/fs/cgroup")) -> None:
 
 def remove_rules(config: ClusterConfig) -> None:
     """Delete our packet rules and the routes to other nodes' pods."""
-    table = config.nftables_table
-    commands = f"add table {table}\ndelete table {table}\n"
+    tables = (config.nftables_table, config.nftables_policy_table)
+    commands = "".join(f"add table {table}\ndelete table {table}\n" for table in tables)
     with contextlib.suppress(OSError):
         subprocess.run(["nft", "-f", "-"], input=commands.encode(), capture_output=True, check=False)
         shown = subprocess.run(

@@ -1,5 +1,5 @@
 """What joining nodes need to find: the cluster's CA and address in `kube-public/cluster-info`, as kubeadm publishes
-them, and the right of nodes to run the service proxy.
+them, and the rights of the nodes' proxies.
 """
 
 from typing import Any
@@ -23,8 +23,8 @@ class SharedSettings(msgspec.Struct, frozen=True):
 
 
 def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
-    """ConfigMap with a kubeconfig without credentials; bindings of nodes to the proxy's role, and of the controller
-    that approves requests to the role for kubelets' serving certificates."""
+    """ConfigMap with a kubeconfig without credentials; the rights of nodes' proxies; the binding of the controller that
+    approves requests to the role for kubelets' serving certificates."""
     document = kubeconfig.make(server=f"https://{config.node_ip}:{config.api_port}", ca_data=ca_data)
     document["users"], document["contexts"], document["current-context"] = [], [], ""
     shared = SharedSettings(config.pod_cidr, config.service_cidr, config.cluster_domain)
@@ -37,13 +37,6 @@ def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
             SETTINGS: msgspec.json.encode(shared).decode(),
         },
     }
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "pybernetes:node-proxier"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:node-proxier"},
-        "subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:nodes"}],
-    }
     approver = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
@@ -55,4 +48,34 @@ def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
         },
         "subjects": [{"kind": "ServiceAccount", "namespace": "kube-system", "name": "certificate-controller"}],
     }
-    return [information, binding, approver]
+    return [information, *_proxies(), approver]
+
+
+def _proxies() -> list[dict[str, Any]]:
+    """The proxies of all nodes are one user. Beyond upstream's role it reads what network policies depend on; a joined
+    node has no credentials of that user, and impersonates it."""
+    user = "system:kube-proxy"
+    follow = ["list", "watch"]
+    seen = [
+        {"apiGroups": [""], "resources": ["pods", "namespaces"], "verbs": follow},
+        {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": follow},
+    ]
+    be = [{"apiGroups": [""], "resources": ["users"], "resourceNames": [user], "verbs": ["impersonate"]}]
+    return [
+        *_granted("pybernetes:network-policies", seen, "User", user),
+        *_granted("pybernetes:node-proxies", be, "Group", "system:nodes"),
+    ]
+
+
+def _granted(name: str, rules: list[dict[str, Any]], kind: str, subject: str) -> list[dict[str, Any]]:
+    """A role and its one holder."""
+    group = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": kind, "apiGroup": group, "name": subject}],
+    }
+    return [role, binding]

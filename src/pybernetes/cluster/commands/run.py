@@ -220,7 +220,7 @@ async def _agent(arguments: argparse.Namespace, config: ClusterConfig, progress:
     certificates = joined.certificates
     node = Node(
         joined.config,
-        NodeClients(kubelet=certificates.client, proxy=certificates.client),
+        NodeClients(kubelet=certificates.client, proxy=certificates.proxy_client),
         certificates.server_tls,
         progress=progress,
     )
