@@ -37,7 +37,7 @@ def run(session: Session) -> int:
         )
     patch = _patch(session)
     dry_run = dry_run_of(session)
-    found = collect(session, latest=False, local=flags.on("local"))
+    found = collect(session, latest=False, local=flags.on("local"), subresource=flags.text("subresource"))
     if not found.items and not found.errors:
         raise CommandError("no objects passed to patch")
     for item in found.items:
