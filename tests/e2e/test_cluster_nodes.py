@@ -144,6 +144,40 @@ def test_pods_of_all_nodes_reach_each_other_by_address_and_by_service(nodes: Nod
         assert outside.run("busybox", "wget", "-qO-", url, outside=True).stdout.startswith("Hello from web-")
 
 
+def test_a_network_policy_holds_on_every_node(nodes: Nodes) -> None:
+    """Whoever is named gets through, at whichever node; names are still looked up."""
+    k = nodes.kubectl
+    place = {"nodeSelector": {"kubernetes.io/hostname": "m2"}}
+    k.apply(pod("guarded", "default", container(), **place))
+    k("label", "pod/guarded", "guarded=yes")
+    k.apply(service("guarded", "default", selector={"guarded": "yes"}))
+    for name, node in (("friend", "m3"), ("stranger", "m2")):
+        k.apply(pod(name, "default", container(), nodeSelector={"kubernetes.io/hostname": node}))
+    k("wait", "--for=condition=Ready", "--timeout=60s", "pod/guarded", "pod/friend", "pod/stranger")
+    k("label", "pod/friend", "friend=yes")
+
+    def reaches(name: str) -> bool:
+        script = "timeout 2 wget -qO- http://guarded/"
+        return k.run("exec", name, "--", "sh", "-c", script, check=False).stdout.startswith("Hello from guarded")
+
+    until(lambda: reaches("friend") and reaches("stranger"))
+    dns = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+    guarded = {"podSelector": {"matchLabels": {"guarded": "yes"}}}
+    friend = {"podSelector": {"matchLabels": {"friend": "yes"}}}
+    specs = {
+        "in": {**guarded, "ingress": [{"from": [friend]}]},
+        "out": {**friend, "policyTypes": ["Egress"], "egress": [{"to": [dns]}, {"to": [guarded]}]},
+    }
+    for name, spec in specs.items():
+        meta = {"name": name, "namespace": "default"}
+        k.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec})
+    until(lambda: not reaches("stranger"))
+    until(lambda: reaches("friend"))
+    k("delete", "networkpolicy", "in")
+    until(lambda: reaches("stranger"))
+    k("delete", "networkpolicy/out", "pod/guarded", "pod/friend", "pod/stranger", "service/guarded", "--now")
+
+
 def test_logs_and_exec_work_on_every_node(nodes: Nodes) -> None:
     k = nodes.kubectl
     for name in nodes.machines:
