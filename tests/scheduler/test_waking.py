@@ -57,7 +57,7 @@ def histories(draw):
     placed = [
         draw(st.sampled_from(make))(f"r{i}", on=draw(st.sampled_from(names))) for i in range(draw(st.integers(0, 5)))
     ]
-    kind = draw(st.sampled_from(["node changes", "node comes", "node goes", "pod goes", "pod comes", "pod changes"]))
+    kind = draw(st.sampled_from(["node changes", "node comes", "pod goes", "pod comes", "pod changes"]))
     change = None
     if kind == "node changes":
         change = draw(clusters_nodes(draw(st.sampled_from(names))))
