@@ -63,8 +63,6 @@ def histories(draw):
         change = draw(clusters_nodes(draw(st.sampled_from(names))))
     elif kind == "node comes":
         change = draw(clusters_nodes("new"))
-    elif kind == "node goes":
-        change = draw(st.sampled_from(nodes))
     elif kind == "pod comes":
         change = draw(st.sampled_from(make))("late", on=draw(st.sampled_from(names)))
     elif placed:
