@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.contract.store import FakeClock
 from tests.scheduler.vector.test_equals_plain import clusters_nodes, templates
 from tests.support.scheduling import FakeApi, Recorder, node, pod
@@ -57,24 +58,21 @@ def histories(draw):
     placed = [
         draw(st.sampled_from(make))(f"r{i}", on=draw(st.sampled_from(names))) for i in range(draw(st.integers(0, 5)))
     ]
-    kind = draw(st.sampled_from(["node changes", "node comes", "pod goes", "pod comes", "pod changes"]))
+    kind = draw(st.sampled_from(["node changes", "node comes", "node goes", "pod goes", "pod comes", "pod changes"]))
     change = None
     if kind == "node changes":
         change = draw(clusters_nodes(draw(st.sampled_from(names))))
     elif kind == "node comes":
         change = draw(clusters_nodes("new"))
+    elif kind == "node goes":
+        change = draw(st.sampled_from(nodes))
     elif kind == "pod comes":
         change = draw(st.sampled_from(make))("late", on=draw(st.sampled_from(names)))
     elif placed:
         change = draw(st.sampled_from(placed))
         if kind == "pod changes":
-            change = pod(
-                change.metadata.name,
-                namespace=change.metadata.namespace,
-                on=change.spec.node_name,
-                labels={"app": draw(st.sampled_from("abc"))},
-            )
-            change.metadata.generation = 2
+            labels = {"app": draw(st.sampled_from("abc"))}
+            change = replace(change, metadata=replace(change.metadata, labels=labels, generation=2))
     return [*nodes, *placed], make[0]("wanted"), kind, change
 
 

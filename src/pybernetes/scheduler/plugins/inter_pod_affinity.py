@@ -44,7 +44,7 @@ class InterPodAffinity:
     name = "InterPodAffinity"
     interests: ClassVar[dict[str, Action]] = {
         "Pod": Action.ADD | Action.DELETE | Action.POD_LABELS,
-        "Node": Action.ADD | Action.NODE_LABELS,
+        "Node": Action.ADD | Action.DELETE | Action.NODE_LABELS,
     }
 
     def __init__(
@@ -205,6 +205,8 @@ class InterPodAffinity:
 
     def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
         if event.kind == "Node":
+            if event.new is None:
+                return True  # the pods of the node, and what they forbade near them, go with it
             labels = event.new.metadata.labels or {}
             return all(term.topology_key in labels for term in pod.affinity)
         for other in (event.old, event.new):
