@@ -118,7 +118,11 @@ def test_a_node_may_change_only_itself(nodes: Nodes) -> None:
     own = nodes.kubectl.run("label", "node", "m2", "mine=yes", "--kubeconfig", credentials, check=False)
     assert own.returncode == 0, own.stderr
     other = nodes.kubectl.run("label", "node", "m3", "mine=no", "--kubeconfig", credentials, check=False)
-    assert "only its own Node object" in other.stderr
+    assert "only its own Node object" in other.stderr  # kubectl looks first
+    labelled = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "m3", "labels": {"mine": "no"}}}
+    words = ("apply", "--server-side", "-f", "-", "--kubeconfig", credentials)
+    unseen = nodes.kubectl.run(*words, given=json.dumps(labelled), check=False)
+    assert "is not allowed to modify node" in unseen.stderr
 
 
 def test_pods_of_all_nodes_reach_each_other_by_address_and_by_service(nodes: Nodes) -> None:

@@ -2,7 +2,8 @@
 
 A case file holds one command line per line, as typed after `kubectl`. `# text` is a comment; `@write NAME` up to a line
 `@end` writes a file (`NAMESPACE` in it is the client's namespace); `!` before a line runs it with both but compares
-only the exit code; `@sleep-until LINE` repeats a line with both until its output is not empty (for what controllers
+only the exit code; `@unordered LINE` is for what the stock client takes from a Go map, in another order each time: the
+lines of the output are compared, not their order; `@sleep-until LINE` repeats a line with both until its output is not empty (for what controllers
 do). What differs by nature — uids, versions, times, generated names, addresses — is replaced by a word on both
 sides.
 """
@@ -39,6 +40,7 @@ SUBSTITUTIONS = (
     (re.compile(r"applyset-[\w-]+-v1"), "APPLYSET"),
     (re.compile(r"kubectl/v1\.[\w.+]+"), "kubectl/VERSION"),
 )
+_UNORDERED = "@unordered "
 _DROPPED = re.compile(r"^[EIW]\d{4} .*\n", re.MULTILINE)
 
 
@@ -138,10 +140,10 @@ class Pair:
                 self._until(line.partition(" ")[2], configs)
                 continue
             lax = line.startswith("!")
-            stock, ours = (
-                _normal(outcome, f"{case}-{side}")
-                for side, outcome in self._both(line.removeprefix("!"), configs).items()
-            )
+            command = line.removeprefix("!").removeprefix(_UNORDERED)
+            stock, ours = (_normal(outcome, f"{case}-{side}") for side, outcome in self._both(command, configs).items())
+            if line.startswith(_UNORDERED):
+                stock.out, ours.out = ("".join(sorted(one.out.splitlines(keepends=True))) for one in (stock, ours))
             if stock.code != ours.code or (not lax and stock != ours):
                 found.append(Difference(line, stock, ours))
         self.differences += found
