@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 from ..api.core import Node, Pod
 from ..api.status import StatusError, is_not_found
-from ..client.client import STRATEGIC_MERGE_PATCH
 from ..client.view import key_of
 from ..reconcile.controller import Controller, Result
+from ..reconcile.disrupting import tell_disruption
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pod_index import NODE, index_pods
 from ..reconcile.pods import EPOCH, is_terminal, node_of
@@ -123,24 +123,8 @@ class PodGarbageCollector:
         """Record why the pod ends; one that ended already keeps its phase."""
         if is_terminal(pod):
             return
-        condition = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "DeletionByPodGC",
-            "message": message,
-            "lastTransitionTime": self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-        meta = pod.metadata
-        body = {"metadata": {"uid": meta.uid}, "status": {"phase": "Failed", "conditions": [condition]}}
         try:
-            await self._client.patch(
-                Pod,
-                meta.name or "",
-                meta.namespace or "",
-                body=body,
-                content_type=STRATEGIC_MERGE_PATCH,
-                subresource="status",
-            )
+            await tell_disruption(self._client, pod, "DeletionByPodGC", message, self._clock.now(), phase="Failed")
         except StatusError as error:
             if not is_not_found(error):
                 raise

@@ -10,9 +10,9 @@ import asyncio
 
 from ..api.core import Node, Pod
 from ..api.status import StatusError, is_not_found
-from ..client.client import STRATEGIC_MERGE_PATCH
 from ..client.view import key_of, split_key
 from ..reconcile.controller import Controller, Result
+from ..reconcile.disrupting import tell_disruption
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pod_index import NODE, index_pods
 from ..reconcile.pods import node_of
@@ -86,20 +86,10 @@ class TaintEvictionController:
     async def _evict(self, key: str, pod: Pod) -> None:
         self._recorder.normal(pod, "TaintManagerEviction", f"Marking for deletion Pod {key}")
         meta = pod.metadata
-        condition = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "DeletionByTaintManager",
-            "message": "Taint manager: deleting due to NoExecute taint",
-            "lastTransitionTime": self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-        body = {"metadata": {"uid": meta.uid}, "status": {"conditions": [condition]}}
-        name, namespace = meta.name or "", meta.namespace or ""
+        message = "Taint manager: deleting due to NoExecute taint"
         try:
-            await self._client.patch(
-                Pod, name, namespace, body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="status"
-            )
-            await self._client.delete(Pod, name, namespace, uid=meta.uid or "")
+            await tell_disruption(self._client, pod, "DeletionByTaintManager", message, self._clock.now())
+            await self._client.delete(Pod, meta.name or "", meta.namespace or "", uid=meta.uid or "")
         except StatusError as error:
             if not is_not_found(error):
                 raise

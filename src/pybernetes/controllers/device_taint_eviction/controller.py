@@ -15,14 +15,15 @@ from datetime import datetime
 from ...api.core import Pod
 from ...api.dynamic_resource import ResourceClaim, ResourceSlice
 from ...api.status import StatusError, is_conflict, is_not_found
-from ...client.client import STRATEGIC_MERGE_PATCH
 from ...client.view import key_of, split_key
 from ...reconcile.controller import Controller, Result
+from ...reconcile.disrupting import DISRUPTION_TARGET, tell_disruption
 from ...reconcile.manager import ControllerContext
 from ...reconcile.pods import condition_of, is_terminal, node_of
 from . import plan
 
 EVICTION = "DeviceTaintManagerEviction"
+REASON = "DeletionByDeviceTaintManager"
 BY_POOL = "driver and pool"
 
 
@@ -33,7 +34,8 @@ class DeviceTaintEviction:
         self._client = context.client
         self._clock = context.clock
         self._recorder = context.recorder("device-taint-eviction-controller")
-        self._awaited: dict[str, str] = {}
+        self._awaited: set[str] = set()
+        """The pods that are told when they are allowed to stay after all."""
         self._pods = context.informers.of(Pod)
         self._claims = context.informers.of(ResourceClaim)
         self._claims.add_index(BY_POOL, _pools_of_claim)
@@ -69,7 +71,7 @@ class DeviceTaintEviction:
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         if new is None:
             if old is not None:
-                self._awaited.pop(key_of(old), None)
+                self._awaited.discard(key_of(old))
         elif new.spec.resource_claims and (
             old is None
             or node_of(old) != node_of(new)
@@ -81,19 +83,20 @@ class DeviceTaintEviction:
         namespace, name = split_key(key)
         pod = self._pods.get(name, namespace)
         if pod is None or pod.metadata.deletion_timestamp is not None or is_terminal(pod):
-            self._awaited.pop(key, None)
+            self._awaited.discard(key)
             return None
         when = self._leaves_at(pod) if node_of(pod) else None
         if when is None:
-            if self._awaited.pop(key, None) is not None:
+            if key in self._awaited:
+                self._awaited.discard(key)
                 self._recorder.normal(pod, EVICTION, "Cancelling deletion")
             return None
         remaining = (when - self._clock.now()).total_seconds()
         if remaining > 0:
-            self._awaited[key] = pod.metadata.uid or ""
+            self._awaited.add(key)
             return Result(remaining)
         await self._evict(pod)
-        self._awaited.pop(key, None)
+        self._awaited.discard(key)
         return None
 
     def _leaves_at(self, pod: Pod) -> datetime | None:
@@ -113,23 +116,13 @@ class DeviceTaintEviction:
 
     async def _evict(self, pod: Pod) -> None:
         meta = pod.metadata
-        name, namespace = meta.name or "", meta.namespace or ""
         self._recorder.normal(pod, EVICTION, "Marking for deletion")
         try:
-            told = condition_of(pod, "DisruptionTarget")
-            if told is None or told.status != "True" or told.reason != "DeletionByDeviceTaintManager":
-                condition = {
-                    "type": "DisruptionTarget",
-                    "status": "True",
-                    "reason": "DeletionByDeviceTaintManager",
-                    "message": "Device Taint manager: deleting due to NoExecute taint",
-                    "lastTransitionTime": self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-                }
-                body = {"metadata": {"uid": meta.uid}, "status": {"conditions": [condition]}}
-                await self._client.patch(
-                    Pod, name, namespace, body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="status"
-                )
-            await self._client.delete(Pod, name, namespace, uid=meta.uid or "")
+            told = condition_of(pod, DISRUPTION_TARGET)
+            if told is None or told.status != "True" or told.reason != REASON:
+                message = "Device Taint manager: deleting due to NoExecute taint"
+                await tell_disruption(self._client, pod, REASON, message, self._clock.now())
+            await self._client.delete(Pod, meta.name or "", meta.namespace or "", uid=meta.uid or "")
         except StatusError as error:
             if not (is_not_found(error) or is_conflict(error)):
                 raise
