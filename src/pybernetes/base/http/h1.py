@@ -200,12 +200,7 @@ class Http1Connection(asyncio.Protocol):
             remote_address=self._remote_address,
         )
         exchange = Exchange(request, parser.should_keep_alive(), http10, parser.should_upgrade())
-        if "expect" in noted and not http10:
-            if noted["expect"].lower() != "100-continue":
-                raise Refused(417, "unknown expectation")
-            exchange.expects_continue = True
-        if exchange.upgrade and noted.get("content-length", "0") != "0":
-            raise Refused(400, "an upgrade request cannot have a body")
+        exchange.expect(noted)
         self._in_head = False
         self._arriving = exchange
 
@@ -462,12 +457,8 @@ class Http1Connection(asyncio.Protocol):
             self._close()
 
     def _close(self) -> None:
-        """Say goodbye; nothing else will be sent."""
         self._closing = True
-        flushed = not self._transport.get_write_buffer_size()
-        self._transport.close()
-        if flushed:
-            self._server.leaving(self)
+        self._server.hang_up(self, self._transport)
 
     # What the server asks of a connection.
 

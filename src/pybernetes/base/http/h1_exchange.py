@@ -1,7 +1,7 @@
 """The parts of an HTTP/1.1 exchange on the server's side that need no connection to be understood."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pybernetes.base.http.incoming import IncomingBody
 from pybernetes.base.http.message import BytesBody, PushBody, Request, Response
@@ -30,6 +30,15 @@ class Exchange:
         self.started = False  # the head of the response was written
         self.body: IncomingBody | None = None
         self.refusal: Response | None = None
+
+    def expect(self, noted: Mapping[str, str]) -> None:
+        """What the head says about the body's arrival. Refused for what is unknown or makes no sense."""
+        if "expect" in noted and not self.http10:
+            if noted["expect"].lower() != "100-continue":
+                raise Refused(417, "unknown expectation")
+            self.expects_continue = True
+        if self.upgrade and noted.get("content-length", "0") != "0":
+            raise Refused(400, "an upgrade request cannot have a body")
 
     @property
     def plain(self) -> bool:

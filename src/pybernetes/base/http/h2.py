@@ -446,10 +446,7 @@ class Http2Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._flush()
         self._closing = True
-        flushed = not self._transport.get_write_buffer_size()
-        self._transport.close()
-        if flushed:
-            self._server.leaving(self)
+        self._server.hang_up(self, self._transport)
 
     def _give_up(self, code: ErrorCode, text: str) -> None:
         log.debug("HTTP/2 connection in error", code=code.name, reason=text, peer=self._remote_address)

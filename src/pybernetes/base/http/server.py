@@ -165,9 +165,13 @@ class HttpServer:
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
-    def leaving(self, connection: Connection) -> None:
-        """A connection has sent all it had and closed; what TLS still awaits is the peer's goodbye, and a client that
-        keeps an idle connection does not read it. A server that stops does not wait for that."""
+    def hang_up(self, connection: Connection, transport: asyncio.Transport) -> None:
+        """A connection has nothing more to say. Once all is sent, what TLS still awaits is the peer's goodbye, and a
+        client that keeps an idle connection does not read it: a server that stops does not wait for that."""
+        sent = not transport.get_write_buffer_size()
+        transport.close()
+        if not sent:
+            return
         self._connections.discard(connection)
         self._leaving.add(connection)
         if not self._connections:
