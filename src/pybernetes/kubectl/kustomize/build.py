@@ -10,7 +10,7 @@ import os
 from ..errors import CommandError
 from . import generate, helm, order, plugins, references, variables
 from .field_specs import Configuration
-from .kustomization import evaluated, load, parse, read
+from .kustomization import blamed, evaluated, load, parse, read
 from .merge import Schema
 from .options import Options
 from .remote import checked_out, repository_of
@@ -81,10 +81,8 @@ class _Build:
     ) -> list[Resource]:
         """Add one kustomization's objects to `resources` and transform them all."""
         for path in config["resources"]:
-            try:
+            with blamed("accumulating resources"):
                 self._resource(root, str(path), chain, resources)
-            except CommandError as error:
-                raise CommandError(f"accumulating resources: {error.message}") from None
         for path in config.get("configurations") or ():
             self._configuration.extended(parse(load(root, str(path), anywhere=self._options.anywhere).decode()))
         self._openapi(root, config.get("openapi") or {})
@@ -141,12 +139,10 @@ class _Build:
         except CommandError as error:
             why = f"accumulation err='{error.message}'"
             if repository is not None:
-                try:
+                with blamed(why):
                     for _, inner in checked_out(repository):
                         evaluated(inner)
                         self._directory(inner, path, (*chain, inner), resources, why, below=True)
-                except CommandError as inner_error:
-                    raise CommandError(f"{why}: {inner_error.message}") from None
                 return
             if os.path.exists(full):
                 raise CommandError(f"{why}: must build at directory: '{full}': file is not directory") from None
@@ -167,35 +163,24 @@ class _Build:
             if (visited + "/").startswith(real.rstrip("/") + "/"):
                 what = f"cycle detected: candidate root '{real}' contains visited root '{visited}'"
                 raise CommandError(f"{why}: {what}")
-        try:
+        with blamed(f"{why}: couldn't make target for path '{shown}'"):
             config = read(real, self._options.warn)
-        except CommandError as error:
-            raise CommandError(f"{why}: couldn't make target for path '{shown}': {error.message}") from None
         if config.get("kind") == "Component":
             raise CommandError(f"{why}: expected kind != 'Component' for path '{shown}'")
-        try:
+        with blamed(f"{why}: recursed accumulation of path '{shown}'"):
             found = self._accumulated(real, config, (*chain, real), [])
-        except CommandError as error:
-            raise CommandError(f"{why}: recursed accumulation of path '{shown}': {error.message}") from None
-        try:
+        with blamed(f"{why}: recursed merging from path '{shown}'"):
             add(resources, found)
-        except CommandError as error:
-            raise CommandError(f"{why}: recursed merging from path '{shown}': {error.message}") from None
 
     def _file(self, root: str, path: str, full: str, resources: list[Resource]) -> None:
-        where = f"accumulating resources from '{path}'"
-        try:
+        with blamed(f"accumulating resources from '{path}'"):
             if path.startswith(("http://", "https://")):
                 text = _download(path)
             else:
                 text = load(root, path, anywhere=self._options.anywhere).decode("utf-8", "replace")
             found = [Resource(obj, self._origin(full)) for obj in plugins.objects_of(text)]
-        except CommandError as error:
-            raise CommandError(f"{where}: {error.message}") from None
-        try:
+        with blamed(f"merging resources from '{path}'"):
             add(resources, found)
-        except CommandError as error:
-            raise CommandError(f"merging resources from '{path}': {error.message}") from None
 
     def _origin(self, full: str) -> Object:
         return {"path": os.path.relpath(full, self._root)}

@@ -6,7 +6,7 @@ import os
 
 from ..errors import CommandError
 from .hashes import hash_of
-from .kustomization import load
+from .kustomization import blamed, load
 from .resource import Resource, add
 
 TYPE_CHECKING = False
@@ -143,10 +143,8 @@ def _fill(obj: Object, kind: str, data: dict[str, bytes], entry: Object) -> None
 
 
 def _content(root: str, path: str, what: str, anywhere: bool, shown: str = "") -> bytes:
-    try:
+    with blamed(f"loading KV pairs: {what}: [{shown or path}]"):
         return load(root, path, anywhere=anywhere)
-    except CommandError as error:
-        raise CommandError(f"loading KV pairs: {what}: [{shown or path}]: {error.message}") from None
 
 
 def add_hashes(resources: list[Resource]) -> None:

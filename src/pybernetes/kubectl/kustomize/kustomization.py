@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 
 from ..errors import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -84,6 +85,15 @@ def evaluated(path: str) -> str:
     while not os.path.exists(parent := os.path.dirname(missing)):
         missing = parent
     raise CommandError(f"evalsymlink failure on '{path}' : lstat {missing}: no such file or directory")
+
+
+@contextmanager
+def blamed(why: str) -> Iterator[None]:
+    """What fails inside says first in which step: `why: message`."""
+    try:
+        yield
+    except CommandError as error:
+        raise CommandError(f"{why}: {error.message}") from None
 
 
 def load(root: str, path: str, *, anywhere: bool) -> bytes:

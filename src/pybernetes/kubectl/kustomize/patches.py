@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import CommandError, quoted
-from .kustomization import load
+from .kustomization import blamed, load
 from .merge import Schema, merged
 from .resource import gvk, identity_text
 
@@ -67,10 +67,8 @@ class Patcher:
         return [resource for resource in self._resources if selects(resource, target)]
 
     def _load(self, path: str) -> str:
-        try:
+        with blamed(f"failed to get the patch file from path({path})"):
             return load(self._root, path, anywhere=self._anywhere).decode()
-        except CommandError as error:
-            raise CommandError(f"failed to get the patch file from path({path}): {error.message}") from None
 
     def _documents(self, text: str) -> list[Any]:
         from ..wire.yaml_read import YamlError, load_all
