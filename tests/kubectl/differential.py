@@ -3,9 +3,9 @@
 A case file holds one command line per line, as typed after `kubectl`. `# text` is a comment; `@write NAME` up to a line
 `@end` writes a file (`NAMESPACE` in it is the client's namespace); `!` before a line runs it with both but compares
 only the exit code; `@unordered LINE` is for what the stock client takes from a Go map, in another order each time: the
-lines of the output are compared, not their order; `@sleep-until LINE` repeats a line with both until its output is not empty (for what controllers
-do). What differs by nature — uids, versions, times, generated names, addresses — is replaced by a word on both
-sides.
+lines of the output are compared, not their order; `@sleep-until LINE` repeats a line with both until its output is not
+empty (for what controllers do). What differs by nature — uids, versions, times, generated names, addresses — is
+replaced by a word on both sides.
 """
 
 import io
