@@ -7,6 +7,7 @@ the node's address and the server's port.
 from typing import Any
 
 from ..config import ClusterConfig
+from .objects import binding, cluster_role, endpoint_slice, user
 
 USER = "system:coredns"
 """The identity of the DNS server (kubeadm's name for it)."""
@@ -26,36 +27,12 @@ def objects(config: ClusterConfig) -> list[dict[str, Any]]:
             "ports": [{"name": name, "port": 53, "protocol": protocol} for name, protocol in ports],
         },
     }
-    endpoints = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": "kube-dns",
-            "namespace": "kube-system",
-            "labels": {
-                "kubernetes.io/service-name": "kube-dns",
-                "endpointslice.kubernetes.io/managed-by": "pybernetes",
-            },
-        },
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [config.node_ip], "conditions": {"ready": True}}],
-        "ports": [{"name": name, "port": config.dns_port, "protocol": protocol} for name, protocol in ports],
-    }
+    endpoints = endpoint_slice(
+        "kube-dns", config.node_ip, [(name, config.dns_port, protocol) for name, protocol in ports]
+    )
     read = ["list", "watch"]
-    role = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": USER},
-        "rules": [
-            {"apiGroups": [""], "resources": ["services", "namespaces"], "verbs": read},
-            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read},
-        ],
-    }
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": USER},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": USER},
-        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": USER}],
-    }
-    return [role, binding, service, endpoints]
+    rules = [
+        {"apiGroups": [""], "resources": ["services", "namespaces"], "verbs": read},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read},
+    ]
+    return [cluster_role(USER, rules), binding(USER, USER, user(USER)), service, endpoints]

@@ -9,6 +9,7 @@ import yaml
 
 from ...client import kubeconfig
 from ..config import ClusterConfig
+from .objects import binding, cluster_role, group, user
 
 SETTINGS = "settings"
 """The key in cluster-info that holds `SharedSettings`."""
@@ -37,45 +38,27 @@ def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
             SETTINGS: msgspec.json.encode(shared).decode(),
         },
     }
-    approver = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "pybernetes:kubelet-serving-approver"},
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": "system:certificates.k8s.io:kubelet-serving-approver",
-        },
-        "subjects": [{"kind": "ServiceAccount", "namespace": "kube-system", "name": "certificate-controller"}],
-    }
+    approver = binding(
+        "pybernetes:kubelet-serving-approver",
+        "system:certificates.k8s.io:kubelet-serving-approver",
+        {"kind": "ServiceAccount", "namespace": "kube-system", "name": "certificate-controller"},
+    )
     return [information, *_proxies(), approver]
 
 
 def _proxies() -> list[dict[str, Any]]:
     """The proxies of all nodes are one user. Beyond upstream's role it reads what network policies depend on; a joined
     node has no credentials of that user, and impersonates it."""
-    user = "system:kube-proxy"
+    proxy = "system:kube-proxy"
     follow = ["list", "watch"]
     seen = [
         {"apiGroups": [""], "resources": ["pods", "namespaces"], "verbs": follow},
         {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": follow},
     ]
-    be = [{"apiGroups": [""], "resources": ["users"], "resourceNames": [user], "verbs": ["impersonate"]}]
+    be = [{"apiGroups": [""], "resources": ["users"], "resourceNames": [proxy], "verbs": ["impersonate"]}]
     return [
-        *_granted("pybernetes:network-policies", seen, "User", user),
-        *_granted("pybernetes:node-proxies", be, "Group", "system:nodes"),
+        cluster_role("pybernetes:network-policies", seen),
+        binding("pybernetes:network-policies", "pybernetes:network-policies", user(proxy)),
+        cluster_role("pybernetes:node-proxies", be),
+        binding("pybernetes:node-proxies", "pybernetes:node-proxies", group("system:nodes")),
     ]
-
-
-def _granted(name: str, rules: list[dict[str, Any]], kind: str, subject: str) -> list[dict[str, Any]]:
-    """A role and its one holder."""
-    group = "rbac.authorization.k8s.io"
-    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
-    binding = {
-        "apiVersion": f"{group}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
-        "subjects": [{"kind": kind, "apiGroup": group, "name": subject}],
-    }
-    return [role, binding]
