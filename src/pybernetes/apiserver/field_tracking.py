@@ -57,7 +57,7 @@ class FieldTracking:
         ignored = self._strategy.reset_fields("")
         try:
             self.manager.created(obj, write.field_manager, self._now(), ignored)
-        except Unconverted:  # by entries of another version that the client brought: they are not followed
+        except Unconverted:  # entries of another version that the client brought are off by now, and not followed
             self.manager.created(obj, write.field_manager, self._now(), ignored)
 
     def updated(self, live: Object, new: Object, write: Write) -> None:

@@ -1,8 +1,8 @@
 """The shell: follow what policies depend on, and bring the kernel in line.
 
 Only NetworkPolicies are followed as long as there are none; with the first one come the pods and namespaces of the
-cluster, and with the last one they go. Changes are gathered for a moment (longer when compiling takes long), compiled
-as a whole, and what differs is sent in one transaction.
+cluster, and with the last one they go. Changes are compiled as a whole, and what differs is sent in one transaction;
+those that follow at once are gathered for a moment, longer when compiling takes long.
 
 The cluster's DNS server is no pod here. Policies name it as they do everywhere (namespace `kube-system`, label
 `k8s-app: kube-dns`): the labels of its Service stand for those of its pods.
@@ -86,9 +86,7 @@ class NetworkPolicyEnforcer:
             self._wake.set()
             while True:
                 await self._wake.wait()
-                await asyncio.sleep(_GATHER_SECONDS)
                 self._wake.clear()
-                pause = 0.0
                 try:
                     pause = await self._turn()
                     ready.set()
@@ -97,7 +95,7 @@ class NetworkPolicyEnforcer:
                     self._kernel = None
                     self._wake.set()
                     pause = _RETRY_SECONDS
-                await asyncio.sleep(pause)
+                await asyncio.sleep(max(pause, _GATHER_SECONDS))
 
     async def _turn(self) -> float:
         """One pass; seconds to rest after it. Without isolated pods there is no table."""
