@@ -4,13 +4,12 @@ import ssl
 from typing import Protocol
 
 from ..api.core import Node
+from ..apiserver.streams.kubelet_dialer import DEFAULT_PORT, PREFERRED_ADDRESS_TYPES
 from ..base.http.client import HttpTransport, TransportError
 from ..base.http.message import Request
 from ..client.client import read_body
 
-DEFAULT_PORT = 10250
 PATH = "/metrics/resource"
-ADDRESS_TYPES = ("InternalIP", "ExternalIP", "Hostname")
 
 Address = tuple[str, int]
 
@@ -69,7 +68,7 @@ def address_of(node: Node) -> Address | None:
     addresses = status.addresses or []
     endpoint = status.daemon_endpoints.kubelet_endpoint if status.daemon_endpoints is not None else None
     port = (endpoint.port if endpoint is not None else 0) or DEFAULT_PORT
-    for wanted in ADDRESS_TYPES:
+    for wanted in PREFERRED_ADDRESS_TYPES:
         for address in addresses:
             if address.type == wanted and address.address:
                 return address.address, port

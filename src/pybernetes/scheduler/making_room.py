@@ -6,6 +6,7 @@ no node ──▶ plan (arrays, else node by node) ──┐
 
 from collections.abc import Callable
 from random import Random
+from typing import TypeVar
 
 from pybernetes.api.core import Pod
 from pybernetes.api.policy import PodDisruptionBudget
@@ -28,6 +29,7 @@ from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import preempted_patch
 
 log = logger(__name__)
+T = TypeVar("T")
 
 
 class MakingRoom:
@@ -66,11 +68,11 @@ class MakingRoom:
         quick = vector.plan(pod, diagnosis, self._budgets.list()) if vector is not None else None
         if quick is not None:
             return quick
-        found = self._candidates(pod, diagnosis)
-        return found if isinstance(found, str) else min(found, key=preemption.harm)
+        return self._asked(preemption.plan, pod, diagnosis)
 
-    def _candidates(self, pod: PodInfo, diagnosis: Diagnosis) -> list[preemption.Plan] | str:
-        return preemption.candidates(
+    def _asked(self, question: Callable[..., T], pod: PodInfo, diagnosis: Diagnosis) -> T:
+        """What `preemption.plan` or `preemption.candidates` answers about a pod."""
+        return question(
             self._cycle_of(pod).plain,
             self._snapshot,
             self._nominations,
@@ -85,7 +87,7 @@ class MakingRoom:
         """The least harmful of the plans that extenders agree with; None when the profile does not preempt."""
         if self._args(pod) is None:
             return None
-        found = self._candidates(pod, diagnosis)
+        found = self._asked(preemption.candidates, pod, diagnosis)
         if isinstance(found, str):
             return found
         try:
