@@ -25,8 +25,12 @@ def namespace(resources: list[Resource], name: str, specs: list[FieldSpec]) -> N
     """Everything that is namespaced goes to one namespace. CommandError when names collide there."""
     if not name:
         return
+    known: dict[tuple[Any, ...], list[Resource]] = {}
+    for resource in resources:
+        known.setdefault(_place(resource), []).append(resource)
     for resource in resources:
         obj = resource.obj
+        known[_place(resource)].remove(resource)
         if resource.kind == "Namespace" and not gvk(obj)[0]:
             resource.rename(name)
         elif is_namespaced(obj):
@@ -38,15 +42,17 @@ def namespace(resources: list[Resource], name: str, specs: list[FieldSpec]) -> N
                     subject["namespace"] = name
         for spec in specs:
             change(obj, spec, _constant(name))
-        same = [one for one in resources if one is not resource and _same(one, resource)]
+        there = known.setdefault(_place(resource), [])
+        same = [one for one in there if one.earlier]
         if same:
             shown = " ".join(_internal(one) for one in resources if one is resource or one in same)
             raise CommandError(f"namespace transformation produces ID conflict: [{shown}]")
+        there.append(resource)
 
 
-def _same(one: Resource, other: Resource) -> bool:
-    mine = (gvk(one.obj), one.name, effective_namespace(one.obj))
-    return mine == (gvk(other.obj), other.name, effective_namespace(other.obj)) and bool(one.earlier)
+def _place(resource: Resource) -> tuple[Any, ...]:
+    """What no two objects may have in common."""
+    return (gvk(resource.obj), resource.name, effective_namespace(resource.obj))
 
 
 def _internal(resource: Resource) -> str:
