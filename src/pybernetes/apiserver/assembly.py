@@ -25,6 +25,7 @@ from .resources.service import ServiceStrategy
 from .resources.service_addresses import AddressObjects
 from .resources.service_allocation import ServiceNetwork
 from .versions import ServedVersions
+from .watch_cache import WatchCache
 
 if TYPE_CHECKING:
     from ..base.x509 import KeyPair
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 def admission_plugins(
     config: ApiServerConfig,
-    reader: ObjectReader,
+    reader: WatchCache,
     security: Security,
     registry: Registry,
     webhooks: WebhookClient,
@@ -52,6 +53,7 @@ def admission_plugins(
         webhooks=webhooks,
         quotas=RegistryQuotas(registry),
         write=writer(app),
+        refresh=reader.wait_consistent,
         clock=clock,
         configuration=plugin_settings(config.admission_config_file),
     )

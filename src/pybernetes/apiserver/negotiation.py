@@ -225,7 +225,7 @@ class TableFormat(JsonEvents):
 
 
 def _bookmark(kind: str, api_version: str, revision: int, initial_events_end: bool) -> Object:
-    metadata: Object = {"resourceVersion": str(revision), "creationTimestamp": None}
+    metadata: Object = {"resourceVersion": str(revision)}
     if initial_events_end:
         metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
     return {"kind": kind, "apiVersion": api_version, "metadata": metadata}

@@ -51,8 +51,8 @@ Make = Callable[[AdmissionContext], AdmissionPlugin]
 ORDER: dict[str, Make] = {
     "AlwaysAdmit": lambda context: AlwaysAdmit(),
     "NamespaceAutoProvision": lambda context: NamespaceAutoProvision(context.reader, context.write),
-    "NamespaceLifecycle": lambda context: NamespaceLifecycle(context.reader),
-    "NamespaceExists": lambda context: NamespaceExists(context.reader),
+    "NamespaceLifecycle": lambda context: NamespaceLifecycle(context.reader, context.refresh),
+    "NamespaceExists": lambda context: NamespaceExists(context.reader, context.refresh),
     "LimitPodHardAntiAffinityTopology": lambda context: LimitPodHardAntiAffinityTopology(),
     "LimitRanger": lambda context: LimitRanger(context.reader),
     "ServiceAccount": lambda context: ServiceAccount(context.reader),

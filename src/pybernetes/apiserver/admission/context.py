@@ -1,5 +1,6 @@
 """What admission plugins are made from."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ class AdmissionContext(msgspec.Struct, kw_only=True):
     webhooks: WebhookClient
     quotas: QuotaStore
     write: Write
+    refresh: Callable[[], Awaitable[object]]
+    """Waits until the reader has everything that was stored before, whichever server wrote it."""
     clock: Clock = SYSTEM_CLOCK
     configuration: dict[str, Any] = {}
     """Settings of single plugins by name, in wire form (`AdmissionConfiguration`)."""

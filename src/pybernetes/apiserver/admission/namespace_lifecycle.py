@@ -3,6 +3,7 @@
 from ...api import status
 from ...api.resource import ResourceInfo, resource
 from ..reader import ObjectReader
+from .namespaces import Refresh, namespace
 from .plugin import AdmissionRequest
 
 IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
@@ -14,8 +15,9 @@ class NamespaceLifecycle:
 
     name = "NamespaceLifecycle"
 
-    def __init__(self, reader: ObjectReader) -> None:
+    def __init__(self, reader: ObjectReader, refresh: Refresh) -> None:
         self._reader = reader
+        self._refresh = refresh
         self._namespaces = resource("namespaces")
 
     def handles(self, operation: str, resource: ResourceInfo, subresource: str) -> bool:
@@ -30,7 +32,7 @@ class NamespaceLifecycle:
             return
         found = self._reader.get(self._namespaces, "", request.namespace)
         if found is None:
-            raise status.not_found("", "namespaces", request.namespace)
+            found = await namespace(self._reader, self._refresh, request.namespace)
         terminating = found["metadata"].get("deletionTimestamp")
         if terminating and request.resource.plural not in _ALLOWED_WHILE_TERMINATING:
             raise self._terminating(request)

@@ -1,11 +1,25 @@
 """NamespaceExists and NamespaceAutoProvision: off by default, since NamespaceLifecycle does the first."""
 
+from collections.abc import Awaitable, Callable
+
 from ...api import status
 from ...api.resource import ResourceInfo, resource
 from ...api.status import StatusError
-from ..reader import ObjectReader
+from ..reader import Object, ObjectReader
 from .own_writes import Write
 from .plugin import AdmissionRequest
+
+Refresh = Callable[[], Awaitable[object]]
+
+
+async def namespace(reader: ObjectReader, refresh: Refresh, name: str) -> Object:
+    """A namespace that the reader does not know (yet: another server of the same store may have made it just now).
+    StatusError 404."""
+    await refresh()
+    found = reader.get(resource("namespaces"), "", name)
+    if found is None:
+        raise status.not_found("", "namespaces", name)
+    return found
 
 
 class NamespaceExists:
@@ -13,8 +27,9 @@ class NamespaceExists:
 
     name = "NamespaceExists"
 
-    def __init__(self, reader: ObjectReader) -> None:
+    def __init__(self, reader: ObjectReader, refresh: Refresh) -> None:
         self._reader = reader
+        self._refresh = refresh
         self._namespaces = resource("namespaces")
 
     def handles(self, operation: str, resource: ResourceInfo, subresource: str) -> bool:
@@ -27,7 +42,7 @@ class NamespaceExists:
     async def validate(self, request: AdmissionRequest) -> None:
         """StatusError 404."""
         if self._reader.get(self._namespaces, "", request.namespace) is None:
-            raise status.not_found("", "namespaces", request.namespace)
+            await namespace(self._reader, self._refresh, request.namespace)
 
 
 class NamespaceAutoProvision:

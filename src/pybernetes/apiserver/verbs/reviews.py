@@ -29,7 +29,6 @@ async def review(call: Call, handler: ReviewHandler) -> Response:
     metadata = obj.setdefault("metadata", {})
     if served.namespaced:
         match_namespace(metadata, call.namespace)
-    metadata.setdefault("creationTimestamp", None)
     obj = await _admitted(call, write, obj)
     answer = await handler(obj, call.request)
     return call.respond_raw(orjson.dumps(answer), 201, want=want)
