@@ -3,9 +3,12 @@
 A case file holds one command line per line, as typed after `kubectl`. `# text` is a comment; `@write NAME` up to a line
 `@end` writes a file (`NAMESPACE` in it is the client's namespace); `!` before a line runs it with both but compares
 only the exit code; `@unordered LINE` is for what the stock client takes from a Go map, in another order each time: the
-lines of the output are compared, not their order; `@sleep-until LINE` repeats a line with both until its output is not
-empty (for what controllers do). What differs by nature — uids, versions, times, generated names, addresses — is
-replaced by a word on both sides.
+lines of the output are compared, not their order. What differs by nature — uids, versions, times, generated names,
+addresses — is replaced by a word on both sides.
+
+Lines that change nothing (`reads`) and stand together run at the same time. What they show may be on its way, since
+controllers work on: such a line is asked again while the clients disagree, as two namespaces that were told the same
+come to the same state. A line that changes something runs once, with one client after the other.
 """
 
 import io
@@ -16,6 +19,7 @@ import subprocess
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +46,13 @@ SUBSTITUTIONS = (
 )
 _UNORDERED = "@unordered "
 _DROPPED = re.compile(r"^[EIW]\d{4} .*\n", re.MULTILINE)
+_READING = (
+    "get", "describe", "explain", "events", "logs", "top", "api-resources", "api-versions", "version", "cluster-info",
+    "options", "plugin", "kustomize", "diff", "auth can-i", "auth whoami", "rollout history", "__complete",
+)  # fmt: skip
+_PARALLEL = 3
+_SETTLING_SECONDS = 30.0
+"""How long all of a case may wait for controllers."""
 
 
 @dataclass
@@ -126,54 +137,75 @@ class Pair:
         """All lines of a case; the differences."""
         configs = self.kubeconfigs(case)
         found: list[Difference] = []
+        together: list[str] = []
         lines = iter(text.splitlines())
         for line in lines:
             if not line.strip() or line.startswith("#"):
                 continue
+            if not reads(line):
+                found += self._read(together, configs)
+                together = []
             if line.startswith("@write "):
                 content = "\n".join(iter(lambda: next(lines), "@end")) + "\n"
                 for side, path in configs.items():
                     path.with_name(line.split()[1]).write_text(content.replace("NAMESPACE", f"{case}-{side}"))
                 continue
             self.count += 1
-            if line.startswith("@sleep-until "):
-                self._until(line.partition(" ")[2], configs)
-                continue
-            lax = line.startswith("!")
-            command = line.removeprefix("!").removeprefix(_UNORDERED)
-            stock, ours = (_normal(outcome, f"{case}-{side}") for side, outcome in self._both(command, configs).items())
-            if line.startswith(_UNORDERED):
-                stock.out, ours.out = ("".join(sorted(one.out.splitlines(keepends=True))) for one in (stock, ours))
-            if stock.code != ours.code or (not lax and stock != ours):
-                found.append(Difference(line, stock, ours))
+            if reads(line):
+                together.append(line)
+            else:
+                found += self._compared(line, self._run("stock", line, configs), self._run("ours", line, configs))
+        found += self._read(together, configs)
         self.differences += found
         for side, path in configs.items():
             self._stock(["delete", "namespace", f"{case}-{side}", "--wait=false"], path.parent, path)
         return found
 
-    def _both(self, line: str, configs: dict[str, Path]) -> dict[str, Outcome]:
-        command, _, given = line.partition(" <<< ")
-        words = shlex.split(command)
-        given = given.encode().decode("unicode_escape")
-        outcomes = {}
-        for side, runner in (("stock", self._stock), ("ours", self._ours)):
-            path = configs[side]
-            mine = [word.replace("NAMESPACE", f"{path.parent.parent.name}-{side}") for word in words]
-            mine = [word.replace("NODENAME", "hollow-0" if side == "stock" else "hollow-1") for word in mine]
-            outcomes[side] = runner(mine, path.parent, path, given)
-        return outcomes
+    def _read(self, lines: list[str], configs: dict[str, Path]) -> list[Difference]:
+        """Lines that change nothing: the stock client's processes side by side, ours meanwhile in this one."""
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            theirs = [pool.submit(self._run, "stock", line, configs) for line in lines]
+            ours = [self._run("ours", line, configs) for line in lines]
+        found: list[Difference] = []
+        deadline = time.monotonic() + _SETTLING_SECONDS
+        for line, stock, own in zip(lines, theirs, ours, strict=True):
+            differences = self._compared(line, stock.result(), own)
+            while differences and time.monotonic() < deadline:
+                time.sleep(0.2)
+                differences = self._compared(line, self._run("stock", line, configs), self._run("ours", line, configs))
+            found += differences
+        return found
 
-    def _until(self, line: str, configs: dict[str, Path]) -> None:
-        deadline = time.monotonic() + 30
-        for side, path in configs.items():
-            runner = self._stock if side == "stock" else self._ours
-            while not runner(shlex.split(line), path.parent, path).out.strip():
-                assert time.monotonic() < deadline, f"{line}: still nothing"
-                time.sleep(0.05)
+    def _run(self, side: str, line: str, configs: dict[str, Path]) -> Outcome:
+        """What a client says to a line, without what differs by nature."""
+        command, _, given = _bare(line).partition(" <<< ")
+        path = configs[side]
+        namespace = f"{path.parent.parent.name}-{side}"
+        node = "hollow-0" if side == "stock" else "hollow-1"
+        words = [word.replace("NAMESPACE", namespace).replace("NODENAME", node) for word in shlex.split(command)]
+        runner = self._stock if side == "stock" else self._ours
+        outcome = _normal(runner(words, path.parent, path, given.encode().decode("unicode_escape")), namespace)
+        if line.startswith(_UNORDERED):
+            outcome.out = "".join(sorted(outcome.out.splitlines(keepends=True)))
+        return outcome
+
+    def _compared(self, line: str, stock: Outcome, ours: Outcome) -> list[Difference]:
+        same = stock.code == ours.code if line.startswith("!") else stock == ours
+        return [] if same else [Difference(line, stock, ours)]
+
+
+def reads(line: str) -> bool:
+    """Whether a line of a case changes nothing, neither in the cluster nor here, and may be asked again."""
+    command = _bare(line)
+    return command.startswith(_READING) or " --dry-run" in command.partition(" <<< ")[0]
+
+
+def _bare(line: str) -> str:
+    return line.removeprefix("!").removeprefix(_UNORDERED)
 
 
 def environment(home: Path, kubeconfig: Path, cache: Path) -> dict[str, str]:
-    """What both clients see of the world."""
+    """What both clients see of the world. Without collecting garbage, a stock client takes half the processor time."""
     return {
         "HOME": str(home),
         "KUBECONFIG": str(kubeconfig),
@@ -181,6 +213,7 @@ def environment(home: Path, kubeconfig: Path, cache: Path) -> dict[str, str]:
         "KUBECACHEDIR": str(cache),
         "TZ": "UTC",
         "KUBECTL_APPLYSET": "true",
+        "GOGC": "off",
     }
 
 

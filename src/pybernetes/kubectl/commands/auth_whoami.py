@@ -30,6 +30,7 @@ def run(session: Session) -> int:
     if session.flags.text("output"):
         from ..output.printers import printer_for
 
+        answer["metadata"] = {"creationTimestamp": None, **(answer.get("metadata") or {})}
         printer_for(session).print({"kind": answer.pop("kind", ""), **answer}, True)
         return 0
     user = (answer.get("status") or {}).get("userInfo") or {}

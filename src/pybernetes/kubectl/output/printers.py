@@ -69,9 +69,7 @@ def name_of(obj: dict[str, Any]) -> str:
     group, slash, _ = str(obj.get("apiVersion") or "").partition("/")
     kind = str(obj.get("kind") or "").lower() or "<unknown>"
     metadata = obj.get("metadata") or {}
-    name = metadata.get("name") or ""
-    if not name and metadata.get("generateName"):
-        name = f"{metadata['generateName']}"
+    name = metadata.get("name") or "<unknown>"
     return f"{kind}.{group}/{name}" if slash else f"{kind}/{name}"
 
 
