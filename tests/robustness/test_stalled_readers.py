@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support.api import CONFIG_MAPS, Api
 
 from pybernetes.api.resource import resource
-from pybernetes.apiserver.watch_cache.fanout import LAG_LIMIT_BYTES
+from pybernetes.apiserver.watch_cache.watcher import LAG_LIMIT_BYTES
 from pybernetes.base.http.message import Request, Response
 from pybernetes.base.http.server import HttpServer
 from pybernetes.base.tasks import running
@@ -97,4 +97,29 @@ async def test_watches_that_nobody_reads():
             connection.close()
         async with asyncio.timeout(10):
             while len(fanout):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+async def test_beginnings_of_watches_that_nobody_reads():
+    async with listening() as (api, http):
+        before = resident()
+        stalled = [await ask(http, f"{CONFIG_MAPS}?watch=1&resourceVersion=0") for _ in range(READERS)]
+        stalled += [
+            await ask(
+                http,
+                f"{CONFIG_MAPS}?watch=1&sendInitialEvents=true&allowWatchBookmarks=true"
+                "&resourceVersionMatch=NotOlderThan",
+            )
+            for _ in range(READERS)
+        ]
+        stalled += [await ask(http, f"{CONFIG_MAPS}?watch=1&resourceVersion=1") for _ in range(READERS)]
+        await busy(stalled)
+        # Each holds half a mebibyte and what is in its socket, not the eight megabytes of the collection.
+        assert resident() - before < len(stalled) * MEBIBYTE + 30 * MEBIBYTE
+        async with asyncio.timeout(5):
+            assert (await api.get(f"{CONFIG_MAPS}/n1")).code == 200
+        for connection in stalled:
+            connection.close()
+        async with asyncio.timeout(10):
+            while http._connections:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)

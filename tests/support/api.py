@@ -1,7 +1,7 @@
 """Requests against a server in memory, in wire form: `status, body = await api.post(path, obj)`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -53,6 +53,7 @@ class Watching:
         self.data = b""
         self.closed = False
         self.waiting = 0
+        self.drained: Callable[[], None] | None = None
         self._more = asyncio.Event()
         body.start(self)
 
@@ -62,6 +63,19 @@ class Watching:
 
     def buffered(self) -> int:
         return self.waiting
+
+    def when_drained(self, call: Callable[[], None]) -> None:
+        if self.waiting:
+            self.drained = call
+        else:
+            asyncio.get_running_loop().call_soon(call)
+
+    def take(self) -> None:
+        """The receiver has read all."""
+        self.waiting = 0
+        call, self.drained = self.drained, None
+        if call is not None:
+            call()
 
     def close(self) -> None:
         self.closed = True

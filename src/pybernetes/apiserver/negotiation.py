@@ -19,7 +19,7 @@ import orjson
 from ..api import status
 from ..api.resource import ResourceInfo
 from ..base.http.message import BodyTooLarge, Request
-from .watch_cache.fanout import Format, event_line
+from .watch_cache.watcher import Format, event_line
 
 Object = dict[str, Any]
 Convert = Callable[[Object], Object]

@@ -28,7 +28,7 @@ from .resources.generic import GenericResource
 from .resources.leases import LeasePool
 from .resources.strategy import Strategy
 from .watch_cache import Entry, WatchCache
-from .watch_cache.fanout import Format
+from .watch_cache.watcher import Format
 
 Read = Callable[[Sequence[Entry]], Awaitable[list[Entry]]]
 """Entries with the bytes that an endpoint's version serves."""

@@ -9,7 +9,7 @@ is waiting through `Sink.buffered` and ends a receiver that is too slow; a hard 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 
 from ..api.user import UserInfo
@@ -48,6 +48,7 @@ class Pipe(AsyncIterator[bytes]):
         self._closed = False
         self._stopped = False
         self._waiter: asyncio.Future[None] | None = None
+        self._drained: Callable[[], None] | None = None
         body.start(self)
 
     def write(self, data: bytes) -> None:
@@ -62,6 +63,12 @@ class Pipe(AsyncIterator[bytes]):
 
     def buffered(self) -> int:
         return self._size
+
+    def when_drained(self, call: Callable[[], None]) -> None:
+        if self._size:
+            self._drained = call
+        else:
+            asyncio.get_running_loop().call_soon(call)
 
     def close(self) -> None:
         self._closed = True
@@ -84,6 +91,9 @@ class Pipe(AsyncIterator[bytes]):
         data = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._size = 0
+        call, self._drained = self._drained, None
+        if call is not None:
+            asyncio.get_running_loop().call_soon(call)
         return data
 
     async def aclose(self) -> None:
@@ -106,4 +116,5 @@ class Pipe(AsyncIterator[bytes]):
     def _stop(self) -> None:
         if not self._stopped:
             self._stopped = True
+            self._drained = None
             self._body.stop()

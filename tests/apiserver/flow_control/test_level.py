@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.apiserver.flow_control.level import Level, Rejected, Settings
+from pybernetes.apiserver.flow_control.level import Level, Rejected, Settings, Waiting
 from pybernetes.apiserver.flow_control.shares import Bounds, allocate, bounds
 from pybernetes.apiserver.flow_control.shuffle import hand, hash_of
 
@@ -157,3 +157,54 @@ def test_idle_seats_are_lent() -> None:
     idle, busy = Bounds(50, 10, 100), Bounds(50, 50, 100)
     lent, borrowed = allocate(100, [(idle, 0.0), (busy, 500.0)])
     assert lent == 10 and 85 <= borrowed <= 90
+
+
+async def test_a_turn_that_comes_to_one_who_has_just_gone() -> None:
+    found = level(1, queues=1)
+    await found.wait(1, 0, "", 60)
+    gone, next_one = (asyncio.create_task(found.wait(1, 0, "", 60)) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    found.leave(1, None, 0)  # before the cancelled task has run
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert await next_one is not None
+    assert (found.waiting, found.in_use, found.demand()) == (0, 1, 3)
+
+
+arrival = st.tuples(st.just("arrive"), st.integers(1, 4), st.integers(0, 1 << 40))
+departure = st.tuples(st.sampled_from(["leave", "give up"]), st.integers(0, 30), st.just(0))
+
+
+@given(st.lists(st.one_of(arrival, departure), max_size=60))
+def test_the_sums_that_are_kept_are_those_of_the_queues(steps: list[tuple[str, int, int]]) -> None:
+    async def run() -> None:
+        found = level(3, queues=4, length=5, hand_size=2)
+        tasks: list[asyncio.Task[Waiting | None]] = []
+        running = [await found.wait(3, 0, "", 60)]
+        running_seats = [3]
+        for kind, number, flow in steps:
+            if kind == "arrive":
+                tasks.append(asyncio.create_task(found.wait(number, flow, "", 60)))
+            elif kind == "give up" and tasks:
+                tasks[number % len(tasks)].cancel()
+            elif running:
+                at = number % len(running)
+                found.leave(running_seats.pop(at), running.pop(at), 0.1)
+            await asyncio.sleep(0)
+            for task in [task for task in tasks if task.done()]:
+                tasks.remove(task)
+                if not task.cancelled() and task.exception() is None and (mine := task.result()) is not None:
+                    running.append(mine)
+                    running_seats.append(mine.seats)
+            state = found.queues()
+            assert found.waiting == sum(row[1] for row in state)
+            queued = sum(request.seats for row in state for request in row[4])
+            assert found._queued == queued
+            assert found._busy == sum(1 for row in state if row[1] or row[2])
+            assert found.in_use >= sum(row[2] for row in state)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(run())

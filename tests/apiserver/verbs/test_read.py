@@ -211,6 +211,21 @@ async def test_a_large_list_is_streamed_whole() -> None:
         assert len(names(orjson.loads(data))) == 150
 
 
+async def test_a_large_list_in_another_form_is_encoded_as_it_is_read() -> None:
+    async with running_api() as api:
+        for index in range(150):
+            obj = {"metadata": {"name": f"m{index:03}"}, "data": {"x": "y" * 3000}}
+            assert (await api.post(CONFIG_MAPS, obj)).code == 201
+        accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        request = Request("GET", CONFIG_MAPS, headers=[("accept", accept)], context={"user": ADMIN})
+        answer = await api.server.app(request)
+        assert answer.header("content-length") is None and hasattr(answer.body, "__aiter__")
+        body = orjson.loads(b"".join([piece async for piece in answer.body]))
+        assert body["kind"] == "PartialObjectMetadataList"
+        assert [item["kind"] for item in body["items"]] == ["PartialObjectMetadata"] * 150
+        assert names(body) == [f"m{index:03}" for index in range(150)]
+
+
 async def test_a_missing_object_and_a_missing_resource() -> None:
     async with running_api() as api:
         answer = await api.get(CONFIG_MAPS + "/a")

@@ -1,17 +1,20 @@
 """Whatever is written, a watcher that replays its events has what a list at the same revision shows."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pybernetes.api.resource import resource
 from pybernetes.apiserver.negotiation import PlainFormat
-from pybernetes.apiserver.watch_cache import WatchCache
+from pybernetes.apiserver.watch_cache import WatchCache, Watcher, opening, resource_cache
 from pybernetes.apiserver.watch_cache.entry import encode
 from pybernetes.apiserver.watch_cache.selection import select
+from pybernetes.apiserver.watch_cache.watcher import AHEAD_BYTES
 from pybernetes.base.tasks import running
 from pybernetes.store.memory import MemoryStore
 
@@ -46,11 +49,22 @@ step = st.one_of(
 
 
 class Replica:
-    """A sink that applies events to a state, and insists on their order."""
+    """A sink that applies events to a state, and insists on their order. A slow one has what it was given waiting
+    until `take`."""
 
-    def __init__(self, state: dict[str, str]) -> None:
+    def __init__(self, state: dict[str, str], *, slow: bool = False) -> None:
         self.state = state
         self.last = 0
+        self.slow = slow
+        self.closed = False
+        self.waiting: list[Callable[[], None]] = []
+
+    def take(self) -> bool:
+        """Read; whether the producer went on."""
+        calls, self.waiting = self.waiting, []
+        for call in calls:
+            call()
+        return bool(calls)
 
     def write(self, data: bytes) -> None:
         for line in data.splitlines():
@@ -67,10 +81,14 @@ class Replica:
                 self.last = max(self.last, int(version))
 
     def buffered(self) -> int:
-        return 0
+        return AHEAD_BYTES + 1 if self.slow else 0
+
+    def when_drained(self, call: Callable[[], None]) -> None:
+        assert self.slow
+        self.waiting.append(call)
 
     def close(self) -> None:
-        pass
+        self.closed = True
 
 
 def pod(namespace: str, name: str, node: str, label: str) -> bytes:
@@ -163,3 +181,82 @@ def test_a_watch_resumed_at_any_revision_tells_the_rest(
             assert replica.state == history[-1][1]
 
     asyncio.run(resumed())
+
+
+@pytest.fixture
+def tiny_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every object is a piece of its own."""
+    monkeypatch.setattr(opening, "_PIECE_OBJECTS", 1)
+    monkeypatch.setattr(opening, "_PIECE_BYTES", 0)
+    monkeypatch.setattr(resource_cache, "_FEW", 1)
+
+
+slow_step = st.one_of(
+    step, st.tuples(st.just("take"), *[st.just("")] * 4), st.tuples(st.just("resume"), *[st.just("")] * 4)
+)
+
+
+@pytest.mark.usefixtures("tiny_pieces")
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(slow_step, max_size=50))
+def test_a_watcher_that_reads_slowly_has_in_the_end_what_a_list_shows(
+    steps: list[tuple[str, str, str, str, str]],
+) -> None:
+    async def slowly() -> None:
+        store = MemoryStore(progress_seconds=60)
+        feed = WatchCache(store)
+        cache = feed.cache(PODS)
+        chosen = [select(cache.probe, **each) for each in SELECTIONS]
+        replicas: list[tuple[int, Replica]] = []
+
+        def listed(position: int) -> dict[str, str]:
+            return {f"{e.namespace}/{e.name}": str(e.revision) for e in cache.select(chosen[position])}
+
+        def start(after: int | None) -> None:
+            for position, selection in enumerate(chosen):
+                replica = Replica({} if after is None else listed(position), slow=True)
+                watcher = cache.watch(selection, PlainFormat(PODS), after=after, timeout_seconds=1000)
+                replicas.append((position, replica))
+                starts.append((watcher, replica))
+
+        starts: list[tuple[Watcher, Replica]] = []
+
+        def begin() -> None:
+            while starts:
+                watcher, replica = starts.pop()
+                watcher.start(replica)
+
+        async with running("store", store.serve), running("feed", feed.serve):
+            for kind, namespace, name, node, label in steps:
+                key = cache.key(namespace, name)
+                match kind:
+                    case "put":
+                        await store.put(key, pod(namespace, name, node, label))
+                    case "delete":
+                        await store.delete(key)
+                    case "watch":
+                        await feed.wait_consistent()
+                        start(None)
+                    case "resume":
+                        await feed.wait_consistent()
+                        start(feed.revision)
+                    case "take":
+                        begin()
+                        for _, replica in replicas:
+                            replica.take()
+                    case _:
+                        await feed.wait_consistent()
+            await feed.wait_consistent()
+            await asyncio.sleep(0)
+            begin()
+            for position, replica in replicas:
+                while replica.take():
+                    pass
+                assert not replica.closed
+                assert replica.state == listed(position), SELECTIONS[position]
+
+    asyncio.run(slowly())

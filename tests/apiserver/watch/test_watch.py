@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.support.api import CONFIG_MAPS, PODS, Api, Watching, running_api
 
-from pybernetes.apiserver.watch_cache import fanout, resource_cache
+from pybernetes.apiserver.watch_cache import resource_cache, watcher
 
 
 async def change(api: Api, name: str, **metadata: Any) -> str:
@@ -162,7 +162,7 @@ async def test_a_watch_ends_at_its_timeout() -> None:
 
 
 async def test_bookmarks_come_regularly_and_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fanout, "BOOKMARK_SECONDS", 0.01)
+    monkeypatch.setattr(watcher, "BOOKMARK_SECONDS", 0.01)
     async with running_api() as api:
         watching = await api.watch(CONFIG_MAPS, "allowWatchBookmarks=true")
         plain = await api.watch(CONFIG_MAPS)
@@ -173,7 +173,8 @@ async def test_bookmarks_come_regularly_and_before_the_end(monkeypatch: pytest.M
 
 
 async def test_a_receiver_that_does_not_keep_up_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fanout, "LAG_LIMIT_BYTES", 100)
+    monkeypatch.setattr(watcher, "LAG_LIMIT_BYTES", 100)
+    monkeypatch.setattr(watcher, "_NOTED_BYTES", 100)
     async with running_api() as api:
         slow, quick = await api.watch(CONFIG_MAPS), await api.watch(CONFIG_MAPS)
         slow.waiting = 101

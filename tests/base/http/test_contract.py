@@ -188,6 +188,59 @@ async def test_a_receiver_that_leaves_stops_the_push(serve: Any) -> None:
     assert push.stops == 1
 
 
+async def test_a_producer_of_much_goes_on_when_the_receiver_has_taken_it(serve: Any) -> None:
+    push = Push()
+    most = left = 0
+
+    async def app(request: Request) -> Response:
+        return Response(200, [], push)
+
+    def more() -> None:
+        nonlocal most, left
+        assert push.sink is not None
+        while left:
+            left -= 1
+            push.sink.write(bytes(64 * 1024))
+            most = max(most, push.sink.buffered())
+            if push.sink.buffered() > 128 * 1024:
+                push.sink.when_drained(more)
+                return
+        push.sink.close()
+
+    call = await serve(app)
+    response = await call(Request("GET", "/"))
+    await push.started.wait()
+    left = 500
+    more()
+    body = aiter(response.body)
+    size = 0
+    async for piece in body:
+        size += len(piece)
+    assert size == 500 * 64 * 1024
+    assert 64 * 1024 < most < 512 * 1024
+
+
+async def test_nobody_is_called_for_a_receiver_that_has_left(serve: Any) -> None:
+    push = Push()
+
+    async def app(request: Request) -> Response:
+        return Response(200, [], push)
+
+    call = await serve(app)
+    response = await call(Request("GET", "/"))
+    body = aiter(response.body)
+    await push.started.wait()
+    assert push.sink is not None
+    push.sink.write(b"x")
+    await anext(body)
+    await body.aclose()
+    await push.stopped.wait()
+    called: list[str] = []
+    push.sink.when_drained(lambda: called.append("now"))
+    await asyncio.sleep(0)
+    assert called == []
+
+
 async def test_buffered_grows_when_the_receiver_does_not_read(serve: Any) -> None:
     push = Push()
 

@@ -13,7 +13,7 @@ from ..negotiation import PlainFormat
 from ..registry import Endpoint, Registry
 from ..resources.generic import GenericResource
 from ..watch_cache import WatchCache
-from ..watch_cache.fanout import Format
+from ..watch_cache.watcher import Format
 from .conversion import Conversion, renamed
 from .definition import Definition, Version
 from .formats import CustomFormats

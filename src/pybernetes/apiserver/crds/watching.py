@@ -12,7 +12,7 @@ import orjson
 
 from ...api.status import StatusError
 from ...base.http.message import PushBody, Sink
-from ..watch_cache.fanout import Format, event_line
+from ..watch_cache.watcher import Format, event_line
 
 Object = dict[str, Any]
 Convert = Callable[[Sequence[Object]], Awaitable[list[Object]]]
@@ -26,26 +26,21 @@ class ConvertedWatch:
         self._convert = convert
         self._render = render
         self._format = format
-        self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._sink: Sink | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self, sink: Sink) -> None:
-        self._sink = sink
-        self._task = asyncio.get_running_loop().create_task(self._forward(sink), name="converted watch")
-        self._inner.start(_Collector(self._lines, sink))
+        inbox = _Inbox(sink)
+        self._task = asyncio.get_running_loop().create_task(self._forward(inbox, sink), name="converted watch")
+        self._inner.start(inbox)
 
     def stop(self) -> None:
         self._inner.stop()
         if self._task is not None:
             self._task.cancel()
 
-    async def _forward(self, sink: Sink) -> None:
+    async def _forward(self, inbox: "_Inbox", sink: Sink) -> None:
         while True:
-            pieces = [await self._lines.get()]
-            while not self._lines.empty():
-                pieces.append(self._lines.get_nowait())
-            data = b"".join(piece for piece in pieces if piece is not None)
+            data, last = await inbox.take()
             try:
                 out = await self._converted([orjson.loads(line) for line in data.splitlines() if line])
             except StatusError as error:
@@ -55,9 +50,10 @@ class ConvertedWatch:
                 return
             if out:
                 sink.write(out)
-            if None in pieces:
+            if last:
                 sink.close()
                 return
+            inbox.forwarded()
 
     async def _converted(self, events: list[Object]) -> bytes:
         plain = [event for event in events if event["type"] in ("ADDED", "MODIFIED", "DELETED")]
@@ -77,18 +73,47 @@ class ConvertedWatch:
         return b"".join(lines)
 
 
-class _Collector:
-    """The inner watcher's receiver."""
+class _Inbox:
+    """The inner watcher's receiver: what waits for its conversion."""
 
-    def __init__(self, lines: "asyncio.Queue[bytes | None]", sink: Sink) -> None:
-        self._lines = lines
+    def __init__(self, sink: Sink) -> None:
         self._sink = sink
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._closed = False
+        self._arrived = asyncio.Event()
+        self._drained: Callable[[], None] | None = None
+
+    async def take(self) -> tuple[bytes, bool]:
+        """All that waits, and whether it is the end. It counts as waiting until `forwarded`."""
+        await self._arrived.wait()
+        self._arrived.clear()
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        return data, self._closed
+
+    def forwarded(self) -> None:
+        """What was taken has gone on."""
+        self._size = sum(map(len, self._pieces))
+        call = self._drained
+        if call is not None and not self._size:
+            self._drained = None
+            self._sink.when_drained(call)
 
     def write(self, data: bytes) -> None:
-        self._lines.put_nowait(bytes(data))
+        self._pieces.append(bytes(data))
+        self._size += len(data)
+        self._arrived.set()
 
     def buffered(self) -> int:
-        return self._sink.buffered()
+        return self._size + self._sink.buffered()
+
+    def when_drained(self, call: Callable[[], None]) -> None:
+        if self._size:
+            self._drained = call
+        else:
+            self._sink.when_drained(call)
 
     def close(self) -> None:
-        self._lines.put_nowait(None)
+        self._closed = True
+        self._arrived.set()

@@ -38,16 +38,17 @@ class Waiting:
 
 
 class _Queue:
-    __slots__ = ("executing", "index", "next_at", "requests")
+    """`executing` and `queued` are seats; `is_busy` as `Level` has counted it."""
+
+    __slots__ = ("executing", "index", "is_busy", "next_at", "queued", "requests")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.requests: deque[Waiting] = deque()
         self.next_at = 0.0
         self.executing = 0
-
-    def seats(self) -> int:
-        return sum(request.seats for request in self.requests)
+        self.queued = 0
+        self.is_busy = False
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +90,10 @@ class Level:
 
     __slots__ = (
         "_advanced",
+        "_busy",
         "_clock",
         "_now",
+        "_queued",
         "_queues",
         "bounds",
         "exempt",
@@ -113,6 +116,10 @@ class Level:
         """The most seats that were used and wished for since the limits were last set."""
         self.rejected = 0
         self._queues = [_Queue(index) for index in range(settings.queues)]
+        self._queued = 0
+        """Seats that are waited for."""
+        self._busy = 0
+        """Queues that have requests waiting or running."""
         self._clock = clock
         self._now = 0.0
         self._advanced = clock.monotonic()
@@ -125,14 +132,14 @@ class Level:
         if not self.waiting and self.in_use + seats <= self.limit:
             self.in_use += seats
             return None
-        self.peak = max(self.peak, self.in_use + self._queued_seats() + seats)
+        self.peak = max(self.peak, self.in_use + self._queued + seats)
         settings = self.settings
         if not settings.queues:
             self.rejected += 1
             raise Rejected("concurrency-limit")
         self._advance()
         cards = hand(flow_hash, settings.queues, settings.hand_size)
-        queue = min((self._queues[card] for card in cards), key=lambda found: found.seats() + found.executing)
+        queue = min((self._queues[card] for card in cards), key=lambda found: found.queued + found.executing)
         if len(queue.requests) >= settings.queue_length:
             self.rejected += 1
             raise Rejected("queue-full")
@@ -141,7 +148,7 @@ class Level:
         if not queue.requests and not queue.executing:
             queue.next_at = max(queue.next_at, self._now)
         queue.requests.append(request)
-        self.waiting += 1
+        self._wait(queue, 1, seats)
         self.dispatch()
         try:
             async with asyncio.timeout(limit_seconds):
@@ -149,9 +156,9 @@ class Level:
         except BaseException as error:
             if turn.done() and not turn.cancelled():
                 self.leave(request.seats, request, 0.0)
-            else:
+            elif request in queue.requests:  # else its turn came when it had just given up
                 queue.requests.remove(request)
-                self.waiting -= 1
+                self._wait(queue, -1, -request.seats)
             if isinstance(error, TimeoutError):
                 self.rejected += 1
                 raise Rejected("time-out") from None
@@ -163,6 +170,7 @@ class Level:
         self.in_use -= seats
         if request is not None:
             request.queue.executing -= request.seats
+            self._count(request.queue)
             request.queue.next_at += (seconds - _GUESS_SECONDS) * request.seats
         if self.waiting:
             self.dispatch()
@@ -178,29 +186,40 @@ class Level:
             if self.in_use + request.seats > self.limit and self.in_use:
                 return
             queue.requests.popleft()
-            self.waiting -= 1
             if request.turn.done():
+                self._wait(queue, -1, -request.seats)
                 continue
             self.in_use += request.seats
             queue.executing += request.seats
+            self._wait(queue, -1, -request.seats)
             queue.next_at += _GUESS_SECONDS * request.seats
             request.turn.set_result(None)
+
+    def _wait(self, queue: _Queue, requests: int, seats: int) -> None:
+        """So many more, or fewer, are waiting in a queue. Sums are kept, since a decision must not cost the more the
+        more wait for it."""
+        self.waiting += requests
+        self._queued += seats
+        queue.queued += seats
+        self._count(queue)
+
+    def _count(self, queue: _Queue) -> None:
+        is_busy = bool(queue.requests or queue.executing)
+        if is_busy is not queue.is_busy:
+            queue.is_busy = is_busy
+            self._busy += 1 if is_busy else -1
 
     def _advance(self) -> None:
         """Virtual time goes at the rate at which each busy queue is served."""
         now = self._clock.monotonic()
-        busy = sum(1 for queue in self._queues if queue.requests or queue.executing)
-        if busy:
-            wanted = self.in_use + self._queued_seats()
-            self._now += (now - self._advanced) * min(wanted, self.limit) / busy
+        if self._busy:
+            wanted = self.in_use + self._queued
+            self._now += (now - self._advanced) * min(wanted, self.limit) / self._busy
         self._advanced = now
-
-    def _queued_seats(self) -> int:
-        return sum(queue.seats() for queue in self._queues) if self.waiting else 0
 
     def demand(self) -> int:
         """Seats used and wished for, at most since the last call."""
-        found = max(self.peak, self.in_use + self._queued_seats())
+        found = max(self.peak, self.in_use + self._queued)
         self.peak = 0
         return found
 

@@ -18,7 +18,7 @@ from ...api.status import StatusError
 from ...base.http.message import PushBody, Response, Sink
 from ..call import Call
 from ..negotiation import JSON, PROTOBUF, PROTOBUF_WATCH
-from ..watch_cache.fanout import Format
+from ..watch_cache.watcher import Format
 from .list_options import list_options, revision_of, selection
 
 MIN_TIMEOUT_SECONDS = 1800

@@ -11,45 +11,18 @@ are found by the most exact term they have::
 A change that moves an object into or out of a selection becomes ADDED or DELETED there; DELETED carries the last state
 that was selected, at the resourceVersion of the change.
 
-Lines are collected per watcher and written by `flush` at the end of each store batch: one write per watcher and batch.
-A watcher whose receiver has more than `LAG_LIMIT_BYTES` waiting is ended; the client lists again.
+Lines are collected per watcher (`watcher.py`) and written by `flush` at the end of each store batch: one write per
+watcher and batch.
 """
 
-import asyncio
-import random
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from ...base.http.message import Sink
 from .entry import Entry, respliced
 from .selection import Selection
-
-LAG_LIMIT_BYTES = 32 << 20
-BOOKMARK_SECONDS = 60.0
-_LAST_BOOKMARK_SECONDS = 2.0
-_PIECE = 64
-
-
-class Format(Protocol):
-    """How objects are written for a watcher. Compared by identity: equal formats must be the same object."""
-
-    @property
-    def following(self) -> "Format":
-        """The format after the first event (a Table carries its columns once)."""
-
-    def encode(self, data: bytes) -> bytes:
-        """Served JSON of one object as this format writes it."""
-
-    def bookmark(self, revision: int, initial_events_end: bool) -> bytes:
-        """The object of a BOOKMARK event."""
-
-    def event(self, kind: str, data: bytes) -> bytes:
-        """One event of a watch body around an encoded object."""
-
-    def whole(self, data: bytes) -> bytes:
-        """JSON of any object in its final form, in this format's encoding."""
+from .watcher import Backlog, Format, Watcher
 
 
 class Change(msgspec.Struct, gc=False):
@@ -60,127 +33,18 @@ class Change(msgspec.Struct, gc=False):
     new: Entry | None
 
 
-class Watcher:
-    """One watch: a `PushBody`. Collects lines until the sink is there, then writes; ends itself at its deadline."""
-
-    __slots__ = (
-        "_allowance",
-        "_bookmarks",
-        "_deadline",
-        "_ended",
-        "_fanout",
-        "_pending",
-        "_sink",
-        "_timer",
-        "after",
-        "format",
-    )
-
-    def __init__(
-        self, fanout: "Fanout", format: Format, after: int, *, bookmarks: bool, timeout_seconds: float
-    ) -> None:
-        self._fanout = fanout
-        self.format = format
-        self.after = after
-        self._pending: list[bytes] = []
-        self._sink: Sink | None = None
-        self._allowance = LAG_LIMIT_BYTES
-        self._bookmarks = bookmarks
-        self._ended = False
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.time() + timeout_seconds
-        self._timer: asyncio.TimerHandle | None = None
-        self._schedule(loop)
-
-    def start(self, sink: Sink) -> None:
-        """The response headers are out: what was collected goes after them, however much it is."""
-        self._sink = sink
-        for start in range(0, len(self._pending), _PIECE):
-            piece = b"".join(self._pending[start : start + _PIECE])
-            self._allowance += len(piece)
-            sink.write(piece)
-        self._pending = []
-        if self._ended:
-            sink.close()
-
-    def stop(self) -> None:
-        """The receiver is gone."""
-        self._leave()
-
-    def push(self, line: bytes) -> None:
-        """Queue one event line for the next flush."""
-        pending = self._pending
-        if not pending:
-            self._fanout.dirty.append(self)
-        pending.append(line)
-
-    def flush(self) -> None:
-        """Write what is queued; end a receiver that does not keep up."""
-        sink, pending = self._sink, self._pending
-        if sink is None or not pending:
-            return
-        sink.write(pending[0] if len(pending) == 1 else b"".join(pending))
-        self._pending = []
-        if sink.buffered() > self._allowance:
-            self._fanout.lagged += 1
-            self.end()
-
-    def end(self) -> None:
-        """Complete the response: deadline, shutdown or a lagging receiver."""
-        self.flush()
-        self._leave()
-        if self._sink is not None:
-            self._sink.close()
-
-    def _leave(self) -> None:
-        if not self._ended:
-            self._ended = True
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            self._fanout.remove(self)
-
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        left = self._deadline - loop.time()
-        wait = left
-        if self._bookmarks:
-            # Spread over the last sixth, so that watchers opened together do not wake together.
-            period = BOOKMARK_SECONDS * (1 - random.random() / 6)
-            until_last = left - _LAST_BOOKMARK_SECONDS
-            wait = min(period, until_last) if until_last > 0 else left
-        self._timer = loop.call_later(max(wait, 0), self._tick)
-
-    def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._deadline - 0.001:
-            self.end()
-            return
-        if self._bookmarks:
-            self.push(bookmark_line(self.format, self._fanout.revision()))
-            self._fanout.flush()
-        if not self._ended:
-            self._schedule(loop)
-
-
-def event_line(kind: str, data: bytes) -> bytes:
-    """One line of a JSON watch body; data is the object's JSON."""
-    return b'{"type":"%b","object":%b}\n' % (kind.encode(), data)
-
-
-def bookmark_line(format: Format, revision: int, *, initial_events_end: bool = False) -> bytes:
-    return format.event("BOOKMARK", format.bookmark(revision, initial_events_end))
-
-
 class _Group(msgspec.Struct, eq=False):
     selection: Selection
     watchers: list[Watcher]
 
 
 class Fanout:
-    """The watchers of one resource. `revision` tells up to which revision everything was pushed."""
+    """The watchers of one resource. `revision` tells up to which revision everything was pushed; the backlog is
+    shared by those of all resources."""
 
-    def __init__(self, head_size: int, revision: Callable[[], int]) -> None:
+    def __init__(self, head_size: int, revision: Callable[[], int], backlog: Backlog) -> None:
         self.revision = revision
+        self.backlog = backlog
         self.dirty: list[Watcher] = []
         self.lagged = 0
         self._head_size = head_size
@@ -282,7 +146,7 @@ class Fanout:
             if seen is None:
                 continue
             for watcher in group.watchers:
-                if change.revision <= watcher.after:
+                if change.revision <= watcher.after and not watcher.reached(change):
                     continue
                 format = watcher.format
                 line = lines.get((seen, format))

@@ -21,6 +21,7 @@ from ...base.log import logger
 from ...store.store import Batch, Compacted, KeyValue, Page, Store, WatcherLagged
 from ..reader import Listener, Object
 from .resource_cache import ResourceCache
+from .watcher import Backlog
 
 ROOT = "/registry/"
 FRESHNESS_TIMEOUT_SECONDS = 3.0
@@ -40,6 +41,7 @@ class WatchCache:
         self.following = False
         """Whether the store's changes are coming in."""
         self._store = store
+        self._backlog = Backlog()
         self._caches: dict[str, ResourceCache] = {}
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = count()
@@ -74,7 +76,7 @@ class WatchCache:
         """The cache of a stored resource; made on first use, empty until `serve` has listed."""
         found = self._caches.get(info.storage_prefix)
         if found is None:
-            found = self._caches[info.storage_prefix] = ResourceCache(info, self._revision)
+            found = self._caches[info.storage_prefix] = ResourceCache(info, self._revision, self._backlog)
             orphans = self._orphans.pop(info.storage_prefix, {})
             found.load(orphans.values(), self.revision)
         return found

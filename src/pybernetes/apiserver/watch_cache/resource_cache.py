@@ -9,6 +9,7 @@ with 410 so that the client lists again.
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from operator import attrgetter
 
 import orjson
@@ -18,13 +19,16 @@ from ...api.resource import ResourceInfo
 from ...store.store import Event, KeyValue
 from ..reader import Listener, Object
 from .entry import Entry, Probe, head, probe_for, splice
-from .fanout import Change, Fanout, Format, Watcher, bookmark_line, classify
+from .fanout import Change, Fanout
 from .handover import Handovers
+from .opening import PresentState, Replay
 from .selection import Selection
 from .value_index import ValueIndex
+from .watcher import Backlog, Format, Opening, Watcher
 
 HISTORY = 1024
 DECODED_LIMIT = 512
+_FEW = 1024
 
 _by_key = attrgetter("key")
 
@@ -32,7 +36,7 @@ _by_key = attrgetter("key")
 class ResourceCache:
     """See the module docstring. `info` is the resource in its storage version."""
 
-    def __init__(self, info: ResourceInfo, revision: Callable[[], int]) -> None:
+    def __init__(self, info: ResourceInfo, revision: Callable[[], int], backlog: Backlog | None = None) -> None:
         self.info = info
         self.prefix = info.storage_prefix + "/"
         self.head_size = len(head(info.group_version, info.kind))
@@ -40,7 +44,7 @@ class ResourceCache:
         self.handovers = Handovers()
         """What writers of this process say of their writes beforehand."""
         self._field_labels = info.field_labels
-        self.fanout = Fanout(self.head_size, revision)
+        self.fanout = Fanout(self.head_size, revision, backlog or Backlog())
         self.oldest = 0
         self.changed = 0
         """Revision of the last change of this resource."""
@@ -112,6 +116,18 @@ class ResourceCache:
         if few is not None:
             return sorted([entry for entry in few if selection.matches(entry)], key=_by_key)
         return [entry for entry in self.range(selection.namespace) if selection.matches(entry)]
+
+    def select_after(self, selection: Selection, after: str, limit: int) -> tuple[list[Entry], str | None]:
+        """The selected entries among those that follow a key, and the key up to which these are all; None: to the end.
+
+        About `limit` entries are looked at; few that an index finds come at once.
+        """
+        few = None if selection.name or selection.everything else self._index.candidates(selection, self._entries)
+        if selection.name or (few is not None and len(few) <= _FEW):
+            return [entry for entry in self.select(selection) if entry.key > after], None
+        entries, more = self.page(selection.namespace, after, limit if selection.everything else _FEW)
+        up_to = entries[-1].key if more else None
+        return entries if selection.everything else [entry for entry in entries if selection.matches(entry)], up_to
 
     def select_by(self, field_labels: Sequence[str]) -> None:
         """Other selectable fields from now on (those of a changed definition)."""
@@ -235,26 +251,27 @@ class ResourceCache:
         revision = self.fanout.revision()
         if after is not None and after < self.oldest:
             raise status.expired(f"too old resource version: {after} ({self.oldest})")
-        started_at = max(after or 0, revision)
-        watcher = Watcher(self.fanout, format, started_at, bookmarks=bookmarks, timeout_seconds=timeout_seconds)
+        opening: Opening | None = None
         if after is None:
-            for entry in self.select(selection):
-                watcher.push(watcher.format.event("ADDED", watcher.format.encode(entry.data)))
-                watcher.format = watcher.format.following
-            if initial_events_end:
-                watcher.push(bookmark_line(watcher.format, revision, initial_events_end=True))
-        else:
-            for line in self._replay(selection, watcher, after):
-                watcher.push(line)
+            opening = PresentState(self, selection, end=initial_events_end)
+        elif after < self.changed:
+            opening = Replay(self, selection, after)
+        watcher = Watcher(
+            self.fanout,
+            format,
+            max(after or 0, revision),
+            opening=opening,
+            bookmarks=bookmarks,
+            timeout_seconds=timeout_seconds,
+        )
         self.fanout.add(watcher, selection)
         return watcher
 
-    def _replay(self, selection: Selection, watcher: Watcher, after: int) -> Iterable[bytes]:
-        if after >= self.changed:
-            return
-        for change in self._ring:
-            if change.revision > after:
-                seen = classify(change, selection)
-                if seen is not None:
-                    yield self.fanout.line(seen, change, watcher.format)
-                    watcher.format = watcher.format.following
+    def changes_after(self, revision: int) -> Iterable[Change]:
+        """The remembered changes after a revision, in order."""
+        behind = 0
+        for change in reversed(self._ring):
+            if change.revision <= revision:
+                break
+            behind += 1
+        return islice(self._ring, len(self._ring) - behind, None) if behind else ()

@@ -4,7 +4,7 @@ A label or field is indexed when a selector first fixes its value (`app=web`, `s
 is large enough to matter, and kept up to date from then on. A list of 1 % of 5,000 pods takes 0.3 ms instead of 9.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from ...api.selectors import Labels
 from .entry import Entry
@@ -41,7 +41,7 @@ class ValueIndex:
             if new is not None and after is not None:
                 table.setdefault(after, {})[new.key] = new
 
-    def candidates(self, selection: Selection, entries: Mapping[str, Entry]) -> Iterable[Entry] | None:
+    def candidates(self, selection: Selection, entries: Mapping[str, Entry]) -> Collection[Entry] | None:
         """Entries among which all selected ones are, in no order; None when the index cannot help."""
         if len(entries) < WORTH_OBJECTS:
             return None

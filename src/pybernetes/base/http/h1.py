@@ -140,9 +140,13 @@ class Http1Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._paused = True
+        if self._sink is not None:
+            self._sink.pause()
 
     def resume_writing(self) -> None:
         self._paused = False
+        if self._sink is not None:
+            self._sink.resume()
         self._wake_writer()
 
     def _wake_writer(self) -> None:
@@ -393,6 +397,7 @@ class Http1Connection(asyncio.Protocol):
             self._transport,
             body,
             chunked=b"\r\ntransfer-encoding: chunked\r\n" in head,
+            paused=self._paused,
             ended=lambda: self._pushed(exchange),
         )
         self._sink = sink
@@ -479,9 +484,10 @@ class Http1Connection(asyncio.Protocol):
         limits = self._server.limits
         waited = now - self._since
         if self._paused:
-            size = self._transport.get_write_buffer_size()
-            if self._stalled is None or self._stalled[1] != size:
-                self._stalled = (now, size)
+            # What is pushed meanwhile does not hide that nothing is taken.
+            taken = (self._sink.written if self._sink is not None else 0) - self._transport.get_write_buffer_size()
+            if self._stalled is None or self._stalled[1] < taken:
+                self._stalled = (now, taken)
             elif now - self._stalled[0] > limits.stall_seconds:
                 self._transport.abort()
             return

@@ -52,24 +52,53 @@ class Exchange:
 class ChunkSink:
     """The `Sink` of one pushed response."""
 
-    __slots__ = ("_body", "_chunked", "_ended", "_transport", "closed")
+    __slots__ = ("_body", "_chunked", "_drained", "_ended", "_paused", "_transport", "closed", "written")
 
     def __init__(
-        self, transport: asyncio.Transport, body: PushBody, *, chunked: bool, ended: Callable[[], None]
+        self,
+        transport: asyncio.Transport,
+        body: PushBody,
+        *,
+        chunked: bool,
+        paused: bool,
+        ended: Callable[[], None],
     ) -> None:
-        """`ended` is called when the producer closes the sink, after the end of the body was sent."""
+        """`paused`: more than a little of the head is waiting. `ended` is called when the producer closes the sink,
+        after the end of the body was sent."""
         self._transport = transport
         self._body = body
         self._chunked = chunked
+        self._paused = paused
         self._ended = ended
+        self._drained: Callable[[], None] | None = None
         self.closed = False
+        self.written = 0
+        """Bytes of the body so far."""
 
     def write(self, data: bytes) -> None:
         if data and not self.closed:
+            self.written += len(data)
             self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     def buffered(self) -> int:
         return 0 if self.closed else self._transport.get_write_buffer_size()
+
+    def when_drained(self, call: Callable[[], None]) -> None:
+        if self._paused:
+            self._drained = call
+        elif not self.closed:
+            asyncio.get_running_loop().call_soon(call)
+
+    def pause(self) -> None:
+        """The transport has enough."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """The transport has little left."""
+        self._paused = False
+        call, self._drained = self._drained, None
+        if call is not None and not self.closed:
+            asyncio.get_running_loop().call_soon(call)
 
     def close(self) -> None:
         if self.closed:
@@ -83,6 +112,7 @@ class ChunkSink:
         """The body ends here, whether complete or not."""
         if not self.closed:
             self.closed = True
+            self._drained = None
             self._body.stop()
 
 

@@ -7,7 +7,7 @@ either.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from pybernetes.base.http import h2_frames as frames
@@ -34,6 +34,7 @@ class Http2Stream:
     __slots__ = (
         "_connection",
         "_drained",
+        "_drained_call",
         "_end_pending",
         "_parts",
         "_pending",
@@ -79,6 +80,7 @@ class Http2Stream:
         self.local_done = False
         self.closed = False
         self._drained: asyncio.Future[None] | None = None
+        self._drained_call: Callable[[], None] | None = None
         self._sink: _StreamSink | None = None
         self._stalled: tuple[float, int] | None = None
 
@@ -295,8 +297,22 @@ class Http2Stream:
         self._wake()
 
     def _wake(self) -> None:
-        if self._drained is not None and not self._drained.done() and self.pending_bytes <= _HIGH_WATER:
+        if self.pending_bytes > _HIGH_WATER:
+            return
+        if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
+        call, self._drained_call = self._drained_call, None
+        if call is not None:
+            asyncio.get_running_loop().call_soon(call)
+
+    def when_drained(self, call: Callable[[], None]) -> None:
+        """See `Sink`."""
+        if self.closed:
+            return
+        if self._pending:
+            self._drained_call = call
+        else:
+            asyncio.get_running_loop().call_soon(call)
 
     def _local_end(self) -> None:
         self.local_done = True
@@ -342,6 +358,7 @@ class Http2Stream:
         self.closed = True
         self._pending.clear()
         self.pending_bytes = 0
+        self._drained_call = None
         if self.body is not None:
             self.body.fail(ConnectionResetError("the client closed the stream"))
         if self._drained is not None and not self._drained.done():
@@ -368,6 +385,9 @@ class _StreamSink:
 
     def buffered(self) -> int:
         return self._stream.pending_bytes
+
+    def when_drained(self, call: Callable[[], None]) -> None:
+        self._stream.when_drained(call)
 
     def close(self) -> None:
         if not self._closed:

@@ -46,6 +46,10 @@ class Sink(Protocol):
     def buffered(self) -> int:
         """Bytes accepted and not yet taken by the receiver."""
 
+    def when_drained(self, call: Callable[[], None]) -> None:
+        """Call back once, from the loop, when little or nothing of what was written is waiting: there the producer of
+        much goes on. One call waits at a time; it is dropped when the receiver is gone."""
+
     def close(self) -> None:
         """The body is complete; idempotent."""
 
