@@ -5,6 +5,9 @@ DATA_DIR ?= /var/lib/pybernetes
 VENV := .venv
 BIN := $(VENV)/bin
 DEBIAN := containerd runc crun containernetworking-plugins nftables conntrack catatonit busybox-static iproute2
+# Test files are shared out to this many processes; tests of one file stay together, on one cluster.
+WORKERS ?= 2
+PYTEST := $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 TEST_DEBIAN := docker-registry skopeo socat procps etcd-server
 
 .PHONY: help up down status install install-dev check test unit e2e bench format clean install-kubectl
@@ -53,15 +56,15 @@ check: install-dev
 
 ## make unit      everything that needs no containers
 unit: install-dev
-	$(BIN)/pytest -q -m "not e2e"
+	$(PYTEST) -m "not e2e"
 
 ## make e2e       real containers, in namespaces that the tests make
 e2e: install-dev
-	$(BIN)/pytest -q -m e2e
+	$(PYTEST) -m e2e
 
 ## make test      check, unit and e2e: what CI runs
 test: check
-	$(BIN)/pytest -q --durations=15
+	$(PYTEST) --durations=15
 
 ## make bench     every benchmark
 bench: install-dev
