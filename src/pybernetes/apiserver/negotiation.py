@@ -9,7 +9,7 @@ A `Format` turns the bytes of one object, as the cache serves them, into what go
 kind of answer, and compared by identity: watchers with the same format share encoded lines.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -51,9 +51,7 @@ def negotiate(accept: str, *, transforms: bool = True, protobuf: bool = False) -
     """The first acceptable representation in an Accept header. StatusError 406 when there is none."""
     if not accept:
         return PLAIN
-    for clause in sorted(accept.split(","), key=_quality, reverse=True):
-        media, *parameters = [part.strip() for part in clause.split(";")]
-        options = dict(part.partition("=")[::2] for part in parameters)
+    for media, options in clauses(accept):
         form = options.get("as", "")
         if form and (not transforms or form not in _TRANSFORMS or options.get("g") != "meta.k8s.io"):
             continue
@@ -66,6 +64,13 @@ def negotiate(accept: str, *, transforms: bool = True, protobuf: bool = False) -
         if media == PROTOBUF and protobuf and form != "Table":
             return Representation(PROTOBUF, form)
     raise status.not_acceptable((*ACCEPTED, PROTOBUF) if protobuf else ACCEPTED)
+
+
+def clauses(accept: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The media types of an Accept header with their parameters, those that are liked best first."""
+    for clause in sorted(accept.split(","), key=_quality, reverse=True):
+        media, *parameters = [part.strip() for part in clause.split(";")]
+        yield media, dict(part.partition("=")[::2] for part in parameters)
 
 
 def _quality(clause: str) -> float:

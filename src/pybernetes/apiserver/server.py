@@ -54,6 +54,7 @@ from .pages import Pages
 from .registry import Registry
 from .runtime_config import served
 from .watch_cache import WatchCache
+from .zpages import flagz, statusz
 
 if TYPE_CHECKING:
     from ..base.http.server import HttpServer
@@ -93,6 +94,10 @@ class ApiServer:
         self.metrics = ServerMetrics(self.cache, self.gates)
         self.health = Health()
         self.pages = Pages(self.metrics.registry, self._paths)
+        if self.gates["ComponentStatusz"]:
+            self.pages.served["/statusz"] = statusz(lambda: [*self._paths(), *self.pages.served])
+        if self.gates["ComponentFlagz"]:
+            self.pages.served["/flagz"] = flagz(config)
         self.discovery = Discovery(self.registry.infos(), self._address(), hashes=self.gates["StorageVersionHash"])
         self.http: HttpServer | None = None
         self.tls: ServingTls | None = None

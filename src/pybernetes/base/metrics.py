@@ -9,7 +9,6 @@ own `Registry`, so that the numbers of one component are not mixed with another'
 
 import math
 import os
-import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
@@ -155,7 +154,7 @@ def add_process_metrics(registry: Registry) -> None:
     memory = Gauge("process_resident_memory_bytes", "Resident memory in bytes.")
     started = Gauge("process_start_time_seconds", "Start time since the epoch in seconds.")
     files = Gauge("process_open_fds", "Open file descriptors.")
-    started.set(time.time() - time.process_time())
+    started.set(process_started())
     for gauge in (cpu, memory, started, files):
         registry.add(gauge)
 
@@ -167,6 +166,15 @@ def add_process_metrics(registry: Registry) -> None:
         files.set(len(os.listdir("/proc/self/fd")))
 
     registry.on_collect(collect)
+
+
+def process_started() -> float:
+    """When this process began, in seconds since the epoch."""
+    with open("/proc/self/stat", "rb") as file:
+        ticks = int(file.read().rpartition(b")")[2].split()[19])
+    with open("/proc/stat", "rb") as file:
+        booted = next(int(line.split()[1]) for line in file if line.startswith(b"btime"))
+    return booted + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _braces(names: Sequence[str], values: Sequence[str]) -> str:

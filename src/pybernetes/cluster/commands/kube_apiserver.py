@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from ...apiserver import flags as api_flags
 from ...apiserver.config import ApiServerConfig, TlsFiles
 from ...apiserver.server import ApiServer
 from ...base.tasks import running
@@ -110,49 +111,6 @@ def _text(flags: Mapping[str, Any], name: str) -> str:
     return str(path) if path is not None else ""
 
 
-_DIRECT = {
-    "advertise-address": "advertise_address",
-    "anonymous-auth": "anonymous",
-    "api-audiences": "api_audiences",
-    "authorization-mode": "authorization_modes",
-    "bind-address": "listen_host",
-    "disable-admission-plugins": "disable_admission",
-    "enable-admission-plugins": "enable_admission",
-    "enable-bootstrap-token-auth": "bootstrap_tokens",
-    "encryption-provider-config-automatic-reload": "encryption_reload",
-    "max-mutating-requests-inflight": "max_mutating_requests_in_flight",
-    "max-requests-inflight": "max_requests_in_flight",
-    "request-timeout": "request_timeout_seconds",
-    "requestheader-allowed-names": "request_header_allowed_names",
-    "audit-log-maxage": "audit_log_max_age_days",
-    "audit-log-maxbackup": "audit_log_max_backups",
-    "audit-log-maxsize": "audit_log_max_size_mib",
-    "audit-log-path": "audit_log_path",
-    "authentication-token-webhook-cache-ttl": "token_webhook_cache_seconds",
-    "authorization-webhook-cache-authorized-ttl": "authorization_webhook_allowed_seconds",
-    "authorization-webhook-cache-unauthorized-ttl": "authorization_webhook_denied_seconds",
-    "enable-priority-and-fairness": "priority_and_fairness",
-    "service-cluster-ip-range": "service_cidr",
-    "service-node-port-range": "node_port_range",
-    "shutdown-delay-duration": "shutdown_delay_seconds",
-}
-_FILES = {
-    "admission-control-config-file": "admission_config_file",
-    "audit-policy-file": "audit_policy_file",
-    "audit-webhook-config-file": "audit_webhook_config_file",
-    "authentication-config": "authentication_config_file",
-    "authentication-token-webhook-config-file": "token_webhook_config_file",
-    "authorization-config": "authorization_config_file",
-    "authorization-policy-file": "authorization_policy_file",
-    "authorization-webhook-config-file": "authorization_webhook_config_file",
-    "encryption-provider-config": "encryption_config_file",
-    "proxy-client-cert-file": "proxy_client_certificate",
-    "proxy-client-key-file": "proxy_client_key",
-    "requestheader-client-ca-file": "request_header_ca",
-    "token-auth-file": "token_file",
-}
-"""Paths that must exist."""
-_SWITCHES = {"feature-gates": "feature_gates", "runtime-config": "runtime_config"}
 _DECIDED = frozenset({"advertise-address", "bind-address", "requestheader-client-ca-file", "service-cluster-ip-range"})
 _UPSTREAM_DEFAULTS: dict[str, Any] = {
     "listen_host": "0.0.0.0",
@@ -196,11 +154,13 @@ def _settings(flags: Mapping[str, Any]) -> dict[str, Any]:
         identity_flags.check(flags)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    fields: dict[str, Any] = {_DIRECT[name]: value for name, value in flags.items() if name in _DIRECT}
-    fields |= {field: str(_path(flags, name)) for name, field in _FILES.items() if name in flags}
+    fields: dict[str, Any] = {
+        api_flags.VALUES[name]: value for name, value in flags.items() if name in api_flags.VALUES
+    }
+    fields |= {field: str(_path(flags, name)) for name, field in api_flags.FILES.items() if name in flags}
     _path(flags, "oidc-ca-file")
     fields |= identity_flags.oidc(flags)
-    return fields | {field: _switches(name, flags[name]) for name, field in _SWITCHES.items() if name in flags}
+    return fields | {field: _switches(name, flags[name]) for name, field in api_flags.SWITCHES.items() if name in flags}
 
 
 def adjusted(config: ApiServerConfig, arguments: argparse.Namespace) -> ApiServerConfig:
@@ -208,7 +168,7 @@ def adjusted(config: ApiServerConfig, arguments: argparse.Namespace) -> ApiServe
     directory decides."""
     flags = parsed(arguments)
     fields = _settings(flags)
-    free = {*_DIRECT, *_FILES, *_SWITCHES, *identity_flags.OIDC}
+    free = {*api_flags.VALUES, *api_flags.FILES, *api_flags.SWITCHES, *identity_flags.OIDC}
     decided = [name for name in flags if name not in free or name in _DECIDED]
     if decided:
         raise CommandError(
