@@ -65,18 +65,24 @@ _FLAGS: dict[str, dict[str, Any]] = {
     },
     "--history-hours": {"type": float, "metavar": "H", "help": "keep the past of every object for so long (1)"},
     "--history-megabytes": {"type": int, "metavar": "MB", "help": "forget earlier when the state is larger (256)"},
+    "--feature-gates": {
+        "action": "append", "metavar": "A=true,B=false", "help": "features by name (upstream's defaults)",
+    },
+    "--runtime-config": {
+        "action": "append", "metavar": "KEY=VALUE", "help": "versions and resources, such as api/beta=true",
+    },
     "--log-level": {"choices": ("debug", "info", "warning", "error"), "help": "(info)"},
 }  # fmt: skip
 _CONTROL_PLANE = (
     "--api-port --node-ip --node-name --pod-cidr --service-cidr --dns-port --hollow-nodes --node-monitor-grace-period"
-    " --history-hours --history-megabytes"
+    " --history-hours --history-megabytes --feature-gates --runtime-config"
 )
 _COMPONENTS = {
     "apiserver": "--api-port --node-ip --node-name --service-cidr --history-hours --history-megabytes",
-    "controller-manager": "--node-name --pod-cidr --service-cidr --node-monitor-grace-period",
-    "scheduler": "--node-name",
-    "kubelet": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port",
-    "proxy": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port",
+    "controller-manager": "--node-name --pod-cidr --service-cidr --node-monitor-grace-period --feature-gates",
+    "scheduler": "--node-name --feature-gates",
+    "kubelet": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port --feature-gates",
+    "proxy": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port --feature-gates",
     "dns": "--node-ip --dns-port",
     "metrics-server": "--node-ip --node-name --kubelet-port",
 }
@@ -144,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--memory", action="store_true", help="keep the state in memory only")
 
     agent = commands.add_parser("agent", help="a node in the foreground")
-    _cluster_flags(agent, "--node-ip --node-name --kubelet-port")
+    _cluster_flags(agent, "--node-ip --node-name --kubelet-port --feature-gates")
     _kubeconfig(agent, "kubelet")
     agent.add_argument(
         "--server", default="", metavar="URL", help="the API server to join, such as https://10.0.0.1:6443"

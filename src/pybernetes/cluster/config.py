@@ -46,6 +46,9 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How long the past of every object is kept."""
     history_megabytes: int = 256
     """A data file larger than this forgets earlier."""
+    feature_gates: dict[str, bool] = {}
+    runtime_config: dict[str, bool] = {}
+    """What the API server serves beside the defaults, or not."""
     log_level: str = "info"
 
     @property

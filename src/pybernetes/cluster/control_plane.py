@@ -23,7 +23,7 @@ from ..base.tasks import Serve, restarting, running
 from ..client.client import Client
 from ..client.informers import Informers
 from ..store.store import Store
-from . import clients, metrics_server
+from . import clients, features, metrics_server
 from .addons import apply, dns, joining, metrics
 from .config import ClusterConfig
 from .pki import Pki
@@ -59,6 +59,8 @@ def api_server_config(config: ClusterConfig, pki: Pki) -> ApiServerConfig:
         proxy_client_key=str(config.pki / "front-proxy-client.key"),
         service_account_signing_key=pki.service_account_key,
         service_account_issuer=f"https://kubernetes.default.svc.{config.cluster_domain}",
+        feature_gates=config.feature_gates,
+        runtime_config=config.runtime_config,
         retention=Retention(seconds=config.history_hours * 3600, size_bytes=config.history_megabytes << 20),
     )
 
@@ -162,6 +164,7 @@ def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.Clie
     from ..reconcile.config import ControllerManagerConfig
 
     settings = ControllerManagerConfig(
+        controllers=features.controllers(config.feature_gates),
         identity=config.node_name,
         cluster_cidrs=(config.pod_cidr,),
         service_cidrs=(config.service_cidr,),

@@ -34,8 +34,16 @@ def cluster_config(arguments: argparse.Namespace) -> ClusterConfig:
     given["data_dir"] = directory
     if getattr(arguments, "no_sample", False):
         given["sample"] = False
+    gates, served = given.pop("feature_gates", []), given.pop("runtime_config", [])
     try:
         known = state.load(directory)
+        if gates or served:
+            from .. import features
+        if gates:
+            given["feature_gates"] = features.feature_gates(gates)
+        if served:
+            kept = known.feature_gates if known else {}
+            given["runtime_config"] = features.runtime_config(served, given.get("feature_gates", kept))
         for name, flag in _FIXED.items():
             if known and given.get(name, getattr(known, name)) != getattr(known, name):
                 raise ConfigError(

@@ -172,6 +172,9 @@ def _flags(config: ClusterConfig) -> list[str]:
     flags += ["--kubelet-port", str(config.kubelet_port), "--dns-port", str(config.dns_port)]
     flags += ["--node-monitor-grace-period", str(config.node_monitor_grace_period)]
     flags += ["--log-level", config.log_level]
+    for name, settings in (("--feature-gates", config.feature_gates), ("--runtime-config", config.runtime_config)):
+        if settings:
+            flags += [name, ",".join(f"{key}={str(value).lower()}" for key, value in settings.items())]
     flags += ["--hollow-nodes", str(config.hollow_nodes)] if config.hollow_nodes else ["--agent"]
     return [*flags, "--sample"] if config.sample else flags
 
