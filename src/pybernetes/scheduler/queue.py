@@ -1,6 +1,6 @@
 """The pods that wait for a node: who is next, who rests, who waits for something to change.
 
-    add ──▶ PreEnqueue ──▶ gated ······ the pod itself changes ······▶ (again)
+    add ──▶ PreEnqueue ──▶ gated ···· the pod changes, or an event ···▶ (again)
                  └──▶ active (heap in QueueSort order) ──▶ pop ──▶ one attempt
                           ▲          ▲                               │ no node fits       │ something failed
               back-off over│         │ back-off over already          ▼                    ▼
@@ -154,8 +154,12 @@ class SchedulingQueue:
 
     def _enter(self, queued: QueuedPod, event: str) -> None:
         """Into the active queue, unless a gate or the back-off is in the way. event: why."""
-        if any(plugin.pre_enqueue(queued.pod) is not None for plugin in self._profile_of(queued).pre_enqueue):
-            self._move(queued, Place.GATED)
+        gate = next(
+            filter(None, (plugin.pre_enqueue(queued.pod) for plugin in self._profile_of(queued).pre_enqueue)), None
+        )
+        if gate is not None:
+            self._leave(queued)
+            self._wait(queued, Place.GATED, frozenset((gate.plugin,)))
         elif queued.backoff_until > self._clock.monotonic():
             self._rest(queued, event)
         else:
@@ -169,7 +173,7 @@ class SchedulingQueue:
 
     def _leave(self, queued: QueuedPod) -> None:
         """Out of where it is; heap entries stay and are recognised by their ticket."""
-        if queued.place is Place.WAITING:
+        if queued.place in (Place.WAITING, Place.GATED):
             name = self._profile_of(queued).scheduler_name
             for plugin in queued.plugins:
                 group = self._waiting[name, plugin]
@@ -178,6 +182,13 @@ class SchedulingQueue:
                     del self._waiting[name, plugin]
         self._ticket += 1
         queued.ticket = self._ticket
+
+    def _wait(self, queued: QueuedPod, place: Place, plugins: frozenset[str]) -> None:
+        """Keep a pod until something helps that interests one of these plugins."""
+        queued.place, queued.plugins = place, plugins
+        name = self._profile_of(queued).scheduler_name
+        for plugin in plugins:
+            self._waiting.setdefault((name, plugin), {})[queued.pod.uid] = queued
 
     def _move(self, queued: QueuedPod, place: Place) -> None:
         self._leave(queued)
@@ -247,10 +258,7 @@ class SchedulingQueue:
             self._enter(queued, _FAILED)
             return
         self._count("unschedulable", _FAILED)
-        queued.place = Place.WAITING
-        name = self._profile_of(queued).scheduler_name
-        for plugin in plugins:
-            self._waiting.setdefault((name, plugin), {})[queued.pod.uid] = queued
+        self._wait(queued, Place.WAITING, plugins)
 
     def failed(self, queued: QueuedPod) -> None:
         """Something went wrong that has nothing to do with the pod: try again after the back-off."""
@@ -355,14 +363,16 @@ class SchedulingQueue:
             await self._clock.sleep(_FLUSH_EVERY_SECONDS)
             oldest = self._clock.monotonic() - self._max_waiting
             waiting = {uid: queued for group in self._waiting.values() for uid, queued in group.items()}
-            self._wake((one for one in waiting.values() if one.queued_at <= oldest), "UnschedulableTimeout")
+            late = (one for one in waiting.values() if one.place is Place.WAITING and one.queued_at <= oldest)
+            self._wake(late, "UnschedulableTimeout")
 
 
 def _differs(old: PodInfo, new: PodInfo) -> bool:
-    """Whether more than the status changed."""
+    """Whether anything changed that decides where it fits; of its status only the claims made for it count."""
     before, after = old.pod.metadata, new.pod.metadata
     return (
         old.pod.spec != new.pod.spec
+        or old.pod.status.resource_claim_statuses != new.pod.status.resource_claim_statuses
         or before.labels != after.labels
         or before.annotations != after.annotations
         or before.deletion_timestamp != after.deletion_timestamp

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import log
 from typing import ClassVar
 
-from pybernetes.api.core import TopologySpreadConstraint
+from pybernetes.api.core import Node, TopologySpreadConstraint
 from pybernetes.api.selectors import Labels, from_label_selector
 from pybernetes.scheduler.configuration.types import PodTopologySpreadArgs
 from pybernetes.scheduler.framework import MAX_SCORE, Action, ClusterEvent, Code, CycleState, Rejections, Verdict
@@ -267,13 +267,21 @@ class PodTopologySpread:
     def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
         constraints = self.constraints(pod, "DoNotSchedule")
         if event.kind == "Node":
-            node = event.new if event.new is not None else event.old
-            labels = node.metadata.labels or {}
-            return all(constraint.key in labels for constraint in constraints)
+            return self._node_matters(event.old, event.new, [constraint.key for constraint in constraints])
         others = [other for other in (event.old, event.new) if other is not None]
         return any(
             constraint.matcher.matches(other.namespace, other.labels) for other in others for constraint in constraints
         )
+
+    @staticmethod
+    def _node_matters(old: Node | None, new: Node | None, keys: list[str]) -> bool:
+        """Whether the node is, was, or has become or ceased to be, part of a domain of every key."""
+        before = [(old.metadata.labels or {}).get(key) for key in keys] if old is not None else [None]
+        after = [(new.metadata.labels or {}).get(key) for key in keys] if new is not None else [None]
+        was, is_now = None not in before, None not in after
+        if old is None or new is None or was != is_now:
+            return was or is_now
+        return is_now and (before != after or (old.spec.taints or []) != (new.spec.taints or []))
 
 
 def _having(nodes: Sequence[NodeInfo], keys: Sequence[str]) -> Sequence[NodeInfo]:
