@@ -75,7 +75,7 @@ REPLICATION_CONTROLLER = replicas_of(ReplicationController, _RC, "replicationcon
 
 async def _deploy(world: World) -> None:
     await world.run_pods()
-    await world.create(deployment("web", 3))
+    await world.create(deployment("web", 2))
 
 
 def _deployed(image: str, sets: int) -> Any:
@@ -84,10 +84,10 @@ def _deployed(image: str, sets: int) -> Any:
         found = await world.list(ReplicaSet, "default")
         status = (await world.get(Deployment, "web")).status
         return (
-            len(pods) == 3 == len(with_image(pods, image))
+            len(pods) == 2 == len(with_image(pods, image))
             and len(found) == sets
-            and sum(one.spec.replicas or 0 for one in found) == 3
-            and (status.updated_replicas, status.available_replicas, status.replicas) == (3, 3, 3)
+            and sum(one.spec.replicas or 0 for one in found) == 2
+            and (status.updated_replicas, status.available_replicas, status.replicas) == (2, 2, 2)
         )
 
     return check
