@@ -204,6 +204,48 @@ def test_a_source_range_of_everything(world: World) -> None:
     assert ask(world.outside, ("203.0.113.1", 80)).name == "a"
 
 
+@pytest.mark.parametrize("place", ["outside", "b", "node"])
+def test_the_nodes_own_address_serves_as_a_load_balancers(world: World, place: str) -> None:
+    world.have(port(A, load_balancer_ips=(ADDRESS,)))
+    assert ask(getattr(world, place), (ADDRESS, 80)).name == "a"
+    refused_within(getattr(world, place), (ADDRESS, 81))
+
+
+def test_source_ranges_guard_the_nodes_own_address(world: World) -> None:
+    world.have(port(A, load_balancer_ips=(ADDRESS,), source_ranges=("10.244.0.0/16", f"{ADDRESS}/32")))
+    assert ask(world.b, (ADDRESS, 80)).name == "a"
+    assert ask(world.node, (ADDRESS, 80)).name == "a"
+    dropped(world.outside, (ADDRESS, 80))
+    world.change(port(A, load_balancer_ips=(ADDRESS,), source_ranges=(f"{OUTSIDE_ADDRESS}/32",)))
+    assert ask(world.outside, (ADDRESS, 80)).name == "a"
+    dropped(world.b, (ADDRESS, 80))
+
+
+def test_the_local_policy_at_a_load_balancers_address_keeps_the_clients_address(world: World) -> None:
+    world.have(local_policy(A, remote=(B,), load_balancer_ips=(ADDRESS, "203.0.113.1")))
+    for address in (ADDRESS, "203.0.113.1"):
+        assert answering(world.outside, (address, 80)) == {"a": 24}
+        assert ask(world.outside, (address, 80)).peer == OUTSIDE_ADDRESS
+        assert set(answering(world.c, (address, 80))) == {"a", "b"}
+    world.change(local_policy(remote=(B,), load_balancer_ips=(ADDRESS,)))
+    dropped(world.outside, (ADDRESS, 80))
+    assert ask(world.c, (ADDRESS, 80)).name == "b"
+
+
+def test_internal_traffic_policy_leaves_a_load_balancers_address_alone(world: World) -> None:
+    world.have(port(A, internal=(), load_balancer_ips=(ADDRESS,), external_ips=("203.0.113.7",)))
+    dropped(world.b, (VIP, 80))
+    for address in (ADDRESS, "203.0.113.7"):
+        assert ask(world.outside, (address, 80)).name == "a"
+
+
+def test_an_address_that_is_given_back_is_the_nodes_again(world: World) -> None:
+    world.have(port(A, load_balancer_ips=(ADDRESS,), affinity_seconds=100))
+    assert ask(world.outside, (ADDRESS, 80)).name == "a"
+    world.change(port(A))
+    refused_within(world.outside, (ADDRESS, 80))
+
+
 @pytest.mark.parametrize("place", ["a", "node"])
 def test_without_endpoints_connections_are_refused_at_once(world: World, place: str) -> None:
     world.have(port(node_port=30080))

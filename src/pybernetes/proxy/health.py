@@ -21,7 +21,8 @@ _RETRY_SECONDS = 30.0
 
 
 def _json(status: int, body: object, *headers: tuple[str, str]) -> Response:
-    return Response(status, [("content-type", "application/json"), *headers], json.dumps(body).encode())
+    fixed = [("content-type", "application/json"), ("x-content-type-options", "nosniff")]
+    return Response(status, [*fixed, *headers], json.dumps(body).encode())
 
 
 class ProxyHealth:
