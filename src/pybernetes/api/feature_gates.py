@@ -38,6 +38,7 @@ class FeatureGates(Mapping[str, bool]):
 
     def __init__(self, settings: Mapping[str, bool] | None = None) -> None:
         settings = settings or {}
+        self.are_defaults = not settings
         known = known_gates()
         self._values = {name: gate.default for name, gate in known.items()}
         for name, stage in _ALL.items():

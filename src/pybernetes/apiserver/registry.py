@@ -164,9 +164,12 @@ class Registry:
         return [endpoint.info for endpoint in self.endpoints.values()]
 
     def _resource(self, info: ResourceInfo, strategy: Strategy | None = None) -> GenericResource:
+        strategy = strategy or _strategy(info, self._cache)
+        if not isinstance(self.gates, FeatureGates) or not self.gates.are_defaults:
+            strategy.use_gates(self.gates)
         return GenericResource(
             info,
-            strategy or _strategy(info, self._cache),
+            strategy,
             store=self._store,
             cache=self._cache.cache(info),
             seen=self._cache.seen,

@@ -44,7 +44,7 @@ def statusz(paths: Callable[[], list[str]]) -> Callable[[Request], Any]:
     async def serve(request: Request) -> Response:
         started = process_started()
         uptime = max(int(time.time() - started), 0)
-        words = sorted({"/" + path.split("/")[1] for path in paths() if not path.startswith("/api")})
+        words = sorted({"/" + path.split("/")[1] for path in paths() if path != "/" and not path.startswith("/api")})
         found: Object = {
             "startTime": datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "uptimeSeconds": uptime,

@@ -1,9 +1,13 @@
-"""Addresses and ranges as fields hold them: strict in new objects, what an object already holds stays good."""
+"""Addresses and ranges as fields hold them: strict in new objects, what an object already holds stays good.
+
+With StrictIPCIDRValidation off leading zeros, mapped addresses and bits beyond the prefix are taken as well (KEP-4858).
+"""
 
 from collections.abc import Iterable
 
 from ...base import cidr
 from .. import field
+from .features import enabled
 from .values import Errors
 
 _NOT_AN_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
@@ -16,8 +20,11 @@ def ip(value: str, path: str, known: Iterable[str] = ()) -> Errors:
     try:
         version, number = cidr.address_number(value)
     except ValueError:
-        return [field.invalid(path, value, _without_zeros(value) or _NOT_AN_IP)]
-    if version == 6 and number >> 32 == 0xFFFF:
+        zeros = _without_zeros(value)
+        if zeros and not enabled("StrictIPCIDRValidation"):
+            return []
+        return [field.invalid(path, value, zeros or _NOT_AN_IP)]
+    if version == 6 and number >> 32 == 0xFFFF and enabled("StrictIPCIDRValidation"):
         return [field.invalid(path, value, "must not be an IPv4-mapped IPv6 address")]
     return []
 
@@ -38,7 +45,8 @@ def ip_range(value: str, path: str, known: Iterable[str] = ()) -> Errors:
         parsed = cidr.parse(value)
     except cidr.InvalidCIDR:
         return [field.invalid(path, value, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")]
-    if cidr.address_number(value.partition("/")[0])[1] != parsed.base:
+    beyond = cidr.address_number(value.partition("/")[0])[1] != parsed.base
+    if beyond and enabled("StrictIPCIDRValidation"):
         return [field.invalid(path, value, "must not have bits set beyond the prefix length")]
     return []
 

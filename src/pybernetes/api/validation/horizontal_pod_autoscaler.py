@@ -1,6 +1,7 @@
 """HorizontalPodAutoscalers (autoscaling/v2): bounds, target, metrics, behaviour."""
 
 from .. import field, names
+from .features import enabled
 from .resources import quantity_of
 from .selectors import label_selector
 from .values import Errors, Object, each, named, nonnegative
@@ -21,8 +22,9 @@ def validate_create(autoscaler: Object) -> Errors:
     spec = autoscaler.get("spec") or {}
     low, high = spec.get("minReplicas"), spec.get("maxReplicas") or 0
     errors: Errors = []
-    if low is not None and low < 1:
-        errors.append(field.invalid("spec.minReplicas", low, "must be greater than or equal to 1"))
+    least = 0 if enabled("HPAScaleToZero") else 1
+    if low is not None and low < least:
+        errors.append(field.invalid("spec.minReplicas", low, f"must be greater than or equal to {least}"))
     if high < 1:
         errors.append(field.invalid("spec.maxReplicas", high, "must be greater than 0"))
     if low is not None and high < low:
@@ -31,6 +33,10 @@ def validate_create(autoscaler: Object) -> Errors:
     errors += _reference(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
     for index, metric in enumerate(spec.get("metrics") or ()):
         errors += _metric(metric, f"spec.metrics[{index}]")
+    kinds = {metric.get("type") for metric in spec.get("metrics") or ()}
+    if low == 0 and least == 0 and not kinds & {"Object", "External"}:
+        words = "must specify at least one Object or External metric to support scaling to zero replicas"
+        errors.append(field.forbidden("spec.metrics", words))
     for key in ("scaleUp", "scaleDown"):
         rules = (spec.get("behavior") or {}).get(key)
         if rules is not None:

@@ -2,6 +2,7 @@
 
 from .. import field
 from . import selectors
+from .features import enabled
 from .pod_template import pod_template, unselected
 from .values import (
     Errors,
@@ -292,8 +293,11 @@ def validate_update(new: Object, old: Object) -> Errors:
     errors += _completions(after, before)
     errors += immutable(after.get("selector"), before.get("selector"), "spec.selector")
     template = before.get("template") or {}
-    if _may_reschedule(after, before, old):
-        template = _rescheduled(template, after.get("template") or {})
+    if before.get("suspend"):
+        if _may_reschedule(old):
+            template = _rescheduled(template, after.get("template") or {})
+        if enabled("MutablePodResourcesForSuspendedJobs") and _rests(old):
+            template = _with_resources(template, after.get("template") or {})
     errors += immutable(after.get("template"), template, "spec.template")
     for key in _FIXED:
         errors += immutable(after.get(key), before.get(key), f"spec.{key}")
@@ -309,9 +313,40 @@ def _completions(after: Object, before: Object) -> Errors:
     return [field.invalid("spec.completions", value, "can only be modified in tandem with spec.parallelism")]
 
 
-def _may_reschedule(after: Object, before: Object, old: Object) -> bool:
-    """A job that is suspended and has not started may still be told where to run (KEP-2926)."""
-    return bool(before.get("suspend")) and (old.get("status") or {}).get("startTime") is None
+def _may_reschedule(old: Object) -> bool:
+    """A suspended job that has not started may still be told where to run (KEP-2926); with
+    MutableSchedulingDirectivesForSuspendedJobs one whose pods are gone as well."""
+    if enabled("MutableSchedulingDirectivesForSuspendedJobs"):
+        return _rests(old)
+    return (old.get("status") or {}).get("startTime") is None
+
+
+def _rests(old: Object) -> bool:
+    """Whether a suspended job has no pods, since it never started or since it was suspended (KEP-5440)."""
+    status = old.get("status") or {}
+    if status.get("active"):
+        return False
+    conditions = status.get("conditions") or ()
+    return status.get("startTime") is None or any(
+        condition.get("type") == "Suspended" and condition.get("status") == "True" for condition in conditions
+    )
+
+
+def _with_resources(old: Object, new: Object) -> Object:
+    """The old template with the new one's resources of containers."""
+    spec, after = dict(old.get("spec") or {}), new.get("spec") or {}
+    for kind in ("containers", "initContainers"):
+        rows, changed = spec.get(kind) or (), after.get(kind) or ()
+        if len(rows) == len(changed) and rows:
+            spec[kind] = [
+                {**{key: value for key, value in row.items() if key != "resources"}, **_resources(other)}
+                for row, other in zip(rows, changed, strict=True)
+            ]
+    return {**old, "spec": spec}
+
+
+def _resources(container: Object) -> Object:
+    return {"resources": container["resources"]} if "resources" in container else {}
 
 
 def _rescheduled(old: Object, new: Object) -> Object:

@@ -4,6 +4,7 @@ import posixpath
 from typing import Any
 
 from .. import field
+from .features import enabled
 from .persistent_volume_claim import VOLUME_MODES, access_modes
 from .pod import difference
 from .resources import positive_amount, quantity_of
@@ -82,7 +83,8 @@ def validate_update(new: Object, old: Object) -> Errors:
         words = f"spec.persistentvolumesource is immutable after creation\n{difference(was, now)}"
         errors.append(field.forbidden("spec.persistentvolumesource", words))
     errors += immutable(after.get("volumeMode"), before.get("volumeMode"), "volumeMode")
-    if before.get("nodeAffinity") is not None and not same(after.get("nodeAffinity"), before["nodeAffinity"]):
+    moved = before.get("nodeAffinity") is not None and not same(after.get("nodeAffinity"), before["nodeAffinity"])
+    if moved and not enabled("MutablePVNodeAffinity"):
         words = "field is immutable, except for updating from beta label to GA"
         errors.append(field.invalid("nodeAffinity", after.get("nodeAffinity"), words))
     if before.get("volumeAttributesClassName") is not None and after.get("volumeAttributesClassName") is None:

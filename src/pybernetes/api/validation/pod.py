@@ -15,6 +15,7 @@ from .. import field
 from . import scheduling
 from .addresses import ip, one_per_family
 from .containers import untrimmed_image
+from .features import enabled
 from .pod_spec import pod_spec
 from .pod_template import MIRROR, pod_annotations
 from .values import IMMUTABLE, Errors, Object, each, qualified_name, same, subdomain
@@ -286,7 +287,7 @@ def validate_ephemeral_containers(new: Object, old: Object) -> Errors:
 
 
 def validate_resize(new: Object, old: Object) -> Errors:
-    """`/resize`: cpu and memory of containers and sidecars."""
+    """`/resize`: cpu and memory of containers (KEP-1287), those of init containers among them (KEP-5532)."""
     if MIRROR in (old["metadata"].get("annotations") or {}):
         return [field.forbidden("", "static pods cannot be resized")]
     after, before = new.get("spec") or {}, old.get("spec") or {}
@@ -310,13 +311,14 @@ def _resized(new: Object, old: Object, kind: str, index: int) -> Errors:
         if (before.get(key) or {}).keys() - (after.get(key) or {}).keys():
             words = f"resource {key} cannot be removed"
             errors.append(field.forbidden(f"spec.{kind}[{index}].resources.{key}", words))
-    if kind == "initContainers" and old.get("restartPolicy") != "Always":
+    is_sidecar = old.get("restartPolicy") == "Always"
+    if kind == "initContainers" and not is_sidecar and not enabled("InPlacePodVerticalScalingInitContainers"):
         if not same(after, before):
             errors.append(field.forbidden("spec", "resources for non-sidecar init containers are immutable"))
         return errors
     if not same(_without_compute(after), _without_compute(before)):
         words = "only cpu and memory resources are mutable"
-        if kind == "initContainers":
+        if kind == "initContainers" and is_sidecar:
             words = "only cpu and memory resources for sidecar containers are mutable"
         errors.append(field.forbidden("spec", words))
     return errors

@@ -6,6 +6,7 @@ from .. import field
 from . import scheduling, security_context
 from .addresses import ip
 from .containers import PodContext, ephemeral, init, regular
+from .features import enabled
 from .object_meta import validate_labels
 from .resources import amounts, container_resource_name, pod_resource_name, quantity_of, requirements
 from .values import Errors, Object, each, in_range, label, one_of, one_of_if_set, qualified_name, subdomain
@@ -234,7 +235,7 @@ def _dns_config(config: Object | None, policy: Any, path: str) -> Errors:
 def _without_host_users(spec: Object, path: str) -> Errors:
     errors: Errors = []
     for key, shown in (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")):
-        if spec.get(key):
+        if spec.get(key) and not (key == "hostNetwork" and enabled("UserNamespacesHostNetworkSupport")):
             errors.append(field.forbidden(f"{path}.{shown}", "when `hostUsers` is false"))
     for kind in KINDS_OF_CONTAINERS:
         for index, container in enumerate(spec.get(kind) or ()):

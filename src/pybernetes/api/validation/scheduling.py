@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from .. import field
+from .features import enabled
 from .selectors import label_name, label_selector, node_selector, node_selector_term
 from .values import Errors, Object, Passed, each, label, label_value, one_of_if_set, positive, qualified_name
 
@@ -47,7 +48,7 @@ def _operator(operator: str, value: str, path: str) -> Errors:
         if not value:
             return []
         return [field.invalid(f"{path}.operator", value, "value must be empty when `operator` is 'Exists'")]
-    if operator in ("Lt", "Gt"):
+    if operator in ("Lt", "Gt") and enabled("TaintTolerationComparisonOperators"):
         if _integer(value) is not None:
             return []
         return [field.invalid(f"{path}.value", value, "must be a valid decimal integer in canonical form")]

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from .pod_completion import complete
 from .strategy import Object, Strategy, Write
 
 _EPHEMERAL = "ephemeralContainers"
@@ -13,6 +14,7 @@ class PodStrategy(Strategy):
     def prepare_create(self, obj: Object, write: Write) -> None:
         super().prepare_create(obj, write)
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj.get("spec") or {})}
+        write.warnings += complete(obj, self.enabled)
 
     def prepare_update(self, new: Object, old: Object, write: Write) -> None:
         match write.subresource:

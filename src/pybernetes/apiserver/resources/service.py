@@ -6,6 +6,7 @@ start, and from writes of other API servers), as are the ranges of ServiceCIDRs.
 leaves out of an update are taken over from the stored object, so that `kubectl apply` of a manifest without them works.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -111,7 +112,7 @@ class _Reservation:
 class ServiceStrategy(Strategy):
     """`network` is set by the server's assembly before the first request."""
 
-    name_rule = "label_1035"
+    name_rule = "label"
     leaves_spec = False  # ports are completed and trimmed in place
 
     def __init__(self, info: ResourceInfo, reader: ObjectReader) -> None:
@@ -119,6 +120,11 @@ class ServiceStrategy(Strategy):
         self.network = ServiceNetwork()
         self._objects: AddressObjects | None = None
         self._ranges: dict[str, list[str]] = {}
+
+    def use_gates(self, gates: Mapping[str, bool]) -> None:
+        """Without RelaxedServiceNameValidation a name begins with a letter, as DNS once had it (KEP-5311)."""
+        super().use_gates(gates)
+        self.name_rule = "label" if gates["RelaxedServiceNameValidation"] else "label_1035"
 
     def use(self, network: ServiceNetwork, objects: AddressObjects | None = None) -> None:
         """Give out addresses and ports of this network; what stored services hold is taken. With `objects` addresses

@@ -6,18 +6,20 @@ the old object at hand. All work on dicts in wire form, in the storage version; 
 `old` must not be: it is what the readers of the cache share.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from ...api.feature_gates import known_gates
 from ...api.field import FieldError
 from ...api.managed_fields.field_set import MEMBER, FieldSet
 from ...api.resource import ResourceInfo
 from ...api.user import UserInfo
 from ...api.validation import validation_of
+from ...api.validation.features import judged_by
 from ..kind_schema import BuiltinKind, KindSchema
 from ..reader import ObjectReader
 
@@ -122,6 +124,9 @@ class Strategy:
     domain_finalizers = True
     """Whether finalizers must be domain-qualified."""
 
+    gates: Mapping[str, bool] | None = None
+    """The server's feature gates; None where they are the defaults."""
+
     leaves_spec = True
     """Whether updates of the kind at most set members of the spec and change nothing that lies in them."""
 
@@ -141,6 +146,14 @@ class Strategy:
     @staticmethod
     def _has_spec(info: ResourceInfo) -> bool:
         return "status" in info.subresources or info.plural in ("networkpolicies", "podtemplates")
+
+    def use_gates(self, gates: Mapping[str, bool]) -> None:
+        """The server's feature gates are not the defaults."""
+        self.gates = gates
+
+    def enabled(self, gate: str) -> bool:
+        """Whether a feature gate is on."""
+        return self.gates[gate] if self.gates is not None else known_gates()[gate].default
 
     # -- store
 
@@ -167,7 +180,11 @@ class Strategy:
 
     def validate_create(self, obj: Object, write: Write) -> list[FieldError]:
         """The kind's own rules (api/validation); metadata is checked by the generic path."""
-        return validation_of(self.info.group_resource, self.info.schema).create(obj)
+        rules = validation_of(self.info.group_resource, self.info.schema)
+        if self.gates is None:
+            return rules.create(obj)
+        with judged_by(self.gates):
+            return rules.create(obj)
 
     async def begin_create(self, obj: Object, write: Write) -> Finish | None:
         """Reserve what the object needs (addresses, ports); with write.dry_run choose but reserve nothing."""
@@ -209,7 +226,10 @@ class Strategy:
     def validate_update(self, new: Object, old: Object, write: Write) -> list[FieldError]:
         """The kind's own rules (api/validation); `write.subresource` tells which endpoint is used."""
         rules = validation_of(self.info.group_resource, self.info.schema)
-        return rules.update(new, old, subresource=write.subresource)
+        if self.gates is None:
+            return rules.update(new, old, subresource=write.subresource)
+        with judged_by(self.gates):
+            return rules.update(new, old, subresource=write.subresource)
 
     async def begin_update(self, new: Object, old: Object, write: Write) -> Finish | None:
         """Reserve or free what changes."""
