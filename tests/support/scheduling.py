@@ -33,7 +33,7 @@ from pybernetes.api.dynamic_resource import DeviceClass, ResourceClaim, Resource
 from pybernetes.api.meta import ObjectMeta
 from pybernetes.api.policy import PodDisruptionBudget
 from pybernetes.api.status import conflict, not_found
-from pybernetes.api.storage import CSINode, StorageClass
+from pybernetes.api.storage import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
 from pybernetes.base.http.message import Response
 from pybernetes.client.client import WatchEvent
 from pybernetes.client.informers import Informers
@@ -51,6 +51,9 @@ KINDS: tuple[Any, ...] = (
     PersistentVolume,
     StorageClass,
     CSINode,
+    CSIDriver,
+    CSIStorageCapacity,
+    VolumeAttachment,
     ResourceClaim,
     ResourceSlice,
     DeviceClass,

@@ -36,3 +36,7 @@ class Claims:
     def volume(self, claim: PersistentVolumeClaim) -> PersistentVolume | None:
         """The volume the claim is bound to."""
         return self._volumes.get(claim.spec.volume_name) if claim.spec.volume_name else None
+
+    def volume_named(self, name: str) -> PersistentVolume | None:
+        """A volume by its name."""
+        return self._volumes.get(name) if name else None

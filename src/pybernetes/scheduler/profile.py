@@ -12,7 +12,7 @@ import msgspec
 
 from pybernetes.api.core import PersistentVolume, PersistentVolumeClaim
 from pybernetes.api.selectors import Labels
-from pybernetes.api.storage import CSINode, StorageClass
+from pybernetes.api.storage import CSINode, StorageClass, VolumeAttachment
 from pybernetes.client.client import Client
 from pybernetes.client.informers import Informers
 from pybernetes.scheduler.claims import Claims
@@ -43,6 +43,7 @@ from pybernetes.scheduler.plugins.volume_restrictions import VolumeRestrictions
 from pybernetes.scheduler.plugins.volume_zone import VolumeZone
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
+from pybernetes.scheduler.storage_capacity import StorageCapacity
 
 ENTRY_POINTS = "pybernetes.scheduler.plugins"
 
@@ -100,13 +101,17 @@ BUILT_IN: dict[str, Factory] = {
     "NodeResourcesFit": lambda args, handle: NodeResourcesFit(args, handle.extended_elsewhere),
     "VolumeRestrictions": lambda _, handle: VolumeRestrictions(_claims(handle)),
     "NodeVolumeLimits": lambda _, handle: NodeVolumeLimits(
-        _claims(handle), handle.informers.of(StorageClass), handle.informers.of(CSINode)
+        _claims(handle),
+        handle.informers.of(StorageClass),
+        handle.informers.of(CSINode),
+        handle.informers.of(VolumeAttachment),
     ),
     "VolumeBinding": lambda args, handle: VolumeBinding(
         handle.client,
         handle.informers.of(PersistentVolumeClaim),
         handle.informers.of(PersistentVolume),
         handle.informers.of(StorageClass),
+        StorageCapacity(handle.informers),
         args.bind_timeout_seconds,
     ),
     "VolumeZone": lambda _, handle: VolumeZone(_claims(handle)),

@@ -21,7 +21,7 @@ from pybernetes.api.core import Namespace, Node, PersistentVolume, PersistentVol
 from pybernetes.api.dynamic_resource import DeviceClass, ResourceClaim, ResourceSlice
 from pybernetes.api.policy import PodDisruptionBudget
 from pybernetes.api.status import StatusError, is_not_found
-from pybernetes.api.storage import CSINode, StorageClass
+from pybernetes.api.storage import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.base.log import logger
 from pybernetes.base.tasks import running
@@ -58,6 +58,9 @@ _WAKING: tuple[type[Any], ...] = (
     PersistentVolume,
     StorageClass,
     CSINode,
+    CSIDriver,
+    CSIStorageCapacity,
+    VolumeAttachment,
     ResourceClaim,
     ResourceSlice,
     DeviceClass,

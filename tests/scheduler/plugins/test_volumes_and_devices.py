@@ -6,6 +6,7 @@ from random import Random
 import msgspec
 import pytest
 from tests.contract.store import FakeClock, settle
+from tests.scheduler.test_waking import reject, scheduler_of
 from tests.support.scheduling import FakeApi, Recorder, node, pod
 
 from pybernetes.api.core import (
@@ -23,12 +24,15 @@ from pybernetes.api.core import (
     PersistentVolumeStatus,
     Pod,
     Volume,
+    VolumeResourceRequirements,
 )
 from pybernetes.api.dynamic_resource import DeviceClass, ResourceClaim, ResourceSlice
-from pybernetes.api.meta import ObjectMeta
-from pybernetes.api.storage import CSINode
+from pybernetes.api.meta import LabelSelector, ObjectMeta
+from pybernetes.api.storage import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
 from pybernetes.base.tasks import running
+from pybernetes.scheduler.plugins.volume_binding import SELECTED_NODE
 from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.queue import Place
 from pybernetes.scheduler.scheduler import Scheduler
 
 ZONE = "topology.kubernetes.io/zone"
@@ -64,6 +68,46 @@ def disk(name, on=""):
 def limit(name, count):
     driver = {"name": "d", "nodeID": name, "allocatable": {"count": count}}
     return msgspec.convert({"metadata": {"name": name, "uid": name}, "spec": {"drivers": [driver]}}, CSINode)
+
+
+def attachment(volume_name, node_name):
+    spec = {"attacher": "d", "nodeName": node_name, "source": {"persistentVolumeName": volume_name}}
+    return msgspec.convert(
+        {"metadata": {"name": f"va-{volume_name}", "uid": volume_name}, "spec": spec}, VolumeAttachment
+    )
+
+
+WAITS = StorageClass(
+    metadata=ObjectMeta(name="fast", uid="fast"), provisioner="d", volume_binding_mode="WaitForFirstConsumer"
+)
+
+
+def waiting_claim(name, selected=""):
+    return PersistentVolumeClaim(
+        metadata=ObjectMeta(
+            name=name, namespace="default", uid=name, annotations={SELECTED_NODE: selected} if selected else None
+        ),
+        spec=PersistentVolumeClaimSpec(
+            storage_class_name="fast",
+            access_modes=["ReadWriteOnce"],
+            resources=VolumeResourceRequirements(requests={"storage": "2Gi"}),
+        ),
+        status=PersistentVolumeClaimStatus(phase="Pending"),
+    )
+
+
+def driver(tells):
+    return msgspec.convert({"metadata": {"name": "d", "uid": "d"}, "spec": {"storageCapacity": tells}}, CSIDriver)
+
+
+def capacity(name, amount, zone="", most=None):
+    return CSIStorageCapacity(
+        metadata=ObjectMeta(name=name, namespace="kube-system", uid=name),
+        storage_class_name="fast",
+        capacity=amount,
+        maximum_volume_size=most,
+        node_topology=LabelSelector(match_labels={ZONE: zone}) if zone else None,
+    )
 
 
 def decide(wanted, *objects, many=64):
@@ -113,6 +157,42 @@ REJECTED = {
         ],
         "0/1 nodes are available: 1 node(s) exceed max volume count.",
     ),
+    "too many volumes that are attached still": (
+        using("p", "c"),
+        [
+            node("a"),
+            limit("a", 1),
+            claim("c", "v"),
+            volume("v", handle="1"),
+            volume("w", handle="2"),
+            attachment("w", "a"),
+        ],
+        "0/1 nodes are available: 1 node(s) exceed max volume count.",
+    ),
+    "no capacity reported": (
+        using("p", "c"),
+        [node("a"), waiting_claim("c"), WAITS, driver(True)],
+        "0/1 nodes are available: 1 node(s) did not have enough free storage.",
+    ),
+    "too little capacity near the node": (
+        using("p", "c"),
+        [
+            node("a", labels={ZONE: "1"}),
+            waiting_claim("c"),
+            WAITS,
+            driver(True),
+            capacity("far", "9Gi", zone="2"),
+            capacity("near", "1Gi", zone="1"),
+            capacity("split", "9Gi", zone="1", most="1Gi"),
+            capacity("nowhere", "9Gi"),
+        ],
+        "0/1 nodes are available: 1 node(s) did not have enough free storage.",
+    ),
+    "a claim promised to another node": (
+        using("p", "c"),
+        [node("a"), waiting_claim("c", selected="b"), WAITS],
+        "0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind.",
+    ),
     "a feature the kubelet lacks": (
         restarting_all("p"),
         [node("a")],
@@ -146,8 +226,17 @@ def test_rejected(name, many):
             volume("w", handle="2"),
             using("q", "d", on="a"),
         ],
+        [
+            node("a", labels={ZONE: "1"}),
+            node("b", labels={ZONE: "2"}),
+            waiting_claim("c"),
+            WAITS,
+            driver(True),
+            capacity("some", "2Gi", zone="2"),
+        ],
+        [node("a"), node("b"), waiting_claim("c", selected="b"), WAITS, driver(False)],
     ],
-    ids=["the right zone", "room for a volume"],
+    ids=["the right zone", "room for a volume", "capacity", "the node promised before"],
 )
 def test_accepted_elsewhere(objects, many):
     assert decide(using("p", "c"), *objects, many=many).node_name == "b"
@@ -156,6 +245,45 @@ def test_accepted_elsewhere(objects, many):
 def test_the_same_volume_counts_once():
     objects = [node("a"), limit("a", 1), claim("c", "v"), volume("v", handle="1"), using("q", "c", on="a")]
     assert decide(using("p", "c"), *objects).node_name == "a"
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "wakes"),
+    [
+        ([driver(True)], capacity("new", "2Gi", zone="1"), True),
+        ([driver(True), capacity("one", "1Gi", zone="1")], capacity("one", "2Gi", zone="1"), True),
+        ([driver(True), capacity("one", "1Gi", zone="1")], capacity("one", "1Gi", zone="2"), True),
+        ([driver(True), capacity("one", "1Gi", zone="1")], capacity("one", "500Mi", zone="1"), False),
+        ([driver(True)], driver(False), True),
+        ([driver(True)], waiting_claim("other"), False),
+    ],
+    ids=["reported", "more", "elsewhere", "less", "no longer told", "another claim"],
+)
+async def test_a_pod_without_storage_wakes_when_there_may_be_some(before, change, wakes):
+    api = FakeApi()
+    api.put(node("a", labels={ZONE: "1"}), waiting_claim("c"), WAITS, *before)
+    scheduler = scheduler_of(api)
+    for kind in (CSIDriver, CSIStorageCapacity, PersistentVolumeClaim):
+        api.informers.of(kind).add_handler(scheduler.intake.storage_handler(kind.KIND))
+    queued = await reject(scheduler, api, using("p", "c"))
+    assert queued.plugins == {"VolumeBinding"}
+    api.put(change)
+    assert (queued.place is not Place.WAITING) is wakes
+
+
+async def test_a_pod_without_room_for_its_volume_wakes_when_one_is_detached():
+    api = FakeApi()
+    held = attachment("w", "a")
+    api.put(node("a"), limit("a", 1), claim("c", "v"), volume("v", handle="1"), volume("w", handle="2"), held)
+    scheduler = scheduler_of(api)
+    for kind in (CSINode, VolumeAttachment):
+        api.informers.of(kind).add_handler(scheduler.intake.storage_handler(kind.KIND))
+    queued = await reject(scheduler, api, using("p", "c"))
+    assert queued.plugins == {"NodeVolumeLimits"}
+    api.put(limit("a", 0))
+    assert queued.place is Place.WAITING
+    api.remove(held)
+    assert queued.place is not Place.WAITING
 
 
 # devices

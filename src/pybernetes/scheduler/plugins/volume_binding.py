@@ -3,7 +3,9 @@
 A claim that is bound pins the pod to the nodes its volume's node affinity selects. A claim that waits for its first
 consumer (`volumeBindingMode: WaitForFirstConsumer`) is decided with the pod: an existing volume that fits is bound to
 it, else its provisioner is told the node (annotation `volume.kubernetes.io/selected-node`) and the pod waits until
-the claim is bound. A claim that is missing, or unbound with immediate binding, keeps the pod waiting.
+the claim is bound; a claim that has the annotation already is provisioned for that node and no other. Drivers may say
+how much they can provision where (storage_capacity.py). A claim that is missing, or unbound with immediate binding,
+keeps the pod waiting.
 """
 
 import asyncio
@@ -15,14 +17,16 @@ import msgspec
 from pybernetes.api.core import PersistentVolume, PersistentVolumeClaim
 from pybernetes.api.quantity import value
 from pybernetes.api.selectors import from_label_selector
-from pybernetes.api.storage import StorageClass
+from pybernetes.api.storage import CSIStorageCapacity, StorageClass
 from pybernetes.client.client import Client
 from pybernetes.client.informer import Informer
+from pybernetes.scheduler.claims import claim_names
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Rejections, Verdict
 from pybernetes.scheduler.matching import node_term_matches
 from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
+from pybernetes.scheduler.storage_capacity import StorageCapacity
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
@@ -43,6 +47,8 @@ class VolumeBinding:
         "PersistentVolume": Action.ADD | Action.UPDATE,
         "StorageClass": Action.ADD | Action.UPDATE,
         "Node": Action.ADD | Action.NODE_LABELS,
+        "CSIDriver": Action.UPDATE,
+        "CSIStorageCapacity": Action.ADD | Action.UPDATE,
     }
 
     def __init__(
@@ -51,6 +57,7 @@ class VolumeBinding:
         claims: Informer[PersistentVolumeClaim],
         volumes: Informer[PersistentVolume],
         classes: Informer[StorageClass],
+        capacity: StorageCapacity,
         bind_timeout_seconds: float = BIND_TIMEOUT_SECONDS,
     ) -> None:
         self._timeout = bind_timeout_seconds
@@ -58,6 +65,7 @@ class VolumeBinding:
         self._claims = claims
         self._volumes = volumes
         self._classes = classes
+        self._capacity = capacity
         self._reserved: dict[str, str] = {}
         """Volume name -> uid of the pod it is about to be bound for."""
         self._elsewhere = Verdict(
@@ -66,6 +74,7 @@ class VolumeBinding:
         self._none_free = Verdict(
             Code.UNRESOLVABLE, self.name, ("node(s) didn't find available persistent volumes to bind",)
         )
+        self._full = Verdict(Code.UNRESOLVABLE, self.name, ("node(s) did not have enough free storage",))
         self._skip = Verdict(Code.SKIP, self.name)
 
     def _no(self, reason: str) -> Verdict:
@@ -115,22 +124,31 @@ class VolumeBinding:
         for node in nodes:
             if not all(reachable(volume, node) for volume in wanted.bound):
                 rejected[node.row] = self._elsewhere
-            elif wanted.waiting and self._choose(wanted.waiting, node) is None:
-                rejected[node.row] = self._none_free
+            elif wanted.waiting:
+                chosen = self._choose(wanted.waiting, node)
+                if isinstance(chosen, Verdict):
+                    rejected[node.row] = chosen
         return rejected
 
-    def _choose(self, claims: list[PersistentVolumeClaim], node: NodeInfo) -> dict[str, str] | None:
-        """Claim name -> the existing volume to bind ("": provision one); None when a claim can have neither here."""
+    def _choose(self, claims: list[PersistentVolumeClaim], node: NodeInfo) -> dict[str, str] | Verdict:
+        """Claim name -> the existing volume to bind ("": provision one); or why a claim can have neither here."""
         chosen: dict[str, str] = {}
         for claim in claims:
-            candidates = [
-                volume
-                for volume in self._volumes.list()
-                if volume.metadata.name not in self._reserved
-                and volume.metadata.name not in chosen.values()
-                and fits(claim, volume)
-                and reachable(volume, node)
-            ]
+            selected = (claim.metadata.annotations or {}).get(SELECTED_NODE)
+            if selected and selected != node.name:
+                return self._none_free
+            candidates = (
+                []
+                if selected
+                else [
+                    volume
+                    for volume in self._volumes.list()
+                    if volume.metadata.name not in self._reserved
+                    and volume.metadata.name not in chosen.values()
+                    and fits(claim, volume)
+                    and reachable(volume, node)
+                ]
+            )
             name = claim.metadata.name or ""
             if candidates:
                 smallest = min(candidates, key=lambda volume: value((volume.spec.capacity or {}).get("storage", "0")))
@@ -138,9 +156,11 @@ class VolumeBinding:
                 continue
             storage_class = self._classes.get(claim.spec.storage_class_name or "")
             if storage_class is None or storage_class.provisioner == NO_PROVISIONER:
-                return None
+                return self._none_free
             if not topology_allowed(storage_class, node):
-                return None
+                return self._none_free
+            if not self._capacity.suffices(claim, storage_class, node):
+                return self._full
             chosen[name] = ""
         return chosen
 
@@ -149,9 +169,9 @@ class VolumeBinding:
         if wanted is None or not wanted.waiting:
             return None
         snapshot_node: NodeInfo | None = state.data.get("node")
-        chosen = self._choose(wanted.waiting, snapshot_node) if snapshot_node is not None else None
-        if chosen is None:
-            return self._none_free
+        chosen = self._choose(wanted.waiting, snapshot_node) if snapshot_node is not None else self._none_free
+        if isinstance(chosen, Verdict):
+            return chosen
         for volume in filter(None, chosen.values()):
             self._reserved[volume] = pod.uid
         state.data[f"{self.name}/chosen"] = chosen
@@ -203,14 +223,27 @@ class VolumeBinding:
             self._claims.remove_handler(note)
 
     def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
-        if event.kind != "PersistentVolumeClaim":
+        if event.kind == "CSIDriver":
+            return bool(event.old.spec.storage_capacity and not event.new.spec.storage_capacity)
+        if event.kind == "CSIStorageCapacity":
+            return self._grows(event.old, event.new) and self._uses_class(pod, event.new.storage_class_name)
+        if event.kind == "PersistentVolumeClaim":
+            metadata = event.new.metadata
+            return metadata.namespace == pod.namespace and metadata.name in set(claim_names(pod))
+        return True
+
+    @staticmethod
+    def _grows(old: CSIStorageCapacity | None, new: CSIStorageCapacity) -> bool:
+        if old is None or old.node_topology != new.node_topology:
             return True
-        names = {
-            volume.persistent_volume_claim.claim_name if volume.persistent_volume_claim else f"{pod.name}-{volume.name}"
-            for volume in pod.pod.spec.volumes or ()
-        }
-        metadata = event.new.metadata
-        return metadata.namespace == pod.namespace and metadata.name in names
+        return any(
+            value(after or "0") > value(before or "0")
+            for before, after in ((old.capacity, new.capacity), (old.maximum_volume_size, new.maximum_volume_size))
+        )
+
+    def _uses_class(self, pod: PodInfo, name: str) -> bool:
+        claims = (self._claims.get(claim, pod.namespace) for claim in claim_names(pod))
+        return any(claim is not None and claim.spec.storage_class_name == name for claim in claims)
 
 
 def reachable(volume: PersistentVolume, node: NodeInfo) -> bool:
