@@ -132,16 +132,16 @@ class StoreContract:
             assert found is not None
             assert found.value == b""
 
-    async def test_delete_returns_what_was_there(self):
+    async def test_delete_removes_the_key(self):
         async with self.running_store() as store:
             await store.put("/a", b"1")
-            assert await store.delete("/a", expected=2) == (3, KeyValue("/a", b"1", 2, 2))
+            assert await store.delete("/a", expected=2) == 3
             assert await store.get("/a") is None
             assert await store.count("/") == 0
 
     async def test_delete_of_a_missing_key_changes_nothing(self):
         async with self.running_store() as store:
-            assert await store.delete("/a") == (1, None)
+            assert await store.delete("/a") == 1
 
     @pytest.mark.parametrize("expected", [0, 5])
     async def test_delete_of_a_missing_key_with_an_expectation_conflicts(self, expected):
@@ -266,7 +266,7 @@ class StoreContract:
                     ("delete", "/a", b"", 6),
                 ]
 
-    async def test_a_deletion_carries_the_state_before_it(self):
+    async def test_a_replayed_deletion_carries_the_state_before_it(self):
         async with self.running_store() as store:
             await store.put("/a", b"1")
             await store.delete("/a")
@@ -323,15 +323,20 @@ class StoreContract:
                 assert [event.kv.mod_revision for event in await events(watch, 200)] == list(range(2, 202))
                 await watch.aclose()
 
-    async def test_each_event_names_the_state_that_it_replaced(self):
+    async def test_a_past_event_names_the_state_that_it_replaced_and_a_live_one_whether_there_was_one(
+        self,
+    ):
         async with self.running_store() as store:
             live = store.watch("/", after=1)
             await asyncio.gather(*(store.put(f"/{i % 3}", b"%d" % i) for i in range(30)))
+            await store.revision()
             replayed = store.watch("/", after=1)
-            for watch in (live, replayed):
+            for watch, tells in ((live, False), (replayed, True)):
                 state: dict[str, KeyValue] = {}
                 for event in await events(watch, 30):
-                    assert event.previous == state.get(event.kv.key)
+                    before = state.get(event.kv.key)
+                    assert event.created == (before is None)
+                    assert event.previous == (before if tells else None)
                     state[event.kv.key] = event.kv
                 await watch.aclose()
 
@@ -452,7 +457,7 @@ class StoreContract:
             await store.put("/a", b"1", note=b"made")
             with pytest.raises(Conflict):
                 await store.put("/a", b"2", expected=9, note=b"lost")
-            assert await store.delete("/b", note=b"nothing") == (2, None)
+            assert await store.delete("/b", note=b"nothing") == 2
             assert await store.note(2) == b"made"
             with pytest.raises(FutureRevision):
                 await store.note(3)

@@ -17,7 +17,7 @@ async def main(path: str, tag: str) -> None:
             i += 1
             key, value = f"/w{number}/{i % 50}", f"{tag}-{number}-{i}"
             if i % 7 == 0:
-                revision, _ = await store.delete(key)
+                revision = await store.delete(key)
                 value = ""
             else:
                 revision = await store.put(key, value.encode() * 20)

@@ -45,7 +45,7 @@ async def replay(make, reopens, steps):
                     assert (conflict.current.mod_revision if conflict.current else 0) == at
             elif action == "delete":
                 try:
-                    after, _ = await store.delete(key, expected=expected)
+                    after = await store.delete(key, expected=expected)
                     if at:
                         revision = after
                         history.append((key, b"", revision))

@@ -132,28 +132,28 @@ class MemoryStore:
         self._write(_Row(KeyValue(key, value, revision, create_revision, lease), before, False, note))
         return revision
 
-    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> tuple[int, KeyValue | None]:
+    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> int:
         self._check_open()
         before = self._index.current.get(key, (0, 0))[0]
         if expected is not None and (expected != before or not before):
             raise Conflict(key, self._rows[before].kv if before else None)
         if not before:
-            return self._index.revision, None
+            return self._index.revision
         return self._delete(key, before, note)
 
-    def _delete(self, key: str, before: int, note: bytes = b"") -> tuple[int, KeyValue]:
+    def _delete(self, key: str, before: int, note: bytes = b"") -> int:
         revision = self._index.revision + 1
         self._index.delete(key, revision)
         self._leases.attach(key, 0)
         self._write(_Row(KeyValue(key, b"", revision, 0), before, True, note))
-        return revision, self._rows[before].kv
+        return revision
 
     def _write(self, row: _Row) -> None:
         revision = row.kv.mod_revision
         self._rows[revision] = row
-        self._broadcaster.publish(revision, (self._event(row),))
+        self._broadcaster.publish(revision, (Event(row.kv, None, row.deleted, row.note),))
 
-    def _event(self, row: _Row) -> Event:
+    def _replayed(self, row: _Row) -> Event:
         return Event(row.kv, self._rows[row.previous].kv if row.previous else None, row.deleted, row.note)
 
     async def note(self, revision: int) -> bytes:
@@ -178,7 +178,7 @@ class MemoryStore:
             raise Compacted(self._index.compacted)
         last = min(after + _REPLAY_STEP, until)
         events = (self._rows[revision] for revision in range(after + 1, last + 1))
-        return Batch(last, tuple(self._event(row) for row in events if row.kv.key.startswith(prefix)))
+        return Batch(last, tuple(self._replayed(row) for row in events if row.kv.key.startswith(prefix)))
 
     async def compact(self, revision: int) -> None:
         self._check_open()

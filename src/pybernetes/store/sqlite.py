@@ -68,6 +68,7 @@ _REPLAY_STEP = 500
 _COMPACTION_STEP = 500
 _INLINE_READS = 500
 _RECLAIM_PAGES = 64
+_ABSENT = (0, 0)
 
 log = logger(__name__)
 
@@ -84,10 +85,10 @@ class SqliteStore:
         clock: Clock = SYSTEM_CLOCK,
         watcher_limit: int = 8192,
         progress_seconds: float = 0.25,
-        cache_bytes: int = 16 * 1024 * 1024,
+        cache_bytes: int = 2 * 1024 * 1024,
     ) -> None:
-        """path: the data file (`-wal`, `-shm` and `.lock` appear beside it); cache_bytes: values kept in memory; the
-        rest as for MemoryStore."""
+        """path: the data file (`-wal`, `-shm` and `.lock` appear beside it); cache_bytes: values kept in memory, for
+        writers that look again at what another has just written; the rest as for MemoryStore."""
         self._path = Path(path)
         self._clock = clock
         self._progress_seconds = progress_seconds
@@ -203,7 +204,7 @@ class SqliteStore:
         events: list[Event] = []
         staged, index, cache = self._staged, self._index, self._cache
         for change in batch.writes:
-            kv, before = change.kv, change.previous
+            kv = change.kv
             key = kv.key
             if kv.create_revision:
                 index.put(key, kv.mod_revision)
@@ -211,9 +212,9 @@ class SqliteStore:
             else:
                 index.delete(key, kv.mod_revision)
             self._leases.attach(key, kv.lease)
-            if before is not None:
-                cache.drop(before.mod_revision)
-            events.append(Event(kv, before, not kv.create_revision, change.note))
+            if change.previous:
+                cache.drop(change.previous)
+            events.append(Event(kv, None, not kv.create_revision, change.note))
             if staged.get(key) is change:
                 del staged[key]
         if events:
@@ -239,32 +240,33 @@ class SqliteStore:
         if batch is not None:
             self._refuse(batch, error)
 
-    async def _compare(self, key: str, expected: int | None) -> KeyValue | None:
-        """The key as it is after all writes on their way. Conflict when it is not at `expected`."""
+    async def _compare(self, key: str, expected: int | None) -> tuple[int, int]:
+        """(mod revision, create revision) of the key after all writes on their way, (0, 0) where it does not exist.
+        Conflict when it is not at `expected`; only then the value is looked up."""
         while True:
             self._check_open()
             staged = self._staged.get(key)
-            if staged is not None:
-                current = staged.kv if staged.kv.create_revision else None
+            if staged is None:
+                current = self._index.current.get(key, _ABSENT)
             else:
-                entry = self._index.current.get(key)
-                current = self._load(entry[0]) if entry is not None else None
-            if expected is None or expected == (current.mod_revision if current is not None else 0):
+                kv = staged.kv
+                current = (kv.mod_revision, kv.create_revision) if kv.create_revision else _ABSENT
+            if expected is None or expected == current[0]:
                 return current
             if staged is None:
-                raise Conflict(key, current)
+                raise Conflict(key, self._load(current[0]) if current[0] else None)
             await asyncio.wait([staged.batch.decided])
 
-    def _stage(self, key: str, value: bytes | None, before: KeyValue | None, lease: int, note: bytes) -> Write:
+    def _stage(self, key: str, value: bytes | None, before: tuple[int, int], lease: int, note: bytes) -> Write:
         revision = self._last_revision = self._last_revision + 1
         batch = self._gather()
+        previous, created = before
         if value is None:
             kv = KeyValue(key, b"", revision, 0)
         else:
-            kv = KeyValue(key, value, revision, before.create_revision if before is not None else revision, lease)
-        previous = before.mod_revision if before is not None else 0
+            kv = KeyValue(key, value, revision, created or revision, lease)
         batch.rows.append((revision, key, kv.create_revision, previous, lease, note or None, value))
-        change = Write(kv, before, batch, note)
+        change = Write(kv, previous, batch, note)
         batch.writes.append(change)
         self._staged[key] = change
         return change
@@ -281,19 +283,19 @@ class SqliteStore:
         await change.answer
         return change.kv.mod_revision
 
-    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> tuple[int, KeyValue | None]:
+    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> int:
         before = await self._compare(key, expected)
-        while before is None:
+        while not before[0]:
             if expected is not None:
                 raise Conflict(key, None)
             staged = self._staged.get(key)
             if staged is None:
-                return self._index.revision, None
+                return self._index.revision
             await asyncio.wait([staged.batch.decided])
             before = await self._compare(key, expected)
         change = self._stage(key, None, before, 0, note)
         await change.answer
-        return change.kv.mod_revision, before
+        return change.kv.mod_revision
 
     async def _run(self, *statements: Statement, work: Thunk | None = None) -> bool:
         """Statements in the next transaction and work after it; the answer of work."""
@@ -343,7 +345,7 @@ class SqliteStore:
             self._check_readable(revision)
             mod_revision = self._index.at(key, revision)
         else:
-            mod_revision = self._index.current.get(key, (0, 0))[0]
+            mod_revision = self._index.current.get(key, _ABSENT)[0]
         return self._load(mod_revision) if mod_revision else None
 
     def _check_readable(self, revision: int) -> None:

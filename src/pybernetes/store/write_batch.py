@@ -20,7 +20,8 @@ class Write:
 
     __slots__ = ("answer", "batch", "kv", "note", "previous")
 
-    def __init__(self, kv: KeyValue, previous: KeyValue | None, batch: "WriteBatch", note: bytes) -> None:
+    def __init__(self, kv: KeyValue, previous: int, batch: "WriteBatch", note: bytes) -> None:
+        """previous: the mod revision of the state before it, 0 for none."""
         self.kv = kv
         self.previous = previous
         self.batch = batch

@@ -104,18 +104,16 @@ class EncryptingStore:
         self._noted(key, under)
         return revision
 
-    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> tuple[int, KeyValue | None]:
+    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> int:
         """See Store."""
         try:
-            revision, found = await self._inner.delete(key, expected=expected, note=note)
+            revision = await self._inner.delete(key, expected=expected, note=note)
         except Conflict as lost:
             raise await self._conflict(key, lost) from None
-        await self._learn((found,))
-        before = self._opened(found) if found is not None else None
         self._noted(key, "")
         if self._fresh is not None:
             self._fresh.discard(key)
-        return revision, before
+        return revision
 
     async def note(self, revision: int) -> bytes:
         """See Store."""

@@ -70,7 +70,7 @@ class Journal:
         check_nesting(value)
         return await self.past.put(key, value, expected=expected, lease=lease, note=note or author.note())
 
-    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> tuple[int, KeyValue | None]:
+    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> int:
         return await self.past.delete(key, expected=expected, note=note or author.note())
 
     def watch(self, prefix: str, *, after: int = 0) -> Watch:

@@ -199,11 +199,10 @@ class GenericResource:
         handovers = self.cache.handovers
         handovers.expect(entry.key, handover)
         try:
-            revision, _ = await self.store.delete(entry.key, expected=entry.revision)
+            return await self.store.delete(entry.key, expected=entry.revision)
         except BaseException:
             handovers.withdraw(entry.key, handover)
             raise
-        return revision
 
     def served(self, key: str, value: bytes, revision: int) -> bytes:
         """The bytes of a write as the cache has them, or else made from what was stored."""

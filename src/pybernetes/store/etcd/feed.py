@@ -48,12 +48,14 @@ def _with_notes(found: list[m.Event]) -> list[Event]:
     return events
 
 
-async def changes(connection: Connection, after: int) -> AsyncGenerator[list[Event], None]:
+async def changes(
+    connection: Connection, after: int, *, with_previous: bool = False
+) -> AsyncGenerator[list[Event], None]:
     """All changes after a revision, for ever; an empty list first, when the watch stands. The events of one revision
     come in one list. Compacted, Unavailable."""
     request = m.WatchRequest(
         create_request=m.WatchCreateRequest(
-            key=EVERYTHING, range_end=EVERYTHING, start_revision=after + 1, prev_kv=True, fragment=True
+            key=EVERYTHING, range_end=EVERYTHING, start_revision=after + 1, prev_kv=with_previous, fragment=True
         )
     )
     pieces: list[m.Event] = []
@@ -144,7 +146,7 @@ class Feed:
         """The next piece of a prefix's changes in (after, until]. Compacted, Unavailable."""
         found: list[Event] = []
         reached = after
-        async with aclosing(changes(self._connection, after)) as batches:
+        async with aclosing(changes(self._connection, after, with_previous=True)) as batches:
             async for events in batches:
                 found.extend(e for e in events if e.kv.mod_revision <= until and e.kv.key.startswith(prefix))
                 reached = min(events[-1].kv.mod_revision, until) if events else reached

@@ -202,26 +202,24 @@ class EtcdStore:
             raise Conflict(key, key_value(found.kvs[0]) if found is not None and found.kvs else None)
         return answer
 
-    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> tuple[int, KeyValue | None]:
+    async def delete(self, key: str, *, expected: int | None = None, note: bytes = b"") -> int:
         self._check_open()
-        request = m.DeleteRangeRequest(key=key.encode(), prev_kv=True)
+        request = m.DeleteRangeRequest(key=key.encode())
         if expected is None and note:
             current = await self.get(key)
             if current is None:
-                return self._seen, None
+                return self._seen
             try:
                 return await self.delete(key, expected=current.mod_revision, note=note)
             except Conflict:
                 return await self.delete(key, note=note)
         if expected is None:
             answer = await self._connection.write("KV/DeleteRange", request, m.DeleteRangeResponse)
-            return self._saw(answer.header), key_value(answer.prev_kvs[0]) if answer.prev_kvs else None
+            return self._saw(answer.header)
         if expected == 0:
             raise Conflict(key, await self.get(key))
         done = await self._transaction(key, expected, m.RequestOp(request_delete_range=request), note)
-        deleted = done.responses[0].response_delete_range
-        assert deleted is not None
-        return self._saw(done.header), key_value(deleted.prev_kvs[0])
+        return self._saw(done.header)
 
     # watch and compaction
 
