@@ -66,6 +66,15 @@ REFUSED: list[tuple[str, Any, int, str]] = [
         "resourceVersion should not be set on objects to be created",
     ),
     (
+        "resourceVersion, and something that is looked at before the store",
+        {"metadata": {"name": "B", "resourceVersion": "3"}},
+        422,
+        'ConfigMap "B" is invalid: metadata.name: Invalid value: "B": a lowercase RFC 1123 subdomain must consist of '
+        "lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. "
+        "'example.com', regex used for validation is "
+        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+    ),
+    (
         "another namespace",
         {"metadata": {"name": "b", "namespace": "other"}},
         400,
@@ -188,3 +197,17 @@ async def test_a_deleted_namespaced_name_can_be_used_again_only_when_it_is_gone(
         await api.delete(CONFIG_MAPS + "/a")
         answer = await api.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
         assert (answer.code, answer.message) == (409, 'object is being deleted: configmaps "a" already exists')
+
+
+@pytest.mark.parametrize("version", ["", "0", "not-a-number"])
+async def test_a_resource_version_that_the_store_does_not_see_is_ignored(version: str) -> None:
+    async with running_api() as api:
+        answer = await api.post(CONFIG_MAPS, {"metadata": {"name": "a", "resourceVersion": version}})
+        assert answer.code == 201
+        assert answer.version not in (version, "")
+
+
+async def test_a_dry_run_does_not_come_to_the_store() -> None:
+    async with running_api() as api:
+        answer = await api.post(CONFIG_MAPS, {"metadata": {"name": "a", "resourceVersion": "3"}}, query="dryRun=All")
+        assert answer.code == 201

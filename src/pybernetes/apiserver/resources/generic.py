@@ -99,8 +99,6 @@ class GenericResource:
     async def create(self, obj: Object, write: Write, namespace: str) -> Written:
         """Store a new object. StatusError: invalid, forbidden, already exists."""
         metadata: Object = obj.setdefault("metadata", {})
-        if metadata.get("resourceVersion"):
-            raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
         match_namespace(metadata, namespace)
         request = self.admission_request("CREATE", write, namespace, metadata.get("name") or "", obj)
         await self.admission.admit(request)
@@ -124,7 +122,9 @@ class GenericResource:
     def _fill(self, metadata: Object) -> None:
         for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
             metadata.pop(key, None)
-        metadata.pop("resourceVersion", None)
+        version = metadata.get("resourceVersion")
+        if version is not None and not (version.isdecimal() and int(version)):
+            del metadata["resourceVersion"]  # none that the store would stumble over
         metadata["creationTimestamp"] = instant(self.clock.now())
         metadata["uid"] = uuid4_text()
 
@@ -146,6 +146,9 @@ class GenericResource:
         write.warnings += strategy.warnings(obj, None)
         request.name, request.object = name, obj
         await self.admission.validate(request)
+        if "resourceVersion" in metadata and not write.dry_run:
+            # As upstream: its store refuses, after everybody else, and the API server takes that for its own failure.
+            raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
         finish = await strategy.begin_create(obj, write)
         stored = False
         try:
@@ -324,7 +327,8 @@ class GenericResource:
         errors += strategy.validate_update(new, old, write)
         if errors:
             raise status.invalid(self.info.group, self.info.kind, name, errors)
-        write.warnings += [text for text in strategy.warnings(new, old) if text not in write.warnings]
+        if not write.subresource:
+            write.warnings += [text for text in strategy.warnings(new, old) if text not in write.warnings]
         request.object = new
         await self.admission.validate(request)
         metadata["resourceVersion"] = before.get("resourceVersion")

@@ -20,6 +20,7 @@ from ...api.resource import ResourceInfo
 from ...api.user import UserInfo
 from ...api.validation import validation_of
 from ...api.validation.features import judged_by
+from ...api.warnings import advice_of
 from ..kind_schema import BuiltinKind, KindSchema
 from ..reader import ObjectReader
 
@@ -264,7 +265,8 @@ class Strategy:
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         """Advice for the client, sent as Warning headers."""
-        return []
+        advice = advice_of(self.info.group_resource)
+        return advice(obj, old) if advice is not None else []
 
 
 _CLIENT_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")
