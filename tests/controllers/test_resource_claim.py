@@ -1,5 +1,6 @@
 """Claims of devices: generated, reserved, given back."""
 
+import asyncio
 from typing import Any
 
 from tests.support.control_plane import World, control_plane, pod
@@ -95,11 +96,24 @@ async def test_claim_is_reserved_for_a_pod_on_a_node_and_released_after_it() -> 
             return await reserved() == []
 
         await world.until(released)
-        # What a user made stays allocated for the next pod.
-        assert (await claims(world))[0].status.allocation is not None
-        await world.client.delete(ResourceClaim, "shared", "default")
+
+        async def unprotected() -> bool:
+            (found,) = await claims(world)
+            return found.status.allocation is None and not found.metadata.finalizers
+
+        await world.until(unprotected)  # the devices are there for others
+
+
+async def test_what_nobody_has_used_yet_stays_allocated_until_it_is_deleted() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.create(claim("prepared"))
+        await allocate(world, "prepared")
+        await world.create(claim("later"))
+        await asyncio.sleep(60)
+        assert {one.metadata.name for one in await claims(world) if one.status.allocation is not None} == {"prepared"}
+        await world.client.delete(ResourceClaim, "prepared", "default")
 
         async def gone() -> bool:
-            return not await claims(world)
+            return [one.metadata.name for one in await claims(world)] == ["later"]
 
         await world.until(gone)

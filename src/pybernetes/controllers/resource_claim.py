@@ -2,7 +2,8 @@
 
     Pod with `resourceClaims[].resourceClaimTemplateName` ─▶ a ResourceClaim of its own, named in the pod's status
     claim reserved for a pod that ended or is gone        ─▶ the reservation goes
-    claim nobody has reserved, being deleted or generated
+    claim whose last user is gone, or that nobody has
+    reserved and that is being deleted or was generated
     for a pod that ended                                  ─▶ the allocation goes; a generated claim is deleted
 
 A pod that was put on a node without the scheduler gets its reservation here.
@@ -187,10 +188,12 @@ class ResourceClaimController:
             return
         valid = [one for one in claim.status.reserved_for or () if await self._is_valid(one, namespace)]
         is_orphan = await self._is_orphan(claim)
-        free = not valid and (claim.metadata.deletion_timestamp is not None or is_orphan)
+        was_used = bool(claim.status.reserved_for)
+        # The devices are given back when the last user is gone; what nobody has used yet stays allocated.
+        free = not valid and (was_used or claim.metadata.deletion_timestamp is not None or is_orphan)
         if len(valid) != len(claim.status.reserved_for or ()) or (free and claim.status.allocation is not None):
-            allocation = None if free else claim.status.allocation
-            claim = await self._write(claim, reserved_for=valid or None, allocation=allocation)
+            allocation, devices = (None, None) if free else (claim.status.allocation, claim.status.devices)
+            claim = await self._write(claim, reserved_for=valid or None, allocation=allocation, devices=devices)
         if free and claim.status.allocation is None and has_finalizer(claim, FINALIZER):
             claim = await self._client.update(without_finalizer(claim, FINALIZER))
         if is_orphan and claim.metadata.deletion_timestamp is None:
