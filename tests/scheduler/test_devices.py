@@ -173,9 +173,7 @@ def test_the_search_finds_a_way_exactly_when_there_is_one(rows, total, wanted):
         parts = []
         for position, alternatives in enumerate(asked):
             names = [f"r{position}"] if len(alternatives) == 1 else [f"r{position}/s{at}" for at in range(2)]
-            got = {
-                name: [int(device[2]) for request, device, _ in allocation.devices if request == name] for name in names
-            }
+            got = {name: [int(one.device[2]) for one in allocation.devices if one.request == name] for name in names}
             (name,) = [name for name in names if got[name]]
             row = alternatives[names.index(name)]
             parts.append(({**row, "admin": row["admin"] and len(alternatives) == 1}, got[name]))

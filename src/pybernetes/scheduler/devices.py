@@ -3,8 +3,9 @@
 A search with backtracking, request by request: `ExactCount` takes that many devices, `All` every matching one,
 `firstAvailable` the first alternative that works out. A device matches when it is reachable from the node, its class's
 and the request's CEL selectors hold; it can be had when its taints are tolerated, nobody has it, and the counters that
-partitions share suffice. Constraints (`matchAttribute`, `distinctAttribute`) hold over the devices of their requests.
-Pools whose slices are incomplete are not used.
+partitions share suffice. One that allows it is given to several, as long as its capacities last. Constraints
+(`matchAttribute`, `distinctAttribute`) hold over the devices of their requests. Pools whose slices are incomplete are
+not used.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,15 +26,13 @@ from pybernetes.api.dynamic_resource import (
     ResourceSlice,
 )
 from pybernetes.api.quantity import parse
+from pybernetes.scheduler.device_capacity import Amounts, DeviceId, Shares, taken_of
 from pybernetes.scheduler.device_counters import Counters, consumption
 from pybernetes.scheduler.matching import PREFER_NO_SCHEDULE, node_term_matches, tolerates
 from pybernetes.scheduler.node_info import NodeInfo
 
 MAX_STEPS = 100_000
 """Where a search that finds no end is given up, as upstream's ends with its time-out."""
-
-DeviceId = tuple[str, str, str]
-"""(driver, pool, device)."""
 
 
 class AllocationError(Exception):
@@ -43,7 +42,7 @@ class AllocationError(Exception):
 class Candidate:
     """A device with where it comes from."""
 
-    __slots__ = ("consumes", "device", "id", "slice", "variables")
+    __slots__ = ("_amounts", "consumes", "device", "id", "is_shared", "slice", "variables")
 
     def __init__(self, device: Device, source: ResourceSlice) -> None:
         self.device = device
@@ -51,6 +50,15 @@ class Candidate:
         self.id: DeviceId = (source.spec.driver, source.spec.pool.name, device.name)
         self.consumes = consumption(device, source.spec.driver, source.spec.pool.name)
         self.variables = {"device": _shown(device, source.spec.driver)}
+        self.is_shared = bool(device.allow_multiple_allocations)
+        """Whether several may have it."""
+        self._amounts: dict[tuple[tuple[str, str], ...], Amounts | None] = {}
+
+    def amounts(self, requests: tuple[tuple[str, str], ...]) -> Amounts | None:
+        """What such a request takes of its capacities; None when it cannot serve it."""
+        if requests not in self._amounts:
+            self._amounts[requests] = taken_of(self.device, dict(requests))
+        return self._amounts[requests]
 
     def attribute(self, name: str) -> Any:
         """The value of a fully qualified attribute; None when the device has no such."""
@@ -92,19 +100,40 @@ def _program(expression: str) -> Program:
 
 
 class _Wanted(msgspec.Struct):
-    """One request of one claim, resolved: the name to report, selectors, how many (None: all), who may share."""
+    """One request of one claim, resolved: the name to report, selectors, how many (None: all), how much of each."""
 
     name: str
     expressions: tuple[str, ...]
     count: int | None
     admin: bool
     tolerations: Sequence[Toleration]
+    capacity: tuple[tuple[str, str], ...]
+
+
+_Pick = tuple[_Wanted, Candidate]
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """A device for a request; `share` is what it takes of a device that others may have, too.
+
+    `on_node`: it is of use on this node alone; else `selector` says where (None: everywhere). `conditions` have to be
+    true before the pod is bound, `failures` must not become so (KEP-5007).
+    """
+
+    request: str
+    device: DeviceId
+    admin: bool = False
+    share: Amounts | None = None
+    on_node: bool = False
+    selector: NodeSelector | None = None
+    conditions: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 class Allocation(msgspec.Struct, frozen=True):
-    """(request, device, for administration) of one claim."""
+    """The devices of one claim."""
 
-    devices: tuple[tuple[str, DeviceId, bool], ...]
+    devices: tuple[Chosen, ...]
 
 
 def usable(slices: Sequence[ResourceSlice]) -> list[ResourceSlice]:
@@ -152,9 +181,11 @@ class Allocator:
         taken: frozenset[DeviceId] | set[DeviceId],
         device_class: Callable[[str], DeviceClass | None],
         counters: Counters | None = None,
+        shares: Shares | None = None,
     ) -> None:
-        """counters: what is left for devices that nobody has."""
+        """counters: what is left for devices that nobody has; shares: what is taken of those that several have."""
         self._claims = claims
+        self._shares = shares.copy() if shares is not None else Shares()
         self._counters = counters.copy() if counters is not None else Counters({})
         self._devices = devices
         self._taken = set(taken)
@@ -174,11 +205,9 @@ class Allocator:
         claim = self._claims[position]
         for devices in self._requests(claim, 0, []):
             for rest in self._claim(position + 1):
-                yield [Allocation(tuple((name, one.id, admin) for name, one, admin in devices)), *rest]
+                yield [Allocation(tuple(_chosen(wanted, one) for wanted, one in devices)), *rest]
 
-    def _requests(
-        self, claim: ResourceClaim, position: int, chosen: list[tuple[str, Candidate, bool]]
-    ) -> Iterator[list[tuple[str, Candidate, bool]]]:
+    def _requests(self, claim: ResourceClaim, position: int, chosen: list[_Pick]) -> Iterator[list[_Pick]]:
         requests = claim.spec.devices.requests or []
         if position == len(requests):
             yield list(chosen)
@@ -191,7 +220,7 @@ class Allocator:
                 else self._picks(matching, wanted, wanted.count, 0, claim, chosen)
             )
             for picked in picks:
-                together = [*chosen, *((wanted.name, one, wanted.admin) for one in picked)]
+                together = [*chosen, *((wanted, one) for one in picked)]
                 if self._allowed(claim, together):
                     yield from self._requests(claim, position + 1, together)
 
@@ -215,21 +244,23 @@ class Allocator:
         count: int,
         start: int,
         claim: ResourceClaim,
-        chosen: list[tuple[str, Candidate, bool]],
+        chosen: list[_Pick],
     ) -> Iterator[list[Candidate]]:
-        """Every way to choose that many, in order, that the constraints allow so far."""
+        """Every way to choose that many, in order, that the constraints allow so far; shared devices more than once."""
         if not count:
             yield []
             return
-        for position in range(start, len(matching) - count + 1):
+        last = len(matching) if any(one.is_shared for one in matching[start:]) else len(matching) - count + 1
+        for position in range(start, last):
             self._steps += 1
             if self._steps > MAX_STEPS:
                 raise AllocationError("timed out trying to allocate devices")
             one = matching[position]
-            extended = [*chosen, (wanted.name, one, wanted.admin)]
+            extended = [*chosen, (wanted, one)]
             if not self._allowed(claim, extended) or not self._hold(one, wanted):
                 continue
-            for rest in self._picks(matching, wanted, count - 1, position + 1, claim, extended):
+            onwards = position if one.is_shared and not wanted.admin else position + 1
+            for rest in self._picks(matching, wanted, count - 1, onwards, claim, extended):
                 yield [one, *rest]
             self._release(one, wanted)
 
@@ -240,15 +271,32 @@ class Allocator:
             return False
         if wanted.admin:
             return True
-        if one.id in self._taken or not self._counters.suffice(one.consumes):
+        if one.id in self._taken:
             return False
-        self._taken.add(one.id)
-        self._counters.take(one.consumes)
+        in_use = one.id in self._shares.devices
+        if not in_use and not self._counters.suffice(one.consumes):
+            return False
+        if one.is_shared:
+            amounts = one.amounts(wanted.capacity)
+            if amounts is None or not self._shares.suffice(one.device, one.id, amounts):
+                return False
+            self._shares.take(one.id, amounts)
+        elif in_use:
+            return False
+        else:
+            self._taken.add(one.id)
+        if not in_use:
+            self._counters.take(one.consumes)
         return True
 
     def _release(self, one: Candidate, wanted: _Wanted) -> None:
-        if not wanted.admin:
+        if wanted.admin:
+            return
+        if one.is_shared:
+            self._shares.give(one.id, one.amounts(wanted.capacity) or {})
+        else:
             self._taken.discard(one.id)
+        if one.id not in self._shares.devices:
             self._counters.give(one.consumes)
 
     def _alternatives(self, request: Any) -> Iterator[_Wanted]:
@@ -269,16 +317,35 @@ class Allocator:
             Toleration(key=row.key, operator=row.operator, value=row.value, effect=row.effect)
             for row in request.tolerations or ()
         ]
-        return _Wanted(name, expressions, None if every else request.count or 1, admin, tolerations)
+        asked = (request.capacity.requests if request.capacity is not None else None) or {}
+        capacity = tuple(sorted(asked.items()))
+        return _Wanted(name, expressions, None if every else request.count or 1, admin, tolerations, capacity)
 
     def _matches(self, one: Candidate, wanted: _Wanted) -> bool:
+        if one.amounts(wanted.capacity) is None:
+            return False
         try:
             return all(_program(expression).evaluate(one.variables) is True for expression in wanted.expressions)
         except CelError as error:
             raise AllocationError(f"request {wanted.name}: selector: {error}") from None
 
-    def _allowed(self, claim: ResourceClaim, chosen: list[tuple[str, Candidate, bool]]) -> bool:
+    def _allowed(self, claim: ResourceClaim, chosen: list[_Pick]) -> bool:
         return all(_holds(constraint, chosen) for constraint in claim.spec.devices.constraints or ())
+
+
+def _chosen(wanted: _Wanted, one: Candidate) -> Chosen:
+    device, spec = one.device, one.slice.spec
+    place: Any = device if spec.per_device_node_selection else spec
+    return Chosen(
+        wanted.name,
+        one.id,
+        wanted.admin,
+        one.amounts(wanted.capacity) if one.is_shared and not wanted.admin else None,
+        bool(place.node_name or device.binds_to_node),
+        place.node_selector,
+        tuple(device.binding_conditions or ()),
+        tuple(device.binding_failure_conditions or ()),
+    )
 
 
 def _tolerated(one: Candidate, wanted: _Wanted) -> bool:
@@ -290,9 +357,13 @@ def _tolerated(one: Candidate, wanted: _Wanted) -> bool:
     )
 
 
-def _holds(constraint: DeviceConstraint, chosen: list[tuple[str, Candidate, bool]]) -> bool:
+def _holds(constraint: DeviceConstraint, chosen: list[_Pick]) -> bool:
     requests = constraint.requests or ()
-    about = [one for name, one, _ in chosen if not requests or name in requests or name.split("/")[0] in requests]
+    about = [
+        one
+        for wanted, one in chosen
+        if not requests or wanted.name in requests or wanted.name.split("/")[0] in requests
+    ]
     attribute = constraint.match_attribute or constraint.distinct_attribute
     if not attribute or not about:
         return True

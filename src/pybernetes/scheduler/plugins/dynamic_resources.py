@@ -6,6 +6,7 @@ Filter, kept in Reserve, written in PreBind together with the reservation for th
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import uuid4
 
 import msgspec
 
@@ -13,6 +14,7 @@ from pybernetes.api.dynamic_resource import DeviceClass, ResourceClaim, Resource
 from pybernetes.api.status import StatusError, is_conflict
 from pybernetes.client.client import Client
 from pybernetes.client.informers import Informers
+from pybernetes.scheduler.device_capacity import DeviceId, Shares, amounts
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Rejections, Verdict
 from pybernetes.scheduler.matching import node_term_matches
 from pybernetes.scheduler.node_info import NodeInfo
@@ -20,7 +22,7 @@ from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from pybernetes.scheduler.devices import Allocation, DeviceId
+    from pybernetes.scheduler.devices import Allocation
 
 MAX_CONSUMERS = 256
 FINALIZER = "resource.kubernetes.io/delete-protection"
@@ -122,9 +124,9 @@ class DynamicResources:
         from pybernetes.scheduler.devices import AllocationError, Allocator, candidates, usable  # CEL comes with it
 
         wanted: _Claims = state.data[self.name]
-        taken = self._taken() if wanted.open else set()
+        taken, shares = self._taken() if wanted.open else (set(), Shares())
         slices = usable(self._slices.list()) if wanted.open else []
-        counters = Counters.of(slices, taken)
+        counters = Counters.of(slices, taken.union(shares.devices))
         rejected: Rejections = {}
         for node in nodes:
             if not all(_selected(claim, node) for claim in wanted.allocated):
@@ -132,7 +134,7 @@ class DynamicResources:
             elif wanted.open:
                 try:
                     devices = candidates(slices, node)
-                    found = Allocator(wanted.open, devices, taken, self._classes.get, counters).allocate()
+                    found = Allocator(wanted.open, devices, taken, self._classes.get, counters, shares).allocate()
                 except AllocationError as error:
                     rejected[node.row] = self._no(str(error))
                     continue
@@ -142,19 +144,29 @@ class DynamicResources:
                     wanted.found[node.name] = found
         return rejected
 
-    def _taken(self) -> "set[DeviceId]":
-        """The devices that some claim has."""
+    def _taken(self) -> tuple[set[DeviceId], Shares]:
+        """The devices that some claim has to itself, and what claims have of those that they share."""
         found: set[DeviceId] = set()
+        shares = Shares()
         for claim in self._claims.list():
             allocation = claim.status.allocation
             if allocation is not None:
                 self._assumed.pop(claim.metadata.uid or "", None)  # what was decided is seen
             for row in (allocation.devices.results or ()) if allocation is not None else ():
-                if not row.admin_access:
-                    found.add((row.driver, row.pool, row.device))
+                device = (row.driver, row.pool, row.device)
+                if row.admin_access:
+                    continue
+                if row.share_id is None:
+                    found.add(device)
+                else:
+                    shares.take(device, amounts(tuple((row.consumed_capacity or {}).items())))
         for _, assumed in self._assumed.values():
-            found.update(device for _, device, admin in assumed.devices if not admin)
-        return found
+            for one in assumed.devices:
+                if one.share is not None:
+                    shares.take(one.device, one.share)
+                elif not one.admin:
+                    found.add(one.device)
+        return found, shares
 
     def pre_score(
         self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot
@@ -173,7 +185,7 @@ class DynamicResources:
     def _rank(wanted: _Claims, found: "list[Allocation]") -> int:
         total = 0
         for claim, allocation in zip(wanted.open, found, strict=False):
-            used = {name for name, _, _ in allocation.devices}
+            used = {one.request for one in allocation.devices}
             for request in claim.spec.devices.requests or ():
                 for position, sub in enumerate(request.first_available or ()):
                     if f"{request.name}/{sub.name}" in used:
@@ -252,19 +264,23 @@ class DynamicResources:
         results = []
         everywhere = True
         asked = _asked(claim)
-        for request, (driver, pool, device), admin in found.devices:
-            row: dict[str, Any] = {"request": request, "driver": driver, "pool": pool, "device": device}
-            if admin:
+        for one in found.devices:
+            driver, pool, device = one.device
+            row: dict[str, Any] = {"request": one.request, "driver": driver, "pool": pool, "device": device}
+            if one.admin:
                 row["adminAccess"] = True
-            if asked[request].tolerations:
-                row["tolerations"] = msgspec.to_builtins(asked[request].tolerations)
+            if asked[one.request].tolerations:
+                row["tolerations"] = msgspec.to_builtins(asked[one.request].tolerations)
+            if one.share is not None:
+                row["shareID"] = str(uuid4())
+                row["consumedCapacity"] = {name: str(amount) for name, amount in one.share.items()}
             results.append(row)
             everywhere = everywhere and any(
-                one.spec.all_nodes and one.spec.driver == driver and one.spec.pool.name == pool
-                for one in self._slices.list()
+                piece.spec.all_nodes and piece.spec.driver == driver and piece.spec.pool.name == pool
+                for piece in self._slices.list()
             )
         config: list[dict[str, Any]] = []
-        used = list(dict.fromkeys(request for request, _, _ in found.devices))
+        used = list(dict.fromkeys(one.request for one in found.devices))
         for request in used:
             chosen = self._classes.get(asked[request].device_class_name)
             config += [
