@@ -12,6 +12,7 @@ from tests.support.api import Api, running_api
 
 from pybernetes.api.user import UserInfo
 from pybernetes.apiserver.authn.request_header import RequestHeaderAuthenticator
+from pybernetes.apiserver.openapi import swagger_protobuf
 from pybernetes.base.http.client import HttpTransport
 from pybernetes.base.http.message import ByteStream, Request, Response
 from pybernetes.base.http.server import HttpServer
@@ -38,6 +39,7 @@ class Sample:
         self.objects: dict[str, Object] = {}
         self.users: list[UserInfo] = []
         self.healthy = True
+        self.asked_for_swagger = 0
         self._proven = RequestHeaderAuthenticator(proxies.certificate_pem, allowed_names=("front-proxy-client",))
         pair = serving.issue("sample", names=("sample-api.wardle.svc",))
         tls = server_context(pair, client_ca=proxies.certificate_pem)
@@ -54,6 +56,7 @@ class Sample:
             group_version = "wardle.example.com/v1alpha1"
             return json({"kind": "APIResourceList", "groupVersion": group_version, "resources": [RESOURCE]})
         if path == "/openapi/v2":
+            self.asked_for_swagger += 1
             paths = {FLUNDERS: {}, "/apis/": {}}
             return json({"swagger": "2.0", "paths": paths, "definitions": {"com.example.Flunder": {}}})
         if path == "/openapi/v3/apis/wardle.example.com/v1alpha1":
@@ -218,6 +221,25 @@ async def test_its_openapi_is_served_with_ours(tmp_path: Path) -> None:
         where = "apis/wardle.example.com/v1alpha1"
         assert (await api.get("/openapi/v3")).body["paths"][where]["serverRelativeURL"] == f"/openapi/v3/{where}"
         assert FLUNDERS in (await api.get(f"/openapi/v3/{where}")).body["paths"]
+
+
+async def test_the_merged_openapi_is_kept_until_a_part_of_it_changes(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (api, sample):
+        await ready(api, sample)
+        first = await api.get("/openapi/v2", accept="application/json")
+        (etag,) = first.header("etag")
+        headers = [("accept", "application/json"), ("if-none-match", etag)]
+        assert (await api.send("GET", "/openapi/v2", headers=headers)).status == 304
+        again = await api.get("/openapi/v2")
+        assert again.raw is first.raw and sample.asked_for_swagger == 1
+        protobuf = await api.get("/openapi/v2", accept=swagger_protobuf.MEDIA_TYPE)
+        assert protobuf.header("content-type") == [swagger_protobuf.ANSWERED_TYPE]
+        assert b"com.example.Flunder" in protobuf.raw
+        refused = await api.get("/openapi/v2", accept="application/xml")
+        assert refused.code == 406
+        assert (await api.delete(f"{SERVICES}/v1alpha1.wardle.example.com")).code == 200
+        await api.settle()
+        assert FLUNDERS not in (await api.get("/openapi/v2")).body["paths"]
 
 
 async def test_each_thing_that_is_missing_is_told(tmp_path: Path) -> None:

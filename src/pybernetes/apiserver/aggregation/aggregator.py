@@ -17,23 +17,22 @@ import orjson
 from ...api.resource import ResourceInfo
 from ...api.status import StatusError
 from ...base.clock import Clock
-from ...base.http.client import TransportError
 from ...base.http.message import App, Request, Response
 from ...base.tasks import running
 from ..admission.own_writes import Write
 from ..reader import ObjectReader
-from .availability import AGGREGATOR, Availability
-from .connections import Connections, identity_headers
+from .availability import Availability
+from .connections import Connections
 from .discovery import answer, merge
 from .local import LocalServices, priorities
 from .proxy import Proxy
-from .services import GROUP, ApiServices, Remote
+from .services import GROUP, ApiServices
+from .swagger import MergedSwagger
 
 if TYPE_CHECKING:
     from ...base.x509 import KeyPair
 
 Object = dict[str, Any]
-_REMOTE_SECONDS = 10.0
 _FIRST = 1 << 30
 
 
@@ -53,6 +52,7 @@ class Aggregator:
         self._connections = Connections(reader, identity)
         self._proxy = Proxy(self._services, self._connections)
         self._availability = Availability(reader, self._services, self._connections, write, clock)
+        self._swagger = MergedSwagger(self._services, self._connections, clock)
         self._local = LocalServices(reader, self._services, write, infos)
         self._priorities: dict[str, int] = {}
 
@@ -128,43 +128,10 @@ class Aggregator:
                 paths[where] = {"serverRelativeURL": f"/openapi/v3/{where}"}
             return answer(request, {**document, "paths": paths}, content_type)
         if path == "/openapi/v2":
-            return await self._swagger(request, next)
+            return await self._swagger.answer(request, next)
         parts = path.removeprefix("/openapi/v3/apis/").split("/")
         found = self._services.remotes.get((parts[0], parts[1])) if len(parts) == 2 else None
         return await (self._proxy(found, request) if found is not None else next(request))
-
-    async def _swagger(self, request: Request, next: App) -> Response:
-        if "application/json" not in (request.header("accept") or "application/json"):
-            return await next(request)
-        document, content_type, response = await _document(request, next)
-        if document is None:
-            return response
-        paths, definitions = dict(document.get("paths") or {}), dict(document.get("definitions") or {})
-        for remote in self._services.remotes.values():
-            found = await self._remote_swagger(remote)
-            prefix = remote.path + "/"
-            paths |= {key: item for key, item in (found.get("paths") or {}).items() if key.startswith(prefix)}
-            definitions = {**(found.get("definitions") or {}), **definitions}
-        return answer(request, {**document, "paths": paths, "definitions": definitions}, content_type)
-
-    async def _remote_swagger(self, remote: Remote) -> Object:
-        """The remote's own document; empty while it does not answer."""
-        if remote.name not in self._services.available:
-            return {}
-        headers = [("accept", "application/json"), *identity_headers(AGGREGATOR)]
-        try:
-            async with asyncio.timeout(_REMOTE_SECONDS):
-                response = await self._connections.send(remote, Request("GET", "/openapi/v2", "", headers))
-                body = response.body
-                if not isinstance(body, bytes):
-                    body = b"".join([piece async for piece in body])  # type: ignore[union-attr]
-        except (TransportError, StatusError, TimeoutError):
-            return {}
-        try:
-            found = orjson.loads(body)
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) and response.status == 200 else {}
 
     def _group_priorities(self) -> dict[str, int]:
         if not self._priorities:
