@@ -249,6 +249,29 @@ async def test_equal_headers_are_proven_once_per_connection_while_the_proof_hold
     assert len(seen) == 3
 
 
+async def test_a_request_that_is_proven_by_an_earlier_one_keeps_the_length_of_its_own_body() -> None:
+    clock = FixedClock()
+    tokens = build_tokens(CONFIG, MemoryReader(obj("v1", "ServiceAccount", "web", "default")), KEYS, clock=clock)
+    seen: list[Request] = []
+
+    async def inner(request: Request) -> Response:
+        seen.append(request)
+        return Response(200)
+
+    app = build_authentication(CONFIG, tokens, clock=clock)(inner)
+    private = PrivateClaims("default", Reference("web", "uid-web"))
+    now = int(clock.now().timestamp())
+    token = issue(KEYS, private, KEYS.api_audiences, now=now, lifetime_seconds=600, token_id="t")
+    facts: dict[str, Any] = {}
+    for length in ("3", "14", "5"):
+        headers = [("authorization", f"Bearer {token}"), ("content-length", length), ("accept", "*/*")]
+        await app(Request("POST", "/", headers=headers, facts=facts))
+    assert [request.headers for request in seen] == [
+        [("content-length", length), ("accept", "*/*")] for length in ("3", "14", "5")
+    ]
+    assert seen[2].context["user"] is seen[0].context["user"]
+
+
 async def test_a_certificate_proven_once_expires_all_the_same() -> None:
     clock = FixedClock()
     app = build_authentication(CONFIG, build_tokens(CONFIG, MemoryReader(), KEYS, clock=clock), clock=clock)(_answer)

@@ -49,11 +49,20 @@ class BearerTokenAuthenticator:
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """What a request's headers have proved: the user, the headers without the secret, and whether it still holds."""
+    """What a request's headers have proved: the user, the headers without the secret, and whether it still holds.
+    `length_at` is where content-length is among them, which differs from request to request; -1: nowhere."""
 
     user: UserInfo
     headers: Headers
     holds: Callable[[], bool]
+    length_at: int
+
+    def without_secret(self, request: Request) -> Headers:
+        """The headers of another request that differs in its content-length only."""
+        headers = self.headers.copy()
+        if self.length_at >= 0:
+            headers[self.length_at] = ("content-length", request.header("content-length") or "0")
+        return headers
 
 
 class UnionAuthenticator:
@@ -80,7 +89,7 @@ class UnionAuthenticator:
         proof: Proof | None = request.facts.get("proof")
         if proof is None or not proof.holds():
             return None
-        request.headers = proof.headers.copy()
+        request.headers = proof.without_secret(request)
         return proof.user
 
     async def authenticate(self, request: Request) -> UserInfo:
@@ -98,7 +107,10 @@ class UnionAuthenticator:
                 user = _with_authenticated_group(user)
                 holds = request.facts.pop("holds", None)
                 if holds is not None and not failed:
-                    request.facts["proof"] = Proof(user, request.headers.copy(), holds)
+                    kept = request.headers.copy()
+                    names = [name for name, _ in kept]
+                    length_at = names.index("content-length") if "content-length" in names else -1
+                    request.facts["proof"] = Proof(user, kept, holds, length_at)
                 return user
         if failed or not self._anonymous:
             raise unauthorized()

@@ -24,7 +24,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from pybernetes.base.http.h1_exchange import ChunkSink, Exchange, Refused, origin_form
 from pybernetes.base.http.heads import header_name, response_head, upgrade_head
 from pybernetes.base.http.incoming import IncomingBody
-from pybernetes.base.http.known_head import KnownHead, known_head
+from pybernetes.base.http.known_head import KnownHeads
 from pybernetes.base.http.message import BytesBody, Headers, PushBody, Request, Response
 from pybernetes.base.http.net import peer_of
 from pybernetes.base.http.upgraded import TransportStream
@@ -68,7 +68,7 @@ class Http1Connection(asyncio.Protocol):
         self._arriving: Exchange | None = None
         self._leftover = b""
         self._reading = True
-        self._known: KnownHead | None = None
+        self._known = KnownHeads(server.limits.max_head_bytes)
         # The response being written.
         self._paused = False
         self._drained: asyncio.Future[None] | None = None
@@ -91,7 +91,7 @@ class Http1Connection(asyncio.Protocol):
         if not self._in_head:
             self._since = self._server.clock()
         between = self._current is None and not self._in_head and self._arriving is None
-        if between and self._known is not None and (known := self._known.request(data)) is not None:
+        if between and (known := self._known.request(data)) is not None:
             self._current = Exchange(known, True, False, False)
             self._server.workers.run(self)
             return
@@ -117,7 +117,7 @@ class Http1Connection(asyncio.Protocol):
         if self._current is None and self._queue:
             self._current = self._queue.popleft()
             if between and not self._queue and not self._in_head and self._arriving is None and self._current.plain:
-                self._known = known_head(data, self._current.request, self._server.limits.max_head_bytes)
+                self._known.learn(data, self._current.request)
             self._server.workers.run(self)
 
     def eof_received(self) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from pybernetes.base.http.incoming import IncomingBody
-from pybernetes.base.http.message import BytesBody, PushBody, Request, Response
+from pybernetes.base.http.message import PushBody, Request, Response
 
 
 class Refused(Exception):
@@ -42,11 +42,10 @@ class Exchange:
 
     @property
     def plain(self) -> bool:
-        """A request that is all here, has no body and asks nothing of the connection."""
+        """A request that is all here and asks nothing of the connection."""
         if self.upgrade or self.expects_continue or not self.keep_alive or self.refusal is not None:
             return False
-        body = self.request.body
-        return self.body is None and isinstance(body, BytesBody) and not body.data
+        return self.body is None
 
 
 class ChunkSink:

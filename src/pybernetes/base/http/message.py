@@ -103,9 +103,9 @@ class Request:
     client certificate (DER) or None, `remote_address` the peer's IP address or "". `context` carries what the filters o
     the server learn on the way: `"user"` (api.user.UserInfo), `"info"` (RequestInfo), `"warnings"` (texts), ...
     An in-process caller sets `context["user"]` and is then taken as authenticated; a listener never does.
-    `facts` is what was concluded from the headers and the peer alone: a listener gives the same dict again while a
-    connection repeats its headers, so that they are looked at once (`known_head.py`). Whoever keeps something there
-    must see for himself that it still holds.
+    `facts` is what was concluded from the headers (but for content-length) and the peer alone: a listener gives the
+    same dict again while a connection repeats its headers, so that they are looked at once (`known_head.py`). Whoever
+    keeps something there must see for himself that it still holds.
     """
 
     __slots__ = ("body", "context", "facts", "headers", "method", "path", "peer_certificate", "query", "remote_address")
