@@ -86,9 +86,12 @@ class ControllerManager:
         clock: Clock = SYSTEM_CLOCK,
         *,
         controllers: Mapping[str, Registration],
+        name: str = MANAGER,
     ) -> None:
+        """`name` is that of the manager itself: its lease, and its own client."""
         self.config = config or ControllerManagerConfig()
-        self.informers = Informers(client_for(MANAGER))
+        self.name = name
+        self.informers = Informers(client_for(name))
         self._client_for = client_for
         self._clock = clock
         self._registrations = controllers
@@ -102,14 +105,13 @@ class ControllerManager:
             await self.lead(ready)
             return
         identity = self.config.identity or f"{socket.gethostname()}_{os.getpid()}"
-        elector = LeaderElector(
-            self._client_for(MANAGER), LEASE_NAMESPACE, MANAGER, identity, self.lead, clock=self._clock
-        )
+        client = self._client_for(self.name)
+        elector = LeaderElector(client, LEASE_NAMESPACE, self.name, identity, self.lead, clock=self._clock)
         await elector.serve(ready)
 
     async def lead(self, ready: asyncio.Event) -> None:
         """Run the controllers, whoever leads; ready once all of them run."""
-        self.informers = informers = Informers(self._client_for(MANAGER))
+        self.informers = informers = Informers(self._client_for(self.name))
         components: dict[str, Component] = {}
         contexts: list[ControllerContext] = []
         for name, registration in self._registrations.items():

@@ -1,0 +1,1 @@
+"""Nodes as instances of a cloud: `plan.py` is pure, `controller.py` initialises, `lifecycle.py` removes."""
