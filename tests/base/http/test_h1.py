@@ -267,6 +267,41 @@ async def test_a_peer_that_does_not_read_is_cut_off(start: Any, dial: Any) -> No
     await ended.wait()
 
 
+async def test_a_peer_that_does_not_read_is_cut_off_although_more_is_pushed(start: Any, dial: Any) -> None:
+    ended = asyncio.Event()
+    sinks: list[Sink] = []
+
+    class Endless:
+        def start(self, sink: Sink) -> None:
+            sinks.append(sink)
+            while sink.buffered() < 1_000_000:
+                sink.write(b"x" * 65536)
+
+        def stop(self) -> None:
+            ended.set()
+
+    async def app(request: Request) -> Response:
+        return Response(200, [], Endless())
+
+    clock = Clock()
+    server = await start(app, clock=clock)
+    raw = await dial(server)
+    raw.writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    await raw.reader.readuntil(b"\r\n\r\n")
+    raw.reader._transport.pause_reading()  # type: ignore[attr-defined]
+    before = -1
+    while before != sinks[0].buffered():  # until the kernel takes no more
+        before = sinks[0].buffered()
+        await asyncio.sleep(0.01)
+    for _ in range(4):
+        server.sweep()
+        clock.now += 21
+        sinks[0].write(b"more")
+        await asyncio.sleep(0.001)
+    server.sweep()
+    await ended.wait()
+
+
 async def test_stopping_finishes_running_requests_and_ends_pushed_bodies(dial: Any) -> None:
     release = asyncio.Event()
     started = asyncio.Event()

@@ -299,6 +299,44 @@ async def test_trailers_are_no_headers(start: Any, dial: Any, tls: Any) -> None:
     assert (await raw.until(frames.DATA, 1))[1] == b"([('host', 'x')], b'abc')"
 
 
+async def test_facts_are_shared_by_requests_with_the_same_headers(start: Any, dial: Any, tls: Any) -> None:
+    seen: list[Request] = []
+
+    async def app(request: Request) -> Response:
+        seen.append(request)
+        return Response(200, [], await request.body.read(100))
+
+    server = await start(app, tls=tls)
+    raw = await dial(server)
+
+    def ask(number: int, path: str, *more: tuple[str, str], body: bytes = b"") -> None:
+        head = [(":method", "POST" if body else "GET"), *GET[1:3], (":path", path), *more]
+        raw.request(number, head + ([("content-length", str(len(body)))] if body else []), end=not body)
+        if body:
+            raw.send(frames.DATA, frames.END_STREAM, number, body)
+
+    token = ("authorization", "Bearer x")
+    for number, (path, more, body) in enumerate(
+        [
+            ("/a", (token,), b""),
+            ("/b", (token,), b""),
+            ("/c", (), b""),
+            ("/d", (token,), b"x"),
+            ("/e", (token,), b"longer"),
+            ("/f", (token,), b""),
+        ]
+    ):
+        ask(2 * number + 1, path, *more, body=body)
+        await raw.until(frames.HEADERS, 2 * number + 1)
+    first, with_body = seen[0].facts, seen[3].facts
+    assert [request.facts is first for request in seen] == [True, True, False, False, False, True]
+    assert [request.facts is with_body for request in seen] == [False, False, False, True, True, False]
+    other = await dial(server)
+    other.request(1, [*GET, token])
+    await other.until(frames.HEADERS, 1)
+    assert seen[-1].facts is not first
+
+
 async def test_data_waits_for_both_windows(start: Any, dial: Any, tls: Any) -> None:
     async def app(request: Request) -> Response:
         return Response(200, [], b"x" * 200_000)

@@ -20,6 +20,7 @@ from pybernetes.base.http.h2_frames import ConnectionFault, ErrorCode, StreamFau
 from pybernetes.base.http.h2_request import RequestHead, request_head
 from pybernetes.base.http.h2_stream import Http2Stream
 from pybernetes.base.http.header_blocks import BlockDecoder, BlockError, BlockTooLarge
+from pybernetes.base.http.known_facts import KnownFacts
 from pybernetes.base.http.message import Request
 from pybernetes.base.http.net import peer_of
 from pybernetes.base.log import logger
@@ -56,6 +57,7 @@ class Http2Connection(asyncio.Protocol):
         self._receive_window = _CONNECTION_WINDOW
         self._to_credit = 0
         self._allowance = Allowance(server.clock)
+        self._facts = KnownFacts()
         # Writing.
         self.send_window = frames.DEFAULT_WINDOW
         self.initial_send_window = frames.DEFAULT_WINDOW
@@ -64,8 +66,7 @@ class Http2Connection(asyncio.Protocol):
         self._out: list[bytes | memoryview] = []
         self._out_bytes = 0
         self._flush_due = False
-        self._draining = False
-        self._closing = False
+        self._draining = self._closing = False
         self._stalled: tuple[float, int] | None = None
 
     # asyncio.Protocol
@@ -228,11 +229,10 @@ class Http2Connection(asyncio.Protocol):
             raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM)
         if len(self._streams) >= self._server.limits.max_streams:
             raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM)
-        if too_large:
+        if head is None:
+            if not too_large:
+                raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
             head = RequestHead("", "", "", [], None)
-        elif head is None:
-            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
-        assert head is not None
         request = Request(
             head.method,
             head.path,
@@ -240,6 +240,7 @@ class Http2Connection(asyncio.Protocol):
             list(head.headers),
             peer_certificate=self._peer_certificate,
             remote_address=self._remote_address,
+            facts=self._facts.of(head.headers, has_length=head.length is not None),
         )
         stream = self._streams[stream_id] = Http2Stream(self, stream_id, request, head.length)
         if ends_stream:
