@@ -24,7 +24,7 @@ from .ownership import Claim, claim, controller_of
 from .pod_control import PodControl, in_slow_start, is_namespace_terminating
 from .pod_index import CONTROLLER, ORPHANS, index_pods
 from .pods import is_active, pod_from_template, structs_equal
-from .replicas import Failure, count, failure_of, plan
+from .replicas import Counts, Failure, count, failure_of, plan
 from .sources import owner_key, source
 
 T = TypeVar("T")
@@ -130,10 +130,14 @@ class ReplicaController(Generic[T]):
             return Result(STALE_CACHE_SECONDS)
         wait_seconds = self._expectations.wait_seconds(key, self._clock.monotonic())
         pods = await self._claim(owner)
+        template = owner.spec.template
+        labels = template.metadata.labels if template is not None else None
+        counts = count(pods, labels, owner.spec.min_ready_seconds or 0, self._clock.now())
         failure: BaseException | None = None
-        if wait_seconds == 0.0 and owner.metadata.deletion_timestamp is None:
+        may_change = wait_seconds == 0.0 and owner.metadata.deletion_timestamp is None
+        if may_change and counts.replicas != owner.spec.replicas:
             failure = await self._manage(key, owner, [pod for pod in pods if is_active(pod)])
-        soonest = await self._report(owner, pods, failure, keep_failure=wait_seconds > 0.0)
+        soonest = await self._report(owner, counts, failure, keep_failure=wait_seconds > 0.0)
         if failure is not None and not is_namespace_terminating(failure):
             raise failure
         waits = [seconds for seconds in (wait_seconds, soonest) if seconds > 0.0]
@@ -142,14 +146,22 @@ class ReplicaController(Generic[T]):
     async def _claim(self, owner: Any) -> list[Pod]:
         selector = self.selector_of(owner)
         uid, namespace = owner.metadata.uid or "", owner.metadata.namespace or ""
-        candidates = [*self._pods.by_index(CONTROLLER, uid), *self._pods.by_index(ORPHANS, namespace)]
+        template = owner.spec.template
+        usual = template.metadata.labels if template is not None else None
+        owned: list[Pod] = []
+        others: list[Pod] = self._pods.by_index(ORPHANS, namespace)
+        if usual and selector.matches(usual):
+            for pod in self._pods.by_index(CONTROLLER, uid):  # most are as they were made
+                (owned if pod.metadata.labels == usual else others).append(pod)
+        else:
+            others += self._pods.by_index(CONTROLLER, uid)
         found: Claim[Pod] = claim(
             owner,
-            candidates,
+            others,
             lambda pod: selector.matches(pod.metadata.labels or {}),
             may_adopt=is_active,
         )
-        owned = list(found.owned)
+        owned += found.owned
         if found.adopt and await self._is_current(owner):
             for pod in found.adopt:
                 try:
@@ -210,11 +222,8 @@ class ReplicaController(Generic[T]):
         for sibling in self.siblings_of(owner):
             yield from filter(is_active, self._pods.by_index(CONTROLLER, sibling.metadata.uid or ""))
 
-    async def _report(self, owner: Any, pods: list[Pod], error: BaseException | None, *, keep_failure: bool) -> float:
+    async def _report(self, owner: Any, counts: Counts, error: BaseException | None, *, keep_failure: bool) -> float:
         """Write the status; in how many seconds it changes by itself (0: not)."""
-        template = owner.spec.template
-        labels = template.metadata.labels if template is not None else None
-        counts = count(pods, labels, owner.spec.min_ready_seconds or 0, self._clock.now())
         conditions = owner.status.conditions
         if not keep_failure:
             conditions = self._conditions(owner, failure_of(error, owner.spec.replicas, counts.replicas))

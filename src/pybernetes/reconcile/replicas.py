@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from ..api.core import Pod
-from .pods import available_in_seconds, deletion_rank, is_active, is_ready, is_terminal, node_of
+from .pods import available_in_seconds, deletion_rank, node_of
 
 BURST = 500
 
@@ -55,17 +55,27 @@ def plan(wanted: int | None, active: Sequence[Pod], related: Iterable[Pod], now:
 
 
 def count(pods: Iterable[Pod], template_labels: Mapping[str, str] | None, min_ready: int, now: datetime) -> Counts:
-    """The numbers of a status; a pod that is being deleted counts only as terminating."""
-    labels = (template_labels or {}).items()
+    """The numbers of a status; a pod that is being deleted counts only as terminating.
+
+    The questions of pods.py are asked in line: a large owner is counted often, and calls would be most of the cost.
+    """
+    labels = template_labels or {}
     found = Counts()
     replicas = labeled = ready = available = 0
     for pod in pods:
-        if not is_active(pod):
-            found.terminating += pod.metadata.deletion_timestamp is not None and not is_terminal(pod)
+        metadata, status = pod.metadata, pod.status
+        is_over = status is not None and status.phase in ("Succeeded", "Failed")
+        if is_over or metadata.deletion_timestamp is not None:
+            found.terminating += not is_over
             continue
         replicas += 1
-        labeled += labels <= (pod.metadata.labels or {}).items()
-        if not is_ready(pod):
+        labeled += metadata.labels == labels or labels.items() <= (metadata.labels or {}).items()
+        for condition in (status.conditions if status is not None else None) or ():
+            if condition.type == "Ready":
+                break
+        else:
+            continue
+        if condition.status != "True":
             continue
         ready += 1
         waits = available_in_seconds(pod, min_ready, now) if min_ready else 0.0
