@@ -7,7 +7,7 @@ cloud.calls                                           # [("ensure", "default/web
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -151,9 +151,14 @@ class _Routes:
 
 @asynccontextmanager
 async def cloud_world(
-    cloud: CloudProvider, *controllers: str, access: Sequence[dict[str, Any]] = (), **config: Any
+    cloud: CloudProvider,
+    *controllers: str,
+    access: Sequence[dict[str, Any]] = (),
+    before: Callable[[World], Awaitable[None]] | None = None,
+    **config: Any,
 ) -> AsyncIterator[World]:
-    """A running API server and the cloud's controllers (all by default); keywords are fields of `CloudConfig`.
+    """A running API server and the cloud's controllers (all by default) once `before` was done; keywords are
+    fields of `CloudConfig`.
 
     With `access`, objects of RBAC, requests are authorized and the controllers act as
     `system:cloud-controller-manager`; what they were denied is in `world.denied`.
@@ -166,6 +171,8 @@ async def cloud_world(
         world = World(Client(InProcessTransport(server.app, ADMIN)), clock, stack)
         for obj in access:
             await world.create(obj)
+        if before is not None:
+            await before(world)
 
         async def watched(request: Request) -> Response:
             response = await server.app(request)
