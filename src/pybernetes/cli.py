@@ -30,7 +30,8 @@ a client of any cluster:
 components in the foreground:
   server     the whole control plane in one process
   agent      a node: kubelet, proxy and runtime in one process
-  apiserver  controller-manager  scheduler  kubelet  proxy  dns  metrics-server"""
+  apiserver  controller-manager  scheduler  kubelet  proxy  dns  metrics-server
+  cloud-controller-manager"""
 
 
 _WRONG_COMMAND = re.compile(r"argument (?:\S*|[a-z|]+): invalid choice: ('[^']*') \(choose from '(?:up|import|create)'")
@@ -60,6 +61,10 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--hollow-nodes": {"type": int, "metavar": "N", "help": "simulate N nodes instead of running containers"},
     "--kubelet-port": {"type": int, "metavar": "PORT", "help": "the kubelet listens here (10250)"},
     "--dns-port": {"type": int, "metavar": "PORT", "help": "the cluster's DNS server listens here (10053)"},
+    "--cloud-provider": {
+        "metavar": "NAME",
+        "help": "who makes load balancers: local (the nodes), external (another process) or '' (nobody) (local)",
+    },
     "--node-monitor-grace-period": {
         "type": float, "metavar": "SECONDS", "help": "a node that is silent for so long is not ready (50)",
     },
@@ -75,13 +80,16 @@ _FLAGS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 _CONTROL_PLANE = (
     "--api-port --node-ip --node-name --pod-cidr --service-cidr --dns-port --hollow-nodes --node-monitor-grace-period"
-    " --history-hours --history-megabytes --feature-gates --runtime-config"
+    " --history-hours --history-megabytes --feature-gates --runtime-config --cloud-provider"
 )
 _COMPONENTS = {
-    "apiserver": "--api-port --node-ip --node-name --service-cidr --history-hours --history-megabytes",
-    "controller-manager": "--node-name --pod-cidr --service-cidr --node-monitor-grace-period --feature-gates",
+    "apiserver": "--api-port --node-ip --node-name --service-cidr --history-hours --history-megabytes --cloud-provider",
+    "controller-manager": (
+        "--node-name --pod-cidr --service-cidr --node-monitor-grace-period --feature-gates --cloud-provider"
+    ),
+    "cloud-controller-manager": "--node-name --pod-cidr",
     "scheduler": "--node-name --feature-gates",
-    "kubelet": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port --feature-gates",
+    "kubelet": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port --feature-gates --cloud-provider",
     "proxy": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port --feature-gates",
     "dns": "--node-ip --dns-port",
     "metrics-server": "--node-ip --node-name --kubelet-port",
@@ -103,6 +111,22 @@ def _cluster_flags(parser: argparse.ArgumentParser, names: str) -> None:
 def _kubeconfig(parser: argparse.ArgumentParser, name: str) -> None:
     default = f"{name}.kubeconfig in --data-dir"
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help=f"({default})")
+
+
+def _cloud_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cloud-provider", dest="provider", required=True, metavar="NAME", help="local, or one of an installed package"
+    )
+    parser.add_argument("--cloud-config", type=Path, metavar="FILE", help="given to the provider")
+    parser.add_argument(
+        "--cluster-name", default="kubernetes", metavar="NAME", help="tells clusters of one cloud apart"
+    )
+    parser.add_argument(
+        "--controllers", action="append", metavar="*,-NAME", help="cloud-node-controller and so on; * is all (*)"
+    )
+    parser.add_argument(
+        "--configure-cloud-routes", choices=("true", "false"), default="true", help="routes to nodes' pods (true)"
+    )
 
 
 def _upstream_flags(parser: argparse.ArgumentParser) -> None:
@@ -150,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--memory", action="store_true", help="keep the state in memory only")
 
     agent = commands.add_parser("agent", help="a node in the foreground")
-    _cluster_flags(agent, "--node-ip --node-name --kubelet-port --feature-gates")
+    _cluster_flags(agent, "--node-ip --node-name --kubelet-port --feature-gates --cloud-provider")
     _kubeconfig(agent, "kubelet")
     agent.add_argument(
         "--server", default="", metavar="URL", help="the API server to join, such as https://10.0.0.1:6443"
@@ -167,6 +191,8 @@ def _parser() -> argparse.ArgumentParser:
             _upstream_flags(component)
         else:
             _kubeconfig(component, "admin" if name == "metrics-server" else name)
+        if name == "cloud-controller-manager":
+            _cloud_flags(component)
         if name == "scheduler":
             component.add_argument(
                 "--config",

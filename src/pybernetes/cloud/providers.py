@@ -4,7 +4,7 @@
 example = "example_cloud:Example"                       # called with the text of --cloud-config
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 
 from .provider import CloudProvider
@@ -20,12 +20,17 @@ def names() -> list[str]:
     return sorted({LOCAL, *(found.name for found in entry_points(group=GROUP))})
 
 
+def local_provider(node_port_range: str = "30000-32767", reserved: Mapping[int, str] | None = None) -> CloudProvider:
+    """The built-in one. reserved: TCP ports that nodes use themselves, and what has them."""
+    from .local import LocalProvider
+
+    return LocalProvider(node_port_range, reserved)
+
+
 def provider(name: str, config: str = "") -> CloudProvider:
     """The provider of that name. ValueError when there is none, or it refuses its configuration."""
     if name == LOCAL:
-        from .local import LocalProvider
-
-        return LocalProvider()
+        return local_provider()
     for found in entry_points(group=GROUP, name=name):
         make: MakeProvider = found.load()
         made: CloudProvider = make(config)

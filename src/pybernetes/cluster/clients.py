@@ -22,7 +22,11 @@ _RECENT = RecentObjects()
 """What the components in this process see of the API server in it, each object once."""
 
 ClientFor = Callable[[str], Client]
-_AGENTS = {"scheduler": "kube-scheduler", "proxy": "kube-proxy"}
+_AGENTS = {
+    "scheduler": "kube-scheduler",
+    "proxy": "kube-proxy",
+    "cloud-controller-manager": "cloud-controller-manager",
+}
 
 
 class ClientError(Exception):

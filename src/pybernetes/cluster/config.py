@@ -40,6 +40,8 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     taint_control_plane: bool = False
     kubelet_port: int = 10250
     dns_port: int = 10053
+    cloud_provider: str = "local"
+    """Who makes load balancers: `local` the nodes themselves, `external` another process, "" nobody."""
     node_monitor_grace_period: float = 50.0
     """Seconds of silence after which a node is not ready."""
     history_hours: float = 1.0
@@ -183,6 +185,11 @@ def completed(config: ClusterConfig) -> ClusterConfig:
             raise ConfigError(f"--{flag}-port {port} is not a port; choose one from 1 to 65535")
     if names.dns1123_subdomain(node_name):
         raise ConfigError(f"the node name {node_name!r} is not a DNS name (a-z, 0-9, -, .); give one with --node-name")
+    if config.cloud_provider not in ("", "local", "external"):
+        raise ConfigError(
+            f"--cloud-provider {config.cloud_provider} is not known here; give external, and run: "
+            f"pybernetes cloud-controller-manager --cloud-provider {config.cloud_provider}"
+        )
     if config.hollow_nodes < 0:
         raise ConfigError(f"--hollow-nodes {config.hollow_nodes} is negative; give how many nodes to simulate")
     return msgspec.structs.replace(

@@ -24,12 +24,13 @@ from ..client.client import Client
 from ..client.informers import Informers
 from ..store.store import Store
 from . import clients, features, metrics_server
-from .addons import apply, dns, joining, metrics
+from .addons import apply, cloud, dns, joining, metrics
 from .config import ClusterConfig
 from .pki import Pki
 from .progress import Progress
 
 if TYPE_CHECKING:
+    from ..reconcile.manager import Registration
     from ..scheduler.config import SchedulerConfig
     from ..scheduler.monitoring import Monitoring
 
@@ -133,6 +134,8 @@ def add_ons(config: ClusterConfig, pki: Pki) -> list[dict[str, Any]]:
     objects = joining.objects(config, pki.ca.certificate_pem)
     if config.has_containers:
         objects += dns.objects(config)
+    if config.cloud_provider == "external":
+        objects += cloud.objects()
     return objects
 
 
@@ -174,7 +177,28 @@ def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.Clie
         signing_key=pki.ca.key_pem,
         service_account_key=pki.service_account_key,
     )
-    return ControllerManager(client_for, settings).serve
+    return ControllerManager(client_for, settings, more=local_load_balancers(config)).serve
+
+
+def local_load_balancers(config: ClusterConfig) -> "dict[str, Registration]":
+    """The controller that makes load balancers out of this cluster's own nodes, where that is wanted."""
+    if config.cloud_provider != "local" or not config.has_containers:
+        return {}
+    from ..cloud.manager import SERVICE, CloudConfig, service_registration
+    from ..cloud.providers import local_provider
+
+    return {
+        SERVICE: service_registration(local_provider(config.node_port_range, reserved_ports(config)), CloudConfig())
+    }
+
+
+def reserved_ports(config: ClusterConfig) -> dict[int, str]:
+    """What listens on the nodes without an EndpointSlice that says so."""
+    return {
+        config.api_port: "the API server",
+        config.kubelet_port: "the kubelet",
+        config.proxy_health_port: "the proxy",
+    }
 
 
 def scheduler(

@@ -25,6 +25,8 @@ from .progress import Progress
 log = logger(__name__)
 
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
+UNINITIALIZED = ("node.cloudprovider.kubernetes.io/uninitialized", "true", "NoSchedule")
+"""The taint of a node that a cloud controller manager has not seen yet."""
 
 
 class NodeClients(msgspec.Struct, frozen=True):
@@ -97,7 +99,8 @@ def kubelet(
     from ..kubelet.assembly import RealKubelet
     from ..kubelet.config import KubeletConfig
 
-    taints = ((CONTROL_PLANE_LABEL, "", "NoSchedule"),) if control_plane and config.taint_control_plane else ()
+    taints = [(CONTROL_PLANE_LABEL, "", "NoSchedule")] if control_plane and config.taint_control_plane else []
+    is_external = config.cloud_provider == "external"
     settings = KubeletConfig(
         node_name=config.node_name,
         root_directory=str(config.kubelet_dir),
@@ -105,7 +108,8 @@ def kubelet(
         container_runtime_socket=str(socket),
         static_pod_directory=str(config.data_dir / "manifests"),
         node_ips=(config.node_ip,),
-        taints=taints,
+        taints=[*taints, UNINITIALIZED] if is_external else taints,
+        external_cloud_provider=is_external,
         cluster_dns=(config.dns_ip,),
         cluster_domain=config.cluster_domain,
         cni_config_directory=str(socket.parent / "cni"),

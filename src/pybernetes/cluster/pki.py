@@ -6,7 +6,7 @@
     pki/front-proxy-ca.{crt,key}  pki/front-proxy-client.{crt,key}
     pki/kubelet.{crt,key}                serves 10250 of this machine's node
     pki/sa.{key,pub}                     service-account tokens
-    *.kubeconfig                         admin, controller-manager, scheduler, kubelet, proxy, dns
+    *.kubeconfig                         admin, (cloud-)controller-manager, scheduler, kubelet, proxy, dns
 
 `ensure` makes what is missing and renews what has under 30 days left or the wrong addresses; the CAs stay.
 """
@@ -49,6 +49,7 @@ def identities(config: ClusterConfig) -> tuple[Identity, ...]:
     return (
         Identity("admin", "kubernetes-admin", ("system:masters",)),
         Identity("controller-manager", "system:kube-controller-manager"),
+        Identity("cloud-controller-manager", "system:cloud-controller-manager"),
         Identity("scheduler", "system:kube-scheduler"),
         Identity("kubelet", f"system:node:{config.node_name}", ("system:nodes",)),
         Identity("proxy", "system:kube-proxy"),

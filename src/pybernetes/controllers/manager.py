@@ -7,7 +7,7 @@
 as which each acts. The machinery is `reconcile/manager.py`; this is the only module here that knows all controllers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -176,7 +176,8 @@ class ControllerManager(GenericManager):
     """The manager of all of `CONTROLLERS`; `config.controllers` selects.
 
     `client_for(name)` gives a client acting as `system:serviceaccount:kube-system:<name>`, or the process' only client;
-    for "kube-controller-manager" it acts as the user `system:kube-controller-manager`.
+    for "kube-controller-manager" it acts as the user `system:kube-controller-manager`. `more` are controllers of
+    another package that run under the same lease.
     """
 
     def __init__(
@@ -184,21 +185,22 @@ class ControllerManager(GenericManager):
         client_for: Callable[[str], Client],
         config: ControllerManagerConfig | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        *,
+        more: Mapping[str, Registration] | None = None,
     ) -> None:
         settings = config or ControllerManagerConfig()
-        selected = selection(settings.controllers)
-        super().__init__(
-            client_for, msgspec.structs.replace(settings, controllers=selected), clock, controllers=CONTROLLERS
-        )
+        every = {**CONTROLLERS, **(more or {})}
+        selected = selection(settings.controllers, ELSEWHERE - every.keys())
+        super().__init__(client_for, msgspec.structs.replace(settings, controllers=selected), clock, controllers=every)
 
 
-def selection(items: tuple[str, ...]) -> tuple[str, ...]:
+def selection(items: tuple[str, ...], elsewhere: Collection[str] = ELSEWHERE) -> tuple[str, ...]:
     """The items of `--controllers` by today's names. ValueError when one names nothing, or what cannot run here."""
     found = []
     for item in items:
         name = item.removeprefix("-")
         name = ALIASES.get(name, name)
-        if name in ELSEWHERE:
+        if name in elsewhere:
             if not item.startswith("-"):
                 raise ValueError(f"controller {name!r} is not available here")
             continue

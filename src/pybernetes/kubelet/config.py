@@ -22,6 +22,8 @@ class KubeletConfig(msgspec.Struct, frozen=True, kw_only=True):
     taints: Sequence[tuple[str, str, str]] = ()
     """(key, value, effect) given at registration."""
     register_node: bool = True
+    external_cloud_provider: bool = False
+    """A cloud controller manager tells the node's addresses; ours are its first ones."""
     cluster_dns: Sequence[str] = ()
     cluster_domain: str = "cluster.local"
     host_resolv_conf: str = "/etc/resolv.conf"

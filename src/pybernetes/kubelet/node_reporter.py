@@ -110,6 +110,8 @@ class NodeReporter:
         node = self.node if self.node is not None else await self.register()
         previous = (self._reported or node.status).conditions or []
         status = node_status(self._config, self._machine, self._health, images, previous, self._clock.now())
+        if self._config.external_cloud_provider and node.status.addresses:
+            status.addresses = None
         due = self._clock.monotonic() - self._reported_at >= self._config.node_status_report_seconds
         if self._reported is not None and not due and same_but_heartbeat(self._reported, status):
             return

@@ -73,6 +73,8 @@ def node_object(config: KubeletConfig, machine: Machine, health: NodeHealth, now
     }
     taints = [Taint(key=key, value=value or None, effect=effect) for key, value, effect in config.taints]
     annotations = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
+    if config.external_cloud_provider and config.node_ips:
+        annotations["alpha.kubernetes.io/provided-node-ip"] = ",".join(config.node_ips)
     return Node(
         metadata=ObjectMeta(name=config.node_name, labels=labels, annotations=annotations),
         spec=NodeSpec(taints=taints or None),

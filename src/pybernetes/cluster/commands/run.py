@@ -291,6 +291,33 @@ async def _controller_manager(arguments: argparse.Namespace, config: ClusterConf
     await _alone("controller-manager", serve, progress)
 
 
+async def _cloud_controller_manager(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
+    from ...cloud.manager import CloudConfig, CloudControllerManager
+    from ...cloud.providers import local_provider, provider
+    from ..control_plane import reserved_ports
+
+    name: str = arguments.provider
+    settings = CloudConfig(
+        controllers=tuple(word for item in arguments.controllers or ["*"] for word in item.split(",")),
+        identity=config.node_name,
+        cluster_name=arguments.cluster_name,
+        cluster_cidrs=(config.pod_cidr,),
+        configure_cloud_routes=arguments.configure_cloud_routes != "false",
+    )
+    client = clients.from_kubeconfig(
+        _kubeconfig(arguments, config, "cloud-controller-manager"), "cloud-controller-manager"
+    )
+    try:
+        if name == "local":
+            cloud = local_provider(config.node_port_range, reserved_ports(config))
+        else:
+            cloud = provider(name, arguments.cloud_config.read_text() if arguments.cloud_config else "")
+        manager = CloudControllerManager(lambda _: client, cloud, settings)
+    except ValueError as error:  # a provider, or a controller, that does not exist
+        raise CommandError(str(error)) from None
+    await _alone("cloud-controller-manager", manager.serve, progress)
+
+
 async def _scheduler(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     from ...scheduler.config import SchedulerConfig
     from ...scheduler.configuration.load import ConfigurationError, read
@@ -361,6 +388,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, ClusterConfig, Progress], Bod
     "agent": _agent,
     "apiserver": _apiserver,
     "controller-manager": _controller_manager,
+    "cloud-controller-manager": _cloud_controller_manager,
     "scheduler": _scheduler,
     "kubelet": _kubelet,
     "proxy": _proxy,

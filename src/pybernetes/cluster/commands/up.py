@@ -171,7 +171,7 @@ def _flags(config: ClusterConfig) -> list[str]:
     flags += ["--pod-cidr", config.pod_cidr, "--service-cidr", config.service_cidr]
     flags += ["--kubelet-port", str(config.kubelet_port), "--dns-port", str(config.dns_port)]
     flags += ["--node-monitor-grace-period", str(config.node_monitor_grace_period)]
-    flags += ["--log-level", config.log_level]
+    flags += ["--cloud-provider", config.cloud_provider, "--log-level", config.log_level]
     for name, settings in (("--feature-gates", config.feature_gates), ("--runtime-config", config.runtime_config)):
         if settings:
             flags += [name, ",".join(f"{key}={str(value).lower()}" for key, value in settings.items())]
