@@ -81,8 +81,10 @@ def security_filters(
     authenticated = build_authentication(authentication, tokens, clock=clock)
     filters: dict[str, Filter] = {
         "authentication": authenticated,
-        "impersonation": build_impersonation(authorizer),
-        "authorization": build_authorization(authorizer),
+        "impersonation": build_impersonation(authorizer, constrained=gates["ConstrainedImpersonation"]),
+        "authorization": build_authorization(
+            authorizer, create_to_connect=gates["AuthorizePodWebsocketUpgradeCreatePermission"]
+        ),
     }
     return Security(
         authorizer=authorizer,

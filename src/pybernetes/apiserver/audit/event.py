@@ -38,9 +38,11 @@ class Event:
         body["requestReceivedTimestamp"] = format_micro_time(received)
         self._body = body
 
-    def impersonated(self, user: UserInfo) -> None:
-        """Whom the request acts as."""
+    def impersonated(self, user: UserInfo, constraint: str) -> None:
+        """Whom the request acts as, and by which constrained permission, if by one."""
         self._body["impersonatedUser"] = user_of(user)
+        if constraint:
+            self._body["authenticationMetadata"] = {"impersonationConstraint": constraint}
 
     def requested(self, obj: Any) -> None:
         """The object that was sent."""

@@ -87,7 +87,7 @@ class Audit:
             finally:
                 close_annotations(token)
                 if "impersonator" in request.context:
-                    event.impersonated(request.context["user"])
+                    event.impersonated(request.context["user"], request.context["impersonation_constraint"])
             _answered(record, response, info)
             return response
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Sequence
 
+import msgspec
+
 from ...api.user import UserInfo
 from ...base.http.message import App, Request, Response
 from ..audit import annotate
@@ -11,6 +13,7 @@ from ..authz.modes import UnionAuthorizer
 from ..request_info import RequestInfo
 
 ALWAYS_ALLOWED_PATHS = ("/healthz", "/readyz", "/livez")
+_CONNECTING = frozenset({"exec", "attach", "portforward"})
 _SELECTING_VERBS = ("list", "watch", "deletecollection")
 
 
@@ -38,8 +41,17 @@ def attributes_of(user: UserInfo, info: RequestInfo, request: Request) -> Attrib
 class AuthorizationFilter:
     """`filter(next) -> App`. Raises StatusError 403; `always_allow_paths` are open to all (`/x/*`: all below)."""
 
-    def __init__(self, authorizer: Authorizer, always_allow_paths: Sequence[str] = ALWAYS_ALLOWED_PATHS) -> None:
+    def __init__(
+        self,
+        authorizer: Authorizer,
+        always_allow_paths: Sequence[str] = ALWAYS_ALLOWED_PATHS,
+        *,
+        create_to_connect: bool = True,
+    ) -> None:
+        """`create_to_connect`: streams into pods need the verb `create` however they are asked for (WebSockets begin
+        with a GET)."""
         self._authorizer = authorizer
+        self._create_to_connect = create_to_connect
         self._open = frozenset(path for path in always_allow_paths if not path.endswith("/*"))
         self._open_prefixes = tuple(path[:-1] for path in always_allow_paths if path.endswith("/*"))
 
@@ -52,11 +64,21 @@ class AuthorizationFilter:
             if not info.is_resource and self._is_open(info.path):
                 return next(request)
             attributes = attributes_of(request.context["user"], info, request)
+            if info.subresource in _CONNECTING and info.verb != "create" and self._create_to_connect:
+                return connecting(request, attributes)
             decision = at_once(attributes) if at_once is not None else None
             if decision is None:
                 return asked(request, attributes)
             check(attributes, decision)
             return next(request)
+
+        async def connecting(request: Request, attributes: Attributes) -> Response:
+            check(attributes, await authorizer.authorize(attributes))
+            created = msgspec.structs.replace(attributes, verb="create")
+            decision = await authorizer.authorize(created)
+            if not decision.allowed:
+                raise forbidden(created, decision.reason)
+            return await next(request)
 
         async def asked(request: Request, attributes: Attributes) -> Response:
             check(attributes, await authorizer.authorize(attributes))
@@ -75,7 +97,10 @@ class AuthorizationFilter:
 
 
 def build_authorization(
-    authorizer: Authorizer, *, always_allow_paths: Sequence[str] = ALWAYS_ALLOWED_PATHS
+    authorizer: Authorizer,
+    *,
+    always_allow_paths: Sequence[str] = ALWAYS_ALLOWED_PATHS,
+    create_to_connect: bool = True,
 ) -> AuthorizationFilter:
     """The filter around an authorizer (`authz.modes.build_authorizer` makes one from the list of modes)."""
-    return AuthorizationFilter(authorizer, always_allow_paths)
+    return AuthorizationFilter(authorizer, always_allow_paths, create_to_connect=create_to_connect)
