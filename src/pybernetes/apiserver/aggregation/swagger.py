@@ -23,6 +23,8 @@ from .services import ApiServices, Remote
 
 PATH = "/openapi/v2"
 _JSON = "application/json"
+_OWN = frozenset({"accept", "accept-encoding", "if-none-match"})
+"""Headers of a request that are about its answer, which is made of several here."""
 _REMOTE_SECONDS = 10.0
 _KEPT_SECONDS = 60.0
 
@@ -50,7 +52,7 @@ class MergedSwagger:
 
     async def answer(self, request: Request, next: App) -> Response:
         """The document in the form the client accepts; our own when that is not to be had as JSON."""
-        headers = [header for header in request.headers if header[0] not in ("accept", "if-none-match")]
+        headers = [header for header in request.headers if header[0] not in _OWN]
         asked = Request("GET", PATH, "", [*headers, ("accept", _JSON)], context=request.context)
         own = await next(asked)
         if own.status != 200 or not isinstance(own.body, bytes):
