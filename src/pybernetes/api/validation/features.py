@@ -22,6 +22,11 @@ def enabled(gate: str) -> bool:
     return gates[gate] if gates is not None else known_gates()[gate].default
 
 
+def by_defaults() -> bool:
+    """Whether the gates are upstream's defaults."""
+    return _gates.get() is None
+
+
 @contextmanager
 def judged_by(gates: Mapping[str, bool] | None) -> Iterator[None]:
     """Use these gates; None: the defaults."""
