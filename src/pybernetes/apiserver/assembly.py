@@ -55,6 +55,7 @@ def admission_plugins(
         write=writer(app),
         refresh=reader.wait_consistent,
         clock=clock,
+        gates=registry.gates,
         configuration=plugin_settings(config.admission_config_file),
     )
     plugins = build_admission(

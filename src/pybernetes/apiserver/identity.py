@@ -74,7 +74,11 @@ def security_filters(
     dispatcher.reviews.update(build_reviews(authorizer, tokens))
     if keys is not None:
         dispatcher.reviews["serviceaccounts/token"] = TokenRequests(
-            reader, keys, clock=clock, refresh=reader.wait_consistent
+            reader,
+            keys,
+            clock=clock,
+            refresh=reader.wait_consistent,
+            checks_uid=gates["TokenRequestServiceAccountUIDValidation"],
         )
         pages.served[JWKS_PATH] = keys.serve_jwks
         pages.served[CONFIGURATION_PATH] = keys.serve_configuration

@@ -15,12 +15,14 @@ from ..api.resource import resource
 from ..api.status import bad_request, conflict, invalid, not_found
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.http.message import Request
+from .audit import annotate
 from .authn.service_account import PrivateClaims, Reference, issue
 from .reader import Object, ObjectReader
 from .request_info import RequestInfo
 from .service_account_keys import ServiceAccountKeys
 
 DEFAULT_LIFETIME_SECONDS = 3600
+_GROUP = "authentication.k8s.io"
 _MINIMUM_SECONDS = 600
 _MAXIMUM_SECONDS = 1 << 32
 _WARN_LIFETIME_SECONDS = 3607
@@ -45,7 +47,10 @@ class TokenRequests:
         max_expiration_seconds: int = 0,
         extend_expiration: bool = True,
         refresh: Callable[[], Awaitable[object]] | None = None,
+        checks_uid: bool = True,
     ) -> None:
+        """`checks_uid` is the gate TokenRequestServiceAccountUIDValidation."""
+        self._checks_uid = checks_uid
         self._refresh = refresh
         self._reader = reader
         self._keys = keys
@@ -57,13 +62,15 @@ class TokenRequests:
         """Answer one TokenRequest (wire form) for the account named by the path."""
         info: RequestInfo = request.context["info"]
         account = await self._find("serviceaccounts", info.namespace, info.name)
+        uid = account["metadata"]["uid"]
+        self._check_names(review.get("metadata") or {}, info, uid)
         spec = dict(review.get("spec") or {})
         spec["audiences"] = list(spec.get("audiences") or self._keys.api_audiences)
         lifetime = spec.get("expirationSeconds")
         lifetime = DEFAULT_LIFETIME_SECONDS if lifetime is None else int(lifetime)
         errors = _lifetime_errors(lifetime)
         if errors:
-            raise invalid("authentication.k8s.io", "TokenRequest", "", errors)
+            raise invalid(_GROUP, "TokenRequest", "", errors)
         if 0 < self._max_expiration_seconds < lifetime:
             shortened = (
                 f"requested expiration of {lifetime} seconds shortened to {self._max_expiration_seconds} seconds"
@@ -71,7 +78,7 @@ class TokenRequests:
             request.context.setdefault("warnings", []).append(shortened)
             lifetime = self._max_expiration_seconds
         spec["expirationSeconds"] = lifetime
-        private = PrivateClaims(info.namespace, Reference(info.name, account["metadata"]["uid"]))
+        private = PrivateClaims(info.namespace, Reference(info.name, uid))
         if spec.get("boundObjectRef"):
             private = await self._bound(private, spec["boundObjectRef"])
         now = self._clock.now().replace(microsecond=0)
@@ -93,6 +100,7 @@ class TokenRequests:
             **(review.get("metadata") or {}),
             "name": info.name,
             "namespace": info.namespace,
+            "uid": uid,
             "creationTimestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         return {
@@ -101,6 +109,20 @@ class TokenRequests:
             "spec": spec,
             "status": {"token": token, "expirationTimestamp": expires},
         }
+
+    def _check_names(self, metadata: Object, info: RequestInfo, uid: str) -> None:
+        """What a request says of its account must be true. StatusError 422, 409."""
+        for key, wanted in (("name", info.name), ("namespace", info.namespace)):
+            given = metadata.get(key)
+            if given and given != wanted:
+                words = f"must match the service account {key} if specified"
+                raise invalid(_GROUP, "TokenRequest", info.name, [field.invalid(f"metadata.{key}", given, words)])
+        given = metadata.get("uid")
+        if given and given != uid:
+            words = f"the UID in the token request ({given}) does not match the UID of the service account ({uid})"
+            if self._checks_uid:
+                raise conflict(_GROUP, "TokenRequest", info.name, words)
+            annotate("authentication.k8s.io/token-request-uid-mismatch", words)
 
     def _extends(self, private: PrivateClaims, lifetime: int, audiences: list[str]) -> bool:
         known = self._keys.api_audiences

@@ -66,6 +66,43 @@ async def test_token_request_defaults() -> None:
     assert answer["metadata"]["name"] == "web"
 
 
+@pytest.mark.parametrize(
+    ("metadata", "code", "message"),
+    [
+        (
+            {"name": "other"},
+            422,
+            'TokenRequest.authentication.k8s.io "web" is invalid: metadata.name: Invalid value: "other": must match '
+            "the service account name if specified",
+        ),
+        (
+            {"namespace": "other"},
+            422,
+            'TokenRequest.authentication.k8s.io "web" is invalid: metadata.namespace: Invalid value: "other": must '
+            "match the service account namespace if specified",
+        ),
+        (
+            {"uid": "other"},
+            409,
+            'Operation cannot be fulfilled on TokenRequest.authentication.k8s.io "web": the UID in the token request '
+            "(other) does not match the UID of the service account (uid-web)",
+        ),
+    ],
+)
+async def test_what_a_request_says_of_its_account_must_be_true(
+    metadata: dict[str, str], code: int, message: str
+) -> None:
+    world = World()
+    request = Request("POST", "/api/v1/namespaces/default/serviceaccounts/web/token")
+    request.context["info"] = request_info(request)
+    with pytest.raises(StatusError) as caught:
+        await world.requests({"metadata": metadata, "spec": {}}, request)
+    assert (caught.value.code, caught.value.message) == (code, message)
+    told = {"name": "web", "namespace": "default", "uid": "uid-web"}
+    made = await world.requests({"metadata": told, "spec": {}}, request)
+    assert told.items() <= made["metadata"].items()
+
+
 async def test_identity_of_a_pod_bound_token() -> None:
     world = World()
     user = world.show(await world.token(boundObjectRef=bound("Pod", "web-1"))).user

@@ -56,7 +56,9 @@ ORDER: dict[str, Make] = {
     "LimitPodHardAntiAffinityTopology": lambda context: LimitPodHardAntiAffinityTopology(),
     "LimitRanger": lambda context: LimitRanger(context.reader),
     "ServiceAccount": lambda context: ServiceAccount(context.reader),
-    "NodeRestriction": lambda context: NodeRestriction(context.reader),
+    "NodeRestriction": lambda context: NodeRestriction(
+        context.reader, context.authorizer if context.enabled("ServiceAccountNodeAudienceRestriction") else None
+    ),
     "TaintNodesByCondition": lambda context: TaintNodesByCondition(),
     "AlwaysPullImages": lambda context: AlwaysPullImages(),
     "ImagePolicyWebhook": lambda context: ImagePolicyWebhook(context.settings("ImagePolicyWebhook"), context.clock),

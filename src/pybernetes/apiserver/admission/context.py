@@ -1,10 +1,11 @@
 """What admission plugins are made from."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 
+from ...api.feature_gates import known_gates
 from ...base.clock import SYSTEM_CLOCK, Clock
 from ..authz.authorizer import Authorizer
 from ..reader import Object, ObjectReader
@@ -27,6 +28,8 @@ class AdmissionContext(msgspec.Struct, kw_only=True):
     refresh: Callable[[], Awaitable[object]]
     """Waits until the reader has everything that was stored before, whichever server wrote it."""
     clock: Clock = SYSTEM_CLOCK
+    gates: Mapping[str, bool] = {}
+    """Feature gates; one that is not named has its default."""
     configuration: dict[str, Any] = {}
     """Settings of single plugins by name, in wire form (`AdmissionConfiguration`)."""
 
@@ -34,6 +37,10 @@ class AdmissionContext(msgspec.Struct, kw_only=True):
         """Of one plugin; empty when there are none."""
         found: Object = self.configuration.get(plugin) or {}
         return found
+
+    def enabled(self, gate: str) -> bool:
+        """Whether a feature gate is on."""
+        return self.gates[gate] if gate in self.gates else known_gates()[gate].default
 
     @property
     def limited(self) -> list[LimitedResource]:

@@ -4,7 +4,9 @@ from typing import Any
 
 from ...api import status
 from ...api.resource import ResourceInfo, resource
+from ..authz.authorizer import Authorizer
 from ..reader import ObjectReader
+from .node_audience import refusal
 from .plugin import AdmissionRequest
 from .service_account import MIRROR_ANNOTATION
 
@@ -62,8 +64,10 @@ class NodeRestriction:
 
     name = "NodeRestriction"
 
-    def __init__(self, reader: ObjectReader) -> None:
+    def __init__(self, reader: ObjectReader, authorizer: Authorizer | None = None) -> None:
+        """`authorizer` is asked for audiences that a pod does not use; None: nodes may ask for any."""
         self._reader = reader
+        self._authorizer = authorizer
         self._pods = resource("pods")
 
     def handles(self, operation: str, resource: ResourceInfo, subresource: str) -> bool:
@@ -79,7 +83,7 @@ class NodeRestriction:
             case "pods":
                 self._pod(request, node)
             case "serviceaccounts" if request.subresource == "token":
-                self._token(request, node)
+                await self._token(request, node)
             case "leases":
                 self._lease(request, node)
             case "csinodes" if request.name != node:
@@ -143,7 +147,7 @@ class NodeRestriction:
                     why = f'node "{node}" can not create pods that reference {kind.lower()}s'
                     raise self._refuse(request, why)
 
-    def _token(self, request: AdmissionRequest, node: str) -> None:
+    async def _token(self, request: AdmissionRequest, node: str) -> None:
         reference = ((request.object or {}).get("spec") or {}).get("boundObjectRef") or {}
         if reference.get("kind") != "Pod" or not reference.get("name"):
             raise self._refuse(request, f'node "{node}" can only request tokens bound to a pod')
@@ -154,6 +158,11 @@ class NodeRestriction:
             raise self._refuse(request, "pod referenced by token does not exist with that UID")
         if (pod.get("spec") or {}).get("nodeName") != node:
             raise self._refuse(request, f'node "{node}" can only request tokens for pods running on itself')
+        if self._authorizer is not None:
+            account = (request.namespace, request.name)
+            why = await refusal(self._reader, self._authorizer, request.user, account, request.object or {}, pod)
+            if why:
+                raise self._refuse(request, why)
 
     def _lease(self, request: AdmissionRequest, node: str) -> None:
         if request.namespace != "kube-node-lease":
