@@ -15,7 +15,7 @@ tried again after a back-off.
 
 from collections.abc import Sequence
 from enum import Enum, Flag, auto
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
@@ -173,6 +173,14 @@ class PostFilter(Plugin, Protocol):
 
     def post_filter(self, state: CycleState, pod: PodInfo, diagnosis: "Diagnosis") -> str | None:
         """The node the pod is to be nominated for, None for no help."""
+
+
+@runtime_checkable
+class Release(Plugin, Protocol):
+    """A PostFilter plugin that writes things before a pod is bound, which may then keep the pod from every node."""
+
+    async def release(self, state: CycleState, pod: PodInfo) -> None:
+        """No node fits: give back what stands in the way, if it is the pod's alone. Called when all is reported."""
 
 
 class PreScore(Plugin, Protocol):

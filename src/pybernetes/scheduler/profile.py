@@ -13,12 +13,14 @@ import msgspec
 from pybernetes.api.core import PersistentVolume, PersistentVolumeClaim
 from pybernetes.api.selectors import Labels
 from pybernetes.api.storage import CSINode, StorageClass, VolumeAttachment
+from pybernetes.base.clock import Clock
 from pybernetes.client.client import Client
 from pybernetes.client.informers import Informers
 from pybernetes.scheduler.claims import Claims
 from pybernetes.scheduler.configuration.arguments import ConfigurationError, arguments_of
 from pybernetes.scheduler.configuration.plugin_sets import expand
 from pybernetes.scheduler.configuration.types import ProfileConfig
+from pybernetes.scheduler.extended_resources import Backing
 from pybernetes.scheduler.framework import AnyEvent, Profile
 from pybernetes.scheduler.permit import Permits
 from pybernetes.scheduler.plugins.default_binder import DefaultBinder
@@ -61,6 +63,11 @@ class Handle(msgspec.Struct, frozen=True, kw_only=True):
     """The names of all."""
     permits: Permits
     """Where pods are that Permit plugins hold: to be allowed or rejected."""
+    backing: Backing
+    """Which extended resources come as devices."""
+    clock: Clock
+    note: Callable[[PodInfo, str, str], None]
+    """Tell something about a pod: a normal event with a reason and a message."""
     extended_elsewhere: frozenset[str] = frozenset()
     """Resources that extenders manage, and that NodeResourcesFit must not judge."""
 
@@ -98,7 +105,7 @@ BUILT_IN: dict[str, Factory] = {
     "TaintToleration": lambda _, __: TaintToleration(),
     "NodeAffinity": lambda args, _: NodeAffinity(args),
     "NodePorts": lambda _, __: NodePorts(),
-    "NodeResourcesFit": lambda args, handle: NodeResourcesFit(args, handle.extended_elsewhere),
+    "NodeResourcesFit": lambda args, handle: NodeResourcesFit(args, handle.extended_elsewhere, handle.backing),
     "VolumeRestrictions": lambda _, handle: VolumeRestrictions(_claims(handle)),
     "NodeVolumeLimits": lambda _, handle: NodeVolumeLimits(
         _claims(handle),
@@ -122,7 +129,7 @@ BUILT_IN: dict[str, Factory] = {
         args.hard_pod_affinity_weight,
         args.ignore_preferred_terms_of_existing_pods,
     ),
-    "DynamicResources": lambda _, handle: DynamicResources(handle.client, handle.informers),
+    "DynamicResources": lambda _, handle: DynamicResources(handle),
     "DefaultPreemption": lambda args, _: DefaultPreemption(args),
     "NodeResourcesBalancedAllocation": lambda args, _: NodeResourcesBalancedAllocation(args),
     "ImageLocality": lambda _, __: ImageLocality(),

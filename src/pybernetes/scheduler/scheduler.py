@@ -34,8 +34,9 @@ from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.cycle import Decision
 from pybernetes.scheduler.cycle_choice import CycleChoice
 from pybernetes.scheduler.diagnosis import Diagnosis
+from pybernetes.scheduler.extended_resources import Backing
 from pybernetes.scheduler.extenders import Extender, Extenders
-from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Profile, Verdict
+from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Profile, Release, Verdict
 from pybernetes.scheduler.intake import Intake
 from pybernetes.scheduler.making_room import MakingRoom
 from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
@@ -108,6 +109,7 @@ class Scheduler:
         self._storage: dict[str, Informer[Any]] = {kind.KIND: informers.of(kind) for kind in _WAKING}
         self._informers = informers
         self._owners = Owners(informers)
+        self._reports = Reports(client, self._recorder, clock)
         self.snapshot = Snapshot()
         self.nominations = Nominations()
         self.permits = Permits()
@@ -119,6 +121,9 @@ class Scheduler:
             owner_selectors=self._owners.selectors,
             namespace_labels=self._namespace_labels,
             namespaces=lambda: [namespace.metadata.name or "" for namespace in self._namespaces.list()],
+            backing=Backing(informers.of(DeviceClass)),
+            clock=clock,
+            note=self._reports.note,
             extended_elsewhere=frozenset(
                 resource.name
                 for extender in self._config.extenders
@@ -152,7 +157,6 @@ class Scheduler:
         self.intake = Intake(self.profiles, self.snapshot, self.queue, self.nominations)
         self.extenders = Extenders([Extender(one) for one in self._config.extenders])
         self.metrics = SchedulerMetrics(self.queue, self.snapshot)
-        self._reports = Reports(client, self._recorder, clock)
         self.room = MakingRoom(
             client,
             clock,
@@ -328,15 +332,18 @@ class Scheduler:
     async def _bind(self, queued: QueuedPod, state: CycleState, node_name: str) -> None:
         """PreBind, Bind, PostBind; or undo everything and put the pod back."""
         pod = queued.pod
+        doing = "binding rejected"
         try:
             refusal = await self._wait_for_permission(pod)
             if refusal is not None:
                 raise Rejected(refusal)
             with self._timed("PreBind", pod):
                 for step in self.profile_of(pod).pre_bind:
+                    doing = f'running PreBind plugin "{step.name}"'
                     verdict = await step.pre_bind(state, pod, node_name)
                     if verdict is not None:
                         raise Rejected(verdict)
+            doing = "binding rejected"
             with self._timed("Bind", pod):
                 try:
                     await self._bind_somehow(state, pod, node_name)
@@ -351,7 +358,7 @@ class Scheduler:
             if isinstance(error, StatusError) and is_not_found(error):
                 self.queue.remove(pod.uid)
                 return
-            await self._bind_failed(queued, error)
+            await self._bind_failed(queued, error, doing)
             return
         now = self._clock.monotonic()
         self._ended(SCHEDULED, queued)
@@ -411,14 +418,14 @@ class Scheduler:
                 continue
             return found.metadata.uid == pod.pod.metadata.uid and found.spec.node_name == node_name
 
-    async def _bind_failed(self, queued: QueuedPod, error: Exception) -> None:
+    async def _bind_failed(self, queued: QueuedPod, error: Exception, doing: str) -> None:
         if isinstance(error, Rejected):
             message = str(error)
             self.queue.rejected(queued, frozenset((error.verdict.plugin,)))
             await self._reports.failed(queued.pod, UNSCHEDULABLE, message)
             return
         self._ended(ERROR, queued)
-        message = f"binding rejected: {error}"
+        message = f"{doing}: {error}"
         log.warning("Binding failed", pod=queued.pod.key, err=error)
         self.queue.failed(queued)
         await self._reports.failed(queued.pod, SCHEDULER_ERROR, message)
@@ -438,10 +445,20 @@ class Scheduler:
             self.metrics.preempts(len(outcome.victims))
             self.nominations.set(pod, outcome.node_name)
             message = diagnosis.message()
-            self._start("preempt", pod, self._preempt(pod, outcome, message))
+            self._start("preempt", pod, self._preempt(decision.state, pod, outcome, message))
         else:
             message = diagnosis.message(outcome)
-            self._start("report", pod, self._reports.failed(pod, UNSCHEDULABLE, message))
+            self._start("report", pod, self._report(decision.state, pod, message))
+
+    async def _report(self, state: CycleState, pod: PodInfo, message: str) -> None:
+        """Tell why no node fits, and let the plugins give back what stands in the way."""
+        await self._reports.failed(pod, UNSCHEDULABLE, message)
+        await self._release(state, pod)
+
+    async def _release(self, state: CycleState, pod: PodInfo) -> None:
+        for plugin in self.profile_of(pod).post_filter:
+            if isinstance(plugin, Release):
+                await plugin.release(state, pod)
 
     def _post_filter(
         self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, agreed: preemption.Plan | str | None
@@ -460,11 +477,12 @@ class Scheduler:
                 return preemption.Plan(node_name, (), 0)
         return said
 
-    async def _preempt(self, pod: PodInfo, plan: preemption.Plan, message: str) -> None:
+    async def _preempt(self, state: CycleState, pod: PodInfo, plan: preemption.Plan, message: str) -> None:
         """Nominate the pod, remove the victims; their deletions wake the pod. If that fails the pod starts over."""
         try:
             await self._reports.failed(pod, UNSCHEDULABLE, message, plan.node_name)
             await self.room.remove_victims(pod, plan)
+            await self._release(state, pod)
         except Exception:
             self.nominations.remove(pod.uid)
             self.queue.wake(pod.uid)

@@ -46,7 +46,7 @@ def test_the_defaults_are_those_of_the_reference():
         "DynamicResources",
         "NodeDeclaredFeatures",
     ]
-    assert [plugin.name for plugin in profile.post_filter] == ["DefaultPreemption"]
+    assert [plugin.name for plugin in profile.post_filter] == ["DynamicResources", "DefaultPreemption"]
     assert [plugin.name for plugin in profile.bind] == ["DefaultBinder"]
 
 
@@ -79,7 +79,7 @@ profiles:
     assert weights["TaintToleration"] == 7
     assert next(iter(weights)) == "NodeResourcesFit"
     assert "ImageLocality" not in weights
-    assert not found["packing"].post_filter
+    assert [plugin.name for plugin in found["packing"].post_filter] == ["DynamicResources"]
 
 
 ARGS = "profiles[0].pluginConfig[0].args"

@@ -374,7 +374,7 @@ def test_devices_decide_the_node(objects, expected):
 @pytest.mark.parametrize(
     ("objects", "message"),
     [
-        ([], 'waiting for dynamic resource controller to create the resourceclaim "c"'),
+        ([], 'could not find ResourceClaim "default/c"'),
         ([wants("c", exactly())], "request r: device class gpu does not exist"),
         ([GPU, wants("c", exactly())], "1 cannot allocate all claims"),
         (

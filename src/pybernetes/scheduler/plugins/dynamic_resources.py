@@ -1,20 +1,30 @@
 """DynamicResources: the pod's resource claims get devices on its node (KEP-4381).
 
 An allocated claim pins the pod to the nodes its allocation selects; one that is not is allocated with the pod: tried in
-Filter, kept in Reserve, written in PreBind together with the reservation for the pod.
+Filter, kept in Reserve, written in PreBind together with the reservation for the pod. Where a device class backs an
+extended resource that the pod requests, one more claim is made for it (extended_resources.py). PreBind also waits for
+devices that have to be made ready. A claim that stands in the way of its only pod is given back in `release`.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import uuid4
 
 import msgspec
 
-from pybernetes.api.dynamic_resource import DeviceClass, ResourceClaim, ResourceSlice
-from pybernetes.api.status import StatusError, is_conflict
-from pybernetes.client.client import Client
+from pybernetes.api.dynamic_resource import (
+    DeviceClaim,
+    DeviceClass,
+    DeviceRequest,
+    ResourceClaim,
+    ResourceClaimSpec,
+    ResourceSlice,
+)
+from pybernetes.api.meta import ObjectMeta, OwnerReference
 from pybernetes.client.informers import Informers
+from pybernetes.scheduler.claim_allocation import is_usable, waits
+from pybernetes.scheduler.claim_writing import Assumed, ClaimWriter
 from pybernetes.scheduler.device_capacity import DeviceId, Shares, amounts
+from pybernetes.scheduler.extended_resources import ANNOTATION, Use, requests_for
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Rejections, Verdict
 from pybernetes.scheduler.matching import node_term_matches
 from pybernetes.scheduler.node_info import NodeInfo
@@ -23,17 +33,32 @@ from pybernetes.scheduler.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pybernetes.scheduler.devices import Allocation
+    from pybernetes.scheduler.profile import Handle
 
 MAX_CONSUMERS = 256
-FINALIZER = "resource.kubernetes.io/delete-protection"
+
+
+class _Made(msgspec.Struct):
+    """The claim to make for extended resources, and which container uses which of its requests."""
+
+    claim: ResourceClaim
+    uses: list[Use]
 
 
 class _Claims(msgspec.Struct):
-    """The claims of one pod: allocated ones, those to allocate, and what was found per node row."""
+    """The claims of one pod: allocated ones, those to allocate, and what was found per node.
+
+    `extended`: resource -> class that backs it; `stale`: the claim that an earlier attempt made for them.
+    """
 
     allocated: list[ResourceClaim]
     open: list[ResourceClaim]
-    found: dict[str, Any]
+    found: dict[str, "tuple[list[Allocation], _Made | None]"] = {}
+    extended: dict[str, str] = {}
+    stale: ResourceClaim | None = None
+    made: dict[frozenset[str], _Made] = {}
+    in_the_way: dict[str, ResourceClaim] = {}
+    """Allocated claims that rule nodes out, by uid."""
 
 
 class DynamicResources:
@@ -42,19 +67,23 @@ class DynamicResources:
         "ResourceClaim": Action.ADD | Action.UPDATE | Action.DELETE,
         "ResourceSlice": Action.ADD | Action.UPDATE | Action.DELETE,
         "DeviceClass": Action.ADD | Action.UPDATE,
-        "Node": Action.ADD | Action.NODE_LABELS,
+        "Node": Action.ADD | Action.NODE_LABELS | Action.NODE_ALLOCATABLE,
     }
 
-    def __init__(self, client: Client, informers: Informers) -> None:
-        self._client = client
+    def __init__(self, handle: "Handle") -> None:
+        self._clock = handle.clock
+        self._note = handle.note
+        informers: Informers = handle.informers
         self._claims = informers.of(ResourceClaim)
         self._slices = informers.of(ResourceSlice)
         self._classes = informers.of(DeviceClass)
-        self._assumed: dict[str, tuple[str, Allocation]] = {}
-        """Claim uid -> (pod uid, devices): decided, and not yet seen in the claim's status."""
+        self.backing = handle.backing
+        self._assumed: Assumed = {}
+        self._writer = ClaimWriter(handle.client, handle.clock, self._claims, self._classes, self._assumed)
         self._skip = Verdict(Code.SKIP, self.name)
-        self._unavailable = Verdict(Code.UNSCHEDULABLE, self.name, ("resourceclaim not available on the node",))
-        self._cannot = Verdict(Code.UNSCHEDULABLE, self.name, ("cannot allocate all claims",))
+        self._unavailable = self._no("resourceclaim not available on the node")
+        self._cannot = self._no("cannot allocate all claims")
+        self._stale = self._no("cannot schedule extended resource claim")
 
     def _no(self, reason: str) -> Verdict:
         return Verdict(Code.UNRESOLVABLE, self.name, (reason,))
@@ -74,13 +103,13 @@ class DynamicResources:
             if not name:
                 status = made.get(row.name)
                 if status is None:
-                    return self._no(f'pod "{pod.key}": waiting for dynamic resource controller to create {row.name}')
+                    return self._no(f'pod "{pod.key}": ResourceClaim not created yet')
                 if not status.resource_claim_name:
                     continue
                 name = status.resource_claim_name
             claim = self._claims.get(name, pod.namespace)
             if claim is None:
-                return self._no(f'waiting for dynamic resource controller to create the resourceclaim "{name}"')
+                return self._no(f'could not find ResourceClaim "{pod.namespace}/{name}"')
             if claim.metadata.deletion_timestamp is not None:
                 return self._no(f'resourceclaim "{name}" is being deleted')
             found.append(claim)
@@ -88,22 +117,24 @@ class DynamicResources:
 
     def pre_filter(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> Verdict | frozenset[str] | None:
         state.data.pop(self.name, None)
-        if not pod.pod.spec.resource_claims:
+        extended = self.backing.of(pod)
+        if not pod.pod.spec.resource_claims and not extended:
             return self._skip
         named = self._named(pod)
         if isinstance(named, Verdict):
             return named
-        found = _Claims([], [], {})
+        found = _Claims([], [], extended=extended, stale=self._made_before(pod) if extended else None)
         for claim in named:
             uid = claim.metadata.uid or ""
             if claim.status.allocation is not None:
                 self._assumed.pop(uid, None)
                 users = claim.status.reserved_for or ()
                 if len(users) >= MAX_CONSUMERS and all(user.uid != pod.uid for user in users):
-                    return Verdict(Code.UNSCHEDULABLE, self.name, ("resourceclaim is in use",))
+                    return self._no("resourceclaim in use")
                 found.allocated.append(claim)
             elif uid in self._assumed:
-                return Verdict(Code.UNSCHEDULABLE, self.name, (f"resourceclaim {claim.metadata.name} is in progress",))
+                name = f"{pod.namespace}/{claim.metadata.name}"
+                return self._no(f"resource claim {name} is in the process of being allocated")
             else:
                 for request in claim.spec.devices.requests or ():
                     names = [request.exactly.device_class_name] if request.exactly is not None else []
@@ -112,10 +143,14 @@ class DynamicResources:
                         if self._classes.get(name) is None:
                             return self._no(f"request {request.name}: device class {name} does not exist")
                 found.open.append(claim)
-        if not named:
+        if not named and not extended:
             return self._skip
         state.data[self.name] = found
         return None
+
+    def _made_before(self, pod: PodInfo) -> ResourceClaim | None:
+        """The claim for extended resources that an earlier attempt has left."""
+        return next((claim for claim in self._claims.list(pod.namespace) if _is_made_for(claim, pod)), None)
 
     # nodes
 
@@ -124,25 +159,47 @@ class DynamicResources:
         from pybernetes.scheduler.devices import AllocationError, Allocator, candidates, usable  # CEL comes with it
 
         wanted: _Claims = state.data[self.name]
-        taken, shares = self._taken() if wanted.open else (set(), Shares())
-        slices = usable(self._slices.list()) if wanted.open else []
+        if wanted.stale is not None:
+            return {node.row: self._stale for node in nodes}
+        searches = bool(wanted.open or wanted.extended)
+        taken, shares = self._taken() if searches else (set(), Shares())
+        slices = usable(self._slices.list()) if searches else []
         counters = Counters.of(slices, taken.union(shares.devices))
+        now = self._clock.now()
+        late = {claim.metadata.uid or "": claim for claim in wanted.allocated if not is_usable(claim, now)}
         rejected: Rejections = {}
         for node in nodes:
-            if not all(_selected(claim, node) for claim in wanted.allocated):
+            elsewhere = [claim for claim in wanted.allocated if not _selected(claim, node)]
+            if elsewhere or late:
+                wanted.in_the_way |= late | {claim.metadata.uid or "": claim for claim in elsewhere}
                 rejected[node.row] = self._unavailable
-            elif wanted.open:
-                try:
-                    devices = candidates(slices, node)
-                    found = Allocator(wanted.open, devices, taken, self._classes.get, counters, shares).allocate()
-                except AllocationError as error:
-                    rejected[node.row] = self._no(str(error))
-                    continue
-                if found is None:
-                    rejected[node.row] = self._cannot
-                else:
-                    wanted.found[node.name] = found
+                continue
+            made = self._made_for(wanted, pod, node)
+            claims = wanted.open if made is None else [*wanted.open, made.claim]
+            if not claims:
+                continue
+            try:
+                devices = candidates(slices, node)
+                found = Allocator(claims, devices, taken, self._classes.get, counters, shares).allocate()
+            except AllocationError as error:
+                rejected[node.row] = self._no(str(error))
+                continue
+            if found is None:
+                rejected[node.row] = self._cannot
+            else:
+                wanted.found[node.name] = (found, made)
         return rejected
+
+    def _made_for(self, wanted: _Claims, pod: PodInfo, node: NodeInfo) -> _Made | None:
+        """The claim for the extended resources that the node has from no device plugin."""
+        lacking = frozenset(name for name in wanted.extended if not node.allocatable_scalars.get(name))
+        if not lacking:
+            return None
+        found = wanted.made.get(lacking)
+        if found is None:
+            requests, uses = requests_for(pod.pod, {name: wanted.extended[name] for name in lacking})
+            found = wanted.made[lacking] = _Made(_claim_for(pod, requests), uses)
+        return found
 
     def _taken(self) -> tuple[set[DeviceId], Shares]:
         """The devices that some claim has to itself, and what claims have of those that they share."""
@@ -179,7 +236,7 @@ class DynamicResources:
         wanted: _Claims | None = state.data.get(self.name)
         if wanted is None or not wanted.open:
             return [0] * len(nodes)
-        return [self._rank(wanted, wanted.found.get(node.name, [])) for node in nodes]
+        return [self._rank(wanted, wanted.found[node.name][0] if node.name in wanted.found else []) for node in nodes]
 
     @staticmethod
     def _rank(wanted: _Claims, found: "list[Allocation]") -> int:
@@ -200,12 +257,14 @@ class DynamicResources:
 
     def reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
         wanted: _Claims | None = state.data.get(self.name)
-        if wanted is None or not wanted.open:
+        if wanted is None:
             return None
         found = wanted.found.get(node_name)
         if found is None:
-            return self._cannot
-        for claim, allocation in zip(wanted.open, found, strict=True):
+            return self._cannot if wanted.open else None
+        allocations, made = found
+        claims = wanted.open if made is None else [*wanted.open, made.claim]
+        for claim, allocation in zip(claims, allocations, strict=True):
             self._assumed[claim.metadata.uid or ""] = (pod.uid, allocation)
         return None
 
@@ -214,90 +273,39 @@ class DynamicResources:
             del self._assumed[uid]
 
     async def pre_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
-        """Write the allocations, and the pod among the claims' users."""
+        """Write the allocations, and the pod among the claims' users; wait for devices that are being made ready."""
         wanted: _Claims | None = state.data.get(self.name)
         if wanted is None:
             return None
-        for claim in (*wanted.allocated, *wanted.open):
-            await self._write(claim, pod, node_name)
+        writer = self._writer
+        written = [await writer.write(claim, pod, node_name) for claim in (*wanted.allocated, *wanted.open)]
+        made = wanted.found[node_name][1] if node_name in wanted.found else None
+        if made is not None:
+            written.append(await writer.make(made.claim, made.uses, pod, node_name))
+        waiting = [claim for claim in written if waits(claim)]
+        if waiting:
+            message = f"waiting for binding conditions for device on node {node_name}"
+            self._note(pod, "BindingConditionsPending", message)
+            await writer.until_ready(waiting)
         return None
 
-    async def _write(self, claim: ResourceClaim, pod: PodInfo, node_name: str) -> None:
-        name, uid = claim.metadata.name or "", claim.metadata.uid or ""
-        while True:
-            latest = await self._client.get(ResourceClaim, name, pod.namespace)
-            if latest.metadata.uid != uid or latest.metadata.deletion_timestamp is not None:
-                raise StatusError(409, "Conflict", f'claim "{pod.namespace}/{name}" got deleted in the meantime')
-            assumed = self._assumed.get(uid)
-            if latest.status.allocation is None and assumed is None:
-                raise StatusError(409, "Conflict", f'claim "{pod.namespace}/{name}" got deallocated in the meantime')
-            if assumed is not None and FINALIZER not in (latest.metadata.finalizers or ()):
-                finalizers = [*(latest.metadata.finalizers or ()), FINALIZER]
-                metadata = msgspec.structs.replace(latest.metadata, finalizers=finalizers)
-                try:
-                    latest = await self._client.update(msgspec.structs.replace(latest, metadata=metadata))
-                except StatusError as error:
-                    if is_conflict(error):
-                        continue
-                    raise
-            users = [user for user in latest.status.reserved_for or () if user.uid != pod.uid]
-            status: dict[str, Any] = {
-                "reservedFor": [
-                    *msgspec.to_builtins(users),
-                    {"resource": "pods", "name": pod.name, "uid": pod.pod.metadata.uid or ""},
-                ]
-            }
-            if latest.status.allocation is None and assumed is not None:
-                status["allocation"] = self._allocation(claim, assumed[1], node_name)
-            body = {"metadata": {"resourceVersion": latest.metadata.resource_version}, "status": status}
-            try:
-                written = await self._client.patch(ResourceClaim, name, pod.namespace, body=body, subresource="status")
-            except StatusError as error:
-                if is_conflict(error):
-                    continue
-                raise
-            assert written.status.allocation is not None
-            return
+    # giving back
 
-    def _allocation(self, claim: ResourceClaim, found: "Allocation", node_name: str) -> dict[str, Any]:
-        """The wire form: devices, the configuration of classes and claim, and where the devices can be used."""
-        results = []
-        everywhere = True
-        asked = _asked(claim)
-        for one in found.devices:
-            driver, pool, device = one.device
-            row: dict[str, Any] = {"request": one.request, "driver": driver, "pool": pool, "device": device}
-            if one.admin:
-                row["adminAccess"] = True
-            if asked[one.request].tolerations:
-                row["tolerations"] = msgspec.to_builtins(asked[one.request].tolerations)
-            if one.share is not None:
-                row["shareID"] = str(uuid4())
-                row["consumedCapacity"] = {name: str(amount) for name, amount in one.share.items()}
-            results.append(row)
-            everywhere = everywhere and any(
-                piece.spec.all_nodes and piece.spec.driver == driver and piece.spec.pool.name == pool
-                for piece in self._slices.list()
-            )
-        config: list[dict[str, Any]] = []
-        used = list(dict.fromkeys(one.request for one in found.devices))
-        for request in used:
-            chosen = self._classes.get(asked[request].device_class_name)
-            config += [
-                {"source": "FromClass", "requests": [request], **msgspec.to_builtins(given)}
-                for given in (chosen.spec.config or () if chosen is not None else ())
-            ]
-        names = {*used, *(request.partition("/")[0] for request in used)}
-        for own in claim.spec.devices.config or ():
-            if not own.requests or not names.isdisjoint(own.requests):
-                config.append({"source": "FromClaim", **msgspec.to_builtins(own)})
-        allocation: dict[str, Any] = {"devices": {"results": results}}
-        if config:
-            allocation["devices"]["config"] = config
-        if not everywhere:
-            field = {"key": "metadata.name", "operator": "In", "values": [node_name]}
-            allocation["nodeSelector"] = {"nodeSelectorTerms": [{"matchFields": [field]}]}
-        return allocation
+    def post_filter(self, state: CycleState, pod: PodInfo, diagnosis: Any) -> str | None:
+        """No help at once; see `release`."""
+        return None
+
+    async def release(self, state: CycleState, pod: PodInfo) -> None:
+        """Give back one claim that nobody else uses and that rules nodes out; its change wakes the pod."""
+        wanted: _Claims | None = state.data.get(self.name)
+        if wanted is None:
+            return
+        for claim in wanted.in_the_way.values():
+            if all(user.uid == pod.uid for user in claim.status.reserved_for or ()):
+                await self._writer.give_back(claim)
+                return
+        if wanted.stale is not None:
+            await self._writer.delete(wanted.stale)
 
     def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
         if event.kind != "ResourceClaim":
@@ -305,7 +313,7 @@ class DynamicResources:
         claim = event.new if event.new is not None else event.old
         own = {row.resource_claim_name for row in pod.pod.spec.resource_claims or ()}
         own |= {row.resource_claim_name for row in pod.pod.status.resource_claim_statuses or ()}
-        if claim.metadata.namespace == pod.namespace and claim.metadata.name in own:
+        if claim.metadata.namespace == pod.namespace and (claim.metadata.name in own or _is_made_for(claim, pod)):
             return True
         # Another's claim that gives its devices back.
         return (
@@ -315,14 +323,27 @@ class DynamicResources:
         )
 
 
-def _asked(claim: ResourceClaim) -> dict[str, Any]:
-    """The requests and alternatives by the names that allocations give them."""
-    found: dict[str, Any] = {}
-    for request in claim.spec.devices.requests or ():
-        if request.exactly is not None:
-            found[request.name] = request.exactly
-        found.update({f"{request.name}/{sub.name}": sub for sub in request.first_available or ()})
-    return found
+def _is_made_for(claim: ResourceClaim, pod: PodInfo) -> bool:
+    """Whether it is the claim for the pod's extended resources."""
+    metadata = claim.metadata
+    if (metadata.annotations or {}).get(ANNOTATION) != "true":
+        return False
+    return any(row.controller and row.uid == pod.uid for row in metadata.owner_references or ())
+
+
+def _claim_for(pod: PodInfo, requests: list[DeviceRequest]) -> ResourceClaim:
+    """The claim for extended resources. Its uid is only for keeping it in mind until it is created."""
+    owner = OwnerReference(api_version="v1", kind="Pod", name=pod.name, uid=pod.uid, controller=True)
+    return ResourceClaim(
+        metadata=ObjectMeta(
+            generate_name=f"{pod.name}-extended-resources-",
+            namespace=pod.namespace,
+            uid=f"extended resources of {pod.uid}",
+            annotations={ANNOTATION: "true"},
+            owner_references=[owner],
+        ),
+        spec=ResourceClaimSpec(devices=DeviceClaim(requests=requests)),
+    )
 
 
 def _selected(claim: ResourceClaim, node: NodeInfo) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from pybernetes.scheduler.configuration.types import NodeResourcesFitArgs, ShapePoint
+from pybernetes.scheduler.extended_resources import PREFIX, Backing
 from pybernetes.scheduler.framework import MAX_SCORE, Action, ClusterEvent, Code, CycleState, Rejections, Verdict
 from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.pod_info import PodInfo
@@ -49,12 +50,17 @@ class NodeResourcesFit:
     interests: ClassVar[dict[str, Action]] = {
         "Pod": Action.DELETE | Action.POD_SCALED_DOWN,
         "Node": Action.ADD | Action.NODE_ALLOCATABLE,
+        "DeviceClass": Action.ADD | Action.UPDATE,
     }
 
     def __init__(
-        self, args: NodeResourcesFitArgs | None = None, extended_elsewhere: frozenset[str] = frozenset()
+        self,
+        args: NodeResourcesFitArgs | None = None,
+        extended_elsewhere: frozenset[str] = frozenset(),
+        backing: Backing | None = None,
     ) -> None:
-        """extended_elsewhere: resources that extenders judge."""
+        """extended_elsewhere: resources that extenders judge; backing: those that come as devices."""
+        self._backing = backing
         args = args or NodeResourcesFitArgs()
         self.has_array_form = args == NodeResourcesFitArgs() and not extended_elsewhere
         """Whether scheduler/vector decides alike."""
@@ -70,6 +76,11 @@ class NodeResourcesFit:
 
     def _is_ignored(self, name: str) -> bool:
         return name in self._ignored or (bool(self._ignored_groups) and name.split("/", 1)[0] in self._ignored_groups)
+
+    def _comes_as_devices(self, name: str, node: NodeInfo) -> bool:
+        return (
+            self._backing is not None and not node.allocatable_scalars.get(name) and bool(self._backing.class_of(name))
+        )
 
     def filter(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Rejections:
         requests = pod.requests
@@ -101,7 +112,7 @@ class NodeResourcesFit:
             *(
                 (name, wanted, node.allocatable_scalars.get(name, 0), node.scalars.get(name, 0))
                 for name, wanted in requests.scalars.items()
-                if not self._is_ignored(name)
+                if not self._is_ignored(name) and not self._comes_as_devices(name, node)
             ),
         ):
             if wanted > 0 and wanted > allocatable - used:
@@ -142,6 +153,11 @@ class NodeResourcesFit:
 
     def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
         requests = pod.requests
+        if event.kind == "DeviceClass":
+            name = event.new.metadata.name
+            return any(
+                resource in (event.new.spec.extended_resource_name, f"{PREFIX}{name}") for resource in requests.scalars
+            )
         if event.kind == "Node":
             offered = amounts(event.new.status.allocatable)
             return (

@@ -20,6 +20,7 @@ from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.framework import CycleState, Filter, PreFilter, Profile, Score, Verdict
 from pybernetes.scheduler.nominations import Nominations
 from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
+from pybernetes.scheduler.plugins.dynamic_resources import DynamicResources
 from pybernetes.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pybernetes.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from pybernetes.scheduler.pod_info import PodInfo
@@ -84,6 +85,7 @@ class VectorCycle:
         spread, neighbours = plugins.get("PodTopologySpread"), plugins.get("InterPodAffinity")
         assert spread is None or isinstance(spread, PodTopologySpread)
         assert neighbours is None or isinstance(neighbours, InterPodAffinity)
+        self._devices = next((plugin for plugin in profile.filter if isinstance(plugin, DynamicResources)), None)
         self._relating = Relating(snapshot, spread, neighbours)
         known = set(FRONT + BACK + SCORES)
         self._pre_filters: list[PreFilter] = [plugin for plugin in profile.pre_filter if plugin.name not in known]
@@ -148,7 +150,7 @@ class VectorCycle:
     def decide(self, pod: PodInfo) -> Decision:
         """See `Cycle.decide`; every node is looked at, whatever percentageOfNodesToScore says."""
         nominated = self._nominations.node_of(pod.uid) if self._nominations else ""
-        if pod.shape.names_nodes or len(pod.requests.scalars) > MAX_SCALARS or pod.node_name:
+        if pod.shape.names_nodes or pod.node_name or (pod.requests.scalars and self._is_odd(pod)):
             return self._plain.decide(pod)
         state = CycleState()
         snapshot = self._snapshot
@@ -177,6 +179,11 @@ class VectorCycle:
             diagnosis.pod_class = found
             return Decision("", state, diagnosis, total)
         return Decision(snapshot.rows[row].name, state, _FITS, total, 1)
+
+    def _is_odd(self, pod: PodInfo) -> bool:
+        """Whether its extended resources have no array form: too many, or they come as devices."""
+        devices = self._devices
+        return len(pod.requests.scalars) > MAX_SCALARS or (devices is not None and bool(devices.backing.of(pod)))
 
     def _decide_nominated(
         self, pod: PodInfo, state: CycleState, found: PodClass, nominated: str, extras: frozenset[str]
