@@ -3,8 +3,10 @@
 A case file holds one command line per line, as typed after `kubectl`. `# text` is a comment; `@write NAME` up to a line
 `@end` writes a file (`NAMESPACE` in it is the client's namespace); `!` before a line runs it with both but compares
 only the exit code; `@unordered LINE` is for what the stock client takes from a Go map, in another order each time: the
-lines of the output are compared, not their order. What differs by nature — uids, versions, times, generated names,
-addresses — is replaced by a word on both sides.
+lines of the output are compared, not their order; `@bash LINE` (or `@zsh`, where it is installed) is a line of that
+shell, with the client as `kubectl` and the programs of `bin` before all others. `# form: FORM` says that the next line
+shows that form of `forms/*.txt`. What differs by nature — uids, versions, times, generated names, addresses — is
+replaced by a word on both sides.
 
 Lines that change nothing (`reads`) and stand together run at the same time. What they show may be on its way, since
 controllers work on: such a line is asked again while the clients disagree, as two namespaces that were told the same
@@ -15,13 +17,16 @@ import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import unified_diff
 from pathlib import Path
 
 from pybernetes.kubectl.main import run
@@ -75,10 +80,9 @@ class Difference:
     def __str__(self) -> str:
         shown = [f"kubectl {self.line}"]
         for name in ("code", "out", "err"):
-            left, right = getattr(self.stock, name), getattr(self.ours, name)
-            if left != right:
-                shown += [f"--- stock {name}", str(left)[-1500:], f"--- ours {name}", str(right)[-1500:]]
-        return "\n".join(shown)
+            left, right = (str(getattr(one, name)).splitlines() for one in (self.stock, self.ours))
+            shown += unified_diff(left, right, f"stock {name}", f"ours {name}", n=2, lineterm="")
+        return "\n".join(shown)[:4000]
 
 
 @dataclass
@@ -99,7 +103,7 @@ class Pair:
             home.mkdir(parents=True, exist_ok=True)
             path = home / "kubeconfig"
             path.write_text(self.kubeconfig.read_text())
-            namespace = f"{case}-{side}"
+            namespace = _namespace(case, side)
             self._stock(["create", "namespace", namespace], home, path)
             self._stock(["config", "set-context", "--current", f"--namespace={namespace}"], home, path)
             found[side] = path
@@ -122,6 +126,27 @@ class Pair:
         )
         err = _DROPPED.sub("", done.stderr.replace(Path(self.stock).name, "kubectl"))
         return Outcome(done.stdout.replace(Path(self.stock).name, "kubectl"), err, done.returncode)
+
+    def _in_shell(self, shell: str, line: str, home: Path, kubeconfig: Path) -> Outcome:
+        """A line of a shell to which either client is `kubectl`."""
+        programs = home / "bin"
+        client = programs / "kubectl"
+        if not client.exists():
+            start = self.stock if home.name == "stock" else f"{sys.executable} -m pybernetes kubectl"
+            _write(client, f'#!/bin/sh\nexec {start} "$@"\n')
+        environment = self._environment(home, kubeconfig)
+        done = subprocess.run(
+            [shell, "-c", line],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=home,
+            env={**environment, "PATH": f"{programs}:{environment['PATH']}"},
+            check=False,
+            timeout=150,
+        )
+        name = Path(self.stock).name
+        return Outcome(done.stdout.replace(name, "kubectl"), done.stderr.replace(name, "kubectl"), done.returncode)
 
     def _ours(self, words: list[str], home: Path, kubeconfig: Path, given: str = "") -> Outcome:
         out, err = io.StringIO(), io.StringIO()
@@ -148,7 +173,9 @@ class Pair:
             if line.startswith("@write "):
                 content = "\n".join(iter(lambda: next(lines), "@end")) + "\n"
                 for side, path in configs.items():
-                    path.with_name(line.split()[1]).write_text(content.replace("NAMESPACE", f"{case}-{side}"))
+                    _write(path.parent / line.split()[1], content.replace("NAMESPACE", _namespace(case, side)))
+                continue
+            if (shell := _shell(line)) and not shutil.which(shell):
                 continue
             self.count += 1
             if reads(line):
@@ -158,7 +185,7 @@ class Pair:
         found += self._read(together, configs)
         self.differences += found
         for side, path in configs.items():
-            self._stock(["delete", "namespace", f"{case}-{side}", "--wait=false"], path.parent, path)
+            self._stock(["delete", "namespace", _namespace(case, side), "--wait=false"], path.parent, path)
         return found
 
     def _read(self, lines: list[str], configs: dict[str, Path]) -> list[Difference]:
@@ -180,11 +207,16 @@ class Pair:
         """What a client says to a line, without what differs by nature."""
         command, _, given = _bare(line).partition(" <<< ")
         path = configs[side]
-        namespace = f"{path.parent.parent.name}-{side}"
+        namespace = _namespace(path.parent.parent.name, side)
         node = "hollow-0" if side == "stock" else "hollow-1"
-        words = [word.replace("NAMESPACE", namespace).replace("NODENAME", node) for word in shlex.split(command)]
-        runner = self._stock if side == "stock" else self._ours
-        outcome = _normal(runner(words, path.parent, path, given.encode().decode("unicode_escape")), namespace)
+        command = command.replace("NAMESPACE", namespace).replace("NODENAME", node)
+        given = given.encode().decode("unicode_escape")
+        if shell := _shell(line):
+            outcome = self._in_shell(shell, command.partition(" ")[2], path.parent, path)
+        else:
+            runner = self._stock if side == "stock" else self._ours
+            outcome = runner(shlex.split(command), path.parent, path, given)
+        outcome = _normal(outcome, namespace)
         if line.startswith(_UNORDERED):
             outcome.out = "".join(sorted(outcome.out.splitlines(keepends=True)))
         return outcome
@@ -200,8 +232,27 @@ def reads(line: str) -> bool:
     return command.startswith(_READING) or " --dry-run" in command.partition(" <<< ")[0]
 
 
+def _namespace(case: str, side: str) -> str:
+    """As long for one client as for the other, since long lines of YAML are folded."""
+    return f"{case}-{side[0]}"
+
+
 def _bare(line: str) -> str:
     return line.removeprefix("!").removeprefix(_UNORDERED)
+
+
+def _shell(line: str) -> str:
+    """ "bash" of `@bash LINE`; nothing for a command line of kubectl."""
+    first = _bare(line).partition(" ")[0]
+    return first[1:] if first in ("@bash", "@zsh") else ""
+
+
+def _write(path: Path, content: str) -> None:
+    """A file, with its directories; programs can be run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    if path.parent.name == "bin":
+        path.chmod(0o755)
 
 
 def environment(home: Path, kubeconfig: Path, cache: Path) -> dict[str, str]:
@@ -244,7 +295,6 @@ def in_directory(directory: Path, environment: dict[str, str]) -> Iterator[None]
 
 
 if __name__ == "__main__":
-    import sys
     import tempfile
 
     pair = Pair(sys.argv[1], Path(sys.argv[2]), Path(tempfile.mkdtemp()))

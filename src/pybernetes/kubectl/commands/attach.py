@@ -50,7 +50,7 @@ def join(session: Session, pod: Item, container: str, *, stdin: bool, tty: bool)
     if tty and not os.isatty(sys.stdin.fileno()):
         tty = False
     if not quiet:
-        session.tell("If you don't see a command prompt, try pressing enter.") if stdin else None
+        session.tell("If you don't see a command prompt, try pressing enter.")
     query = [
         ("container", container),
         ("stdin", "true" if stdin else ""),

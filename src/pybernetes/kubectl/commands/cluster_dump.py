@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+from io import StringIO
 
 from ..client import query_of
 from ..errors import StatusFailure
-from ..output.go_json import indented
-from ..output.go_yaml import dump
+from ..output.printers import printer_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,13 +30,17 @@ _LISTS = (
     ("replicasets", "apps/v1/replicasets"),
     ("pods", "v1/pods"),
 )
+_METADATA = (
+    "name", "generateName", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp",
+    "deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers",
+)  # fmt: skip
 
 
 def run(session: Session) -> int:
     flags = session.flags
     directory = flags.text("output-directory")
-    as_yaml = flags.text("output") == "yaml"
-    extension = ".yaml" if as_yaml else ".json"
+    printer = printer_for(session, default="json")
+    extension = {"json": ".json", "yaml": ".yaml"}.get(flags.text("output"), ".txt")
 
     def write(name: str, text: str) -> None:
         if not directory or directory == "-":
@@ -48,9 +52,15 @@ def run(session: Session) -> int:
             file.write(text)
 
     def show(name: str, obj: dict[str, Any]) -> None:
-        if not obj.get("items"):
-            obj["items"] = None
-        write(name + extension, dump(obj) if as_yaml else indented(obj, ordered=True) + "\n")
+        out, session.out = session.out, StringIO()
+        try:
+            whole = flags.on("show-managed-fields")
+            items = [_typed(item, whole=whole) for item in obj.get("items") or ()]
+            printer.print({**obj, "items": items or None}, ordered=True)
+            text = session.out.getvalue()
+        finally:
+            session.out = out
+        write(name + extension, text)
 
     show("nodes", session.client.get("/api/v1/nodes"))
     for namespace in _namespaces(session):
@@ -67,6 +77,23 @@ def run(session: Session) -> int:
     if directory and directory != "-":
         session.print(f"Cluster info dumped to {directory}")
     return 0
+
+
+def _typed(obj: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+    """An item of a list as Go's types print it: without its kind, metadata in the order of the type, maps sorted."""
+    given = obj.get("metadata") or {}
+    metadata = {key: given[key] for key in _METADATA if key in given} | given
+    for key in ("labels", "annotations"):
+        if key in metadata:
+            metadata[key] = dict(sorted(metadata[key].items()))
+    if not whole:
+        metadata.pop("managedFields", None)
+    rest = {key: obj[key] for key in ("spec", "status") if key in obj} | obj
+    template = (obj.get("spec") or {}).get("template")
+    if template:
+        inner = {"creationTimestamp": None, **(template.get("metadata") or {})}
+        rest["spec"] = {**obj["spec"], "template": {**template, "metadata": inner}}
+    return {"metadata": metadata, **{key: rest[key] for key in rest if key not in ("kind", "apiVersion", "metadata")}}
 
 
 def _namespaces(session: Session) -> list[str]:

@@ -32,9 +32,17 @@ def nodes(session: Session) -> Collected:
     """The nodes of the arguments or the selector. UsageError."""
     selector = session.flags.text("selector")
     if session.args and selector:
-        raise CommandError("error: cannot specify both a node name and a --selector option", prefix="")
-    if not session.args and not selector:
+        raise UsageError("cannot specify both a node name and a --selector option", session.command)
+    if not session.args and not session.flags.changed("selector"):
         raise UsageError(f"USAGE: {session.command} NODE [flags]", session.command)
+    pods = session.flags.text("pod-selector") if session.command == "drain" else ""
+    if pods:
+        from ..objects.selectors import parsed
+
+        try:
+            parsed(pods)
+        except ValueError:
+            raise CommandError("--pod-selector=<pod_selector> must be a valid label selector") from None
     args = ["nodes"] if selector else [word if "/" in word else f"nodes/{word}" for word in session.args]
     found = collect(session, args, selector=selector, latest=True)
     for item in found.items:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError
+from ..errors import CommandError, quoted
 from ..objects.generated import GENERATOR, finish, metadata, name_of, require
+from ..objects.selectors import parsed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,14 +102,12 @@ def _amount(text: str) -> int | str:
 
 def label_selector(text: str) -> dict[str, Any]:
     """A LabelSelector of a selector's text. CommandError."""
-    from pybernetes.api.selectors.label_parser import parse_labels
-
     try:
-        parsed = parse_labels(text)
+        requirements = parsed(text).requirements
     except ValueError as error:
-        raise CommandError(str(error)) from None
+        raise CommandError(f"couldn't parse the selector string {quoted(text)}: {error}") from None
     found: dict[str, Any] = {}
-    for term in parsed.requirements:
+    for term in requirements:
         if term.operator in ("=", "==", "In") and len(term.values) == 1 and "(" not in text:
             found.setdefault("matchLabels", {})[term.key] = next(iter(term.values))
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..client import query_of
-from ..errors import CommandError, StatusFailure
+from ..errors import CommandError, Several, StatusFailure
 from ..objects.deletion import wait_until_gone
 from ..objects.item import Item
 from ..objects.mutation import dry_run_of, suffix_of
@@ -34,23 +34,65 @@ def run(session: Session) -> int:
     found.raise_errors()
     for item in found.items:
         cordon(session, item, wanted=True, dry_run=dry_run)
-    failures: list[str] = []
+    failures: dict[str, Several] = {}
     for item in found.items:
         try:
             _drain(session, item, dry_run)
-        except (CommandError, StatusFailure) as error:
-            session.tell(f"There are pending nodes to be drained:\n {item.name}")
-            failures.append(f'unable to drain node "{item.name}" due to error: {error}, continuing command...')
-            session.tell(f"error: {failures[-1]}")
+        except Several as error:
+            failures[item.name] = error
+            session.tell(
+                f'error: unable to drain node "{item.name}" due to error: {_joined(error)}, continuing command...'
+            )
             continue
         session.print(f"node/{item.name} drained{suffix_of(dry_run)}")
     if failures:
-        raise CommandError("")
+        session.tell("There are pending nodes to be drained:\n" + "\n".join(f" {name}" for name in failures))
+        first, *others = failures.values()
+        lines = [_joined(one) for one in failures.values()] if others else [str(one) for one in first.errors]
+        raise CommandError("\n".join(lines), prefix="")
     return 0
 
 
+def _joined(several: Several) -> str:
+    """Several errors as one text, as Go's aggregates print them."""
+    words = list(dict.fromkeys(str(error) for error in several.errors))
+    return words[0] if len(words) == 1 else f"[{', '.join(words)}]"
+
+
 def _drain(session: Session, node: Item, dry_run: str) -> None:
-    """CommandError when pods stand in the way that no flag allows to be removed."""
+    """Several with all that stands in the way."""
+    chosen, errors, warnings = _for_deletion(session, node)
+    if errors:
+        raise Several(errors)
+    if warnings:
+        session.tell(f"Warning: {warnings}")
+    resource = session.mapper.resource("pods")
+    items = [
+        Item(session.client, resource, pod["metadata"]["namespace"], pod["metadata"]["name"], pod) for pod in chosen
+    ]
+    deadline = time.monotonic() + (session.flags.seconds("timeout") or 7 * 24 * 3600)
+    if dry_run == "client":
+        for item in items:
+            session.print(f"evicting pod {item.namespace}/{item.name}{suffix_of(dry_run)}")
+        return
+    remove = _delete if session.flags.on("disable-eviction") else _evict
+    results = session.client.each(lambda item: remove(session, item, deadline, dry_run), items)
+    failed = [result for result in results if isinstance(result, Exception)]
+    if failed:
+        several = Several(failed)
+        pending, again, _ = _for_deletion(session, node)
+        if pending:
+            session.tell(f'There are pending pods in node "{node.name}" when an error occurred: {_joined(several)}')
+            session.tell("\n".join(f"pod/{pod['metadata']['name']}" for pod in pending))
+        if again:
+            session.tell(
+                f"Following errors occurred while getting the list of pods to delete:\n{_joined(Several(again))}"
+            )
+        raise several
+
+
+def _for_deletion(session: Session, node: Item) -> tuple[list[dict[str, Any]], list[Exception], str]:
+    """The pods of a node that may be removed, what forbids it, and what to warn of."""
     flags = session.flags
     query = query_of(
         (
@@ -59,31 +101,18 @@ def _drain(session: Session, node: Item, dry_run: str) -> None:
             ("limit", flags.number("chunk-size") or ""),
         )
     )
-    pods = session.client.get(f"/api/v1/pods{query}").get("items") or []
+    try:
+        pods = session.client.get(f"/api/v1/pods{query}").get("items") or []
+    except StatusFailure as error:
+        return [], [error], ""
     chosen, warnings, errors = judged(session, pods)
-    if errors:
-        words = [f"cannot delete {why}: {', '.join(sorted(names))}" for why, names in errors.items()]
-        shown = words[0] if len(words) == 1 else f"[{', '.join(words)}]"
-        raise CommandError(shown)
-    if warnings:
-        session.tell("Warning: " + "; ".join(f"{why}: {', '.join(names)}" for why, names in warnings.items()))
-    resource = session.mapper.resource("pods")
-    items = [
-        Item(session.client, resource, pod["metadata"]["namespace"], pod["metadata"]["name"], pod) for pod in chosen
-    ]
-    deadline = time.monotonic() + (flags.seconds("timeout") or 7 * 24 * 3600)
-    if dry_run == "client":
-        for item in items:
-            session.print(f"evicting pod {item.namespace}/{item.name}{suffix_of(dry_run)}")
-        return
-    for result in session.client.each(lambda item: _evict(session, item, deadline, dry_run), items):
-        if isinstance(result, Exception):
-            raise result
+    words = [CommandError(f"cannot delete {why}: {', '.join(names)}") for why, names in errors.items()]
+    return chosen, list(words), "; ".join(f"{why}: {', '.join(names)}" for why, names in warnings.items())
 
 
 _LOCAL = "Pods with local storage (use --delete-emptydir-data to override)"
 _DAEMON = "DaemonSet-managed Pods (use --ignore-daemonsets to ignore)"
-_BARE = "Pods that declare no controller (use --force to override)"
+_BARE = "cannot delete Pods that declare no controller (use --force to override)"
 
 
 def judged(
@@ -136,48 +165,70 @@ def _exists(session: Session, namespace: str, name: str) -> bool:
     return True
 
 
-def _evict(session: Session, item: Item, deadline: float, dry_run: str) -> None:
-    """Again and again while a budget forbids it; then wait until the pod is gone."""
-    flags = session.flags
-    grace = flags.number("grace-period")
+def _options(session: Session, dry_run: str) -> dict[str, Any]:
+    grace = session.flags.number("grace-period")
     options: dict[str, Any] = {"gracePeriodSeconds": grace} if grace >= 0 else {}
     if dry_run == "server":
         options["dryRun"] = ["All"]
-    uid = str(item.obj["metadata"].get("uid") or "")
+    return options
+
+
+def _delete(session: Session, item: Item, deadline: float, dry_run: str) -> None:
+    """Without asking budgets."""
+    try:
+        item.delete(_options(session, dry_run))
+    except StatusFailure as error:
+        if error.reason != "NotFound":
+            raise
+    if dry_run == "none":
+        _await_end(session, item, deadline)
+    session.print(f"pod/{item.name} deleted{suffix_of(dry_run)}")
+
+
+def _evict(session: Session, item: Item, deadline: float, dry_run: str) -> None:
+    """Again and again while a budget forbids it; then wait until the pod is gone."""
+    body = {
+        "kind": "Eviction",
+        "apiVersion": "policy/v1",
+        "metadata": {"name": item.name, "namespace": item.namespace},
+        "deleteOptions": _options(session, dry_run),
+    }
+    about = f'error when evicting pods/"{item.name}" -n "{item.namespace}"'
     while True:
         session.print(f"evicting pod {item.namespace}/{item.name}{suffix_of(dry_run)}")
         session.out.flush()
+        if time.monotonic() > deadline:
+            raise CommandError(f"{about}: {_timed_out(session)}")
         try:
-            if flags.on("disable-eviction"):
-                item.delete(options)
-            else:
-                body = {
-                    "kind": "Eviction",
-                    "apiVersion": "policy/v1",
-                    "metadata": {"name": item.name, "namespace": item.namespace},
-                    "deleteOptions": options,
-                }
-                session.client.call("POST", item.path("eviction"), body=compact(body).encode())
+            session.client.call("POST", item.path("eviction"), body=compact(body).encode())
             break
         except StatusFailure as error:
             if error.reason == "NotFound":
-                break
+                return
             if error.code != 429:
-                raise CommandError(
-                    f'error when evicting pods/"{item.name}" -n "{item.namespace}": {error.message}'
-                ) from None
-            session.tell(
-                f'error when evicting pods/"{item.name}" -n "{item.namespace}" (will retry after 5s): {error.message}'
-            )
-            if time.monotonic() + _RETRY_SECONDS > deadline:
-                raise CommandError(
-                    f'error when evicting pods/"{item.name}" -n "{item.namespace}": global timeout reached: '
-                    f"{_shown(flags.seconds('timeout'))}"
-                ) from None
+                raise CommandError(f"{about}: {error.message}") from None
+            session.tell(f"{about} (will retry after 5s): {error.message}")
             time.sleep(_RETRY_SECONDS)
     if dry_run == "none":
+        try:
+            _await_end(session, item, deadline)
+        except CommandError as error:
+            raise CommandError(
+                f'error when waiting for pod "{item.name}" in namespace "{item.namespace}" to terminate: {error}'
+            ) from None
+        session.print(f"pod/{item.name} evicted")
+
+
+def _await_end(session: Session, item: Item, deadline: float) -> None:
+    uid = str(item.obj["metadata"].get("uid") or "")
+    try:
         wait_until_gone(session, item, uid, max(0.01, deadline - time.monotonic()))
-        session.print(f"pod/{item.name} evicted" if not flags.on("disable-eviction") else f"pod/{item.name} deleted")
+    except CommandError:
+        raise CommandError(_timed_out(session)) from None
+
+
+def _timed_out(session: Session) -> str:
+    return f"global timeout reached: {_shown(session.flags.seconds('timeout'))}"
 
 
 def _shown(seconds: float) -> str:

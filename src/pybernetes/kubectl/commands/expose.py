@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError
+from ..errors import CommandError, StatusFailure
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect
 from ..objects.generated import finish
+from ..objects.selectors import pairs
 from ..wire.yaml_fast import load
 
 TYPE_CHECKING = False
@@ -30,13 +31,16 @@ _EXPOSABLE = {
 
 
 def run(session: Session) -> int:
-    found = collect(session, latest=True)
+    found = collect(session)
+    overrides = session.flags.text("overrides")
     for item in found.items:
-        service = _service(session, item)
-        overrides = session.flags.text("overrides")
-        if overrides:
-            service = overridden(session, service, overrides)
-        finish(session, service, "exposed")
+        try:
+            service = _service(session, item)
+            if overrides:
+                service = overridden(session, service, overrides)
+            finish(session, service, "exposed")
+        except (CommandError, StatusFailure) as error:
+            found.errors.append(error)
     found.raise_errors()
     return 0
 
@@ -62,7 +66,7 @@ def _service(session: Session, item: Item) -> dict[str, Any]:
         raise CommandError(f"cannot expose a {resource.kind}.{resource.group}".rstrip("."))
     selector = _selector(session, item)
     ports = _ports(session, item)
-    labels = _labels(flags.text("labels")) if flags.text("labels") else (item.obj["metadata"].get("labels") or {})
+    labels = pairs(flags.text("labels")) if flags.text("labels") else (item.obj["metadata"].get("labels") or {})
     meta: dict[str, Any] = {"name": (flags.text("name") or item.name)[:63]}
     if session.target.namespace_given:
         meta["namespace"] = item.namespace
@@ -84,20 +88,10 @@ def _service(session: Session, item: Item) -> dict[str, Any]:
     return {"kind": "Service", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": status}
 
 
-def _labels(text: str) -> dict[str, str]:
-    found = {}
-    for part in text.split(","):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise CommandError(f"invalid label spec: {text}")
-        found[key] = value
-    return found
-
-
 def _selector(session: Session, item: Item) -> dict[str, str]:
     given = session.flags.text("selector")
     if given:
-        return _labels(given)
+        return pairs(given)
     kind, obj = item.resource.kind, item.obj
     if kind == "Pod":
         labels: dict[str, str] = obj["metadata"].get("labels") or {}

@@ -157,7 +157,7 @@ def _copy(session: Session, source: Source, lock: Any = None) -> None:
         response = session.client.stream(source.pod.path("log") + _query(session, source), "*/*")
     except StatusFailure as error:
         if session.flags.on("ignore-errors"):
-            session.tell(f"error: {error.message}")
+            session.print(f"error: {error.message}")
             return
         raise
     session.out.flush()

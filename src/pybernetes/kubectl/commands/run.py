@@ -7,6 +7,7 @@ from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.generated import finish
 from ..objects.item import Item
 from ..objects.mutation import dry_run_of, operation_printer
+from ..objects.selectors import pairs
 from .delete import cascade_of
 from .expose import overridden
 
@@ -55,7 +56,7 @@ def run(session: Session) -> int:
         obj = overridden(session, obj, flags.text("overrides"))
     printer = _Silent() if attach else operation_printer(session, "created", dry_run_of(session))
     if flags.on("expose"):
-        _expose(session, name, obj, printer)
+        _expose(session, name, printer)
     made = finish(session, obj, "created", printer)
     if not attach:
         return 0
@@ -70,20 +71,16 @@ class _Silent:
         pass
 
 
-def _labels(text: str) -> dict[str, str]:
-    found = {}
-    for part in text.split(","):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise CommandError(f"unexpected label: {part}")
-        found[key] = value
-    return found
+def _labels(session: Session, name: str) -> dict[str, str]:
+    """Those of the flag, or the one that every pod of `run` has without it."""
+    given = session.flags.text("labels")
+    return pairs(given) if given else {"run": name}
 
 
 def pod(session: Session, name: str, words: list[str]) -> dict[str, Any]:
     """The pod to make, in the order of Go's structs."""
     flags = session.flags
-    labels = _labels(flags.text("labels")) if flags.text("labels") else {"run": name}
+    labels = _labels(session, name)
     meta: dict[str, Any] = {"name": name}
     if session.target.namespace_given:
         meta["namespace"] = session.namespace
@@ -123,17 +120,21 @@ def _variable(text: str) -> dict[str, str]:
     return {"name": name, "value": value} if value else {"name": name}
 
 
-def _expose(session: Session, name: str, obj: dict[str, Any], printer: Any) -> None:
+def _expose(session: Session, name: str, printer: Any) -> None:
+    labels = _labels(session, name)
     port = int(session.flags.text("port"))
-    meta: dict[str, Any] = {"name": name, "creationTimestamp": None}
+    meta: dict[str, Any] = {"name": name}
     if session.target.namespace_given:
-        meta = {"name": name, "namespace": session.namespace, "creationTimestamp": None}
+        meta["namespace"] = session.namespace
+    meta["creationTimestamp"] = None
+    if session.flags.text("labels"):
+        meta["labels"] = labels
     spec = {
         "ports": [{"protocol": "TCP", "port": port, "targetPort": port}],
-        "selector": obj["metadata"]["labels"],
+        "selector": labels,
     }
     status: dict[str, Any] = {"loadBalancer": {}}
     service = {"kind": "Service", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": status}
     finish(session, service, "created", printer)
-    if session.flags.text("output") in ("yaml", "json"):
+    if session.flags.text("output") == "yaml":
         session.print("---")

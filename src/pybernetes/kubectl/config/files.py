@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import CommandError, reason_of
+from ..errors import CommandError, Several, reason_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,9 +79,10 @@ def candidate_paths(explicit: str) -> list[str]:
 
 
 def load(explicit: str = "", *, absolute: bool = True, must_exist: bool = True) -> Kubeconfig:
-    """Read and merge. CommandError for a file that is named but absent, unreadable or no kubeconfig."""
+    """Read and merge. CommandError, or Several, for files that are named but absent, unreadable or no kubeconfigs."""
     config = Kubeconfig()
     config.paths = candidate_paths(explicit)
+    wrong: list[Exception] = []
     for path in config.paths:
         try:
             document = read(path)
@@ -89,32 +90,29 @@ def load(explicit: str = "", *, absolute: bool = True, must_exist: bool = True) 
             if explicit and must_exist:
                 raise CommandError(f"stat {path}: {reason_of(error)}") from None
             continue
-        except OSError as error:
-            raise CommandError(f"error loading config file {_quoted(path)}: open {path}: {reason_of(error)}") from None
+        except CommandError as error:
+            wrong.append(error)
+            continue
         config.add(document, path, absolute=absolute)
+    if wrong:
+        raise wrong[0] if len(wrong) == 1 else Several(wrong)
     return config
 
 
 def read(path: str) -> dict[str, Any]:
-    """One file as the document it is. OSError, CommandError."""
+    """One file as the document it is. FileNotFoundError, CommandError."""
     from ..wire.yaml_fast import load as fast_load
+    from .decoding import decoded
 
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
     try:
-        document = fast_load(text)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        verb = "read" if isinstance(error, IsADirectoryError) else "open"
+        raise CommandError(f'error loading config file "{path}": {verb} {path}: {reason_of(error)}') from None
+    try:
+        return decoded(fast_load(text))
     except ValueError as error:
-        raise CommandError(f"error loading config file {_quoted(path)}: {error}") from None
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise CommandError(
-            f"error loading config file {_quoted(path)}: couldn't get version/kind; json parse error: "
-            "json: cannot unmarshal string into Go value of type struct { APIVersion string "
-            '"json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
-        )
-    return document
-
-
-def _quoted(path: str) -> str:
-    return f'"{path}"'
+        raise CommandError(f'error loading config file "{path}": {error}') from None

@@ -54,15 +54,9 @@ def _ports(context: Context, ports: list[dict[str, Any]], level: int) -> None:
         context.field("Host Port", "<none>", level)
         return
     plural = "s" if len(ports) > 1 else ""
-    shown = []
-    for port in ports:
-        name = f" ({port['name']})" if port.get("name") else ""
-        shown.append(f"{port['containerPort']}/{port.get('protocol', 'TCP')}{name}")
+    shown = [f"{port['containerPort']}/{port.get('protocol', 'TCP')}" for port in ports]
     context.field(f"Port{plural}", ", ".join(shown), level)
-    hosts = []
-    for port in ports:
-        name = f" ({port['name']})" if port.get("name") else ""
-        hosts.append(f"{port.get('hostPort', 0)}/{port.get('protocol', 'TCP')}{name}")
+    hosts = [f"{port.get('hostPort', 0)}/{port.get('protocol', 'TCP')}" for port in ports]
     context.field(f"Host Port{plural}", ", ".join(hosts), level)
 
 
@@ -183,13 +177,11 @@ def _from(source: dict[str, Any], pod: dict[str, Any]) -> str:
     if "resourceFieldRef" in source:
         field = source["resourceFieldRef"]
         return f"{_limit(field)} ({field.get('resource')})"
-    for key, kind in (("secretKeyRef", "secret"), ("configMapKeyRef", "config map")):
+    for key, kind in (("secretKeyRef", "in secret"), ("configMapKeyRef", "of config map")):
         if key in source:
             reference = source[key]
             optional = "true" if reference.get("optional") else "false"
-            return (
-                f"<set to the key '{reference.get('key')}' of {kind} '{reference.get('name')}'>\tOptional: {optional}"
-            )
+            return f"<set to the key '{reference.get('key')}' {kind} '{reference.get('name')}'>\tOptional: {optional}"
     return ""
 
 

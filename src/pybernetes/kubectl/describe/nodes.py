@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybernetes.api.quantity import Quantity, parse
 
 from ..client import query_of
+from ..errors import StatusFailure
 from ..output.age import age_of
 from .writer import Context, date
 
@@ -29,10 +30,9 @@ def node(context: Context, item: Item) -> None:
     context.field("Unschedulable", "true" if spec.get("unschedulable") else "false")
     _lease(context, item)
     _conditions(context, status.get("conditions") or [])
-    if status.get("addresses"):
-        context.line(0, "Addresses:")
-        for address in status["addresses"]:
-            context.line(1, f"{address['type']}:\t{address['address']}")
+    context.line(0, "Addresses:")
+    for address in status.get("addresses") or ():
+        context.line(1, f"{address['type']}:\t{address['address']}")
     for title, key in (("Capacity", "capacity"), ("Allocatable", "allocatable")):
         amounts = status.get(key) or {}
         if amounts:
@@ -71,9 +71,15 @@ def _taints(context: Context, taints: list[dict[str, Any]]) -> None:
 
 
 def _lease(context: Context, item: Item) -> None:
-    lease = context.get(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{item.name}")
+    try:
+        lease = context.session.client.get(
+            f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{item.name}"
+        )
+    except StatusFailure as error:
+        context.line(0, f"Lease:\tFailed to get lease: {error.message}")
+        return
     context.line(0, "Lease:")
-    spec = (lease or {}).get("spec") or {}
+    spec = lease.get("spec") or {}
     context.line(1, f"HolderIdentity:\t{spec.get('holderIdentity') or '<unset>'}")
     context.line(1, f"AcquireTime:\t{date(spec['acquireTime']) if spec.get('acquireTime') else '<unset>'}")
     context.line(1, f"RenewTime:\t{date(spec['renewTime']) if spec.get('renewTime') else '<unset>'}")

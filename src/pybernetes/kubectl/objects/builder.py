@@ -127,7 +127,7 @@ def _from_files(session: Session, found: Collected, options: Options, names: lis
     count = 0
     for item in file_items(session, names, kustomize, options, found.errors):
         count += 1
-        if options.selector and not _matches(item, options.selector):
+        if options.selector and not options.local and not _matches(item, options.selector):
             continue
         if options.latest and not options.local:
             try:
