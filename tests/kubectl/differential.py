@@ -55,6 +55,7 @@ _READING = (
     "get", "describe", "explain", "events", "logs", "top", "api-resources", "api-versions", "version", "cluster-info",
     "options", "plugin", "kustomize", "diff", "auth can-i", "auth whoami", "rollout history", "__complete",
 )  # fmt: skip
+_PATH = os.environ["PATH"]
 _PARALLEL = 3
 _SETTLING_SECONDS = 30.0
 """How long all of a case may wait for controllers."""
@@ -260,7 +261,7 @@ def environment(home: Path, kubeconfig: Path, cache: Path) -> dict[str, str]:
     return {
         "HOME": str(home),
         "KUBECONFIG": str(kubeconfig),
-        "PATH": os.environ["PATH"],
+        "PATH": _PATH,
         "KUBECACHEDIR": str(cache),
         "TZ": "UTC",
         "KUBECTL_APPLYSET": "true",
