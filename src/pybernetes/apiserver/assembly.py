@@ -15,6 +15,7 @@ from .admission.plugin import AdmissionPlugin
 from .admission.quota_store import RegistryQuotas
 from .admission.webhook.client import WebhookClient
 from .aggregation import local
+from .authz.claims import ClaimRules
 from .authz.escalation import EscalationCheck
 from .config import ApiServerConfig
 from .filters import Filter
@@ -63,6 +64,8 @@ def admission_plugins(
     )
     if security.rbac is not None:
         plugins.append(EscalationCheck(security.authorizer, security.rbac))
+    granular = registry.gates["DRAResourceClaimGranularStatusAuthorization"]
+    plugins.append(ClaimRules(reader, security.authorizer, granular=granular))
     return plugins
 
 

@@ -44,6 +44,11 @@ def remember_author(next: App) -> App:
     return remembering
 
 
+def present_verb() -> str:
+    """The verb of the request that is being served, such as `patch`; "" outside of one."""
+    return (_AUTHOR.get() or ("", "", ""))[1]
+
+
 def note() -> bytes:
     """The note for a write that happens now."""
     user, verb, sub = _AUTHOR.get() or ("", "", "")
