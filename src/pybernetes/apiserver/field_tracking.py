@@ -56,7 +56,7 @@ class FieldTracking:
         obj.setdefault("metadata", {})
         ignored = self._strategy.reset_fields("")
         try:
-            self.manager.created(obj, write.field_manager, self._now(), ignored)
+            self.manager.created(obj, write.field_manager, self._now(), ignored, write.told)
         except Unconverted:  # entries of another version that the client brought are off by now, and not followed
             self.manager.created(obj, write.field_manager, self._now(), ignored)
 

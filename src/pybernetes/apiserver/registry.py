@@ -21,7 +21,7 @@ from .admission.chain import AdmissionChain
 from .authz.authorizer import Authorizer
 from .conversion import conversion_pair
 from .field_tracking import FieldTracking
-from .kind_schema import BuiltinKind, KindSchema
+from .kind_schema import BuiltinKind, KindSchema, TemplatedKind
 from .negotiation import Convert, Formats
 from .resources import STRATEGIES
 from .resources.generic import GenericResource
@@ -67,7 +67,8 @@ class Endpoint:
         self.info = info
         self.resource = resource
         # Custom resources work in the served version and convert at the store.
-        self.kind: KindSchema = BuiltinKind(info.group_version, info.kind)
+        templated = info.group_resource == "pods"
+        self.kind: KindSchema = (TemplatedKind if templated else BuiltinKind)(info.group_version, info.kind)
         self.read: Read | None = None
         self.watched: Watched | None = None
         self.scale: ScalePaths | None = None

@@ -53,19 +53,21 @@ class FieldManager:
         self.schema = schema
         self._creations: dict[tuple[Any, ...], FieldSet] = {}
 
-    def created(self, obj: Object, manager: str, now: str, ignored: FieldSet = NOTHING) -> None:
-        """Track a new object, in place. A client may bring entries along."""
+    def created(
+        self, obj: Object, manager: str, now: str, ignored: FieldSet = NOTHING, told: bytes | None = None
+    ) -> None:
+        """Track a new object, in place. A client may bring entries along. `told`: what its spec is known by."""
         brought = obj["metadata"].pop("managedFields", None)
         managers = _readable(brought) if brought else None
         key = key_for(manager, UPDATE, self.schema.api_version, "")
         if managers:
             self._track(self.schema.zero, obj, managers, key, now, ignored)
             return
-        gained = difference(recursive_difference(self._creation(obj), ignored), _STRIPPED)
+        gained = difference(recursive_difference(self._creation(obj, told), ignored), _STRIPPED)
         if gained:
             obj["metadata"]["managedFields"] = encode({key: Owned(gained, self.schema.api_version, now)})
 
-    def _creation(self, obj: Object) -> FieldSet:
+    def _creation(self, obj: Object, told: bytes | None = None) -> FieldSet:
         """All that a new object adds to an empty one: what `compare` finds, gathered member by member.
 
         Objects made from one template are alike, so what members added is kept: simple values and flat maps by their
@@ -79,31 +81,43 @@ class FieldManager:
                 continue
             if type(value) is not dict or not value:
                 found = union(found, self._compared({name: value}))
-                continue
-            simple: Object = {}
-            for member, inner in value.items():
-                if before and member in before and (before[member] or type(inner) not in _DEEP):
-                    found = union(found, self._compared({name: {member: inner}}))
-                elif inner and type(inner) in _DEEP:
-                    told = tuple(inner) if type(inner) is dict and is_flat(inner) else digest(inner)
-                    found = union(found, self._added((name, member, told), {name: {member: inner}}))
-                else:
-                    simple[member] = inner
-            if simple:
-                found = union(found, self._added((name, tuple(simple)), {name: simple}))
+            elif name == "spec" and told is not None:
+                made = self._creations.get((name, told))
+                if made is None:
+                    made = self._keep((name, told), self._gathered(name, value, before))
+                found = union(found, made)
+            else:
+                found = union(found, self._gathered(name, value, before))
         return found
 
+    def _gathered(self, name: str, value: Object, before: Any) -> FieldSet:
+        """What one member of the object adds, gathered from its own members."""
+        found: FieldSet = {}
+        simple: Object = {}
+        for member, inner in value.items():
+            if before and member in before and (before[member] or type(inner) not in _DEEP):
+                found = union(found, self._compared({name: {member: inner}}))
+            elif inner and type(inner) in _DEEP:
+                told = tuple(inner) if type(inner) is dict and is_flat(inner) else digest(inner)
+                found = union(found, self._added((name, member, told), {name: {member: inner}}))
+            else:
+                simple[member] = inner
+        return union(found, self._added((name, tuple(simple)), {name: simple})) if simple else found
+
     def _added(self, key: tuple[Any, ...], part: Object) -> FieldSet:
-        """What a part adds, out of memory if it can be."""
+        """What a part adds, out of memory if it can be; None ends the key of what must not be kept."""
         kept = self._creations.get(key)
         if kept is None:
             kept = self._compared(part)
-            if key[-1] is None:
-                return kept
-            if len(self._creations) >= _KEPT:
-                self._creations.clear()
-            self._creations[key] = kept
+            if key[-1] is not None:
+                self._keep(key, kept)
         return kept
+
+    def _keep(self, key: tuple[Any, ...], fields: FieldSet) -> FieldSet:
+        if len(self._creations) >= _KEPT:
+            self._creations.clear()
+        self._creations[key] = fields
+        return fields
 
     def _compared(self, part: Object) -> FieldSet:
         zero = self.schema.zero

@@ -104,6 +104,8 @@ class Write(msgspec.Struct, kw_only=True):
     """Asked before an update or apply creates what is missing; raises StatusError 403."""
     kind: KindSchema | None = None
     """How objects of that version are made sound, when not by the type table."""
+    told: bytes | None = None
+    """The digest of the object's spec as it was sent, where specs repeat."""
 
     def schema_for(self, api_version: str, kind: str) -> KindSchema:
         """The schema of the request's own kind, or of another (a Scale)."""

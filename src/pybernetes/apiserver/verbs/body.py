@@ -10,9 +10,11 @@ from typing import Any, Literal
 from msgspec import DecodeError
 
 from ...api import status
+from ...api.digest import digest
 from ...api.schema import load
 from ...api.status import StatusError
 from ...base.http.message import Request
+from ..kind_schema import TemplatedKind
 from ..negotiation import JSON, YAML, media_type, parse, read_body
 from ..resources.strategy import Object, Write
 
@@ -112,7 +114,12 @@ def conform(
     """Check against the schema and fill in defaults, in place. Unknown fields are pruned, and by `fieldValidation`
     ignored, warned of or refused (StatusError 400)."""
     schema = write.schema_for(api_version, kind)
-    found = schema.decode(obj, unknown=_UNKNOWN[write.field_validation], duplicates=duplicates, by_path=by_path)
+    unknown = _UNKNOWN[write.field_validation]
+    if isinstance(schema, TemplatedKind):
+        write.told = digest(obj.get("spec"))
+        found = schema.decode_sent(obj, write.told, unknown=unknown, duplicates=duplicates, by_path=by_path)
+    else:
+        found = schema.decode(obj, unknown=unknown, duplicates=duplicates, by_path=by_path)
     if found:
         warn(write, found)
     schema.defaults(obj)

@@ -21,7 +21,7 @@ def settle(
     stored; only kinds of the type table in their stored version have their spec in its final shape. `share`: what lies
     in an untouched spec stays that of the object before, which nobody may change."""
     schema = endpoint.kind
-    if endpoint.to_served is not None or type(schema) is not BuiltinKind or not same_kind(before, merged):
+    if endpoint.to_served is not None or not isinstance(schema, BuiltinKind) or not same_kind(before, merged):
         return _copied(merged), schema
     spec = merged.get("spec")
     if spec is not before.get("spec") or not isinstance(spec, dict):
