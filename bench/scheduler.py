@@ -1,10 +1,11 @@
 """How many pods per second does the scheduler place? Decisions only: queue, filters, scores, assume; no API.
 
-    .venv/bin/python bench/scheduler.py [--nodes 5000] [--pods 5000] [--rounds 3] [--only NAME] [--profile]
+    .venv/bin/python bench/scheduler.py [--nodes 5000] [--pods 5000] [--rounds 3] [--only NAME] [--profile] [--record]
 
 The workloads are those of upstream's scheduler_perf with the thresholds that its 5,000-node runs must reach (pods per
 second, on larger machines and through the API); `bench/scheduler_api.py` measures the way through the API.
 Pods are made before the clock starts; what counts is CPU time of this process from the pod's arrival to its node.
+`--record` appends to bench/results/scheduler.jsonl.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 from random import Random
 
 import msgspec
+from recording import record
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -271,9 +273,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="")
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
     gc.set_threshold(50_000, 20, 100)  # as cluster/commands/run.py has it
     print(f"{'workload':34}{'upstream asks':>14}{'ours':>10}{'ratio':>8}   (min - max), {options.nodes} nodes")
+    found: dict[str, dict[str, float]] = {}
     for name, threshold in THRESHOLDS.items():
         if options.only not in name:
             continue
@@ -289,6 +293,9 @@ def main() -> None:
             f"{name:34}{threshold:14,}{rate:10,.0f}{rate / threshold:8,.0f}   ({min(rates):,.0f} - {max(rates):,.0f})",
             flush=True,
         )
+        found[name] = {"asked": threshold, "median": round(rate), "min": round(min(rates)), "max": round(max(rates))}
+    if options.record:
+        record("scheduler", {"nodes": options.nodes, "placements_per_cpu_second": found})
 
 
 if __name__ == "__main__":

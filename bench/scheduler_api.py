@@ -1,11 +1,11 @@
 """How many pods per second are bound through the real API? An API server over SQLite with fsync, and a scheduler.
 
-    .venv/bin/python bench/scheduler_api.py [--nodes 1000 5000] [--pods 5000] [--rounds 3] [--profile]
+    .venv/bin/python bench/scheduler_api.py [--nodes 1000 5000] [--pods 5000] [--rounds 3] [--profile] [--record]
 
 Two processes, as on two cores: the server (HTTPS, Node and RBAC authorization, every bind and every event stored
 before it is answered) and the scheduler with its informers. Nodes and pods are made first; the clock runs from the
 start of the scheduler, its informers synced, until every pod is bound in its own watch. The Scheduled events are all
-written, too; the second rate is up to the last of them.
+written, too; the second rate is up to the last of them. `--record` appends to bench/results/scheduler_api.jsonl.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 import uvloop
+from recording import record
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -162,12 +163,14 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--record", action="store_true")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         uvloop.run(serve(Path(options.serve), options.port, options.profile))
         return
+    results: dict[str, dict[str, float]] = {}
     for nodes in options.nodes:
         found = [uvloop.run(measure(nodes, options.pods, options.profile)) for _ in range(options.rounds)]
         bound, told, server, own = (statistics.median(column) for column in zip(*found, strict=True))
@@ -177,6 +180,16 @@ def main() -> None:
             f"  {told:7,.0f}/s with events  CPU per pod: server {server:,.0f} us, scheduler {own:,.0f} us",
             flush=True,
         )
+        results[f"nodes_{nodes}"] = {
+            "bound_per_second": round(bound),
+            "min": round(min(rates)),
+            "max": round(max(rates)),
+            "with_events_per_second": round(told),
+            "server_us_per_pod": round(server),
+            "scheduler_us_per_pod": round(own),
+        }
+    if options.record:
+        record("scheduler_api", results)
 
 
 if __name__ == "__main__":
