@@ -79,6 +79,17 @@ async def test_a_driver_tells_of_its_devices(verb: str) -> None:
         assert gone.code == (200 if verb.startswith("arbitrary") else 422)
 
 
+async def test_what_was_told_of_a_device_goes_with_it() -> None:
+    async with running_api(authorization_modes=("RBAC",)) as admin:
+        assert (await admin.post(CLAIMS, claim())).code == 201
+        status = {"allocation": ALLOCATION, "devices": DEVICES}
+        assert (await admin.patch(f"{CLAIMS}/c/status", {"status": status})).code == 200
+        await permit(admin, rule("binding", "patch"))
+        api = Api(admin.server, DRIVER)
+        freed = await api.patch(f"{CLAIMS}/c/status", {"status": {"allocation": None}})
+        assert (freed.code, freed.body.get("status")) == (200, {})
+
+
 async def test_without_the_gate_the_status_is_one() -> None:
     gates = {"DRAResourceClaimGranularStatusAuthorization": False}
     async with running_api(authorization_modes=("RBAC",), feature_gates=gates) as admin:

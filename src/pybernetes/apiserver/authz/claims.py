@@ -47,7 +47,14 @@ class ClaimRules:
         return operation == "CREATE" if not subresource else operation == "UPDATE" and subresource == "status"
 
     async def admit(self, request: AdmissionRequest) -> None:
-        """Changes nothing."""
+        """What a driver told of a device goes when the device is given back."""
+        if request.subresource != "status" or request.object is None:
+            return
+        after, before = request.object.get("status") or {}, (request.old_object or {}).get("status") or {}
+        given_back = _allocated(before) - _allocated(after)
+        if given_back and after.get("devices"):
+            kept = [row for row in after["devices"] if _device(row) not in given_back]
+            request.object["status"] = {**after, "devices": kept} if kept else _without_devices(after)
 
     async def validate(self, request: AdmissionRequest) -> None:
         """StatusError 422."""
@@ -125,14 +132,24 @@ def _with_admin_access(claim_status: Object) -> int:
     return next((index for index, row in enumerate(results) if row.get("adminAccess")), -1)
 
 
+def _device(row: Object) -> tuple[Any, ...]:
+    return tuple(row.get(key) for key in ("driver", "pool", "device", "shareID"))
+
+
+def _allocated(claim_status: Object) -> set[tuple[Any, ...]]:
+    results = ((claim_status.get("allocation") or {}).get("devices") or {}).get("results") or ()
+    return set(map(_device, results))
+
+
+def _without_devices(claim_status: Object) -> Object:
+    return {key: value for key, value in claim_status.items() if key != "devices"}
+
+
 def changed_drivers(after: Object, before: Object) -> set[str]:
-    """The drivers whose devices were added, changed or taken out."""
-
-    def keyed(devices: list[Object] | None) -> dict[tuple[Any, ...], Object]:
-        return {tuple(row.get(key) for key in ("driver", "pool", "device", "shareID")): row for row in devices or ()}
-
-    new, old = keyed(after.get("devices")), keyed(before.get("devices"))
-    return {str(key[0]) for key in new.keys() | old.keys() if new.get(key) != old.get(key)}
+    """The drivers whose devices were added, changed or taken out; those that were given back need no driver's word."""
+    new, old = ({_device(row): row for row in found.get("devices") or ()} for found in (after, before))
+    given_back = _allocated(before) - _allocated(after)
+    return {str(key[0]) for key in new.keys() | old.keys() if new.get(key) != old.get(key) and key not in given_back}
 
 
 def node_of(allocation: Object) -> str:
