@@ -1,6 +1,7 @@
 """The pages of the scheduler over HTTPS, with the API server's word on who may see them."""
 
 import json
+import socket
 import ssl
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -15,6 +16,8 @@ from pybernetes.base.tasks import running
 from pybernetes.client.client import Client, read_body
 from pybernetes.client.in_process import InProcessTransport
 from pybernetes.client.informers import Informers
+from pybernetes.cluster.config import ClusterConfig
+from pybernetes.cluster.control_plane import scheduler_parts
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.configuration.load import load
 from pybernetes.scheduler.monitoring import Monitoring
@@ -107,3 +110,25 @@ async def test_one_that_waits_has_no_numbers_of_its_own(tmp_path):
         status, text = await get("/metrics", "all")
         assert status == 200
         assert "scheduler_" not in text
+
+
+async def test_a_cluster_of_one_process_shows_them_beside_the_ports_of_its_node(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = ClusterConfig(data_dir=tmp_path, node_name="n", node_ip="127.0.0.1", kubelet_port=port - 9)
+    async with api_server(authorization_modes=("RBAC",)) as server:
+        client = Client(InProcessTransport(server.app, UserInfo("system:kube-scheduler", groups=(AUTHENTICATED,))))
+        async with AsyncExitStack() as stack:
+            for name, make in scheduler_parts(config, client).items():
+                await stack.enter_async_context(running(name, make()))
+            context = ssl._create_unverified_context()
+            transport = HttpTransport(f"https://127.0.0.1:{port}", tls=context)
+            try:
+                response = await transport(Request("GET", "/healthz"))
+                assert (response.status, await read_body(response)) == (200, b"ok")
+                response = await transport(Request("GET", "/metrics"))
+                assert response.status == 401
+                await read_body(response)
+            finally:
+                await transport.close()

@@ -129,6 +129,12 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         return self.kubelet_port + 3
 
     @property
+    def scheduler_port(self) -> int:
+        """Where the scheduler shows its health and metrics, on loopback: nine above the kubelet's port, as upstream's
+        10259 and 10250."""
+        return self.kubelet_port + 9
+
+    @property
     def dns_ip(self) -> str:
         """The tenth address of the service network, as kubeadm has it."""
         return str(ipaddress.ip_network(self.service_cidr)[10])

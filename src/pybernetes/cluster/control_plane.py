@@ -119,7 +119,7 @@ class ControlPlane:
             "controller-manager": lambda: controller_manager(
                 config, self._pki, lambda name: clients.in_process(app, clients.controller_user(name))
             ),
-            "scheduler": lambda: scheduler(config, clients.in_process(app, component("system:kube-scheduler"))),
+            **scheduler_parts(config, clients.in_process(app, component("system:kube-scheduler"))),
         }
         if config.has_containers:
             parts["dns"] = lambda: dns_server(config, clients.in_process(app, component(dns.USER)))
@@ -223,6 +223,20 @@ def scheduler(
 
     elector = LeaderElector(client, "kube-system", "kube-scheduler", config.node_name, lead, clock=SYSTEM_CLOCK)
     return elector.serve
+
+
+def scheduler_parts(config: ClusterConfig, client: Client) -> dict[str, Callable[[], Serve]]:
+    """The scheduler; on a real node its health and metrics too, over HTTPS beside the ports of the kubelet."""
+    if not config.has_containers:
+        return {"scheduler": lambda: scheduler(config, client)}
+    from ..scheduler.config import SchedulerConfig
+    from ..scheduler.monitoring import Monitoring
+
+    monitoring = Monitoring(SchedulerConfig(), client, SYSTEM_CLOCK)
+    return {
+        "scheduler": lambda: scheduler(config, client, None, monitoring),
+        "scheduler-pages": lambda: monitoring.server("127.0.0.1", config.scheduler_port).serve,
+    }
 
 
 def dns_server(config: ClusterConfig, client: Client) -> Serve:

@@ -129,7 +129,9 @@ BUILT_IN: dict[str, Factory] = {
         args.hard_pod_affinity_weight,
         args.ignore_preferred_terms_of_existing_pods,
     ),
-    "DynamicResources": lambda _, handle: DynamicResources(handle),
+    "DynamicResources": lambda _, handle: DynamicResources(
+        handle.client, handle.informers, handle.backing, handle.clock, handle.note
+    ),
     "DefaultPreemption": lambda args, _: DefaultPreemption(args),
     "NodeResourcesBalancedAllocation": lambda args, _: NodeResourcesBalancedAllocation(args),
     "ImageLocality": lambda _, __: ImageLocality(),

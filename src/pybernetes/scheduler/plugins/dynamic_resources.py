@@ -6,7 +6,7 @@ extended resource that the pod requests, one more claim is made for it (extended
 devices that have to be made ready. A claim that stands in the way of its only pod is given back in `release`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -20,11 +20,13 @@ from pybernetes.api.dynamic_resource import (
     ResourceSlice,
 )
 from pybernetes.api.meta import ObjectMeta, OwnerReference
+from pybernetes.base.clock import Clock
+from pybernetes.client.client import Client
 from pybernetes.client.informers import Informers
 from pybernetes.scheduler.claim_allocation import is_usable, waits
 from pybernetes.scheduler.claim_writing import Assumed, ClaimWriter
 from pybernetes.scheduler.device_capacity import DeviceId, Shares, amounts
-from pybernetes.scheduler.extended_resources import ANNOTATION, Use, requests_for
+from pybernetes.scheduler.extended_resources import ANNOTATION, Backing, Use, requests_for
 from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Rejections, Verdict
 from pybernetes.scheduler.matching import node_term_matches
 from pybernetes.scheduler.node_info import NodeInfo
@@ -33,7 +35,6 @@ from pybernetes.scheduler.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pybernetes.scheduler.devices import Allocation
-    from pybernetes.scheduler.profile import Handle
 
 MAX_CONSUMERS = 256
 
@@ -70,16 +71,23 @@ class DynamicResources:
         "Node": Action.ADD | Action.NODE_LABELS | Action.NODE_ALLOCATABLE,
     }
 
-    def __init__(self, handle: "Handle") -> None:
-        self._clock = handle.clock
-        self._note = handle.note
-        informers: Informers = handle.informers
+    def __init__(
+        self,
+        client: Client,
+        informers: Informers,
+        backing: Backing,
+        clock: Clock,
+        note: Callable[[PodInfo, str, str], None],
+    ) -> None:
+        """note: tell something about a pod, a reason and a message."""
+        self._clock = clock
+        self._note = note
         self._claims = informers.of(ResourceClaim)
         self._slices = informers.of(ResourceSlice)
         self._classes = informers.of(DeviceClass)
-        self.backing = handle.backing
+        self.backing = backing
         self._assumed: Assumed = {}
-        self._writer = ClaimWriter(handle.client, handle.clock, self._claims, self._classes, self._assumed)
+        self._writer = ClaimWriter(client, clock, self._claims, self._classes, self._assumed)
         self._skip = Verdict(Code.SKIP, self.name)
         self._unavailable = self._no("resourceclaim not available on the node")
         self._cannot = self._no("cannot allocate all claims")
