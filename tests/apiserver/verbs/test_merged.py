@@ -48,14 +48,17 @@ def merged(before: Object, patch: bytes, media: str = STRATEGIC_MERGE_PATCH) -> 
 @pytest.mark.parametrize(
     ("patch", "settled"),
     [
-        (b'{"metadata":{"labels":{"a":"b"},"nonsense":1}}', True),
-        (b'{"status":{"podIP":"10.0.0.1","phase":null,"nonsense":1},"more":1}', True),
-        (b'{"spec":{"nodeName":"n","nonsense":1}}', False),
-        (b'{"spec":{}}', False),
-        (b'{"kind":"Other"}', False),
+        (b'{"metadata":{"labels":{"a":"b"},"nonsense":1}}', ("spec", "status")),
+        (b'{"status":{"podIP":"10.0.0.1","phase":null,"nonsense":1},"more":1}', ("spec",)),
+        (b'{"spec":{"nodeName":"n","nonsense":1}}', ("status",)),
+        (b'{"spec":{"nodeName":"n"},"status":{"nonsense":1}}', ()),
+        (b'{"spec":null,"status":null}', ()),
+        (b'{"kind":"Other"}', ()),
     ],
 )
-def test_the_outcome_is_that_of_the_full_way(patch: bytes, settled: bool, media: str, subresource: str) -> None:
+def test_the_outcome_is_that_of_the_full_way(
+    patch: bytes, settled: tuple[str, ...], media: str, subresource: str
+) -> None:
     before = pod()
     untouched = copy.deepcopy(before)
     plain = BuiltinKind("v1", "Pod")
@@ -66,7 +69,7 @@ def test_the_outcome_is_that_of_the_full_way(patch: bytes, settled: bool, media:
     found, schema = settle(
         endpoint(), before, merged(before, patch, media), Write(user=ANONYMOUS, subresource=subresource)
     )
-    assert isinstance(schema, SettledKind) is settled
+    assert (schema._settled if isinstance(schema, SettledKind) else ()) == settled
     assert schema.decode(found, unknown="warn", by_path=True) == warned
     schema.defaults(found)
     assert found == wanted
@@ -74,19 +77,24 @@ def test_the_outcome_is_that_of_the_full_way(patch: bytes, settled: bool, media:
     assert before == untouched
 
 
-def test_what_may_be_changed_is_a_copy_except_what_lies_in_the_spec() -> None:
+def test_what_may_be_changed_is_a_copy_except_what_lies_in_an_untouched_spec_or_status() -> None:
     before = pod()
+    before["status"]["conditions"] = [{"type": "Ready"}]
     labelled = merged(before, b'{"metadata":{"labels":{"a":"b"}}}')
     found, _ = settle(endpoint(), before, labelled, Write(user=ANONYMOUS))
     assert found["spec"]["containers"] is not before["spec"]["containers"]
-    assert found["status"] is not before["status"]
+    assert found["status"]["conditions"] is not before["status"]["conditions"]
     for subresource, share in (("status", False), ("status", True), ("", True)):
         found, _ = settle(endpoint(), before, labelled, Write(user=ANONYMOUS, subresource=subresource), share=share)
         assert found == labelled
-        assert found["spec"] is not before["spec"]
-        assert found["spec"]["containers"] is before["spec"]["containers"]
+        for name, member in (("spec", "containers"), ("status", "conditions")):
+            assert found[name] is not before[name]
+            assert found[name][member] is before[name][member]
         assert found["metadata"]["labels"] is not labelled["metadata"]["labels"]
-        assert found["status"] is not before["status"]
+    found, _ = settle(
+        endpoint(), before, merged(before, b'{"status":{"phase":"Failed"}}'), Write(user=ANONYMOUS), share=True
+    )
+    assert found["status"]["conditions"] is not before["status"]["conditions"]
 
 
 def test_a_wrong_type_beside_the_spec_is_refused_and_the_spec_stays() -> None:

@@ -2,8 +2,8 @@
 
 Admission runs after authorization and decoding, before the object is validated and stored. First every plugin's `admit`
 may change `request.object` in the order of `ORDER`; then the object is validated; then every plugin's `validate` may
-refuse. The object is the request's own copy, but what lies in a spec that an update leaves alone is that of
-`old_object`: members of such a spec may be set, what is in them must be replaced and not changed. A plugin refuses by
+refuse. The object is the request's own copy, but what lies in a spec or status that an update leaves alone is that of
+`old_object`: members of such may be set, what is in them must be replaced and not changed. A plugin refuses by
 raising `StatusError` (usually `status.forbidden`), warns by appending to `request.warnings`. Nothing is written but
 through the API, and not at all when `dry_run` is set.
 """

@@ -48,9 +48,12 @@ async def apply(call: Call) -> Response:
             if served.kind in SECRET_KINDS:
                 error.message = _QUOTED.sub(f"got &{{{REDACTED}}}", error.message)
             raise
+        owners = merged["metadata"].pop("managedFields", None)  # our own, so neither copied nor checked
         applied, schema = settle(endpoint, live or {}, merged, write, share=call.resource.strategy.leaves_spec)
         schema.decode(applied, unknown="ignore")
         schema.defaults(applied)
+        if owners:
+            applied["metadata"]["managedFields"] = owners
         check_name(applied, call.name, call.namespace)
         deduplicate(applied, write)
         return endpoint.stored(applied)
