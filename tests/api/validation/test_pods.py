@@ -218,7 +218,9 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
         {"containers": web(securityContext={"privileged": True, "allowPrivilegeEscalation": False})},
         [
             "spec.containers[0].securityContext: Invalid value: "
-            '{"privileged":true,"allowPrivilegeEscalation":false}: '
+            '{"Capabilities":null,"Privileged":true,"SELinuxOptions":null,"WindowsOptions":null,"RunAsUser":null,'
+            '"RunAsGroup":null,"RunAsNonRoot":null,"ReadOnlyRootFilesystem":null,"AllowPrivilegeEscalation":false,'
+            '"ProcMount":null,"SeccompProfile":null,"AppArmorProfile":null}: '
             "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
         ],
     ),

@@ -231,11 +231,11 @@ def _names(given: Object) -> Errors:
             if key != "singular":
                 errors.append(field.required(f"spec.names.{key}"))
             continue
-        checked = name.lower() if key in ("kind", "listKind") else name
-        messages = names.dns1035_label(checked)
+        is_kind = key in ("kind", "listKind")
+        messages = ",".join(names.dns1035_label(name.lower() if is_kind else name))
         if messages:
-            words = f"may have mixed case, but should otherwise match: {','.join(messages)}" if checked != name else ""
-            errors.append(field.invalid(f"spec.names.{key}", name, words or ",".join(messages)))
+            words = "may have mixed case, but should otherwise match: " if is_kind else ""
+            errors.append(field.invalid(f"spec.names.{key}", name, words + messages))
     for index, name in enumerate(given.get("shortNames") or ()):
         errors += each(f"spec.names.shortNames[{index}]", name, names.dns1035_label(name))
     for index, name in enumerate(given.get("categories") or ()):

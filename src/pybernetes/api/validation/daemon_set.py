@@ -3,6 +3,7 @@
 from .. import field
 from . import selectors
 from .deployment import is_zero, not_decremented
+from .internal import DAEMON_SET_STRATEGY, as_internal
 from .pod_template import pod_template, unselected
 from .values import Errors, Object, at_most_100_percent, immutable, nonnegative, number_or_percent
 
@@ -47,7 +48,7 @@ def _update_strategy(strategy: Object, path: str) -> Errors:
     if kind == "OnDelete":
         return []
     if kind != "RollingUpdate":
-        return [field.not_supported(path, strategy, ("RollingUpdate", "OnDelete"))]
+        return [field.not_supported(path, as_internal(strategy, DAEMON_SET_STRATEGY), ("RollingUpdate", "OnDelete"))]
     if rolling is None:
         return [field.required(f"{path}.rollingUpdate")]
     path = f"{path}.rollingUpdate"

@@ -1,6 +1,7 @@
 """PodDisruptionBudgets (policy/v1): either bound, not both."""
 
 from .. import field
+from .internal import DISRUPTION_BUDGET_SPEC, as_internal
 from .selectors import label_selector
 from .values import Errors, Object, at_most_100_percent, nonnegative, number_or_percent, one_of_if_set
 
@@ -12,7 +13,7 @@ def validate_create(budget: Object) -> Errors:
     errors: Errors = []
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
         words = "minAvailable and maxUnavailable cannot be both set"
-        errors.append(field.invalid("spec", spec, words))
+        errors.append(field.invalid("spec", as_internal(spec, DISRUPTION_BUDGET_SPEC), words))
     for key in ("minAvailable", "maxUnavailable"):
         if (value := spec.get(key)) is not None:
             errors += number_or_percent(value, f"spec.{key}")

@@ -1,6 +1,7 @@
 """RoleBindings and ClusterRoleBindings (rbac.authorization.k8s.io/v1): who gets which role, for good."""
 
 from .. import field, names
+from .internal import ROLE_REF, as_internal
 from .values import Errors, Object, each, named, same, subdomain
 
 _GROUP = "rbac.authorization.k8s.io"
@@ -44,5 +45,7 @@ def _subject(subject: Object, path: str, *, namespaced: bool) -> Errors:
 def validate_update(new: Object, old: Object) -> Errors:
     errors = validate_create(new)
     if not same(new.get("roleRef"), old.get("roleRef")):
-        errors.append(field.invalid("roleRef", new.get("roleRef") or {}, "cannot change roleRef"))
+        errors.append(
+            field.invalid("roleRef", as_internal(new.get("roleRef") or {}, ROLE_REF), "cannot change roleRef")
+        )
     return errors

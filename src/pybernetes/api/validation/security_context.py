@@ -3,6 +3,7 @@
 import re
 
 from .. import field
+from .internal import SECURITY_CONTEXT, as_internal
 from .paths import descending
 from .values import Errors, Object, one_of_if_set
 
@@ -157,10 +158,10 @@ def of_container(context: Object, path: str, *, host_users: bool) -> Errors:
     if context.get("allowPrivilegeEscalation") is False:
         if context.get("privileged"):
             words = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-            errors.append(field.invalid(path, context, words))
+            errors.append(field.invalid(path, as_internal(context, SECURITY_CONTEXT), words))
         if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()):
             words = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
-            errors.append(field.invalid(path, context, words))
+            errors.append(field.invalid(path, as_internal(context, SECURITY_CONTEXT), words))
     if (apparmor := context.get("appArmorProfile")) is not None:
         errors += _apparmor(apparmor, f"{path}.appArmorProfile")
     return errors

@@ -4,6 +4,7 @@ from typing import Any
 
 from .. import field
 from .addresses import endpoint_ip, family, ip, ip_range, one_per_family
+from .internal import SERVICE_PORT, as_internal
 from .object_meta import validate_labels
 from .values import (
     IMMUTABLE,
@@ -127,7 +128,7 @@ def _repeated_ports(ports: list[Object], kind: str) -> Errors:
     for index, port in enumerate(ports):
         key = (port.get("protocol"), port.get("port"))
         if key in seen:
-            shown = {"protocol": port.get("protocol"), "port": port.get("port"), "targetPort": 0}
+            shown = as_internal({"protocol": port.get("protocol"), "port": port.get("port")}, SERVICE_PORT)
             errors.append(field.duplicate(f"spec.ports[{index}]", shown))
         seen.add(key)
     return errors

@@ -2,7 +2,8 @@
 
 from .. import field, names
 from .csi_driver import driver_name
-from .values import Errors, Object, each, immutable
+from .internal import VOLUME_ATTACHMENT_SPEC, as_internal
+from .values import IMMUTABLE, Errors, Object, each, same
 
 _MESSAGE_LIMIT = 1024
 
@@ -39,7 +40,10 @@ def _status(status: Object) -> Errors:
 
 
 def validate_update(new: Object, old: Object) -> Errors:
-    return validate_create(new) + immutable(new.get("spec"), old.get("spec"), "spec")
+    errors = validate_create(new)
+    if not same(new.get("spec"), old.get("spec")):
+        errors.append(field.invalid("spec", as_internal(new.get("spec") or {}, VOLUME_ATTACHMENT_SPEC), IMMUTABLE))
+    return errors
 
 
 def validate_status_update(new: Object, old: Object) -> Errors:

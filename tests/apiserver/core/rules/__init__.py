@@ -1,0 +1,1 @@
+"""Cases of `../test_upstream_rules.py`."""
