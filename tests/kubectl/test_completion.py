@@ -1,4 +1,4 @@
-"""Completion in a real bash: what the Tab key makes of a line, with names from the cluster."""
+"""Completion in real shells: what the Tab key makes of a line, with names from the cluster."""
 
 import os
 import pty
@@ -13,17 +13,28 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
 _PROMPT = "ready> "
+_SHELLS = {
+    "bash": (
+        ["bash", "--norc", "--noprofile", "-i"],
+        "bind 'set bell-style none'; bind 'set enable-bracketed-paste off'\nsource <(kubectl completion bash)",
+    ),
+    "zsh": (
+        ["zsh", "-f", "-i"],
+        "unset zle_bracketed_paste; unsetopt beep; autoload -U compinit; compinit -u -D\n"
+        "source <(kubectl completion zsh)",
+    ),
+}
+"""Started so, and what is typed first."""
 
 
 class Shell:
-    """An interactive bash on a terminal."""
+    """An interactive shell on a terminal."""
 
-    def __init__(self, environment: dict[str, str], directory: Path) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str], directory: Path) -> None:
         self.master, slave = pty.openpty()
         self._process = subprocess.Popen(
-            ["bash", "--norc", "--noprofile", "-i"],
+            command,
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -54,25 +65,34 @@ class Shell:
 
 
 @pytest.fixture
-def shell(kubeconfig: Path, tmp_path: Path) -> Iterator[Shell]:
+def environment(kubeconfig: Path, tmp_path: Path) -> dict[str, str]:
+    """One in which `kubectl` is ours and files begin with `only`."""
     script = tmp_path / "kubectl"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -m pybernetes kubectl "$@"\n')
     script.chmod(0o755)
     (tmp_path / "only-file.yaml").write_text("")
-    environment = {
+    return {
         "HOME": str(tmp_path),
         "KUBECONFIG": str(kubeconfig),
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
         "PS1": _PROMPT,
         "TERM": "dumb",
     }
-    found = Shell(environment, tmp_path)
-    found.type("bind 'set bell-style none'; bind 'set enable-bracketed-paste off'\n")
-    found.type("source <(kubectl completion bash); echo so''urced\n")
-    found.until("sourced\r\n")
-    found.until(_PROMPT)
-    yield found
-    found.close()
+
+
+@pytest.fixture(params=_SHELLS)
+def shell(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path) -> Iterator[Shell]:
+    if not shutil.which(request.param):
+        pytest.skip(f"{request.param} is not installed")
+    command, first = _SHELLS[request.param]
+    found = Shell(command, environment, tmp_path)
+    try:
+        found.type(f"{first}; echo so''urced\n")
+        found.until("sourced\r+\n")
+        found.until(_PROMPT)
+        yield found
+    finally:
+        found.close()
 
 
 @pytest.mark.parametrize(
@@ -96,4 +116,33 @@ def shell(kubeconfig: Path, tmp_path: Path) -> Iterator[Shell]:
 )
 def test_tab(shell: Shell, typed: str, shown: str) -> None:
     shell.type(f"{typed}\t#\n")
-    assert re.search(re.escape(shown) + "#", shell.until("#\r\n"))
+    line = shell.until("#\r+\n")
+    while "\b" in line:
+        line = re.sub(".\b", "", line)
+    assert f"{shown}#" in line
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+def test_fish(environment: dict[str, str], tmp_path: Path) -> None:
+    lines = {
+        "kubectl descr": "describe",
+        "kubectl get --show-lab": "--show-labels",
+        "kubectl get namesp": "namespaces",
+        "kubectl get namespace/kube-n": "namespace/kube-node-lease",
+        "kubectl get pods -n kube-n": "kube-node-lease",
+        "kubectl get pods --namespace=kube-n": "--namespace=kube-node-lease",
+        "kubectl logs statef": "statefulsets/",
+        "kubectl apply -f only": "only-file.yaml",
+        "kubectl apply --filename=only": "--filename=only-file.yaml",
+    }
+    asked = "; ".join(f"complete -C '{line}'; echo" for line in lines)
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", f"kubectl completion fish | source; {asked}"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        check=True,
+    )
+    answers = done.stdout.split("\n\n")
+    assert [answer.split("\t")[0].strip() for answer in answers[: len(lines)]] == list(lines.values())

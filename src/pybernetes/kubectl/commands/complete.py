@@ -26,7 +26,16 @@ _KINDS = {
     "set image": "daemonsets deployments pods cronjobs replicasets replicationcontrollers statefulsets",
 }  # fmt: skip
 """What a command is for, in the order in which it is offered."""
-_REQUIRED = {"scale": ("replicas",), "autoscale": ("max",), "create job": (), "run": ("image",)}
+_REQUIRED = {
+    "scale": ("replicas",), "autoscale": ("max",), "run": ("image",), "create deployment": ("image",),
+    "create cronjob": ("image", "schedule"), "create clusterrolebinding": ("clusterrole",),
+    "create service externalname": ("external-name",),
+}  # fmt: skip
+_OF_KUBECONFIG = {
+    "use-context": "contexts", "delete-context": "contexts", "rename-context": "contexts", "get-contexts": "contexts",
+    "set-context": "contexts", "delete-cluster": "clusters", "delete-user": "users",
+}  # fmt: skip
+"""Which entries of the kubeconfig a command of `config` takes."""
 _BY_NAME = {
     "logs": "pods", "attach": "pods", "exec": "pods", "port-forward": "pods", "cordon": "nodes", "uncordon": "nodes",
     "drain": "nodes", "top node": "nodes", "top pod": "pods", "create token": "sa",
@@ -78,7 +87,7 @@ def _candidates(
     if word.startswith("--") and "=" in word:
         name, _, word = word[2:].partition("=")
         if name not in table:
-            return [], NO_FILES
+            return [], 0
         opened.append(_with(session, parse(rest, table)))
         return _values(opened[-1], table[name])
     pending = _pending(given, table)
@@ -195,17 +204,20 @@ def _arguments(session: Session, path: str, args: list[str], word: str) -> tuple
     kinds = _KINDS.get(path, _KINDS.get(path.partition(" ")[0] + " ", ""))
     if kinds and not args and "/" not in word:
         return [(kind, "") for kind in kinds.split()], NO_FILES
+    if path == "help" and not args:
+        return [(name, COMMANDS[name][2]) for name in children("") if not name.startswith("__")], NO_FILES
     if path.startswith("config "):
         from ..config.files import load
 
-        sections = {"cluster": "clusters", "user": "users"}
-        section = sections.get(path.rpartition("-")[2], "contexts")
+        section = _OF_KUBECONFIG.get(path.partition(" ")[2], "")
+        if not section or args:
+            return [], NO_FILES if section else 0
         return [(name, "") for name in sorted(load(session.flags.text("kubeconfig")).section(section))], NO_FILES
-    if path == "completion":
+    if path == "completion" and not args:
         from .completion import SCRIPTS
 
         return [(name, "") for name in SCRIPTS], NO_FILES
-    if path.rpartition(" ")[2] not in _TYPED:
+    if path.rpartition(" ")[2] not in _TYPED or path.startswith("create "):
         return [], 0
     if "/" in word:
         kind = word.partition("/")[0]
@@ -220,4 +232,7 @@ def _arguments(session: Session, path: str, args: list[str], word: str) -> tuple
         known = [resource for resource in preferred(session) if "get" in resource.verbs]
         known.sort(key=lambda resource: (resource.group, resource.name))
         return [(resource.full_name, "") for resource in known], NO_FILES
+    if "/" in args[0] and not kinds:
+        found, _ = _arguments(session, path, [], "")
+        return [(f"{name}/", "") for name, _ in found], NO_FILES | NO_SPACE
     return [(name, "") for name in _names(session, args[0]) if name not in args], NO_FILES

@@ -48,14 +48,23 @@ fi
 _ZSH = r"""#compdef kubectl
 compdef _kubectl kubectl
 _kubectl() {
-    local answer line
-    local -a found
-    answer=$(${words[1]} __complete "${(@)words[2,CURRENT]}" 2>/dev/null) || return
+    local answer line directive
+    local -a found order space
+    answer=$(${words[1]} __complete "${(@)words[2,CURRENT]}" 2>/dev/null) || return 1
+    directive=${answer##*:}
     for line in ${(f)answer}; do
         [[ $line == :* ]] && continue
         found+=("${${line%%$'\t'*}//:/\\:}${${(M)line%$'\t'*}:+:${line#*$'\t'}}")
     done
-    if (( ${#found} )); then _describe 'kubectl' found; else _files; fi
+    # What is offered after a flag and its = is the value.
+    [[ $words[CURRENT] == -*=* ]] && compset -P '*='
+    (( directive & 2 )) && space=(-S '')
+    (( directive & 32 )) && order=(-V)
+    if (( ${#found} )); then
+        _describe $order 'kubectl' found "${space[@]}"
+    elif (( !(directive & 4) )); then
+        _files
+    fi
 }
 if [ "$funcstack[1]" = "_kubectl" ]; then
     _kubectl
@@ -63,11 +72,24 @@ fi
 """
 _FISH = r"""# fish completion for kubectl
 function __kubectl_complete
-    set -l words (commandline -opc) (commandline -ct)
-    $words[1] __complete $words[2..-1] 2>/dev/null | string match -v -r '^:[0-9]+$'
+    set -l words (commandline -opc)
+    set -l word (commandline -ct)
+    set -l answer ($words[1] __complete $words[2..-1] "$word" 2>/dev/null)
+    set -q answer[1]; or return
+    set -l directive (string sub -s 2 -- $answer[-1])
+    # What is offered after a flag and its = is the value.
+    set -l flag (string match -r -- '^-[^=]*=' "$word")
+    set -l value (string replace -r -- '^-[^=]*=' '' "$word")
+    if set -q answer[2]
+        printf "$flag%s\n" $answer[1..-2]
+    else if test (math "floor($directive / 4) % 2") -eq 0
+        for path in (__fish_complete_path "$value")
+            echo "$flag$path"
+        end
+    end
 end
 complete -c kubectl -e
-complete -c kubectl -f -a '(__kubectl_complete)'
+complete -c kubectl -f -k -a '(__kubectl_complete)'
 """
 _POWERSHELL = r"""# powershell completion for kubectl
 Register-ArgumentCompleter -CommandName 'kubectl' -ScriptBlock {
