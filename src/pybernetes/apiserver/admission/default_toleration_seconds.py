@@ -18,16 +18,19 @@ class DefaultTolerationSeconds:
     async def admit(self, request: AdmissionRequest) -> None:
         spec = (request.object or {}).setdefault("spec", {})
         tolerations = spec.get("tolerations") or []
-        missing = [key for key in _KEYS if not any(_covers(t, key) for t in tolerations)]
-        added = [
-            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS} for key in missing
-        ]
-        if added:
-            spec["tolerations"] = [*tolerations, *added]
+        missing = dict.fromkeys(_KEYS)
+        for toleration in tolerations:
+            if toleration.get("effect") in ("NoExecute", None, ""):
+                key = toleration.get("key")
+                if not key:
+                    return  # of everything
+                missing.pop(key, None)
+        if missing:
+            spec["tolerations"] = [*tolerations, *map(_toleration, missing)]
 
     async def validate(self, request: AdmissionRequest) -> None:
         return
 
 
-def _covers(toleration: dict[str, object], key: str) -> bool:
-    return toleration.get("key") in (key, None, "") and toleration.get("effect") in ("NoExecute", None, "")
+def _toleration(key: str) -> dict[str, object]:
+    return {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}
