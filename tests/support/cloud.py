@@ -66,6 +66,11 @@ class RecordingCloud(CloudProvider):
         self.machines[name] = InstanceMetadata(**{**fields, **more})
         return self.machines[name]
 
+    def clear(self) -> None:
+        """As new."""
+        for found in (self.machines, self.off, self.balancers, self.route_table, self.calls, self.fail):
+            found.clear()
+
     def next_ip(self) -> str:
         self._made += 1
         return f"203.0.113.{self._made}"

@@ -31,7 +31,8 @@ MOST_WRITES = 200
 
 
 class Scenario(msgspec.Struct):
-    """What the controllers have to do. `setup` may start helpers of its own (pods that run); `done` is polled."""
+    """What the controllers have to do. `setup` may start helpers of its own (pods that run); `done` is polled.
+    `manager` makes what runs them, where that is not the controller manager."""
 
     controllers: tuple[str, ...]
     setup: Callable[[World], Awaitable[None]]
@@ -40,6 +41,7 @@ class Scenario(msgspec.Struct):
     changed: Callable[[World], Awaitable[bool]] | None = None
     config: dict[str, Any] = {}
     within_seconds: float = 900.0
+    manager: Callable[[Client, LoopClock], Any] | None = None
 
 
 def is_write(request: Request) -> bool:
@@ -102,8 +104,10 @@ class Stage:
         finally:
             acting.cancel()
 
-    def _manager(self) -> ControllerManager:
+    def _manager(self) -> Any:
         client = Client(InProcessTransport(self.faults, ADMIN))
+        if self.scenario.manager is not None:
+            return self.scenario.manager(client, self.clock)
         settings = ControllerManagerConfig(
             leader_elect=False, controllers=self.scenario.controllers, **self.scenario.config
         )
