@@ -57,6 +57,8 @@ class Faults:
         self.writes = 0
         self.at = 0
         self.crash: asyncio.Event | None = None
+        self.crash_at = 0
+        """The write after which to crash, if it is another than the one that fails."""
         self.answer: Callable[[Request], Response | None] = lambda request: None
         self.lose_answer = False
         self.read: Callable[[Request, Response], Response] = lambda request, response: response
@@ -65,13 +67,13 @@ class Faults:
         if not is_write(request):
             return self.read(request, await self._app(request))
         self.writes += 1
-        if self.writes != self.at:
-            return await self._app(request)
-        if self.crash is not None:
+        if self.crash is not None and self.writes == (self.crash_at or self.at):
             await self._app(request)
             self.crash.set()
             # Nothing of this process runs on: the answer never arrives.
             await asyncio.get_running_loop().create_future()
+        if self.writes != self.at:
+            return await self._app(request)
         if self.lose_answer:
             await self._app(request)
             return status_response(504, "Timeout")
@@ -158,6 +160,19 @@ async def refusals(scenario: Scenario, code: int, reason: str) -> int:
     def arm(at: int) -> Callable[[Faults], None]:
         def prepare(faults: Faults) -> None:
             faults.at, faults.answer = at, lambda request: status_response(code, reason)
+
+        return prepare
+
+    return await _every(scenario, arm)
+
+
+async def refusals_and_crashes(scenario: Scenario, code: int, reason: str) -> int:
+    """Have each write in turn refused, and kill the controllers after the next one: who takes over knows of neither."""
+
+    def arm(at: int) -> Callable[[Faults], None]:
+        def prepare(faults: Faults) -> None:
+            faults.at, faults.crash_at, faults.crash = at, at + 1, asyncio.Event()
+            faults.answer = lambda request: status_response(code, reason)
 
         return prepare
 

@@ -1,7 +1,7 @@
 """Killed after each write, refused at each write: every workload ends where it should, nothing twice, nothing lost."""
 
 import pytest
-from tests.controllers.faults.harness import crashes, lost_answers, refusals
+from tests.controllers.faults.harness import crashes, lost_answers, refusals, refusals_and_crashes
 from tests.controllers.faults.scenarios import ALL
 
 EVERY = pytest.mark.parametrize("name", list(ALL))
@@ -15,6 +15,11 @@ async def test_killed_after_each_write(name: str) -> None:
 @EVERY
 async def test_each_write_is_a_conflict(name: str) -> None:
     await refusals(ALL[name], 409, "Conflict")
+
+
+@pytest.mark.parametrize("name", ["replicaset", "statefulset", "job", "indexed-job", "cronjob"])
+async def test_each_write_is_a_conflict_and_somebody_else_takes_over(name: str) -> None:
+    await refusals_and_crashes(ALL[name], 409, "Conflict")
 
 
 @EVERY

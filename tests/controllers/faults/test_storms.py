@@ -262,8 +262,9 @@ async def problems(world: World, watcher: Watcher) -> list[str]:
     # A controller that was told that there are no pods makes too many. Those that end before the truth is known count
     # as successes; those that still run when the Job is complete are deleted and count as failures, as upstream's do.
     succeeded = sum(watcher.workers.values())
-    want("job", (done.active or 0, (done.succeeded or 0) in range(5, succeeded + 1)), (0, True))
-    want("failed", (done.failed or 0) in range(len(watcher.workers) - succeeded + 1), True)
+    want("active", done.active or 0, 0)
+    want("succeeded", done.succeeded or 0, sorted((5, done.succeeded or 0, succeeded))[1])
+    want("failed", done.failed or 0, min(done.failed or 0, len(watcher.workers) - succeeded))
     want("uncounted", bool(left and (left.succeeded or left.failed)), False)
     want("completed", [one.type for one in done.conditions or ()], ["SuccessCriteriaMet", "Complete"])
     want("finalizers", [one.metadata.name for one in pods if one.metadata.finalizers], [])

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ...api.batch import Job, JobCondition, JobStatus, UncountedTerminatedPods
-from ...api.core import EnvVar, EnvVarSource, ObjectFieldSelector, Pod
+from ...api.core import Pod
 from ...api.selectors import from_label_selector
 from ...api.status import StatusError, is_conflict, is_not_found
 from ...client.view import key_of, split_key
@@ -27,7 +27,7 @@ from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import claim, controller_of
 from ...reconcile.pod_control import PodControl, in_slow_start, is_namespace_terminating
 from ...reconcile.pod_index import CONTROLLER, ORPHANS, index_pods
-from ...reconcile.pods import deletion_rank, is_active, node_of, pod_from_template, structs_equal
+from ...reconcile.pods import deletion_rank, is_active, node_of, structs_equal
 from ...reconcile.sources import owner_key, source
 from .assess import (
     FINALIZER,
@@ -46,12 +46,12 @@ from .assess import (
     verdict,
     wanted_active,
 )
-from .indexes import INDEX, format_, index_of, missing
+from .indexes import format_, index_of, missing
+from .pod import FAILURE_COUNT, pod_of
 
 MAX_CREATES = 500
 STALE_CACHE_SECONDS = 1.0
 ORPHAN = "orphan:"
-FAILURE_COUNT = "batch.kubernetes.io/job-index-failure-count"
 
 
 class _Failures(msgspec.Struct):
@@ -300,7 +300,7 @@ class JobController:
             tries = None
             if job.spec.backoff_limit_per_index is not None and index is not None:
                 tries, _ = self._tries(job, index)
-            await self._control.create(_pod(job, index, tries), job)
+            await self._control.create(pod_of(job, index, tries), job)
 
         try:
             succeeded, failure = await in_slow_start(len(indexes), create)
@@ -412,50 +412,25 @@ class JobController:
         try:
             await self._client.patch(Pod, meta.name or "", meta.namespace or "", body=body)
         except StatusError as error:
-            # Gone, or another pod of that name by now (its uid differs).
-            if not is_not_found(error) and error.code not in (409, 422):
-                raise
+            if is_not_found(error) or (error.code in (409, 422) and await self._is_gone(pod)):
+                return
+            raise
+
+    async def _is_gone(self, pod: Pod) -> bool:
+        """Whether the server has another pod of that name by now, or none."""
+        try:
+            fresh = await self._client.get(Pod, pod.metadata.name or "", pod.metadata.namespace or "")
+        except StatusError as error:
+            if is_not_found(error):
+                return True
+            raise
+        return fresh.metadata.uid != pod.metadata.uid
 
 
 def _taken(observed: Observed) -> set[int]:
     """The indexes that need no new pod."""
     running = {index for pod in observed.active if (index := index_of(pod)) is not None}
     return observed.completed_indexes | observed.failed_indexes | running
-
-
-def _pod(job: Job, index: int | None, tries: int | None) -> Pod:
-    """A pod of the Job, with the tracking finalizer and, for Indexed Jobs, its index everywhere it shows."""
-    name = job.metadata.name or ""
-    pod = pod_from_template(job.spec.template, job)
-    meta = pod.metadata
-    meta.finalizers = [*(meta.finalizers or ()), FINALIZER]
-    if index is None:
-        return pod
-    meta.generate_name = f"{name}-{index}-"
-    meta.labels = {**(meta.labels or {}), INDEX: str(index)}
-    meta.annotations = {**(meta.annotations or {}), INDEX: str(index)}
-    if tries is not None:
-        meta.annotations[FAILURE_COUNT] = str(tries)
-    variable = EnvVar(
-        name="JOB_COMPLETION_INDEX",
-        value_from=EnvVarSource(field_ref=ObjectFieldSelector(field_path=f"metadata.labels['{INDEX}']")),
-    )
-
-    def with_index(containers: Any) -> Any:
-        return [
-            container
-            if any(found.name == variable.name for found in container.env or ())
-            else msgspec.structs.replace(container, env=[*(container.env or ()), variable])
-            for container in containers or ()
-        ]
-
-    pod.spec = msgspec.structs.replace(
-        pod.spec,
-        hostname=pod.spec.hostname or f"{name}-{index}"[:63],
-        containers=with_index(pod.spec.containers),
-        init_containers=with_index(pod.spec.init_containers) or None,
-    )
-    return pod
 
 
 def _target(status: JobStatus, end: Verdict, now: Any) -> None:
