@@ -7,8 +7,6 @@ one. `Client.each` runs a function over many items with several connections at a
 
 from __future__ import annotations
 
-import sys
-
 from .errors import CommandError, StatusFailure, Unreachable, reason_of
 from .transport.connection import Address, Connection, Response
 from .wire.json_read import JsonError, loads
@@ -100,6 +98,7 @@ class Client:
         if body and not content_type:
             content_type = JSON
         headers = self.headers(accept, content_type)
+        started = self._told(method, path, headers, body) if self.verbosity >= 6 else 0.0
         while True:
             connection = self._idle.pop() if self._idle else self._new()
             reused = connection.stream is not None
@@ -121,7 +120,10 @@ class Client:
                     continue
                 raise Unreachable(f"{_verb(method)} {_quoted(self.target.server + path)}: {_lost(error)}") from None
             if self.verbosity >= 6:
-                self._tell(method, path, response)
+                from .wire_log import response as tell
+
+                status = f"{response.status} {response.reason}"
+                tell(self.verbosity, method, self.target.server + path, status, response.headers, started)
             self._warn(response)
             return response
 
@@ -157,6 +159,10 @@ class Client:
         except OSError as error:
             raise Unreachable(_lost(error)) from None
         self.release(response.connection)
+        if self.verbosity >= 8:
+            from .wire_log import answered
+
+            answered(self.verbosity, data)
         return data
 
     def get(self, path: str, accept: str = JSON) -> Any:
@@ -222,24 +228,19 @@ class Client:
         self._opened.clear()
         self._idle.clear()
 
+    def _told(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> float:
+        """Tell of a request; when it began."""
+        from time import monotonic
+
+        from .wire_log import request
+
+        request(self.verbosity, method, self.target.server + path, headers, body)
+        return monotonic()
+
     def _warn(self, response: Response) -> None:
         for name, value in response.headers:
             if name == "warning":
                 self.on_warning(_warning_text(value))
-
-    def _tell(self, method: str, path: str, response: Response) -> None:
-        import time
-
-        now = time.time()
-        stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now)) + f".{int(now % 1 * 1e6):06d}"
-        status = f"{response.status} {response.reason}"
-        sys.stderr.write(
-            f'I{stamp} round_trippers.go:632] "Response" verb="{method}" url="{self.target.server}{path}" '
-            f'status="{status}"\n'
-        )
-        if self.verbosity >= 7:
-            for name, value in response.headers:
-                sys.stderr.write(f"I{stamp} round_trippers.go:632]     {name}: {value}\n")
 
 
 def _is_throttled(response: Response, data: bytes) -> bool:

@@ -77,7 +77,7 @@ def _raw(session: Session) -> int:
     path = session.flags.text("raw")
     if not path.startswith("/"):
         path = "/" + path.partition("://")[2].partition("/")[2] if "://" in path else "/" + path
-    response = session.client.stream(path, "*/*")
+    response = session.client.stream(path, "application/json, */*")
     session.out.flush()
     for data in response.chunks():
         session.out.write(data.decode("utf-8", "replace"))

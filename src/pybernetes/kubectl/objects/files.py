@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import CommandError, Several, reason_of
+from ..errors import CommandError, Several, Unreachable, reason_of
 from ..wire.json_read import JsonError, first
 from ..wire.yaml_fast import Unusual, quick
 
@@ -132,7 +132,7 @@ def download(url: str) -> str:
                 f"status code={response.status}"
             )
         return body.decode("utf-8", "replace")
-    raise CommandError(f'unable to read URL "{url}", too many redirects')
+    raise Unreachable("stopped after 10 redirects")
 
 
 def _of_text(text: str, source: str) -> Iterator[tuple[Any, str]]:
