@@ -69,18 +69,20 @@ class Connection(asyncio.Protocol):
 
 
 class Stream(asyncio.Protocol):
-    """A watch: counts the events that arrive."""
+    """A watch: counts the events that arrive, and knows when the last did."""
 
     def __init__(self, request: bytes, seen: list[int]) -> None:
         self._request = request
         self._seen = seen
-        self._open = False
+        self.latest = 0.0
+        """When something last arrived, by `time.perf_counter`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.write(self._request)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
         self._seen[0] += data.count(b'{"type":"')
+        self.latest = time.perf_counter()
 
 
 def trusting(ca_file: str) -> ssl.SSLContext:
