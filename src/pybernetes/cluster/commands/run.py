@@ -149,7 +149,8 @@ async def _server(arguments: argparse.Namespace, config: ClusterConfig, progress
         if config.hollow_nodes:
             await stack.enter_async_context(running("hollow-nodes", _hollow_nodes(config, plane.app)))
             progress.tell("nodes")
-        if config.sample and arguments.sample:
+        # Before a cloud has seen the node nothing may run there, so there is nothing to wait for.
+        if config.sample and arguments.sample and config.cloud_provider != "external":
             from ..sample import deploy_once
 
             await deploy_once(config, plane.admin, progress)

@@ -176,8 +176,7 @@ def _flags(config: ClusterConfig) -> list[str]:
         if settings:
             flags += [name, ",".join(f"{key}={str(value).lower()}" for key, value in settings.items())]
     flags += ["--hollow-nodes", str(config.hollow_nodes)] if config.hollow_nodes else ["--agent"]
-    # Before a cloud has seen the node nothing may run there, so nothing is waited for.
-    return [*flags, "--sample"] if config.sample and config.cloud_provider != "external" else flags
+    return [*flags, "--sample"] if config.sample else flags
 
 
 def _tell_error(message: str) -> None:
