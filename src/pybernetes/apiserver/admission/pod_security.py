@@ -90,6 +90,8 @@ class PodSecurity:
             return
         namespace = self._reader.get(self._namespaces, "", request.namespace)
         labels = _labels(namespace)
+        if not self._defaults and not any(key.startswith(_PREFIX) for key in labels):
+            return
         policies = {mode: self._policy(labels, mode) for mode in _MODES}
         if all(policy.level == "privileged" for policy in policies.values()):
             return

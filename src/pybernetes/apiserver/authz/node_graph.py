@@ -139,14 +139,16 @@ def _container_references(container: dict[str, Any], namespace: str) -> Iterator
         if source.get("configMapRef"):
             yield ("configmaps", namespace, source["configMapRef"].get("name", ""))
     for variable in container.get("env") or ():
-        source = variable.get("valueFrom") or {}
+        source = variable.get("valueFrom")
+        if not source:
+            continue
         if source.get("secretKeyRef"):
             yield ("secrets", namespace, source["secretKeyRef"].get("name", ""))
         if source.get("configMapKeyRef"):
             yield ("configmaps", namespace, source["configMapKeyRef"].get("name", ""))
 
 
-_SECRET_REF_SOURCES = ("cephfs", "cinder", "flexVolume", "rbd", "scaleIO", "iscsi", "storageos")
+_SECRET_REF_SOURCES = frozenset({"cephfs", "cinder", "flexVolume", "rbd", "scaleIO", "iscsi", "storageos"})
 
 
 def _pod_volume_references(volume: dict[str, Any], namespace: str, pod_name: str) -> Iterator[Reference]:
@@ -167,8 +169,8 @@ def _pod_volume_references(volume: dict[str, Any], namespace: str, pod_name: str
         yield ("secrets", namespace, volume["azureFile"].get("secretName", ""))
     if (volume.get("csi") or {}).get("nodePublishSecretRef"):
         yield ("secrets", namespace, volume["csi"]["nodePublishSecretRef"].get("name", ""))
-    for key in _SECRET_REF_SOURCES:
-        secret = (volume.get(key) or {}).get("secretRef")
+    for key in _SECRET_REF_SOURCES & volume.keys():
+        secret = (volume[key] or {}).get("secretRef")
         if secret:
             yield ("secrets", namespace, secret.get("name", ""))
 
