@@ -7,6 +7,7 @@ import orjson
 
 from .. import status
 from ..schema import ObjectSchema
+from ..schema.syntax import syntax_error
 from .json_patch import PatchError, apply_operations
 from .merge_patch import merge
 from .strategic import BadPatch, strategic_merge
@@ -56,7 +57,7 @@ def _json_patch(original: dict[str, Any], patch: bytes) -> dict[str, Any]:
     try:
         operations = _decode(patch)
     except msgspec.DecodeError as error:
-        raise status.bad_request(str(error)) from None
+        raise status.bad_request(syntax_error(patch) or str(error)) from None
     if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
         found = {dict: "object", str: "string", bool: "bool"}.get(type(operations), "array")
         found = "number" if isinstance(operations, int | float) and not isinstance(operations, bool) else found
@@ -78,7 +79,7 @@ def _object(patch: bytes, prefix: str) -> dict[str, Any]:
     try:
         document = _decode(patch)
     except msgspec.DecodeError as error:
-        raise status.bad_request(f"{prefix}{error}") from None
+        raise status.bad_request(f"{prefix}{syntax_error(patch) or error}") from None
     if document is None:
         return {}
     if not isinstance(document, dict):

@@ -12,6 +12,7 @@ from msgspec import DecodeError
 from ...api import status
 from ...api.digest import digest
 from ...api.schema import load
+from ...api.schema.syntax import syntax_error
 from ...api.status import StatusError
 from ...base.http.message import Request
 from ..kind_schema import TemplatedKind
@@ -58,7 +59,8 @@ def decode(data: bytes, media: str, api_version: str, kind: str) -> tuple[Object
     except RecursionError:
         raise _unrecognized(kind, "couldn't get version/kind; json parse error: exceeded max depth", data) from None
     except (ValueError, DecodeError) as error:
-        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {error}", data) from None
+        why = (media == JSON and syntax_error(data)) or str(error)
+        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {why}", data) from None
     if not isinstance(obj, dict):
         words = "couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of type struct"
         raise _unrecognized(kind, words, data)

@@ -5,10 +5,11 @@ from typing import Any
 import orjson
 
 from ...api import status
+from ...api.schema.syntax import syntax_error
 from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
-from ..negotiation import media_type, parse, read_body
+from ..negotiation import JSON, media_type, parse, read_body
 from ..resources.deleting import delete as delete_object
 from ..resources.deletion import DeleteOptions, options_from
 from ..resources.generic import Written
@@ -82,7 +83,8 @@ def _decoded(data: bytes, media: str) -> Object:
     except StatusError:
         raise
     except ValueError as error:
-        raise status.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+        why = (media == JSON and syntax_error(data)) or str(error)
+        raise status.bad_request(f"couldn't get version/kind; json parse error: {why}") from None
     if not isinstance(body, dict):
         raise status.bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
     kind = body.get("kind") or "DeleteOptions"

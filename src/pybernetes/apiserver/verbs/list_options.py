@@ -7,6 +7,7 @@ import msgspec
 from ...api import field, status
 from ...api.field import FieldError
 from ...api.resource import ResourceInfo
+from ...api.schema.syntax import syntax_error
 from ..call import Call
 from ..watch_cache import Selection
 from ..watch_cache.entry import Probe
@@ -144,10 +145,12 @@ def encode_token(revision: int, start: str) -> str:
 
 def decode_token(token: str) -> ContinueToken:
     """StatusError 400 for anything this server did not make."""
+    text = b""
     try:
-        found = _token.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        found = _token.decode(text)
     except (ValueError, msgspec.MsgspecError) as error:
-        raise status.bad_request(f"continue key is not valid: {error}") from None
+        raise status.bad_request(f"continue key is not valid: {(text and syntax_error(text)) or error}") from None
     if found.version != _TOKEN_VERSION or not found.start.endswith("\0") or found.revision == 0:
         raise status.bad_request("continue key is not valid: incorrect encoded start resourceVersion")
     if found.start.startswith("/") or ".." in found.start.split("/"):
