@@ -20,13 +20,13 @@ from .nodes.controller import CloudNodeController
 from .nodes.lifecycle import CloudNodeLifecycleController
 from .provider import CloudProvider
 from .routes.controller import NodeRouteController
-from .service.controller import ServiceController
+from .service.controller import CLUSTER_NAME, NAME, SERVICE_ACCOUNT, ServiceController
 
 log = logger(__name__)
 
 MANAGER = "cloud-controller-manager"
 CLOUD_NODE, LIFECYCLE = "cloud-node-controller", "cloud-node-lifecycle-controller"
-SERVICE, ROUTE = "service-lb-controller", "node-route-controller"
+SERVICE, ROUTE = NAME, "node-route-controller"
 ALIASES = {"cloud-node": CLOUD_NODE, "cloud-node-lifecycle": LIFECYCLE, "service": SERVICE, "route": ROUTE}
 """Names of earlier releases, still accepted by `--controllers`."""
 
@@ -37,19 +37,13 @@ class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     controllers: tuple[str, ...] = ("*",)
     leader_elect: bool = True
     identity: str = ""
-    cluster_name: str = "kubernetes"
+    cluster_name: str = CLUSTER_NAME
     cluster_cidrs: tuple[str, ...] = ()
     configure_cloud_routes: bool = True
     concurrent_service_syncs: int = 1
     node_status_update_seconds: float = 300.0
     node_monitor_seconds: float = 5.0
     route_reconciliation_seconds: float = 10.0
-
-
-def service_registration(provider: CloudProvider, config: CloudConfig) -> Registration:
-    """The controller of load balancers alone, which the manager of a cluster of one's own runs beside its own."""
-    name, workers = config.cluster_name, config.concurrent_service_syncs
-    return Registration(lambda context: ServiceController(context, provider, name, workers), "service-controller")
 
 
 def registrations(provider: CloudProvider, config: CloudConfig) -> dict[str, Registration]:
@@ -65,7 +59,10 @@ def registrations(provider: CloudProvider, config: CloudConfig) -> dict[str, Reg
             "node-controller",
         )
     if provider.load_balancers is not None:
-        found[SERVICE] = service_registration(provider, config)
+        found[SERVICE] = Registration(
+            lambda context: ServiceController(context, provider, config.cluster_name, config.concurrent_service_syncs),
+            SERVICE_ACCOUNT,
+        )
     if provider.routes is not None and config.configure_cloud_routes and config.cluster_cidrs:
         found[ROUTE] = Registration(
             lambda context: NodeRouteController(

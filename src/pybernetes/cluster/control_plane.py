@@ -184,12 +184,12 @@ def local_load_balancers(config: ClusterConfig) -> "dict[str, Registration]":
     """The controller that makes load balancers out of this cluster's own nodes, where that is wanted."""
     if config.cloud_provider != "local" or not config.has_containers:
         return {}
-    from ..cloud.manager import SERVICE, CloudConfig, service_registration
-    from ..cloud.providers import local_provider
+    from ..cloud.local import LocalProvider
+    from ..cloud.service.controller import CLUSTER_NAME, NAME, SERVICE_ACCOUNT, ServiceController
+    from ..reconcile.manager import Registration
 
-    return {
-        SERVICE: service_registration(local_provider(config.node_port_range, reserved_ports(config)), CloudConfig())
-    }
+    provider = LocalProvider(config.node_port_range, reserved_ports(config))
+    return {NAME: Registration(lambda context: ServiceController(context, provider, CLUSTER_NAME), SERVICE_ACCOUNT)}
 
 
 def reserved_ports(config: ClusterConfig) -> dict[int, str]:

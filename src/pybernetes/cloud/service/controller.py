@@ -40,6 +40,9 @@ from .plan import (
 
 log = logger(__name__)
 
+NAME, SERVICE_ACCOUNT = "service-lb-controller", "service-controller"
+CLUSTER_NAME = "kubernetes"
+"""The name of a cluster whom nobody named otherwise."""
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 300.0
 _SYNC = "Error syncing load balancer"

@@ -293,8 +293,10 @@ async def _controller_manager(arguments: argparse.Namespace, config: ClusterConf
 
 
 async def _cloud_controller_manager(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
+    from ...cloud.local import LocalProvider
     from ...cloud.manager import CloudConfig, CloudControllerManager
-    from ...cloud.providers import local_provider, provider
+    from ...cloud.provider import CloudProvider
+    from ...cloud.providers import provider
     from ..control_plane import reserved_ports
 
     name: str = arguments.provider
@@ -309,8 +311,8 @@ async def _cloud_controller_manager(arguments: argparse.Namespace, config: Clust
         _kubeconfig(arguments, config, "cloud-controller-manager"), "cloud-controller-manager"
     )
     try:
-        if name == "local":
-            cloud = local_provider(config.node_port_range, reserved_ports(config))
+        if name == LocalProvider.name:
+            cloud: CloudProvider = LocalProvider(config.node_port_range, reserved_ports(config))
         else:
             cloud = provider(name, arguments.cloud_config.read_text() if arguments.cloud_config else "")
         manager = CloudControllerManager(lambda _: client, cloud, settings)
