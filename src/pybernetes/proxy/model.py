@@ -2,7 +2,8 @@
 
 Which endpoints serve (KEP-1669, KEP-1672, Service internal traffic policy): the ready ones; if there are none, those
 that are terminating but still serving. Under a `Local` policy only endpoints on this node count, separately for traffic
-from inside (ClusterIP) and from outside (node ports, load balancers, external addresses).
+from inside (ClusterIP) and from outside (node ports, load balancers, external addresses). Of the ready ones under the
+Cluster policy those that hints call near serve (`topology.py`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ..api.core import Service
-from ..api.discovery import EndpointSlice
+from ..api.discovery import EndpointHints, EndpointSlice
+from .topology import near
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
@@ -30,7 +32,7 @@ class ServicePort(msgspec.Struct, frozen=True):
     """One port of one Service as this node has to serve it.
 
     `internal` are the endpoints for ClusterIP traffic, `external` those for everything that enters from outside,
-    `everywhere` those of the whole cluster; `external_local` says that the client's address must be kept
+    `everywhere` those that anything else may use; `external_local` says that the client's address must be kept
     (externalTrafficPolicy Local). `health_check_ips` are what a load balancer that asks this node is told about: local
     and ready, without those that only help out while they terminate.
     """
@@ -59,6 +61,7 @@ class _Candidate(msgspec.Struct, frozen=True):
     ready: bool
     serving: bool
     terminating: bool
+    hints: EndpointHints | None = None
 
 
 def _candidates(slices: Iterable[EndpointSlice], port_name: str, protocol: str, node_name: str) -> list[_Candidate]:
@@ -78,15 +81,21 @@ def _candidates(slices: Iterable[EndpointSlice], port_name: str, protocol: str, 
             terminating = bool(conditions and conditions.terminating)
             for address in item.addresses or ():
                 endpoint = Endpoint(address, number, item.node_name == node_name, not item.node_name)
-                found[endpoint] = _Candidate(endpoint, ready, serving, terminating)
+                found[endpoint] = _Candidate(endpoint, ready, serving, terminating, item.hints)
     return list(found.values())
 
 
-def _serving(candidates: Iterable[_Candidate]) -> tuple[Endpoint, ...]:
-    found = list(candidates)
-    ready = [c.endpoint for c in found if c.ready]
-    chosen = ready or [c.endpoint for c in found if c.serving and c.terminating]
-    return tuple(sorted(chosen))
+def _serving(candidates: Sequence[_Candidate]) -> tuple[Endpoint, ...]:
+    return _in_order([c for c in candidates if c.ready] or [c for c in candidates if c.serving and c.terminating])
+
+
+def _near(candidates: Sequence[_Candidate], node_name: str, zone: str) -> tuple[Endpoint, ...]:
+    ready = near([c for c in candidates if c.ready], node_name, zone)
+    return _in_order(ready) if ready else _serving(candidates)
+
+
+def _in_order(candidates: Iterable[_Candidate]) -> tuple[Endpoint, ...]:
+    return tuple(sorted(c.endpoint for c in candidates))
 
 
 def _affinity_seconds(service: Service) -> int:
@@ -111,19 +120,21 @@ def _is_ours(service: Service) -> bool:
     return bool(spec.cluster_ip) and spec.cluster_ip != "None" and ":" not in (spec.cluster_ip or "")
 
 
-def service_ports(service: Service, slices: Sequence[EndpointSlice], node_name: str) -> list[ServicePort]:
-    """Every port of a service as this node has to serve it, given the service's slices."""
-    return list(_ports_of(service, slices, node_name)) if _is_ours(service) else []
+def service_ports(
+    service: Service, slices: Sequence[EndpointSlice], node_name: str, zone: str = ""
+) -> list[ServicePort]:
+    """Every port of a service as this node has to serve it, given the service's slices. zone: that of this node."""
+    return list(_ports_of(service, slices, node_name, zone)) if _is_ours(service) else []
 
 
-def _ports_of(service: Service, slices: Sequence[EndpointSlice], node_name: str) -> Iterable[ServicePort]:
+def _ports_of(service: Service, slices: Sequence[EndpointSlice], node_name: str, zone: str) -> Iterable[ServicePort]:
     spec, meta = service.spec, service.metadata
     assert spec is not None and meta is not None
     for port in spec.ports or ():
         protocol = port.protocol or "TCP"
         candidates = _candidates(slices, port.name or "", protocol, node_name)
         local = [c for c in candidates if c.endpoint.local]
-        everywhere = _serving(candidates)
+        everywhere = _near(candidates, node_name, zone)
         external_local = spec.external_traffic_policy == "Local"
         yield ServicePort(
             namespace=meta.namespace or "",

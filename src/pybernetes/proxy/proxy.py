@@ -26,6 +26,7 @@ from .model import SERVICE_NAME_LABEL, ServicePort, service_ports
 from .pod_network import pod_routes
 from .rules import entries, skeleton
 from .ruleset import Ruleset
+from .topology import ZONE_LABEL
 from .udp_flows import stale_flows
 
 log = logger(__name__)
@@ -72,6 +73,8 @@ class Proxy:
         self._wake = asyncio.Event()
         self._touched: set[str] = set()
         self._nodes_touched = False
+        self._zone = ""
+        self._zone_touched = False
         self._numbers = EndpointNumbers()
         self._ruleset = Ruleset(config.table, skeleton(config.pod_cidr, config.service_cidr))
         self._ports: dict[str, list[ServicePort]] = {}
@@ -143,7 +146,12 @@ class Proxy:
                 self._touch(_service_of(one))
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
-        """Most changes of nodes are heartbeats, which concern no route."""
+        """Most changes of nodes are heartbeats, which concern neither routes nor this node's zone."""
+        if new is not None and new.metadata.name == self._config.node_name:
+            zone = (new.metadata.labels or {}).get(ZONE_LABEL, "")
+            if zone != self._zone:
+                self._zone, self._zone_touched = zone, True
+                self._wake.set()
         if pod_routes([old] if old else [], "") != pod_routes([new] if new else [], ""):
             self._nodes_touched = True
             self._wake.set()
@@ -156,10 +164,14 @@ class Proxy:
     def _collect(self, services: Informer[Service], slices: Informer[EndpointSlice]) -> None:
         """Work out the entries of the touched services."""
         touched, self._touched = self._touched, set()
+        if self._zone_touched:
+            self._zone_touched = False
+            touched.update(f"{one.metadata.namespace}/{one.metadata.name}" for one in services.list())
         for key in touched:
             namespace, _, name = key.partition("/")
             service = services.get(name, namespace)
-            ports = service_ports(service, slices.by_index(_INDEX, key), self._config.node_name) if service else []
+            found = slices.by_index(_INDEX, key)
+            ports = service_ports(service, found, self._config.node_name, self._zone) if service else []
             old = self._ports.pop(key, [])
             if ports:
                 self._ports[key] = ports
