@@ -65,12 +65,19 @@ class NodePorts:
         self._services = informers.of(Service)
         self._pods: Informer[Pod] = informers.of(Pod)
         self._slices = informers.of(EndpointSlice)
+        self._is_indexed = False
+
+    def _index(self) -> None:
+        """A cluster without load balancers does without."""
         self._services.add_index(_SERVICES, lambda one: map(_text, ports_of(one)) if wants_load_balancer(one) else ())
         self._pods.add_index(_PODS, lambda pod: map(_text, host_ports(pod)))
         self._slices.add_index(_SLICES, lambda one: map(_text, process_ports(one)))
+        self._is_indexed = True
 
     def grant(self, service: Service) -> str:
         """Have the Service hold its ports; or what is in the way, and nothing changes."""
+        if not self._is_indexed:
+            self._index()
         for port in ports_of(service):
             holder = self._holder(port, service)
             if holder:
