@@ -2,8 +2,12 @@
 
 import pytest
 from tests.controllers.faults.harness import crashes, lost_answers, refusals, refusals_and_crashes
-from tests.controllers.faults.scenarios import ALL
+from tests.controllers.faults.more_scenarios import MORE
+from tests.controllers.faults.scenarios import ALL as WORKLOADS
 
+from pybernetes.controllers.manager import CONTROLLERS
+
+ALL = {**WORKLOADS, **MORE}
 EVERY = pytest.mark.parametrize("name", list(ALL))
 
 
@@ -30,3 +34,9 @@ async def test_each_write_meets_a_broken_server(name: str) -> None:
 @EVERY
 async def test_each_answer_is_lost(name: str) -> None:
     await lost_answers(ALL[name])
+
+
+def test_every_controller_is_disturbed() -> None:
+    """One is not: it looks once a day, and marks or deletes what it finds (tests/controllers/test_small.py)."""
+    acting = {name for scenario in ALL.values() for name in scenario.controllers}
+    assert set(CONTROLLERS) - acting == {"legacy-serviceaccount-token-cleaner-controller"}

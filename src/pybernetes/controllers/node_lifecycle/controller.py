@@ -15,7 +15,7 @@ import msgspec
 
 from ...api.coordination import Lease
 from ...api.core import Node, Pod
-from ...api.status import StatusError, is_conflict, is_not_found
+from ...api.status import StatusError, is_not_found
 from ...client.client import STRATEGIC_MERGE_PATCH
 from ...reconcile.controller import Controller, Result
 from ...reconcile.manager import ControllerContext
@@ -164,7 +164,7 @@ class NodeLifecycleController:
                     subresource="status",
                 )
             except StatusError as error:
-                if not (is_not_found(error) or is_conflict(error)):
+                if not is_not_found(error):  # a conflict: another pod by that name, which the next look will show
                     raise
             else:
                 self._recorder.warning(pod, "NodeNotReady", "Node is not ready")
