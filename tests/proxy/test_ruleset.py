@@ -173,7 +173,7 @@ def service_port(draw: st.DrawFn, name: str, number: int) -> ServicePort:
         protocol=draw(st.sampled_from(["tcp", "udp"])),
         node_port=draw(st.sampled_from([0, 30001, 30002])),
         external_ips=tuple(draw(st.lists(st.sampled_from(["203.0.113.1", "203.0.113.2"]), unique=True, max_size=2))),
-        load_balancer_ips=draw(st.sampled_from([(), ("203.0.113.9",)])),
+        load_balancer_ips=draw(st.sampled_from([(), ("203.0.113.9",), ("203.0.113.9", "203.0.113.1")])),
         source_ranges=draw(st.sampled_from([(), ("10.0.0.0/8", "10.1.0.0/16"), ("0.0.0.0/0",), ("192.0.2.1/32",)])),
         affinity_seconds=draw(st.sampled_from([0, 0, 10, 20])),
         internal=draw(st.sampled_from([everywhere, some])),

@@ -69,6 +69,14 @@ async def test_services_without_an_address_hold_none() -> None:
         assert await holders(api) == {"10.96.0.1": "kubernetes"}
 
 
+async def test_without_external_addresses_the_policy_for_them_goes() -> None:
+    async with running_api() as api:
+        await service(api, "a", externalIPs=["198.51.100.1"])
+        assert (await api.get(SERVICES + "/a")).body["spec"]["externalTrafficPolicy"] == "Cluster"
+        answer = await api.patch(SERVICES + "/a", {"spec": {"externalIPs": None}})
+        assert answer.code == 200 and "externalTrafficPolicy" not in answer.body["spec"]
+
+
 async def test_a_change_of_type_gives_the_address_back() -> None:
     async with running_api() as api:
         ip = (await service(api, "a"))["spec"]["clusterIP"]

@@ -172,6 +172,17 @@ async def test_what_else_holds_a_port() -> None:
         await world.until(lambda: has(world, "10.1.0.1", name="web-8443"), within_seconds=2)
 
 
+async def test_another_services_external_address_may_be_a_nodes() -> None:
+    async with cloud_world(local()) as world:
+        await world.create(cloud_node("n1", "10.1.0.1"))
+        await world.create(balanced("far", type="ClusterIP", externalIPs=["198.51.100.1"]))
+        await world.create(balanced("other", type="ClusterIP", externalIPs=["198.51.100.2", "10.1.0.1"]))
+        await world.create(balanced())
+        assert await refusal(world) == "port 80/TCP of the nodes is held by Service default/other"
+        await world.client.patch(Service, "other", "default", body={"spec": {"externalIPs": None}})
+        await world.until(lambda: has(world, "10.1.0.1"), within_seconds=2)
+
+
 async def test_a_service_of_pods_on_that_very_host_port_is_fine() -> None:
     async with cloud_world(local()) as world:
         await world.create(cloud_node("n1", "10.1.0.1"))

@@ -277,6 +277,11 @@ def _take_over(new: dict[str, Any], old: dict[str, Any]) -> None:
         new["healthCheckNodePort"] = old.get("healthCheckNodePort")
 
 
+def _is_external(spec: dict[str, Any]) -> bool:
+    """Whether traffic may come in from outside of the cluster."""
+    return spec.get("type") in _WITH_NODE_PORTS or (_has_address(spec) and bool(spec.get("externalIPs")))
+
+
 def _drop_unused(new: dict[str, Any], old: dict[str, Any]) -> None:
     """A change of type drops what the new type has no use for, unless the client changed it at the same time."""
     if not _has_address(new) and _has_address(old):
@@ -288,8 +293,9 @@ def _drop_unused(new: dict[str, Any], old: dict[str, Any]) -> None:
         for port in new.get("ports") or ():
             if port.get("nodePort") in known:
                 port.pop("nodePort")
-        if new.get("externalTrafficPolicy") == old.get("externalTrafficPolicy") and not new.get("externalIPs"):
-            new.pop("externalTrafficPolicy", None)
+    is_internal_now = _is_external(old) and not _is_external(new)
+    if is_internal_now and new.get("externalTrafficPolicy") == old.get("externalTrafficPolicy"):
+        new.pop("externalTrafficPolicy", None)
     if not _has_health_check(new) and new.get("healthCheckNodePort") == old.get("healthCheckNodePort"):
         new.pop("healthCheckNodePort", None)
     if new.get("type") != "LoadBalancer" and old.get("type") == "LoadBalancer":

@@ -6,7 +6,7 @@ Whoever has a port keeps it; who comes later waits. What this process gave is in
 told by the Services' own status, where two claim the same the older Service has it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ...api.core import Pod, Service
 from ...api.discovery import EndpointSlice
@@ -27,6 +27,11 @@ Port = tuple[str, int]
 def ports_of(service: Service) -> list[Port]:
     """The ports a Service is reached at."""
     return [(port.protocol or "TCP", port.port) for port in service.spec.ports or ()]
+
+
+def claimed(service: Service) -> list[Port]:
+    """The ports it may have on nodes: as a load balancer, or by an external address that is a node's."""
+    return ports_of(service) if wants_load_balancer(service) or service.spec.external_ips else []
 
 
 def host_ports(pod: Pod) -> list[Port]:
@@ -69,17 +74,17 @@ class NodePorts:
 
     def _index(self) -> None:
         """A cluster without load balancers does without."""
-        self._services.add_index(_SERVICES, lambda one: map(_text, ports_of(one)) if wants_load_balancer(one) else ())
+        self._services.add_index(_SERVICES, lambda one: map(_text, claimed(one)))
         self._pods.add_index(_PODS, lambda pod: map(_text, host_ports(pod)))
         self._slices.add_index(_SLICES, lambda one: map(_text, process_ports(one)))
         self._is_indexed = True
 
-    def grant(self, service: Service) -> str:
-        """Have the Service hold its ports; or what is in the way, and nothing changes."""
+    def grant(self, service: Service, addresses: Collection[str]) -> str:
+        """Have the Service hold its ports at these addresses; or what is in the way, and nothing changes."""
         if not self._is_indexed:
             self._index()
         for port in ports_of(service):
-            holder = self._holder(port, service)
+            holder = self._holder(port, service, addresses)
             if holder:
                 return f"port {_text(port)} of the nodes is held by {holder}"
         self._granted[key_of(service)] = frozenset(ports_of(service))
@@ -93,13 +98,13 @@ class NodePorts:
         """Whether this process gave it something."""
         return key in self._granted
 
-    def _holder(self, port: Port, service: Service) -> str:
+    def _holder(self, port: Port, service: Service, addresses: Collection[str]) -> str:
         protocol, number = port
         if protocol == "TCP" and number in self._reserved:
             return self._reserved[number]
         if number in self._range:
             return f"the node port range {self._range.start}-{self._range.stop - 1}"
-        for other in self._others(port, service):
+        for other in self._others(port, service, addresses):
             return f"Service {other}"
         for pod in self._pods.by_index(_PODS, _text(port)):
             if not (pod.metadata.namespace == service.metadata.namespace and selects(service, pod.metadata.labels)):
@@ -110,7 +115,7 @@ class NodePorts:
                 return f"what serves {one.metadata.namespace}/{name}"
         return ""
 
-    def _others(self, port: Port, service: Service) -> Iterator[str]:
+    def _others(self, port: Port, service: Service, addresses: Collection[str]) -> Iterator[str]:
         """Services that had the port first."""
         key = key_of(service)
         for other, ports in self._granted.items():
@@ -118,9 +123,11 @@ class NodePorts:
                 yield other
         for found in self._services.by_index(_SERVICES, _text(port)):
             other = key_of(found)
-            if other == key or other in self._granted or not has_address(found):
+            if other == key or other in self._granted:
                 continue
-            if not has_address(service) or _rank(found) < _rank(service):
+            if any(ip in addresses for ip in found.spec.external_ips or ()):
+                yield other
+            if has_address(found) and (not has_address(service) or _rank(found) < _rank(service)):
                 yield other
 
 

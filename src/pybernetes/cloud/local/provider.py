@@ -16,7 +16,7 @@ from ...client.view import key_of
 from ..provider import CloudProvider, ProviderError
 from ..service.plan import wants_load_balancer
 from .addresses import internal_ip, is_ready, serving_nodes, status_of
-from .ports import NodePorts, host_ports, lost, ports_of, process_ports
+from .ports import NodePorts, claimed, host_ports, lost, process_ports
 
 _BY_SERVICE = "local-balancer-service"
 _SERVICE_NAME = "kubernetes.io/service-name"
@@ -61,7 +61,7 @@ class LocalProvider(CloudProvider):
         key = key_of(service)
         self._waiting.add(key)
         status = status_of(service, nodes, self._slices.by_index(_BY_SERVICE, key))
-        obstacle = self._ports.grant(service)
+        obstacle = self._ports.grant(service, {internal_ip(node) for node in nodes})
         if obstacle:
             self._ports.release(key)
             raise ProviderError(obstacle)
@@ -83,8 +83,7 @@ class LocalProvider(CloudProvider):
             self._wake(key)
 
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
-        before = ports_of(old) if old is not None and wants_load_balancer(old) else []
-        if before and lost(before, ports_of(new) if new is not None and wants_load_balancer(new) else ()):
+        if self._waiting and old is not None and lost(claimed(old), claimed(new) if new is not None else ()):
             self._freed()
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
