@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.control_plane import World, control_plane, deployment, pod, template
 
@@ -181,3 +182,23 @@ async def test_announced_disruption_that_did_not_happen_is_taken_back() -> None:
         assert await value() == "True"
         await asyncio.sleep(15)
         assert await value() == "False"
+
+
+async def test_status_is_updated_and_patched_by_others_beside_the_controller() -> None:
+    """Who evicts says so in the status; the controller keeps that for a while and computes the rest anew."""
+    async with control_plane(*ONLY) as world:
+        await world.run_pods()
+        await world.create(budget(minAvailable=1))
+        await world.create(deployment("web", 3))
+        await world.until(lambda: allowed(world, 2))
+        first = (await world.list(Pod, "default"))[0].metadata.name or ""
+        found = await world.get(PodDisruptionBudget, "web")
+        status = msgspec.structs.replace(found.status, disrupted_pods={first: world.clock.now()}, disruptions_allowed=0)
+        updated = await world.client.update_status(msgspec.structs.replace(found, status=status))
+        assert set(updated.status.disrupted_pods or {}) == {first}
+        await world.until(lambda: allowed(world, 1))
+        assert set((await world.get(PodDisruptionBudget, "web")).status.disrupted_pods or {}) == {first}
+        body = {"status": {"disruptedPods": None}}
+        patched = await world.client.patch(PodDisruptionBudget, "web", "default", body=body, subresource="status")
+        assert not patched.status.disrupted_pods
+        await world.until(lambda: allowed(world, 2))

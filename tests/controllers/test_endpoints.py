@@ -118,13 +118,27 @@ async def test_not_ready_pod_is_published_on_request() -> None:
 async def test_named_port_is_looked_up_in_each_pod() -> None:
     async with control_plane(*ONLY) as world:
         await world.run_pods()
-        body = pod("web-1", labels={"app": "web"}, node="n1")
-        body["spec"]["containers"][0]["ports"] = [{"name": "web", "containerPort": 9090}]
-        await world.create(body)
+        for name, port in (("web-1", 9090), ("web-2", 9091)):
+            body = pod(name, labels={"app": "web"}, node="n1")
+            body["spec"]["containers"][0]["ports"] = [{"name": "web", "containerPort": port}]
+            await world.create(body)
         await world.create(service(ports=[{"port": 80, "targetPort": "web"}]))
+        wanted = {9090: ["web-1"], 9091: ["web-2"]}
 
         async def done() -> bool:
-            return [p.port for found in await slices(world) for p in found.ports or ()] == [9090]
+            """A slice for each number, and a subset."""
+            found = {
+                port.port: [one.target_ref.name for one in each.endpoints or () if one.target_ref is not None]
+                for each in await slices(world)
+                for port in each.ports or ()
+            }
+            (older,) = [e for e in await world.list(Endpoints) if e.metadata.name == "web"] or [Endpoints()]
+            subsets = {
+                port.port: [one.target_ref.name for one in each.addresses or () if one.target_ref is not None]
+                for each in older.subsets or ()
+                for port in each.ports or ()
+            }
+            return found == wanted == subsets and len(await slices(world)) == 2
 
         await world.until(done)
 

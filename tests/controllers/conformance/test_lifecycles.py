@@ -6,9 +6,9 @@ from typing import Any
 from tests.controllers.cronjob.test_controller import cron_job, finish, names
 from tests.controllers.test_daemonset import daemon_set, places, rolled_out, until_places
 from tests.controllers.test_replicationcontroller import RC, controller
-from tests.support.control_plane import World, control_plane, node, template
+from tests.support.control_plane import World, control_plane, deployment, node, template
 
-from pybernetes.api.apps import DaemonSet, ReplicaSet
+from pybernetes.api.apps import DaemonSet, Deployment, ReplicaSet
 from pybernetes.api.batch import CronJob, Job
 from pybernetes.api.core import Node, Pod
 from pybernetes.api.resource import resource
@@ -154,3 +154,61 @@ async def test_replication_controller_from_creation_to_deletion() -> None:
             return is_gone and len(pods) == 3 and not any(one.metadata.owner_references for one in pods)
 
         await world.until(orphaned)  # v1 controllers let go of their pods unless told otherwise
+
+
+async def test_deployment_from_creation_to_deletion() -> None:
+    """Created, scaled down with another template, its status set by a user and set right, deleted as a collection."""
+    async with control_plane("deployment-controller", "replicaset-controller", "garbage-collector-controller") as world:
+        await world.run_pods()
+        body = deployment("web", 2)
+        body["metadata"]["labels"] = {"test-deployment": "static"}
+        await world.create(body)
+        version = (await world.client.list(Deployment, "default")).resource_version
+        seen: list[tuple[str, int]] = []
+
+        async def follow() -> None:
+            selector = "test-deployment"
+            async for event in world.client.watch(
+                Deployment, "default", resource_version=version, label_selector=selector
+            ):
+                seen.append((event.type, event.object.status.ready_replicas or 0))
+
+        following = asyncio.create_task(follow())
+
+        async def ready(replicas: int, image: str) -> bool:
+            status = (await world.get(Deployment, "web")).status
+            pods = [one for one in await world.list(Pod, "default") if one.metadata.deletion_timestamp is None]
+            images = {(one.spec.containers or [])[0].image for one in pods}
+            numbers = (status.replicas, status.ready_replicas, status.updated_replicas)
+            return numbers == (replicas,) * 3 and images == {image}
+
+        await world.until(lambda: ready(2, "example/web:1"))
+        patch = {
+            "metadata": {"labels": {"test-deployment": "patched"}},
+            "spec": {
+                "replicas": 1,
+                "template": {
+                    "spec": {
+                        "terminationGracePeriodSeconds": 0,
+                        "containers": [{"name": "main", "image": "example/web:2"}],
+                    }
+                },
+            },
+        }
+        await world.client.patch(Deployment, "web", "default", body=patch, content_type=STRATEGIC_MERGE_PATCH)
+        await world.until(lambda: ready(1, "example/web:2"))
+        (listed,) = (await world.client.list(Deployment, label_selector="test-deployment=patched")).items
+        assert (listed.spec.replicas, listed.spec.template.spec.termination_grace_period_seconds) == (1, 0)
+        wrong = {"metadata": {"labels": {"test-deployment": "patched-status"}}, "status": {"updatedReplicas": 0}}
+        told = await world.client.patch(Deployment, "web", "default", body=wrong, subresource="status")
+        assert not told.status.updated_replicas
+        await world.until(lambda: ready(1, "example/web:2"))  # the controller knows better
+        await world.client.delete_collection(Deployment, "default", label_selector="test-deployment")
+
+        async def gone() -> bool:
+            left = [one for kind in (Deployment, ReplicaSet, Pod) for one in await world.list(kind, "default")]
+            return not left and seen[-1][0] == "DELETED"
+
+        await world.until(gone)
+        following.cancel()
+        assert {ready for _, ready in seen} == {0, 1, 2}
