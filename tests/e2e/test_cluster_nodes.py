@@ -148,6 +148,38 @@ def test_pods_of_all_nodes_reach_each_other_by_address_and_by_service(nodes: Nod
         assert outside.run("busybox", "wget", "-qO-", url, outside=True).stdout.startswith("Hello from web-")
 
 
+def test_a_load_balancer_has_the_addresses_of_all_nodes(nodes: Nodes) -> None:
+    k, exclude = nodes.kubectl, "node.kubernetes.io/exclude-from-external-load-balancers"
+    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
+    k.apply(
+        deployment("shop", "default", 1, container("web", readinessProbe=probe)),
+        service("shop", "default", 8088, type="LoadBalancer"),
+    )
+
+    def addresses() -> list[str]:
+        return k("get", "service", "shop", "-o", "jsonpath={.status.loadBalancer.ingress[*].ip}").split()
+
+    every = [nodes.machines[name].address for name in ("m1", "m2", "m3")]
+    until(lambda: addresses() == every)
+    k("rollout", "status", "deployment/shop", "--timeout=60s")
+    outside = nodes.machines["m1"]
+
+    def answer(address: str) -> str:
+        words = ("timeout", "2", "busybox", "wget", "-qO-", f"http://{address}:8088/")
+        return outside.run(*words, check=False, outside=True).stdout
+
+    for address in every:
+        until(lambda address=address: answer(address).startswith("Hello from shop-"))  # type: ignore[misc]
+    k("label", "node", "m2", f"{exclude}=")
+    until(lambda: addresses() == [every[0], every[2]])
+    until(lambda: answer(every[1]) == "")
+    k("label", "node", "m2", f"{exclude}-")
+    k("patch", "service", "shop", "-p", '{"spec": {"externalTrafficPolicy": "Local"}}')
+    (there,) = [item["spec"]["nodeName"] for item in k.json("get", "pods", "-l", "app=shop")["items"]]
+    until(lambda: addresses() == [nodes.machines[there].address])
+    k("delete", "service/shop", "deployment/shop")
+
+
 def test_a_network_policy_holds_on_every_node(nodes: Nodes) -> None:
     """Whoever is named gets through, at whichever node; names are still looked up."""
     k = nodes.kubectl
