@@ -92,6 +92,16 @@ def limits(name: str, **labels: str) -> LimitRange:
     return msgspec.convert({"metadata": metadata, "spec": {"limits": [item]}}, LimitRange)
 
 
+async def refused(client: Client, one: Pod) -> bool:
+    """Whether the pod may not be."""
+    try:
+        await create(client, one)
+    except StatusError as error:
+        assert error.code in (403, 422)
+        return True
+    return False
+
+
 async def test_a_limit_range_gives_pods_its_defaults_and_enforces_its_bounds():
     async with cluster() as client:
         await client.create(limits("limits"))
@@ -103,10 +113,15 @@ async def test_a_limit_range_gives_pods_its_defaults_and_enforces_its_bounds():
         resources = partial.spec.containers[0].resources
         assert resources.requests == {"cpu": "300m", "memory": "150Mi"}
         assert resources.limits == {"cpu": "500m", "memory": "500Mi"}
-        for wrong in (pod("small", cpu="10m", memory="50Mi"), pod("large", cpu="600m", memory="600Mi")):
-            with pytest.raises(StatusError) as error:
-                await create(client, wrong)
-            assert error.value.code in (403, 422)
+        small, large = pod("small", cpu="10m", memory="50Mi"), pod("large", cpu="600m", memory="600Mi")
+        assert [await refused(client, one) for one in (small, large)] == [True, True]
+        found = await client.get(LimitRange, "limits", "default")
+        found.spec.limits[0].min = {"cpu": "9m", "memory": "49Mi"}
+        await client.update(found)
+        assert [await refused(client, one) for one in (small, large)] == [False, True]
+        await client.delete(LimitRange, "limits", "default")
+        assert not (await client.list(LimitRange, "default")).items
+        assert not await refused(client, large)
 
 
 async def test_limit_ranges_are_listed_patched_and_deleted_as_a_collection():
