@@ -91,7 +91,17 @@ async def test_scaling_is_in_order_and_halts_on_an_unhealthy_pod() -> None:
     async with control_plane(*ONLY) as world:
         sick: set[str] = set()
         world.reject = lambda found: (found.metadata.name or "") in sick
-        await world.run_pods()
+        pods = await world.run_pods()
+        came: list[str] = []
+        went: list[str] = []
+
+        def note(old: Pod | None, new: Pod | None) -> None:
+            if old is None and new is not None:
+                came.append(new.metadata.name or "")
+            elif new is None and old is not None:
+                went.append(old.metadata.name or "")
+
+        pods.add_handler(note)
         await world.create(stateful_set(1))
         await ready(world, 1)
         await world.report(await world.get(Pod, "web-0"), "Running", ready=False)
@@ -110,6 +120,7 @@ async def test_scaling_is_in_order_and_halts_on_an_unhealthy_pod() -> None:
         for name in await names(world):
             await world.report(await world.get(Pod, name), "Running", ready=True)
         await ready(world, 0)
+        assert (came, went) == (["web-0", "web-1", "web-2"], ["web-2", "web-1", "web-0"])
 
 
 async def test_burst_scaling_ignores_unhealthy_pods() -> None:
