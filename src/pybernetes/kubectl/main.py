@@ -77,6 +77,8 @@ def _run(words: list[str], out: TextIO, err: TextIO, stdin: Any) -> int:
     try:
         flags = parse(rest, table)
     except CommandError as error:
+        if not path and len(words) > 2 and error.message.startswith("unknown"):
+            raise CommandError(f"flags cannot be placed before plugin name: {words[0]}", prefix="Error: ") from None
         raise _flag_error(path, error.message) from None
     if flags.on("help"):
         from .help import write_help

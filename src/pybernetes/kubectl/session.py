@@ -51,6 +51,10 @@ class Session:
 
             self._client = Client(self.target, self.command, verbosity=self.flags.number("v"), user_agent=user_agent())
             self._client.on_warning = self.warn
+            if self.flags.on("match-server-version"):
+                from .commands.version import must_match
+
+                must_match(self._client)
         return self._client
 
     @property

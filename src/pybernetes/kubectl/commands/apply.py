@@ -11,9 +11,10 @@ from ..errors import CommandError, StatusFailure, UsageError
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect, require_files
 from ..objects.deletion import delete_options, wait_until_gone
-from ..objects.mutation import LAST_APPLIED, dry_run_of, parameters, suffix_of, with_last_applied
+from ..objects.mutation import LAST_APPLIED, dry_run_of, parameters, suffix_of, validation_of, with_last_applied
 from ..output.go_json import compact
 from ..wire.json_read import JsonError, loads
+from .delete import cascade_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def run(session: Session) -> int:
     flags = session.flags
     if session.args:
         raise UsageError(f"Unexpected args: [{' '.join(session.args)}]", "apply")
+    dry_run_of(session)
+    validation_of(session)
+    cascade_of(session)
     require_files(session)
     dry_run = _checked(session)
     found = collect(session, [], selector=flags.text("selector"))
@@ -247,8 +251,6 @@ def _explained(error: StatusFailure, verb: str, item: Item, patch: dict[str, Any
 
 
 def _recreate(session: Session, item: Item, wanted: dict[str, Any]) -> None:
-    from .delete import cascade_of
-
     answer = item.delete(delete_options(session.flags.number("grace-period"), cascade_of(session)))
     uid = (answer.get("details") or answer.get("metadata") or {}).get("uid") or ""
     wait_until_gone(session, item, str(uid), session.flags.seconds("timeout"))

@@ -39,7 +39,12 @@ class Comparison:
 
 def run(session: Session) -> int:
     require_files(session)
-    dry_run = dry_run_of(session)
+    if session.args:
+        raise CommandError("no arguments are allowed")
+    try:
+        dry_run = dry_run_of(session)
+    except CommandError as error:
+        raise CommandError(f"error accessing --dry-run flag for command reconcile: {error.message}") from None
     if dry_run == "server":
         raise CommandError("--dry-run=server for command reconcile is not supported yet")
     found = collect(session, [])

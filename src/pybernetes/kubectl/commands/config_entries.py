@@ -80,6 +80,8 @@ def _cluster(session: Session, fields: dict[str, Any]) -> dict[str, Any]:
         if flags.on("insecure-skip-tls-verify"):
             fields.pop("certificate-authority", None)
             fields.pop("certificate-authority-data", None)
+    if flags.on("embed-certs") and not flags.text("certificate-authority"):
+        raise CommandError("you must specify a --certificate-authority to embed")
     if flags.changed("certificate-authority"):
         if flags.on("insecure-skip-tls-verify"):
             raise CommandError("you cannot specify a certificate authority and insecure mode at the same time")
@@ -146,7 +148,7 @@ def _pairs(texts: list[str], what: str) -> tuple[dict[str, str], list[str]]:
         elif text.endswith("-"):
             removing.append(text[:-1])
         else:
-            raise CommandError(f"unexpected {what} {text}")
+            raise CommandError(f"invalid {what} format: {text}")
     return setting, removing
 
 

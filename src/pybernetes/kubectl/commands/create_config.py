@@ -84,6 +84,9 @@ def _data(session: Session) -> dict[str, bytes]:
     kind = "ConfigMap" if session.command.endswith("configmap") else "Secret"
     name = session.args[0]
     found: dict[str, bytes] = {}
+    for file in files:
+        for key, path in _sources(file):
+            _add(found, key, _read(path), kind, name)
     for literal in literals:
         key, equals, value = literal.partition("=")
         if not equals or not key:
@@ -91,9 +94,6 @@ def _data(session: Session) -> dict[str, bytes]:
         if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
             value = value[1:-1]
         _add(found, key, value.encode("utf-8", "surrogateescape"), kind, name)
-    for file in files:
-        for key, path in _sources(file):
-            _add(found, key, _read(path), kind, name)
     for path in environments:
         for key, value in _environment(path):
             _add(found, key, value.encode(), kind, name)
@@ -162,7 +162,11 @@ def _pair(session: Session) -> dict[str, bytes]:
     flags = session.flags
     if not flags.text("key") or not flags.text("cert"):
         raise CommandError("key and cert must be specified")
-    certificate, key = _read(flags.text("cert")), _read(flags.text("key"))
+    try:
+        certificate, key = _read(flags.text("cert")), _read(flags.text("key"))
+    except CommandError as error:
+        path = error.message.removeprefix("open ").partition(":")[0]
+        raise CommandError(f"Cannot read file {path}, {error.message}") from None
     _check_pair(certificate, key)
     return {"tls.crt": certificate, "tls.key": key}
 

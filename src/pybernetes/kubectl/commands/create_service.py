@@ -60,7 +60,7 @@ def _port(text: str, node_port: int) -> dict[str, Any]:
 
 def _number(text: str) -> int:
     if not text.isdigit():
-        raise CommandError(f'invalid port specified: strconv.ParseUint: parsing "{text}": invalid syntax')
+        raise CommandError(f'strconv.ParseUint: parsing "{text}": invalid syntax')
     if not 0 < int(text) < 65536:
         raise CommandError("invalid port number")
     return int(text)

@@ -47,8 +47,10 @@ def run(session: Session) -> int:
             "name": flags.text("bound-object-name"),
             "uid": flags.text("bound-object-uid"),
         }
-    elif flags.text("bound-object-name") or flags.text("bound-object-uid"):
-        raise CommandError("--bound-object-name can only be set if --bound-object-kind is provided")
+    else:
+        for name in ("bound-object-name", "bound-object-uid"):
+            if flags.text(name):
+                raise CommandError(f"--{name} can only be set if --bound-object-kind is provided")
     account = Item(session.client, session.mapper.resource("serviceaccounts"), session.namespace, name)
     body = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": _present(spec)}
     try:

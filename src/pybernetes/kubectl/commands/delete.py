@@ -38,29 +38,31 @@ def run(session: Session) -> int:
             raise CommandError("arguments may not be passed when --raw is specified")
         session.out.write(session.client.call("DELETE", flags.text("raw")).decode())
         return 0
-    dry_run = dry_run_of(session)
     cascade = cascade_of(session)
+    dry_run = dry_run_of(session)
     output = flags.text("output")
     if output not in ("", "name"):
         raise CommandError(f"unexpected -o output mode: {output}. We only support '-o name'")
-    grace, ignore_not_found = _grace(session)
     selecting = flags.text("selector") or flags.text("field-selector")
     if flags.on("all") and selecting:
         raise CommandError("setting 'all' parameter but found a non empty selector. ")
     files, kustomize = file_flags(session)
     if flags.on("all-namespaces") and session.args and not (flags.on("all") or selecting):
         raise CommandError("a resource cannot be retrieved by name across all namespaces")
-    found = (
-        collect(
+    if files or kustomize or flags.on("all") or selecting:
+        if flags.on("all") and len(session.args) > 1 and "/" not in session.args[0]:
+            raise CommandError("name cannot be provided when a selector is specified")
+        grace, ignore_not_found = _grace(session)
+        found = collect(
             session,
             selector=flags.text("selector"),
             field_selector=flags.text("field-selector"),
             all_=flags.on("all"),
             all_namespaces=flags.on("all-namespaces"),
         )
-        if files or kustomize or flags.on("all") or selecting
-        else _by_name(session)
-    )
+    else:
+        found = _by_name(session)
+        grace, ignore_not_found = _grace(session)
     if flags.on("interactive") and not _agreed(session, found.items):
         return 0
     deleted: list[tuple[Item, str]] = []

@@ -43,6 +43,8 @@ def _diff(session: Session) -> int:
     if session.args:
         raise UsageError(f"Unexpected args: [{' '.join(session.args)}]", "diff")
     require_files(session)
+    if session.flags.on("force-conflicts") and not session.flags.on("server-side"):
+        raise CommandError("--force-conflicts only works with --server-side")
     found = collect(session, [], selector=session.flags.text("selector"))
     if found.errors:
         found.raise_errors()

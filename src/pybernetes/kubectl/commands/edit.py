@@ -11,7 +11,7 @@ from ..objects.item import Item
 from ..objects.mutation import LAST_APPLIED, operation_printer, parameters, refreshed_last_applied, validation_of
 from ..output.go_json import compact
 from ..output.go_yaml import dump
-from ..output.printers import without_managed_fields
+from ..output.printers import unmatched, without_managed_fields
 from ..wire.json_read import loads
 from ..wire.yaml_read import YamlError, load_all
 
@@ -43,6 +43,9 @@ def run(session: Session) -> int:
     validation_of(session)
     found = collect(session, latest=True)
     found.raise_errors()
+    output = session.flags.text("output")
+    if output not in ("", "json", "yaml"):
+        raise unmatched(output, ("json", "yaml"))
     if session.command == "apply edit-last-applied":
         return _LastApplied(session).run(found.items)
     return _Edit(session).run(found.items)

@@ -62,7 +62,10 @@ def _target(session: Session) -> tuple[str, str]:
     kind, slash, name = given.partition("/")
     if not slash or not name or "/" in name:
         raise CommandError("--for must be in resource/name form")
-    resource = session.mapper.resource(kind)
+    try:
+        resource = session.mapper.resource(kind)
+    except CommandError as error:
+        raise CommandError(error.message, prefix="") from None
     return f"involvedObject.kind={resource.kind},involvedObject.name={name}", resource.group
 
 

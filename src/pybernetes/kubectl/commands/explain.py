@@ -27,12 +27,12 @@ def run(session: Session) -> int:
     if len(session.args) > 1:
         raise CommandError("We accept only this format: explain RESOURCE")
     output = flags.text("output")
-    if output not in ("plaintext", "plaintext-openapiv2"):
-        raise CommandError(f"unrecognized format: {output}")
     resource, path = _asked(session, session.args[0])
     version = flags.text("api-version")
     if version and version != resource.api_version:
         resource = _in_version(session.mapper, resource, version)
+    if output not in ("plaintext", "plaintext-openapiv2"):
+        raise CommandError(f"unrecognized format: {output}")
     if output == "plaintext-openapiv2":
         from .explain_v2 import explain
 
@@ -147,7 +147,7 @@ class Kinds:
         for name in path:
             properties = self.inner(schema).get("properties") or {}
             if name not in properties:
-                raise CommandError(f'field "{name}" does not exist')
+                raise CommandError(f'field "{path[-1]}" does not exist')
             schema = properties[name]
         return schema
 

@@ -6,6 +6,7 @@ from ..errors import CommandError, StatusFailure
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect
 from ..objects.generated import finish
+from ..objects.mutation import operation_printer
 from ..objects.selectors import pairs
 from ..wire.yaml_fast import load
 
@@ -31,6 +32,7 @@ _EXPOSABLE = {
 
 
 def run(session: Session) -> int:
+    operation_printer(session, "exposed")
     found = collect(session)
     overrides = session.flags.text("overrides")
     for item in found.items:
@@ -52,10 +54,13 @@ def overridden(session: Session, obj: dict[str, Any], text: str) -> dict[str, An
     kind = session.flags.text("override-type")
     if kind not in ("json", "merge", "strategic"):
         raise CommandError(f"invalid override type: {kind}")
+    why = {"json": "unexpected end of JSON input", "merge": "Invalid JSON Patch", "strategic": "invalid JSON document"}
     try:
         patch = load(text)
-    except ValueError as error:
-        raise CommandError(f"unable to parse {text!r}: {error}") from None
+    except ValueError:
+        raise CommandError(why[kind]) from None
+    if not isinstance(patch, list if kind == "json" else dict):
+        raise CommandError(why[kind])
     return _patched(obj, kind, patch)
 
 

@@ -57,6 +57,8 @@ def run(session: Session) -> int:
     watching = flags.on("watch") or flags.on("watch-only")
     if flags.on("output-watch-events") and not watching:
         raise CommandError("--output-watch-events option can only be used with --watch or --watch-only")
+    if watching and flags.text("sort-by"):
+        session.tell("warning: --watch requested, --sort-by will be ignored for watch events received")
     if watching and flags.text("at"):
         raise CommandError("--at shows the past, which does not change; it cannot be used with --watch")
     output = flags.text("output")
@@ -72,8 +74,6 @@ def run(session: Session) -> int:
 def _raw(session: Session) -> int:
     if session.args:
         raise CommandError("arguments may not be passed when --raw is specified")
-    if session.flags.many("filename"):
-        raise CommandError("--raw and --filename are mutually exclusive")
     path = session.flags.text("raw")
     if not path.startswith("/"):
         path = "/" + path.partition("://")[2].partition("/")[2] if "://" in path else "/" + path
@@ -302,7 +302,6 @@ def _sorted(session: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]
 
 def _objects(session: Session) -> int:
     flags = session.flags
-    printer = object_printer(session)
     options = options_of(session)
     found = collect(
         session,
@@ -317,6 +316,9 @@ def _objects(session: Session) -> int:
     )
     _left_out(session, found)
     _all_or_nothing(session, found)
+    if found.single:
+        found.raise_errors()
+    printer = object_printer(session)
     if flags.text("sort-by") and not found.single:
         from ..output.sorting import by_field
 

@@ -34,8 +34,6 @@ class Change:
         for word in words:
             key, equals, value = word.partition("=")
             if equals and key:
-                if key in self.set:
-                    raise CommandError(f"invalid {noun} spec: {word}")
                 self.set[key] = value
             elif word.endswith("-") and not equals:
                 self.remove.append(word[:-1])
@@ -43,10 +41,11 @@ class Change:
                 raise CommandError(
                     f"unknown {noun} spec: {word}" if noun == "label" else f"invalid annotation format: {word}"
                 )
-        for key in self.remove:
-            if key in self.set:
-                what = "a label" if noun == "label" else "an annotation"
-                raise CommandError(f"can not both modify and remove {what} in the same command")
+        both = [key for key in self.remove if key in self.set]
+        if both:
+            what = "a label" if noun == "label" else "the following annotation(s)"
+            shown = "" if noun == "label" else f": {','.join(both)}"
+            raise CommandError(f"can not both modify and remove {what} in the same command{shown}")
 
 
 def run(session: Session) -> int:
@@ -56,13 +55,13 @@ def run(session: Session) -> int:
     names, words = _split(session.args, bool(files or kustomize))
     if not names and not files and not kustomize:
         raise CommandError("one or more resources must be specified as <resource> <name> or <resource>/<name>")
+    dry_run = dry_run_of(session)
     change = Change(words, noun)
     if not words and not flags.on("list"):
         raise CommandError(f"at least one {noun} update is required")
     if flags.on("list") and flags.text("output"):
         raise CommandError("--list and --output may not be specified together")
     _check(session, change, noun)
-    dry_run = dry_run_of(session)
     found = collect(
         session,
         names,

@@ -49,8 +49,12 @@ def run(session: Session) -> int:
         if container:
             raise UsageError("only one of -c or an inline [CONTAINER] arg is allowed", "logs")
         container = args[1]
-    _check(session, container)
+    if flags.text("since-time"):
+        from ..output.age import check_time
+
+        check_time(flags.text("since-time"))
     sources = _sources(session, container)
+    _check(session, container)
     follow = flags.on("follow")
     if follow and len(sources) > flags.number("max-log-requests"):
         raise CommandError(
@@ -66,6 +70,7 @@ def run(session: Session) -> int:
 
 
 def _check(session: Session, container: str) -> None:
+    """Looked at when the pods are known."""
     flags = session.flags
     if flags.text("since-time") and flags.seconds("since"):
         raise CommandError("at most one of `sinceTime` or `sinceSeconds` may be specified")

@@ -36,6 +36,7 @@ def run(session: Session) -> int:
         answer = session.client.call("PUT", flags.text("raw"), body=text.encode(), content_type=JSON)
         session.out.write(answer.decode())
         return 0
+    cascade_of(session)
     found = collect(session, [])
     if not found.items and not found.errors:
         raise CommandError("no objects passed to replace")

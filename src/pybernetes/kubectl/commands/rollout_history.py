@@ -31,6 +31,8 @@ def run(session: Session) -> int:
     history = session.command.endswith("history")
     if history and session.flags.number("revision") < 0:
         raise CommandError(f"revision must be a positive integer: {session.flags.number('revision')}")
+    if not history:
+        dry_run_of(session)
     found = collect(session, selector=session.flags.text("selector"), latest=True)
     for item in found.items:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, UsageError
+from ..errors import CommandError, UsageError, quoted
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.generated import finish
 from ..objects.item import Item
@@ -30,7 +30,7 @@ def run(session: Session) -> int:
     flags = session.flags
     if (not session.args or flags.dash == 0) and flags.text("image"):
         raise UsageError("NAME is required for run", "run")
-    if not flags.text("image"):
+    if not flags.changed("image"):
         raise CommandError('required flag(s) "image" not set')
     name, words = session.args[0], session.args[1:]
     interactive, tty = flags.on("stdin"), flags.on("tty")
@@ -40,6 +40,9 @@ def run(session: Session) -> int:
     restart = flags.text("restart")
     if restart not in ("Always", "OnFailure", "Never"):
         raise CommandError(f"invalid restart policy: {restart}\nSee 'kubectl run -h' for help and examples")
+    policy = flags.text("image-pull-policy")
+    if policy not in ("", "Always", "IfNotPresent", "Never"):
+        raise CommandError(f"invalid image pull policy: {policy}\nSee 'kubectl run -h' for help and examples")
     remove = flags.on("rm")
     if remove and not attach:
         raise UsageError("--rm should only be used for attached containers", "run")
@@ -51,10 +54,16 @@ def run(session: Session) -> int:
     if flags.on("expose") and not flags.text("port"):
         raise CommandError("--port must be set when exposing a service")
     cascade_of(session)
+    image = flags.text("image")
+    if not image:
+        raise CommandError("--image is required")
+    if not _is_image(image):
+        raise CommandError(f"Invalid image name {quoted(image)}: invalid reference format")
+    told = operation_printer(session, "created", dry_run_of(session))
+    printer = _Silent() if attach else told
     obj = pod(session, name, words)
     if flags.text("overrides"):
         obj = overridden(session, obj, flags.text("overrides"))
-    printer = _Silent() if attach else operation_printer(session, "created", dry_run_of(session))
     if flags.on("expose"):
         _expose(session, name, printer)
     made = finish(session, obj, "created", printer)
@@ -69,6 +78,19 @@ def run(session: Session) -> int:
 class _Silent:
     def print(self, obj: Any, ordered: bool = False) -> None:
         pass
+
+
+def _is_image(text: str) -> bool:
+    """Is it a reference as `registry:5000/path/name:tag@sha256:…`?"""
+    import re
+
+    part, path = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?", r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+    host = rf"(?:{part}(?:\.{part})*|\[[0-9a-fA-F:]+\])(?::\d+)?"
+    tag, digest = (
+        r"(?::\w[\w.-]{0,127})?",
+        r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
+    )
+    return bool(re.fullmatch(rf"(?:{host}/)?{path}(?:/{path})*{tag}{digest}", text, re.ASCII))
 
 
 def _labels(session: Session, name: str) -> dict[str, str]:
@@ -94,8 +116,10 @@ def pod(session: Session, name: str, words: list[str]) -> dict[str, Any]:
     container: dict[str, Any] = {"name": name, "image": flags.text("image")}
     if words:
         container["command" if flags.on("command") else "args"] = words
-    if flags.text("port"):
-        container["ports"] = [{"containerPort": int(flags.text("port"))}]
+    if port := flags.text("port"):
+        if not port.lstrip("+-").isdigit():
+            raise CommandError(f"strconv.Atoi: parsing {quoted(port)}: invalid syntax")
+        container["ports"] = [{"containerPort": int(port)}]
     if flags.many("env"):
         container["env"] = [_variable(text) for text in flags.many("env")]
     container["resources"] = {}

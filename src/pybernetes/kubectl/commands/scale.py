@@ -26,19 +26,21 @@ def run(session: Session) -> int:
     flags = session.flags
     if not flags.changed("replicas"):
         raise CommandError('required flag(s) "replicas" not set')
+    dry_run = dry_run_of(session)
+    printer = operation_printer(session, "scaled", dry_run)
     replicas = flags.number("replicas")
     if replicas < 0:
         raise CommandError("The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0")
     if flags.number("current-replicas") < -1:
         raise CommandError("The --current-replicas must specify an integer of -1 or greater")
-    dry_run = dry_run_of(session)
     found = collect(session, selector=flags.text("selector"), all_=flags.on("all"))
     if flags.text("resource-version") and len(found.items) > 1:
         raise CommandError("cannot use --resource-version with multiple resources")
     if not found.items:
+        if found.errors and isinstance(found.errors[0], CommandError):
+            found.raise_errors()
         words = "; ".join(str(getattr(error, "message", error)) for error in found.errors)
         raise CommandError(f"no objects passed to scale {words}")
-    printer = operation_printer(session, "scaled", dry_run)
     for item in found.items:
         if dry_run == "client":
             printer.print(item.obj)

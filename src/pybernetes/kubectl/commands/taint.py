@@ -35,13 +35,18 @@ def run(session: Session) -> int:
     if not words:
         raise CommandError("at least one taint update is required")
     if names[0].lower().partition(".")[0] not in ("node", "nodes", "no") and "/" not in names[0]:
-        resource = session.mapper.resource(names[0])
+        try:
+            resource = session.mapper.resource(names[0])
+        except CommandError as error:
+            raise CommandError(error.message, prefix="") from None
         if resource.name != "nodes":
             raise CommandError(f"invalid resource type {names[0]}, only node types are supported")
     adding, removing = _taints(words)
     if len(names) == 1 and "/" not in names[0] and not flags.text("selector") and not flags.on("all"):
         raise CommandError("at least one resource name must be specified since 'all' parameter is not set")
     dry_run = dry_run_of(session)
+    if flags.on("all"):
+        names = names[:1]
     found = collect(session, names, selector=flags.text("selector"), all_=flags.on("all"), latest=True)
     for item in found.items:
         before = (item.obj.get("spec") or {}).get("taints") or []
@@ -80,12 +85,14 @@ def _taints(words: list[str]) -> tuple[list[dict[str, str]], list[dict[str, str]
             raise UsageError(f"invalid taint effect: {effect}, unsupported taint effect", "taint")
         taint = {"effect": effect, "key": key} | ({"value": value} if value else {})
         if target is adding and any(t["key"] == key and t["effect"] == effect for t in adding):
-            raise CommandError(f"duplicated taints with the same key and effect: {{{key} {value} {effect} <nil>}}")
+            shown = f"{{{key} {value} {effect} <nil>}}"
+            raise UsageError(f"duplicated taints with the same key and effect: {shown}", "taint")
         target.append(taint)
     for taint in removing:
         if any(t["key"] == taint["key"] and t["effect"] == taint["effect"] for t in adding):
             raise CommandError(
-                "can not both modify and remove the following taint(s) in the same command: " + taint["key"]
+                "can not both modify and remove the following taint(s) in the same command: "
+                f"{taint['key']}={taint['effect']}"
             )
     return adding, removing
 

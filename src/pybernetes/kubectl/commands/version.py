@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ... import GIT_VERSION, KUBERNETES_VERSION
-from ..errors import CommandError
+from ..errors import CommandError, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..client import Client
     from ..session import Session
 
 FLAGS = "client=false -o,output=''"
@@ -35,6 +36,23 @@ def run(session: Session) -> int:
     if failure is not None:
         raise failure
     return 0
+
+
+def must_match(client: Client) -> None:
+    """CommandError unless the server is of the client's very version."""
+    server, own = client.get("/version"), client_version()
+    if any(server.get(key) != own.get(key) for key in ("gitVersion", "gitCommit", "gitTreeState")):
+        raise CommandError(f"server version (&{_go_info(server)}) differs from client version ({_go_info(own)})")
+
+
+def _go_info(info: dict[str, Any]) -> str:
+    """As Go prints a version.Info with %#v."""
+    names = (
+        "major minor emulationMajor emulationMinor minCompatibilityMajor minCompatibilityMinor gitVersion gitCommit "
+        "gitTreeState buildDate goVersion compiler platform"
+    ).split()
+    shown = ", ".join(f"{name[0].upper()}{name[1:]}:{quoted(info.get(name, ''))}" for name in names)
+    return f"version.Info{{{shown}}}"
 
 
 def client_version() -> dict[str, str]:

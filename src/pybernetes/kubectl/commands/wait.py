@@ -100,7 +100,9 @@ def _path_condition(text: str) -> Callable[[dict[str, Any]], bool]:
     text = text.strip("'\"")
     path, equals, value = _split_path(text)
     if equals and not value:
-        raise CommandError("jsonpath wait value cannot be empty")
+        raise CommandError(
+            "jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3"
+        )
     try:
         template = jsonpath.parse(jsonpath.relaxed(path))
     except jsonpath.JsonPathError as error:
@@ -126,6 +128,8 @@ def _split_path(text: str) -> tuple[str, bool, str]:
     """`{.a.b}=value`, where filters of the path may hold equal signs."""
     if text.startswith("{"):
         end = text.find("}", text.rfind(")") if ")" in text else 0)
+        if end < 0:
+            return text, False, ""
         path, rest = text[: end + 1], text[end + 1 :]
         return path, rest.startswith("="), rest[1:].strip("'\"")
     path, equals, value = text.partition("=")

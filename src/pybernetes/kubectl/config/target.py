@@ -59,6 +59,7 @@ def target_of(flags: Values) -> Target:
     context = _context(config, flags)
     cluster = _cluster(config, flags, context)
     user = _user(config, flags, context)
+    _validate(config, flags, context, cluster, user)
     target = Target()
     if not cluster.get("server") and not user and _in_cluster(target):
         pass
@@ -80,6 +81,12 @@ def _context(config: Kubeconfig, flags: Values) -> dict[str, Any]:
     if not name:
         return {}
     found = config.contexts.get(name)
+    if found is None and _text(flags, "cluster") and _text(flags, "cluster") not in config.clusters:
+        raise CommandError(
+            f"* context was not found for specified context: {name}\n"
+            f"* no server found for cluster {quoted(_text(flags, 'cluster'))}",
+            prefix="Error in configuration: \n",
+        )
     if found is None:
         raise CommandError(f"context was not found for specified context: {name}", prefix="Error in configuration: ")
     return found
@@ -104,8 +111,28 @@ def _cluster(config: Kubeconfig, flags: Values, context: dict[str, Any]) -> dict
         cluster["insecure-skip-tls-verify"] = flags.on("insecure-skip-tls-verify")
         if flags.on("insecure-skip-tls-verify"):
             cluster.pop("certificate-authority-data", None)
-            cluster.pop("certificate-authority", None)
+            if not _text(flags, "certificate-authority"):
+                cluster.pop("certificate-authority", None)
     return cluster
+
+
+def _validate(
+    config: Kubeconfig, flags: Values, context: dict[str, Any], cluster: dict[str, Any], user: dict[str, Any]
+) -> None:
+    """CommandError with all that makes them unusable; one alone is an error as any other."""
+    if not {"client-certificate", "client-key", "certificate-authority", "username", "exec", "password"} & {
+        *cluster,
+        *user,
+    }:
+        return
+    from .validation import problems_of_cluster, problems_of_user
+
+    found = problems_of_user(_text(flags, "user") or str(context.get("user") or ""), user)
+    found += problems_of_cluster(_text(flags, "cluster") or str(context.get("cluster") or ""), cluster)
+    if len(found) == 1:
+        raise CommandError(found[0])
+    if found:
+        raise CommandError("\n".join(f"* {one}" for one in found), prefix="Error in configuration: \n")
 
 
 def _user(config: Kubeconfig, flags: Values, context: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +142,6 @@ def _user(config: Kubeconfig, flags: Values, context: dict[str, Any]) -> dict[st
     user = dict(config.users.get(name) or {})
     for flag, key in (("client-certificate", "client-certificate"), ("client-key", "client-key")):
         if _text(flags, flag):
-            user.pop(key + "-data", None)
             user[key] = _text(flags, flag)
     for key in ("token", "username", "password"):
         if _text(flags, key):
@@ -127,6 +153,7 @@ def _user(config: Kubeconfig, flags: Values, context: dict[str, Any]) -> dict[st
 
 def _fill_server(target: Target, cluster: dict[str, Any]) -> None:
     server = str(cluster.get("server") or target.server)
+    _check_address(server)
     if "://" not in server:
         secure = bool(cluster.get("certificate-authority") or cluster.get("certificate-authority-data"))
         secure = secure or bool(cluster.get("insecure-skip-tls-verify"))
@@ -140,6 +167,16 @@ def _fill_server(target: Target, cluster: dict[str, Any]) -> None:
         raise CommandError("specifying a root certificates file with the insecure flag is not allowed")
     target.server_name = str(cluster.get("tls-server-name") or "")
     target.proxy = str(cluster.get("proxy-url") or "")
+
+
+def _check_address(server: str) -> None:
+    """CommandError for what is neither a URL nor host:port."""
+    scheme, separator, rest = server.partition("://")
+    host, slash, _ = (rest if separator else server).partition("/")
+    if (separator and not scheme) or not host or " " in host or (slash and not separator):
+        raise CommandError(f"host must be a URL or a host:port pair: {quoted(server)}")
+    if separator and scheme not in ("http", "https"):
+        raise CommandError(f"unsupported protocol scheme {quoted(scheme)}", prefix="Unable to connect to the server: ")
 
 
 def _fill_identity(target: Target, user: dict[str, Any]) -> None:

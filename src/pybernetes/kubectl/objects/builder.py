@@ -114,6 +114,9 @@ def collect(session: Session, args: list[str] | None = None, **given: Any) -> Co
     found = Collected()
     if names or kustomize:
         if args:
+            from .files import look
+
+            look(names, session.flags.on("recursive"))
             raise CommandError(
                 "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
             )

@@ -69,6 +69,12 @@ def _sources(paths: list[str], recursive: bool, stdin: Callable[[], str]) -> Ite
         raise Several(missing)
 
 
+def look(paths: list[str], recursive: bool) -> None:
+    """Are all paths there? CommandError, or Several, in the words of reading them."""
+    for _ in _sources(paths, recursive, str):
+        pass
+
+
 def _reader(read: Callable[[str], str], path: str) -> Callable[[], str]:
     return lambda: read(path)
 

@@ -23,6 +23,7 @@ def name_of(session: Session) -> str:
     args = session.args if session.flags.dash < 0 else session.args[: session.flags.dash]
     if len(args) != 1:
         raise UsageError(f"exactly one NAME is required, got {len(args)}", session.command)
+    operation_printer(session, "created")
     return args[0]
 
 

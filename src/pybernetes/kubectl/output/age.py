@@ -28,6 +28,23 @@ def seconds_of(stamp: str) -> float:
     return days * 86400 + int(hour) * 3600 + int(minute) * 60 + float(second) - zone
 
 
+def check_time(text: str) -> None:
+    """CommandError, in the words of Go's parser, for what is no RFC 3339 time."""
+    from ..errors import CommandError
+
+    layout, rest = "2006-01-02T15:04:05Z07:00", text
+    for piece in ("2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05"):
+        head = rest[: len(piece)]
+        if not (head.isdigit() and len(head) == len(piece) if piece.isdigit() else head == piece):
+            raise CommandError(f'parsing time "{text}" as "{layout}": cannot parse "{rest}" as "{piece}"')
+        rest = rest[len(piece) :]
+    if rest[:1] in (".", ","):
+        rest = rest[1:].lstrip("0123456789")
+    zone = rest[1:]
+    if rest != "Z" and not (rest[:1] in ("+", "-") and zone[2:3] == ":" and f"{zone[:2]}{zone[3:]}".isdigit()):
+        raise CommandError(f'parsing time "{text}" as "{layout}": cannot parse "{rest}" as "Z07:00"')
+
+
 def age_of(stamp: Any) -> str:
     """The age of an instant; `<unknown>` for none."""
     return human(time.time() - seconds_of(stamp)) if stamp else "<unknown>"

@@ -41,6 +41,9 @@ def find(template: list[Node], data: Any, *, allow_missing: bool) -> list[list[A
     return _Evaluation(data, allow_missing).run(template, [data])
 
 
+_RELAXED = "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'"
+
+
 def relaxed(text: str) -> str:
     """A field as users write it for columns and sorting — `metadata.name`, `.metadata.name`, `{.metadata.name}` — as a
     template. JsonPathError for what is none of these.
@@ -50,11 +53,11 @@ def relaxed(text: str) -> str:
     if text[0] == "{" and text[-1] == "}":
         inner = text[1:-1]
     elif "{" in text.replace("{{", "")[:1] or text.startswith("{") != text.endswith("}"):
-        raise JsonPathError(
-            "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'"
-        )
+        raise JsonPathError(_RELAXED)
     else:
         inner = text
+    if "{" in inner or "}" in inner:
+        raise JsonPathError(_RELAXED)
     return "{" + (inner if inner[:1] in (".", "[", "$", "@") else "." + inner) + "}"
 
 

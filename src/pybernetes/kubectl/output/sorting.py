@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def by_field(items: list[T], field: str, content: Callable[[T], Any]) -> list[T]:
     """Sorted; CommandError when no item has the field, or it is not comparable."""
+    if not items:
+        return items
     try:
         path = jsonpath.parse(jsonpath.relaxed(field))
     except jsonpath.JsonPathError as error:
@@ -28,7 +30,7 @@ def by_field(items: list[T], field: str, content: Callable[[T], Any]) -> list[T]
                 raise CommandError(str(error)) from None
             values = []
         found.append(values[0] if values else None)
-    if items and all(value is None for value in found) and not any(_has(path, content(item)) for item in items):
+    if all(value is None for value in found) and not any(_has(path, content(item)) for item in items):
         raise CommandError(f'couldn\'t find any field with path "{jsonpath.relaxed(field)}" in the list of objects')
     keys = [_key(value) for value in found]
     order = sorted(range(len(items)), key=lambda position: keys[position])

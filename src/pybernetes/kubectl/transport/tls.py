@@ -9,7 +9,7 @@ from __future__ import annotations
 import _thread
 import os
 
-from ..errors import Unreachable
+from ..errors import CommandError, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def wrap(sock: Any, host: str, *, ca: str, insecure: bool, certificate: str = ""
         elif not insecure:
             context.set_default_verify_paths()
     except inner_error:
-        raise Unreachable("unable to load root certificates: unable to parse bytes as PEM block") from None
+        raise CommandError("unable to load root certificates: unable to parse bytes as PEM block") from None
     if certificate:
         _load_pair(context, certificate, key, inner_error)
     inner = context._wrap_socket(sock, False, host)
