@@ -172,13 +172,16 @@ class SqliteStore:
             loop.call_soon_threadsafe(self._decided, batch, failure, more)
 
     def _gather(self) -> WriteBatch:
-        """The batch that is gathering; it leaves as soon as the writer is free."""
+        """The batch that is gathering; it leaves as soon as the writer is free, from an idle store one turn of the loop
+        later. In that turn the requests are read that came while this one was worked on; when the first of sixteen
+        clients left alone, and the others while it was written, a create cost a fifth more."""
         batch = self._gathering
         if batch is None:
             batch = self._gathering = WriteBatch()
             if not self._busy:
                 self._busy = True
-                asyncio.get_running_loop().call_soon(self._dispatch)
+                loop = asyncio.get_running_loop()
+                loop.call_soon(loop.call_soon, self._dispatch)
         return batch
 
     def _dispatch(self) -> None:
