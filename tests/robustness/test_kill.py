@@ -38,7 +38,7 @@ async def run(process, make, fault: Callable[[], None], seed: int) -> History:
                 fault()
             await until_ready(make, process)
             await asyncio.sleep(0.4)
-            while acknowledged(history) <= ENOUGH:  # a loaded machine may have been down for most of the time
+            while acknowledged(history) <= ENOUGH:  # noqa: ASYNC110 (a loaded machine was down for most of the time)
                 await asyncio.sleep(0.05)
             traffic.ended.set()
             await asyncio.wait(writers)
