@@ -63,7 +63,7 @@ class GroupFails:
 
     def __call__(self, _method: str, path: str, headers: Headers) -> tuple[int, Any] | None:
         bare = path.partition("?")[0]
-        if bare == "/apis/metrics.k8s.io/v1beta1":
+        if bare == "/apis/metrics.k8s.io/v1beta1" or bare.startswith("/apis/metrics.k8s.io/v1beta1/"):
             return failure(503, "ServiceUnavailable", "the server is currently unable to handle the request")
         if bare == "/api" and not self._aggregated:
             headers["Accept"] = "application/json"

@@ -10,7 +10,8 @@ replaced by a word on both sides.
 
 Lines that change nothing (`reads`) and stand together run at the same time. What they show may be on its way, since
 controllers work on: such a line is asked again while the clients disagree, as two namespaces that were told the same
-come to the same state. A line that changes something runs once, with one client after the other.
+come to the same state. A line that changes something runs once, with one client after the other. `@reads` says that
+all lines from there on change nothing, since they fail.
 """
 
 import io
@@ -164,11 +165,15 @@ class Pair:
         configs = self.kubeconfigs(case)
         found: list[Difference] = []
         together: list[str] = []
+        failing = False
         lines = iter(text.splitlines())
         for line in lines:
             if not line.strip() or line.startswith("#"):
                 continue
-            if not reads(line):
+            if line == "@reads":
+                failing = True
+                continue
+            if not failing and not reads(line):
                 found += self._read(together, configs)
                 together = []
             if line.startswith("@write "):
@@ -179,7 +184,7 @@ class Pair:
             if (shell := _shell(line)) and not shutil.which(shell):
                 continue
             self.count += 1
-            if reads(line):
+            if failing or reads(line):
                 together.append(line)
             else:
                 found += self._compared(line, self._run("stock", line, configs), self._run("ours", line, configs))

@@ -48,9 +48,9 @@ def run(session: Session) -> int:
             "uid": flags.text("bound-object-uid"),
         }
     else:
-        for name in ("bound-object-name", "bound-object-uid"):
-            if flags.text(name):
-                raise CommandError(f"--{name} can only be set if --bound-object-kind is provided")
+        for flag in ("bound-object-name", "bound-object-uid"):
+            if flags.text(flag):
+                raise CommandError(f"--{flag} can only be set if --bound-object-kind is provided")
     account = Item(session.client, session.mapper.resource("serviceaccounts"), session.namespace, name)
     body = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": _present(spec)}
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api.quantity import parse
 
 from ..client import query_of
-from ..errors import CommandError, StatusFailure, UsageError
+from ..errors import CommandError, UsageError
 from ..output.table import Columns
 
 TYPE_CHECKING = False
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from ..discovery import Discovery
     from ..session import Session
 
 FLAGS = {
@@ -37,19 +38,19 @@ def run(session: Session) -> int:
         raise CommandError(f"only one of NAME or {flag} can be provided")
     if flags.text("sort-by") not in ("", "cpu", "memory"):
         raise CommandError("--sort-by accepts only cpu or memory")
-    known = any(group == "metrics.k8s.io" for group, _ in session.mapper.discovery.groups)
-    if not known and not any(group == "metrics.k8s.io" for group, _ in session.mapper.refresh().groups):
+    if not _announced(session.mapper.discovery) and not _announced(session.mapper.refresh()):
         raise CommandError("Metrics API not available")
     return _nodes(session, name) if session.command == "top node" else _pods(session, name)
 
 
+def _announced(discovery: Discovery) -> bool:
+    """Does the server name the group, be it one that does not answer? A group known to be stale does not count."""
+    failing = any(group.startswith("metrics.k8s.io/") and why for group, why in discovery.failed.items())
+    return failing or any(group == "metrics.k8s.io" for group, _ in discovery.groups)
+
+
 def _get(session: Session, path: str) -> list[dict[str, Any]]:
-    try:
-        found = session.client.get(path)
-    except StatusFailure as error:
-        if error.reason == "ServiceUnavailable" or error.code == 503:
-            raise CommandError("Metrics API not available") from None
-        raise
+    found = session.client.get(path)
     return list(found["items"]) if "items" in found else [found]
 
 
