@@ -225,7 +225,9 @@ class EtcdStore:
 
     def watch(self, prefix: str, *, after: int = 0) -> Watch:
         self._check_open()
-        watcher = self._broadcaster.watch(prefix, after or self._seen, self._feed.position, self._feed.replay)
+        # What is known to have happened is replayed, though the feed may not have told it yet: with what was before it.
+        present = max(self._seen, self._feed.position)
+        watcher = self._broadcaster.watch(prefix, after or self._seen, present if after else 0, self._feed.replay)
         if after and after + 1 < self._compacted:
             watcher.end(Compacted(self._compacted))
         return watcher
