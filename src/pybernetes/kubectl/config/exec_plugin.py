@@ -37,11 +37,15 @@ def authenticate(target: Target) -> None:
     token, certificate, key = (
         str(status.get(name) or "") for name in ("token", "clientCertificateData", "clientKeyData")
     )
-    if not token and not certificate:
-        raise CommandError(
-            "exec plugin didn't return a token or cert/key pair",
-            prefix="Unable to connect to the server: getting credentials: ",
-        )
+    why = ""
+    if credential.get("status") is None:
+        why = "exec plugin didn't return a status field"
+    elif not token and not certificate and not key:
+        why = "exec plugin didn't return a token or cert/key pair"
+    elif bool(certificate) != bool(key):
+        why = "exec plugin returned only certificate or key, not both"
+    if why:
+        raise CommandError(why, prefix="Unable to connect to the server: getting credentials: ")
     target.token = token or target.token
     if certificate:
         target.certificate, target.key = certificate, key

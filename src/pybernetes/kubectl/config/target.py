@@ -53,6 +53,9 @@ def _text(flags: Values, name: str) -> str:
     return flags.text(name) if flags.table[name].kind == "text" else ""
 
 
+_BEGIN = "-----BEGIN"
+
+
 def target_of(flags: Values) -> Target:
     """What these flags and the files they lead to name. CommandError when an entry is missing."""
     config = load(_text(flags, "kubeconfig"))
@@ -120,7 +123,16 @@ def _validate(
     config: Kubeconfig, flags: Values, context: dict[str, Any], cluster: dict[str, Any], user: dict[str, Any]
 ) -> None:
     """CommandError with all that makes them unusable; one alone is an error as any other."""
-    if not {"client-certificate", "client-key", "certificate-authority", "username", "exec", "password"} & {
+    if not {
+        "client-certificate",
+        "client-certificate-data",
+        "client-key",
+        "certificate-authority",
+        "proxy-url",
+        "username",
+        "exec",
+        "password",
+    } & {
         *cluster,
         *user,
     }:
@@ -163,6 +175,8 @@ def _fill_server(target: Target, cluster: dict[str, Any]) -> None:
     target.insecure = bool(cluster.get("insecure-skip-tls-verify"))
     if not target.insecure:
         target.ca = _pem(cluster, "certificate-authority")
+        if target.ca and _BEGIN not in target.ca:
+            raise CommandError("unable to load root certificates: unable to parse bytes as PEM block")
     elif cluster.get("certificate-authority") or cluster.get("certificate-authority-data"):
         raise CommandError("specifying a root certificates file with the insecure flag is not allowed")
     target.server_name = str(cluster.get("tls-server-name") or "")
@@ -182,6 +196,8 @@ def _check_address(server: str) -> None:
 def _fill_identity(target: Target, user: dict[str, Any]) -> None:
     target.certificate = _pem(user, "client-certificate")
     target.key = _pem(user, "client-key")
+    if target.certificate and _BEGIN not in target.certificate:
+        raise CommandError("tls: failed to find any PEM data in certificate input")
     target.token = str(user.get("token") or "")
     if user.get("tokenFile") and not target.token:
         target.token = _file(str(user["tokenFile"])).strip()

@@ -62,6 +62,13 @@ def _problems_of_plugin(name: str, user: dict[str, Any]) -> list[str]:
 def problems_of_cluster(name: str, cluster: dict[str, Any]) -> list[str]:
     """Of the entry with the flags put in."""
     found: list[str] = []
+    proxy = str(cluster.get("proxy-url") or "")
+    scheme = proxy.partition("://")[0] if "://" in proxy else ""
+    if proxy and scheme not in ("http", "https", "socks5"):
+        found.append(
+            f"invalid 'proxy-url' {quoted(proxy)} for cluster {quoted(name)}: unsupported scheme {quoted(scheme)}, "
+            "must be http, https, or socks5"
+        )
     path = cluster.get("certificate-authority")
     if path and cluster.get("certificate-authority-data"):
         found.append(

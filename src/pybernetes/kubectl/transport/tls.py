@@ -133,7 +133,7 @@ def _load_pair(context: Any, certificate: str, key: str, error: type[Exception])
         os.write(descriptor, pair)
         context.load_cert_chain(path, path, None)
     except error:
-        raise Unreachable("tls: failed to find any PEM data in certificate or key input") from None
+        raise CommandError("tls: failed to find any PEM data in certificate input") from None
     finally:
         os.close(descriptor)
         if not path.startswith("/proc/"):
