@@ -5,6 +5,7 @@ up ── fork ──▶ supervise (writes cluster.json) ── fork ──▶ s
 """
 
 import argparse
+import contextlib
 import errno
 import json
 import os
@@ -32,6 +33,7 @@ _STEPS = {
     "sample": "Sample application runs",
 }
 _TIMEOUT_SECONDS = 120.0
+_ENDING_SECONDS = 5.0
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -49,11 +51,17 @@ def main(arguments: argparse.Namespace) -> int:
     print(f"Starting Pybernetes {GIT_VERSION} in {config.data_dir}", flush=True)
     try:
         state.save(config)
-        reader = _start(config)
+        supervisor, reader = _start(config)
     except OSError as error:
         hint = "; free some space there" if error.errno == errno.ENOSPC else ""
         raise CommandError(f"{error.filename or directory}: {error.strerror}{hint}") from None
-    _follow(config, reader)
+    try:
+        _follow(config, reader)
+    except CommandError:
+        # What cannot start ends by itself. Only then may the next `up` follow, or it would find this one running.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            supervisor.wait(_ENDING_SECONDS)
+        raise
     _hints(config)
     return 0
 
@@ -67,13 +75,13 @@ def _known(directory: Path) -> ClusterConfig:
     return found or ClusterConfig(data_dir=directory)
 
 
-def _start(config: ClusterConfig) -> IO[str]:
-    """Start the supervisor detached from this terminal; the reading end of its progress."""
+def _start(config: ClusterConfig) -> "tuple[subprocess.Popen[bytes], IO[str]]":
+    """Start the supervisor detached from this terminal; it and the reading end of its progress."""
     read_end, write_end = os.pipe()
     environment = {**os.environ, DESCRIPTOR: str(write_end)}
     config.log_file.touch(mode=0o600)
     with config.log_file.open("ab") as sink:
-        subprocess.Popen(
+        supervisor = subprocess.Popen(
             [sys.executable, "-m", "pybernetes", "supervise", "--data-dir", str(config.data_dir)],
             stdin=subprocess.DEVNULL,
             stdout=sink,
@@ -84,7 +92,7 @@ def _start(config: ClusterConfig) -> IO[str]:
             cwd="/",
         )
     os.close(write_end)
-    return os.fdopen(read_end)
+    return supervisor, os.fdopen(read_end)
 
 
 def _lines(reader: IO[str], deadline: float, hint: str) -> Iterator[dict[str, Any]]:
