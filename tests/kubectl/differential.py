@@ -174,7 +174,7 @@ class Pair:
                 failing = True
                 continue
             if not failing and not reads(line):
-                found += self._read(together, configs)
+                found += self.compared(together, configs)
                 together = []
             if line.startswith("@write "):
                 content = "\n".join(iter(lambda: next(lines), "@end")) + "\n"
@@ -187,14 +187,14 @@ class Pair:
             if failing or reads(line):
                 together.append(line)
             else:
-                found += self._compared(line, self._run("stock", line, configs), self._run("ours", line, configs))
-        found += self._read(together, configs)
+                found += self._difference(line, self._run("stock", line, configs), self._run("ours", line, configs))
+        found += self.compared(together, configs)
         self.differences += found
         for side, path in configs.items():
             self._stock(["delete", "namespace", _namespace(case, side), "--wait=false"], path.parent, path)
         return found
 
-    def _read(self, lines: list[str], configs: dict[str, Path]) -> list[Difference]:
+    def compared(self, lines: list[str], configs: dict[str, Path]) -> list[Difference]:
         """Lines that change nothing: the stock client's processes side by side, ours meanwhile in this one."""
         with ThreadPoolExecutor(_PARALLEL) as pool:
             theirs = [pool.submit(self._run, "stock", line, configs) for line in lines]
@@ -202,10 +202,12 @@ class Pair:
         found: list[Difference] = []
         deadline = time.monotonic() + _SETTLING_SECONDS
         for line, stock, own in zip(lines, theirs, ours, strict=True):
-            differences = self._compared(line, stock.result(), own)
+            differences = self._difference(line, stock.result(), own)
             while differences and time.monotonic() < deadline:
                 time.sleep(0.2)
-                differences = self._compared(line, self._run("stock", line, configs), self._run("ours", line, configs))
+                differences = self._difference(
+                    line, self._run("stock", line, configs), self._run("ours", line, configs)
+                )
             found += differences
         return found
 
@@ -227,7 +229,7 @@ class Pair:
             outcome.out = "".join(sorted(outcome.out.splitlines(keepends=True)))
         return outcome
 
-    def _compared(self, line: str, stock: Outcome, ours: Outcome) -> list[Difference]:
+    def _difference(self, line: str, stock: Outcome, ours: Outcome) -> list[Difference]:
         same = stock.code == ours.code if line.startswith("!") else stock == ours
         return [] if same else [Difference(line, stock, ours)]
 

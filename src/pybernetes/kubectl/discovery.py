@@ -23,6 +23,8 @@ _ACCEPT = (
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
 )
 _FORMAT = 1
+REFUSALS = {401: "the server has asked for the client to provide credentials", 403: "unknown"}
+"""What the stock client makes of a refusal: its discovery does not read the Status in the body."""
 
 
 class Resource:
@@ -186,6 +188,8 @@ def read(client: Client) -> Discovery:
     for answer in (core, groups):
         if isinstance(answer, StatusFailure) and answer.code == 404:
             continue
+        if isinstance(answer, StatusFailure) and answer.code in REFUSALS:
+            raise StatusFailure(answer.code, {**answer.status, "message": REFUSALS[answer.code]})
         if isinstance(answer, Exception):
             raise answer
         if answer.get("kind") == "APIGroupDiscoveryList":

@@ -6,11 +6,15 @@ When a word is unknown and what is known came from the disk, the server is asked
 from __future__ import annotations
 
 from .discovery import Discovery, Resource, cached, refreshed
-from .errors import CommandError, quoted
+from .errors import CommandError, StatusFailure, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .client import Client
+
+
+_CLUSTER_SCOPED = ("Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass")
+"""Those of the built-in kinds that commands name themselves."""
 
 
 class NoKind(Exception):
@@ -69,6 +73,16 @@ class Mapper:
                 if resource.group == group and resource.version in versions and word in resource.categories:
                     found.setdefault((group, resource.name), resource)
         return list(found.values())
+
+    def builtin(self, api_version: str, kind: str) -> Resource:
+        """The resource of a built-in kind; one who may not discover may be allowed to use it. NoKind."""
+        try:
+            return self.kind(api_version, kind)
+        except StatusFailure:
+            group, _, version = api_version.rpartition("/")
+            word = kind.lower()
+            name = word + ("es" if word.endswith("s") else "s")
+            return Resource(group, version, name, kind, kind not in _CLUSTER_SCOPED)
 
     def kind(self, api_version: str, kind: str) -> Resource:
         """The resource of an object. NoKind."""

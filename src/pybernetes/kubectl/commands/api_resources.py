@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, Unreachable, UsageError
+from ..errors import CommandError, StatusFailure, Unreachable, UsageError
 from ..output.table import Columns
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def run(session: Session) -> int:
         raise CommandError("--sort-by accepts only name or kind")
     try:
         discovery = session.mapper.discovery if flags.on("cached") else session.mapper.refresh()
-    except Unreachable:
+    except (StatusFailure, Unreachable):
         if output in ("", "wide"):
             _table(session, [], wide=output == "wide")
         raise

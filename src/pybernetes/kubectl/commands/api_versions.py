@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, Unreachable, UsageError
+from ..errors import CommandError, StatusFailure, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ def run(session: Session) -> int:
         raise UsageError(f"unexpected arguments: [{' '.join(session.args)}]", "api-versions")
     try:
         discovery = session.mapper.refresh()
+    except StatusFailure as error:
+        raise CommandError(f"couldn't get available api versions from server: {error.message}") from None
     except Unreachable as error:
         if not error.detail:
             raise

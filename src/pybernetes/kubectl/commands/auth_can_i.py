@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError
+from ..errors import CommandError, StatusFailure
 from ..output.go_json import compact
 from ..output.table import Columns
 from ..wire.json_read import loads
@@ -58,7 +58,7 @@ def _resource(session: Session, verb: str, what: str, namespace: str) -> dict[st
     if word != "*":
         try:
             known = session.mapper.resource(word)
-        except CommandError:
+        except (CommandError, StatusFailure):
             bare, _, group = word.partition(".")
             resource = bare
             if group:

@@ -26,6 +26,10 @@ def run(session: Session) -> int:
                 "enable APISelfSubjectReview feature gate and authentication.k8s.io/v1alpha1, "
                 "authentication.k8s.io/v1beta1 or authentication.k8s.io/v1 API"
             ) from None
+        if error.code == 403:
+            raise CommandError(
+                "the selfsubjectreviews API is not enabled in the cluster or you do not have permission to call it"
+            ) from None
         raise
     if session.flags.text("output"):
         from ..output.printers import printer_for

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..client import query_of
+from ..discovery import REFUSALS
 from ..errors import StatusFailure, Unreachable
 
 TYPE_CHECKING = False
@@ -22,7 +23,8 @@ def run(session: Session) -> int:
         found = session.client.get(f"/api/v1/namespaces/{namespace}/services{selector}").get("items") or []
     except StatusFailure as error:
         if error.code in (401, 403):
-            raise
+            session.print(*_MORE)
+            raise _refused(error) from None
         found = []
     except Unreachable:
         session.print(*_MORE)
@@ -33,6 +35,11 @@ def run(session: Session) -> int:
         _line(session, _name(service), _link(service, server))
     session.print(*_MORE)
     return 0
+
+
+def _refused(error: StatusFailure) -> StatusFailure:
+    """In the words of discovery, which the stock client asks first."""
+    return StatusFailure(error.code, {**error.status, "message": REFUSALS[error.code]})
 
 
 def _name(service: dict[str, dict[str, dict[str, str]]]) -> str:

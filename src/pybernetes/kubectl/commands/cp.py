@@ -66,7 +66,7 @@ def run(session: Session) -> int:
 
 
 def _pod(session: Session, spec: Spec) -> tuple[Item, str]:
-    resource = session.mapper.resource("pods")
+    resource = session.mapper.builtin("v1", "Pod")
     item = Item(session.client, resource, spec.namespace or session.namespace, spec.pod)
     item.get()
     return item, container_for(session, item.obj, session.flags.text("container"))

@@ -51,7 +51,7 @@ def run(session: Session) -> int:
         for flag in ("bound-object-name", "bound-object-uid"):
             if flags.text(flag):
                 raise CommandError(f"--{flag} can only be set if --bound-object-kind is provided")
-    account = Item(session.client, session.mapper.resource("serviceaccounts"), session.namespace, name)
+    account = Item(session.client, session.mapper.builtin("v1", "ServiceAccount"), session.namespace, name)
     body = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": _present(spec)}
     try:
         answer = loads(session.client.call("POST", account.path("token"), body=compact(body).encode()))

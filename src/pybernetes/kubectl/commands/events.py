@@ -27,7 +27,7 @@ def run(session: Session) -> int:
         if kind.lower() not in ("normal", "warning"):
             raise CommandError("valid --types are Normal or Warning")
     everywhere = flags.on("all-namespaces")
-    resource = session.mapper.resource("events.v1.")
+    resource = session.mapper.builtin("v1", "Event")
     namespace = "" if everywhere else session.namespace
     options = Options(field_selector=fields, chunk=flags.number("chunk-size"))
     events = [event for event in listed(session, resource, namespace, options) if _wanted(session, event, group)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ... import GIT_VERSION, KUBERNETES_VERSION
-from ..errors import CommandError, quoted
+from ..discovery import REFUSALS
+from ..errors import CommandError, StatusFailure, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def run(session: Session) -> int:
     if not session.flags.on("client"):
         try:
             found["serverVersion"] = session.client.get("/version")
+        except StatusFailure as error:
+            message = REFUSALS.get(error.code, error.message)
+            failure = StatusFailure(error.code, {**error.status, "message": message})
         except Exception as error:
             failure = error
     _show(session, found, output)

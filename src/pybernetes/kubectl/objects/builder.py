@@ -15,6 +15,7 @@ from ..mapper import NoKind
 from . import arguments
 from .files import documents
 from .item import Item
+from .mutation import validation_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -235,6 +236,8 @@ def item_of(session: Session, obj: Any, source: str, *, local: bool = False) -> 
         return Item(session.client, local_resource(api_version, kind), namespace, name, obj, source)
     try:
         resource = session.mapper.kind(api_version, kind)
+    except StatusFailure as error:
+        raise _unrecognized(session, source, error) from None
     except NoKind as error:
         raise CommandError(
             f'resource mapping not found for name: "{name}" namespace: "{namespace}" from "{source}": {error}\n'
@@ -253,6 +256,16 @@ def item_of(session: Session, obj: Any, source: str, *, local: bool = False) -> 
         namespace = ""
         metadata.pop("namespace", None)
     return Item(session.client, resource, namespace, name, obj, source)
+
+
+def _unrecognized(session: Session, source: str, error: StatusFailure) -> CommandError:
+    """The server refuses to say what it serves: commands that validate find out when they ask for the schemas."""
+    if "validate" in session.flags.table and validation_of(session) != "Ignore":
+        return CommandError(
+            f'error validating "{source}": error validating data: failed to download openapi: {error.message}; '
+            "if you choose to ignore these errors, turn validation off with --validate=false"
+        )
+    return CommandError(f'unable to recognize "{source}": {error.message}')
 
 
 def local_resource(api_version: str, kind: str) -> Resource:

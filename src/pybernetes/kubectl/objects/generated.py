@@ -56,7 +56,8 @@ def finish(session: Session, obj: dict[str, Any], operation: str = "created", pr
         obj = {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
     printer = printer or operation_printer(session, operation, dry_run)
     if dry_run != "client":
-        resource = session.mapper.kind(obj["apiVersion"], obj["kind"])
+        find = session.mapper.kind if session.command == "run" else session.mapper.builtin
+        resource = find(obj["apiVersion"], obj["kind"])
         item = Item(session.client, resource, session.scope(resource), obj["metadata"]["name"])
         try:
             item.create(obj, **parameters(session, dry_run))
@@ -75,7 +76,7 @@ _PLAIN = ("create namespace", "create role", "create clusterrole")
 def failed(session: Session, error: StatusFailure | Unreachable, what: str) -> Exception:
     """`failed to create …`, in the words of each generator."""
     command = session.command
-    plain = not error.detail if isinstance(error, Unreachable) else error.reason == "Unauthorized"
+    plain = isinstance(error, Unreachable) and not error.detail
     if plain or not command.startswith("create") or command in _PLAIN:
         return error
     noun = _NOUNS.get(what, f"{what}:")
