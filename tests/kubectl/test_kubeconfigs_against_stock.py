@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from tests.support.kubectl import installed
 from pybernetes.kubectl.main import run
 
 _V1 = "client.authentication.k8s.io/v1"
+_ISSUER = {"idp-issuer-url": "https://127.0.0.1:1", "client-id": "x"}
+_LOGGED = re.compile(r"^[EWI]\d{4} .*?(err=<\n(\t.*\n)* >\n|\n)", re.MULTILINE)
 
 
 def plugin(*words: str, **more: Any) -> dict[str, Any]:
@@ -37,6 +40,32 @@ USERS: dict[str, dict[str, Any]] = {
     "a plugin of an unknown mode": plugin("echo", interactiveMode="Foo"),
     "a plugin of no version": {"exec": {"command": "echo", "interactiveMode": "Never"}},
     "a plugin of an old version": plugin("echo", apiVersion="client.authentication.k8s.io/v1alpha1"),
+    "a plugin that is not there": plugin("nosuchplugin"),
+    "a plugin that is not there, with a hint": plugin("nosuchplugin", installHint="get it\nthere"),
+    "a plugin at no path": plugin("/nope/plugin"),
+    "a plugin that cannot be run": plugin("./kubeconfig"),
+    "a plugin that fails": plugin("false"),
+    "a plugin that is killed": plugin("sh", "-c", "kill -9 $$"),
+    "a plugin that prints nothing": plugin("true"),
+    "a plugin that prints a word": plugin("echo", "hello"),
+    "a plugin that prints a list": plugin("echo", "[]"),
+    "a plugin that prints another kind": plugin("echo", '{"kind":"Pod","apiVersion":"v1"}'),
+    "a plugin that prints a later version": plugin(
+        "echo", json.dumps({"kind": "ExecCredential", "apiVersion": "x/v9"})
+    ),
+    "a plugin whose status is a word": plugin(
+        "echo", json.dumps({"kind": "ExecCredential", "apiVersion": _V1, "status": "x"})
+    ),
+    "a plugin that needs a terminal": plugin("echo", interactiveMode="Always"),
+    "a plugin of no certificate": says(clientCertificateData="x", clientKeyData="y"),
+    "a provider that was removed": {"auth-provider": {"name": "gcp", "config": {"access-token": "x"}}},
+    "another provider that was removed": {"auth-provider": {"name": "azure"}},
+    "a provider that never was": {"auth-provider": {"name": "foo"}},
+    "a provider of no issuer": {"auth-provider": {"name": "oidc", "config": {}}},
+    "a provider of no client": {"auth-provider": {"name": "oidc", "config": {"idp-issuer-url": "https://x"}}},
+    "a provider without a token": {"auth-provider": {"name": "oidc", "config": _ISSUER}},
+    "a provider of another token": {"auth-provider": {"name": "oidc", "config": {**_ISSUER, "id-token": "abc"}}},
+    "a provider of an old token": {"auth-provider": {"name": "oidc", "config": {**_ISSUER, "id-token": "e30.e30.x"}}},
     "a plugin that says nothing useful": says(),
     "a plugin of half a pair": says(clientCertificateData="x"),
     "a plugin without a status": plugin("echo", json.dumps({"kind": "ExecCredential", "apiVersion": _V1})),
@@ -75,7 +104,7 @@ def test_both_clients_say_the_same(tmp_path: Path, what: str) -> None:
         cwd=tmp_path,
         check=False,
     )
-    theirs = [line for line in done.stderr.splitlines() if not line.startswith(("E", "W", "I")) or line[:5] == "Error"]
+    theirs = _LOGGED.sub("", done.stderr).splitlines()
     out, err = io.StringIO(), io.StringIO()
     with in_directory(tmp_path, variables):
         code = run(["get", "pods"], out, err, io.StringIO())

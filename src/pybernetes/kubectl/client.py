@@ -97,7 +97,10 @@ class Client:
         """Send; the answer's head, whatever its status, the body still to be read. Unreachable."""
         if body and not content_type:
             content_type = JSON
-        headers = self.headers(accept, content_type)
+        try:
+            headers = self.headers(accept, content_type)
+        except Unreachable as error:
+            raise self._located(error, method, path) from None
         started = self._told(method, path, headers, body) if self.verbosity >= 6 else 0.0
         while True:
             connection = self._idle.pop() if self._idle else self._new()
@@ -106,9 +109,7 @@ class Client:
                 connection.send(method, self._prefix + path, headers, body)
                 response = connection.answer()
             except Unreachable as error:
-                if error.detail:
-                    error.detail = f"{_verb(method)} {_quoted(self.target.server + path)}: {error.detail}"
-                raise
+                raise self._located(error, method, path) from None
             except TimeoutError:
                 connection.close()
                 raise Unreachable(
@@ -227,6 +228,12 @@ class Client:
             connection.close()
         self._opened.clear()
         self._idle.clear()
+
+    def _located(self, error: Unreachable, method: str, path: str) -> Unreachable:
+        """With the request in what the network said."""
+        if error.detail:
+            error.detail = f"{_verb(method)} {_quoted(self.target.server + path)}: {error.detail}"
+        return error
 
     def _told(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> float:
         """Tell of a request; when it began."""

@@ -6,7 +6,7 @@ When a word is unknown and what is known came from the disk, the server is asked
 from __future__ import annotations
 
 from .discovery import Discovery, Resource, cached, refreshed
-from .errors import CommandError, StatusFailure, quoted
+from .errors import CommandError, StatusFailure, Unreachable, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Mapper:
         """The resource of a built-in kind; one who may not discover may be allowed to use it. NoKind."""
         try:
             return self.kind(api_version, kind)
-        except StatusFailure:
+        except (StatusFailure, Unreachable):
             group, _, version = api_version.rpartition("/")
             word = kind.lower()
             name = word + ("es" if word.endswith("s") else "s")

@@ -206,11 +206,9 @@ def _fill_identity(target: Target, user: dict[str, Any]) -> None:
     if user.get("exec"):
         target.exec = dict(user["exec"])
     elif user.get("auth-provider"):
-        provider = (user["auth-provider"] or {}).get("name", "")
-        config = (user["auth-provider"] or {}).get("config") or {}
-        target.token = target.token or str(config.get("id-token") or config.get("access-token") or "")
-        if not target.token:
-            raise CommandError(f"no Auth Provider found for name {quoted(provider)}")
+        from .auth_provider import token_of
+
+        target.token = token_of(user["auth-provider"])
     if user.get("as"):
         target.headers.append(("Impersonate-User", str(user["as"])))
         target.headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]

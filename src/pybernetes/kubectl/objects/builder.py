@@ -10,7 +10,7 @@ Errors of single objects do not stop the others: they are kept in `errors`, in o
 from __future__ import annotations
 
 from ..client import query_of
-from ..errors import CommandError, Several, StatusFailure, quoted
+from ..errors import CommandError, Several, StatusFailure, Unreachable, quoted
 from ..mapper import NoKind
 from . import arguments
 from .files import documents
@@ -236,7 +236,7 @@ def item_of(session: Session, obj: Any, source: str, *, local: bool = False) -> 
         return Item(session.client, local_resource(api_version, kind), namespace, name, obj, source)
     try:
         resource = session.mapper.kind(api_version, kind)
-    except StatusFailure as error:
+    except (StatusFailure, Unreachable) as error:
         raise _unrecognized(session, source, error) from None
     except NoKind as error:
         raise CommandError(
@@ -258,14 +258,20 @@ def item_of(session: Session, obj: Any, source: str, *, local: bool = False) -> 
     return Item(session.client, resource, namespace, name, obj, source)
 
 
-def _unrecognized(session: Session, source: str, error: StatusFailure) -> CommandError:
-    """The server refuses to say what it serves: commands that validate find out when they ask for the schemas."""
+def _unrecognized(session: Session, source: str, error: StatusFailure | Unreachable) -> CommandError:
+    """Nobody says what the server serves: commands that validate find out when they ask for the schemas."""
+    why = error.message
+    if isinstance(error, Unreachable):
+        if not error.detail:
+            return error
+        why = error.detail.replace('/api"', '/api?timeout=32s"')
     if "validate" in session.flags.table and validation_of(session) != "Ignore":
         return CommandError(
-            f'error validating "{source}": error validating data: failed to download openapi: {error.message}; '
+            f'error validating "{source}": error validating data: failed to download openapi: '
+            f"{why.replace('/api?', '/openapi/v2?')}; "
             "if you choose to ignore these errors, turn validation off with --validate=false"
         )
-    return CommandError(f'unable to recognize "{source}": {error.message}')
+    return CommandError(f'unable to recognize "{source}": {why}')
 
 
 def local_resource(api_version: str, kind: str) -> Resource:

@@ -116,8 +116,7 @@ class Connection:
     def open(self) -> None:
         """Connect and, for https, shake hands. Unreachable."""
         address, target = self.address, self.target
-        proxy = _proxy_of(address, target)
-        sock = self._through(proxy) if proxy else connect(address.host, address.port, address)
+        sock = self._dial()
         if address.scheme == "https":
             sock.settimeout(CONNECT_SECONDS)
             try:
@@ -129,6 +128,11 @@ class Connection:
                     certificate=target.certificate,
                     key=target.key,
                 )
+            except tls.Unverified as refusal:
+                sock.close()
+                from .unverified import explained
+
+                raise explained(self._dial(), target.server_name or address.host, target.ca, refusal) from None
             except BaseException:
                 sock.close()
                 raise
@@ -138,10 +142,14 @@ class Connection:
         self.buffer = b""
         self.reused = False
 
-    def _through(self, proxy: str) -> Any:
+    def _dial(self) -> Any:
+        address = self.address
+        proxy = _proxy_of(address, self.target)
+        if not proxy:
+            return connect(address.host, address.port, address)
         from .proxies import connect_through
 
-        return connect_through(Address(proxy), self.address)
+        return connect_through(Address(proxy), address)
 
     def close(self) -> None:
         if self.stream is not None:

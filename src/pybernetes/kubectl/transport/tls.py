@@ -21,6 +21,10 @@ _READABLE, _WRITABLE = 1, 4
 _CERT_NONE, _CERT_REQUIRED = 0, 2
 
 
+class Unverified(Unreachable):
+    """The server's certificate does not satisfy."""
+
+
 class TlsStream:
     """An encrypted stream over a socket: `recv`, `sendall`, `close`, `fileno`, as a socket has them.
 
@@ -65,6 +69,10 @@ class TlsStream:
         poll.register(self._sock.fileno(), what)
         if not poll.poll(None if self._seconds is None else self._seconds * 1000):
             raise TimeoutError("timed out")
+
+    def certificate(self) -> bytes:
+        """What the peer showed, DER."""
+        return bytes(self._inner.getpeercert(True))
 
     def pending(self) -> int:
         """Bytes that can be had without the socket."""
@@ -163,7 +171,7 @@ def _wrap_by_library(sock: Any, host: str, *, ca: str, insecure: bool, certifica
 
 def _explained(error: Exception, host: str) -> Unreachable:
     code = getattr(error, "verify_code", 0)
-    if code in (2, 18, 19, 20, 21):
+    if code in (2, 7, 18, 19, 20, 21):
         why = "x509: certificate signed by unknown authority"
     elif code in (62, 64):
         why = f"x509: certificate is not valid for {host}"
@@ -175,4 +183,4 @@ def _explained(error: Exception, host: str) -> Unreachable:
         return Unreachable("tls: first record does not look like a TLS handshake")
     else:
         return Unreachable(f"remote error: tls: {getattr(error, 'reason', None) or error}")
-    return Unreachable(f"tls: failed to verify certificate: {why}")
+    return Unverified(f"tls: failed to verify certificate: {why}")
