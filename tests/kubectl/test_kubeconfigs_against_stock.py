@@ -78,6 +78,8 @@ CLUSTERS: dict[str, dict[str, Any]] = {
     "an authority that is no certificate": {"server": "https://127.0.0.1:1", "certificate-authority-data": "YWJj"},
     "an authority that is not there": {"server": "https://127.0.0.1:1", "certificate-authority": "nope"},
     "a proxy of no scheme": {"server": "https://127.0.0.1:1", "proxy-url": "foo"},
+    "a proxy that is down": {"server": "https://127.0.0.1:2", "proxy-url": "http://127.0.0.1:1"},
+    "another proxy that is down": {"server": "https://127.0.0.1:2", "proxy-url": "socks5://127.0.0.1:1"},
     "a proxy of an unknown scheme": {"server": "https://127.0.0.1:1", "proxy-url": "ftp://x"},
 }
 

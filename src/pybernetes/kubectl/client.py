@@ -119,7 +119,8 @@ class Client:
                 connection.close()
                 if reused:
                     continue
-                raise Unreachable(f"{_verb(method)} {_quoted(self.target.server + path)}: {_lost(error)}") from None
+                lost = Unreachable(_lost(error), detail=_lost(error))
+                raise self._located(lost, method, path) from None
             if self.verbosity >= 6:
                 from .wire_log import response as tell
 

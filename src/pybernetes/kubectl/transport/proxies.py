@@ -14,7 +14,12 @@ def connect_through(proxy: Address, address: Address) -> Any:
     """A socket whose other end is the server. Unreachable when the proxy refuses."""
     if proxy.scheme not in ("http", "socks5"):
         raise Unreachable(f"unsupported proxy scheme {proxy.scheme!r}")
-    sock = connect(proxy.host, proxy.port)
+    try:
+        sock = connect(proxy.host, proxy.port, address)
+    except Unreachable as error:
+        if error.detail:
+            error.detail = f"proxyconnect tcp: {error.detail}"
+        raise
     if proxy.scheme == "socks5":
         _socks(sock, address)
         return sock

@@ -180,7 +180,8 @@ def _explained(error: Exception, host: str) -> Unreachable:
     elif code:
         why = f"x509: {getattr(error, 'verify_message', error)}"
     elif "WRONG_VERSION_NUMBER" in str(error) or "HTTP_REQUEST" in str(error):
-        return Unreachable("tls: first record does not look like a TLS handshake")
+        message = "tls: first record does not look like a TLS handshake"
+        return Unreachable(message, detail=message)
     else:
         return Unreachable(f"remote error: tls: {getattr(error, 'reason', None) or error}")
     return Unverified(f"tls: failed to verify certificate: {why}")
