@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ _MOVING = (
     (re.compile(r'\d+ chars\]|\d{4}-\d\d-\d\dT[\d:]+Z|\\"resourceVersion\\":\\"\d+\\"|\\"\d+[smh]\\"'), "X"),
     (re.compile(r"\b\w+\.go(?=:N)"), "FILE"),
 )
+_HEADER = re.compile(r"\s+[A-Z][\w-]*: ")
+_CURL_HEADER = re.compile(r' -H "[^"]*"')
 
 
 def told(command: list[str], words: list[str], variables: dict[str, str]) -> list[str]:
@@ -25,7 +28,17 @@ def told(command: list[str], words: list[str], variables: dict[str, str]) -> lis
     lines = [line for line in done.stderr.splitlines() if not _ITS_OWN.search(line) or "curl" in line]
     for pattern, word in _MOVING:
         lines = [pattern.sub(word, line) for line in lines]
-    return lines
+    return _ordered(lines)
+
+
+def _ordered(lines: list[str]) -> list[str]:
+    """The stock client takes headers from a Go map, in another order each time."""
+    lines = [_CURL_HEADER.sub("", line) + "".join(sorted(_CURL_HEADER.findall(line))) for line in lines]
+    found: list[str] = []
+    for is_header, group in groupby(lines, lambda line: bool(_HEADER.match(line))):
+        together = list(group)
+        found += sorted(together) if is_header else together
+    return found
 
 
 @pytest.mark.parametrize("words", ["get cm kube-root-ca.crt", "get --raw /api/v1/namespaces/default"])
