@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import CommandError, quoted
-from ..objects.generated import GENERATOR, finish, metadata, name_of, require
+from ..objects.generated import GENERATOR, finish, metadata, name_of
 from ..objects.selectors import parsed
 
 TYPE_CHECKING = False
@@ -63,7 +63,6 @@ def _quota(session: Session, name: str) -> None:
 
 def _priority(session: Session, name: str) -> None:
     flags = session.flags
-    require(session, "value") if not flags.changed("value") else None
     obj: dict[str, Any] = {
         "kind": "PriorityClass",
         "apiVersion": "scheduling.k8s.io/v1",
