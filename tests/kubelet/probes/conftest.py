@@ -1,9 +1,5 @@
 """Time is virtual in these tests: see tests/support/clock.py."""
 
-from collections.abc import Callable, Mapping
+from tests.support.virtual_time import pytest_asyncio_loop_factories
 
-from tests.support.clock import VirtualLoop
-
-
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], VirtualLoop]]:
-    return {"virtual": VirtualLoop}
+__all__ = ["pytest_asyncio_loop_factories"]
