@@ -16,7 +16,7 @@ _MOVING = (
     (re.compile(r'milliseconds=\d+( \w+Milliseconds=\d+)*|(?<=\.go:)\d+|(?<= -H "User-Agent: )[^"]+'), "N"),
     (re.compile(r' -H "Kubectl-Command: [^"]+"'), ""),
     (re.compile(r"(?<=Audit-Id: ).*|(?<=Date: ).*|(?<=Length: ).*"), "X"),
-    (re.compile(r'\d+ chars\]|\d{4}-\d\d-\d\dT[\d:]+Z|\\"resourceVersion\\":\\"\d+\\"|\\"\d+[smh]\\"'), "X"),
+    (re.compile(r'\d+ chars\]|\d{4}-\d\d-\d\dT[\d:]+Z|\\"resourceVersion\\":\\"\d+\\"|\\"(?:\d+[smhdy])+\\"'), "X"),
     (re.compile(r"\b\w+\.go(?=:N)"), "FILE"),
 )
 _HEADER = re.compile(r"\s+[A-Z][\w-]*: ")

@@ -60,9 +60,10 @@ class Member:
             self._process = None
 
     def pause(self) -> None:
-        """Stop answering without going away, as a disk that hangs does."""
+        """Stop answering without going away, as a disk that hangs does; returns when every thread stands still."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def resume(self) -> None:
         assert self._process is not None
