@@ -11,6 +11,7 @@ from tests.support.control_plane import World, control_plane, node, pod
 
 from pybernetes.api.core import ConfigMap, Node, PersistentVolumeClaim, Secret, ServiceAccount
 from pybernetes.api.meta import ObjectMeta
+from pybernetes.base.http.message import Request
 from pybernetes.controllers.legacy_token_cleaner import INVALID_SINCE, TRACKING
 from pybernetes.controllers.node_ttl import ANNOTATION, STEPS, step_for
 
@@ -115,6 +116,19 @@ async def test_unused_tokens_are_marked_and_those_marked_a_year_ago_deleted() ->
         await world.until(only_old_is_marked)
         left = {found.metadata.name for found in await world.list(Secret, "default")}
         assert left == {"old-token", "fresh-token", "manual-token", "mounted-token"}
+
+
+async def test_legacy_tokens_are_looked_at_once_a_day() -> None:
+    async with control_plane(CLEANER) as world:
+        looks: list[int] = []
+
+        def note(request: Request) -> None:
+            if request.path.endswith(TRACKING):
+                looks.append(round(world.clock.monotonic() / 86_400))
+
+        world.answer = note
+        await asyncio.sleep(3.5 * 86_400)
+        assert looks == [1, 2, 3]
 
 
 def ago(days: int) -> str:

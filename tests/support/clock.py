@@ -98,10 +98,12 @@ async def settled(turns: int = 50) -> None:
         await asyncio.sleep(0)
 
 
-async def eventually(check: Callable[[], Any], *, within_seconds: float = 600.0) -> Any:
+async def eventually(
+    check: Callable[[], Any], *, within_seconds: float = 600.0, longest_step_seconds: float = 1.0
+) -> Any:
     """Let virtual time pass until `check()` is true; AssertionError after `within_seconds` of it.
 
-    It looks again after 0.05 s at first, and less and less often up to once a second.
+    It looks again after 0.05 s at first, and less and less often up to once in `longest_step_seconds`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_seconds
@@ -115,4 +117,4 @@ async def eventually(check: Callable[[], Any], *, within_seconds: float = 600.0)
         if loop.time() >= deadline:
             raise AssertionError(f"not so within {within_seconds} s: {check}")
         await asyncio.sleep(step_seconds)
-        step_seconds = min(step_seconds * 1.05, 1.0)
+        step_seconds = min(step_seconds * 1.05, longest_step_seconds)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from ..api.core import ConfigMap, Pod, Secret, ServiceAccount
 from ..api.status import StatusError, is_conflict, is_not_found
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Controller
 from ..reconcile.manager import ControllerContext
 
 TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
@@ -65,7 +65,7 @@ class LegacyTokenCleaner:
         self._controller.enqueue_after("all", INTERVAL_SECONDS)
         await self._controller.serve(ready)
 
-    async def _reconcile(self, key: str) -> Result | None:
+    async def _reconcile(self, key: str) -> None:
         now = self._clock.now()
         since = await self._tracked_since()
         if since is not None and since + PERIOD < now:
@@ -74,7 +74,7 @@ class LegacyTokenCleaner:
                 where = (secret.metadata.namespace or "", secret.metadata.name or "")
                 if self._is_generated(secret) and where not in in_use and last_used(secret, since) + PERIOD < now:
                     await self._clean(secret, now)
-        return Result(INTERVAL_SECONDS)
+        self._controller.enqueue_after(key, INTERVAL_SECONDS)
 
     async def _tracked_since(self) -> datetime | None:
         try:

@@ -13,7 +13,11 @@ DEVICE = "kubernetes.io/csi/disks.example.com^handle-1"
 
 
 async def disk(
-    world: World, *, modes: tuple[str, ...] = ("ReadWriteOnce",), source: dict[str, Any] | None = None
+    world: World,
+    *,
+    modes: tuple[str, ...] = ("ReadWriteOnce",),
+    source: dict[str, Any] | None = None,
+    storage_class: str = "",
 ) -> None:
     csi = {"csi": {"driver": "disks.example.com", "volumeHandle": "handle-1"}}
     claim = {
@@ -23,7 +27,7 @@ async def disk(
         "spec": {
             "accessModes": list(modes),
             "resources": {"requests": {"storage": "1Gi"}},
-            "storageClassName": "",
+            "storageClassName": storage_class,
             "volumeName": "disk",
         },
     }
@@ -36,6 +40,7 @@ async def disk(
             "accessModes": list(modes),
             "capacity": {"storage": "1Gi"},
             "claimRef": {"namespace": "default", "name": "data", "uid": owner["metadata"]["uid"]},
+            "storageClassName": storage_class,
             **(source or csi),
         },
     }

@@ -55,6 +55,8 @@ class Faults:
     def __init__(self, app: App) -> None:
         self._app = app
         self.writes = 0
+        self.writers: set[str] = set()
+        """The service accounts of those that wrote, were it only an event."""
         self.at = 0
         self.crash: asyncio.Event | None = None
         self.crash_at = 0
@@ -62,6 +64,16 @@ class Faults:
         self.answer: Callable[[Request], Response | None] = lambda request: None
         self.lose_answer = False
         self.read: Callable[[Request, Response], Response] = lambda request, response: response
+
+    def of(self, account: str) -> App:
+        """What the controllers of that service account talk to."""
+
+        async def app(request: Request) -> Response:
+            if request.method in WRITES:
+                self.writers.add(account)
+            return await self(request)
+
+        return app
 
     async def __call__(self, request: Request) -> Response:
         if not is_write(request):
@@ -107,27 +119,33 @@ class Stage:
             acting.cancel()
 
     def _manager(self) -> Any:
-        client = Client(InProcessTransport(self.faults, ADMIN))
         if self.scenario.manager is not None:
-            return self.scenario.manager(client, self.clock)
+            return self.scenario.manager(Client(InProcessTransport(self.faults, ADMIN)), self.clock)
         settings = ControllerManagerConfig(
             leader_elect=False, controllers=self.scenario.controllers, **self.scenario.config
         )
-        return ControllerManager(lambda name: client, settings, self.clock)
+        return ControllerManager(self._client_for, settings, self.clock)
+
+    def _client_for(self, account: str) -> Client:
+        return Client(InProcessTransport(self.faults.of(account), ADMIN))
 
     async def _act(self) -> None:
         scenario, world = self.scenario, self.world
         await scenario.setup(world)
-        await eventually(lambda: scenario.done(world), within_seconds=scenario.within_seconds)
+        await self._come_true(scenario.done)
         last = scenario.done
         if scenario.change is not None and scenario.changed is not None:
             await scenario.change(world)
             last = scenario.changed
-            await eventually(lambda: last(world), within_seconds=scenario.within_seconds)
+            await self._come_true(last)
         for _ in range(4):
             # What is late must not undo it: an expectation that expires, a timer, a second relist.
             await asyncio.sleep(SETTLED_SECONDS / 4)
             assert await last(world), "it did not last"
+
+    async def _come_true(self, check: Callable[[World], Awaitable[bool]]) -> None:
+        within = self.scenario.within_seconds
+        await eventually(lambda: check(self.world), within_seconds=within, longest_step_seconds=max(1.0, within / 900))
 
 
 async def act(scenario: Scenario, prepare: Callable[[Faults], None]) -> Faults:

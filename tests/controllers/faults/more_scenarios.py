@@ -12,6 +12,8 @@ from tests.controllers.test_endpoint_slice_mirroring import endpoints, mirrored,
 from tests.controllers.test_resource_claim import claim, claims
 from tests.controllers.test_resource_claim import template as claim_template
 from tests.controllers.test_resource_claim import user as claim_user
+from tests.controllers.test_small import ago
+from tests.controllers.test_small import token as unused_token
 from tests.controllers.test_tokens import pem, secret_names, token_secret
 from tests.support.clock import START
 from tests.support.control_plane import World, deployment, job, node, pod, replica_set
@@ -37,7 +39,9 @@ from pybernetes.api.meta import ObjectMeta
 from pybernetes.api.networking import ServiceCIDR
 from pybernetes.api.policy import PodDisruptionBudget
 from pybernetes.api.rbac import ClusterRole
+from pybernetes.api.storage import VolumeAttributesClass
 from pybernetes.base.x509 import CertificateAuthority
+from pybernetes.controllers.legacy_token_cleaner import INVALID_SINCE, LAST_USED, TRACKING
 from pybernetes.reconcile.certificate_requests import KUBELET_CLIENT
 
 AUTHORITY = CertificateAuthority.create("test-ca", now=START)
@@ -150,6 +154,33 @@ async def _robot(world: World) -> None:
 
 async def _has_token(world: World) -> bool:
     return set((await world.get(Secret, "robot-token")).data or {}) == {"ca.crt", "namespace", "token"}
+
+
+async def _unused_token(world: World) -> None:
+    tracking = ObjectMeta(name=TRACKING, namespace="kube-system")
+    await world.create(ConfigMap(metadata=tracking, data={"since": ago(400)}))
+    await unused_token(world, "old", used=ago(380))
+    await unused_token(world, "fresh", used=ago(0))
+
+
+async def _marked_tokens(world: World) -> list[str]:
+    found = await world.list(Secret, "default")
+    return [one.metadata.name or "" for one in found if INVALID_SINCE in (one.metadata.labels or {})]
+
+
+async def _marked(world: World) -> bool:
+    return await _marked_tokens(world) == ["old-token"]
+
+
+async def _a_year_later(world: World) -> None:
+    world.clock.offset += timedelta(days=366)
+    # What is fresh was used all the time.
+    used = {"metadata": {"labels": {LAST_USED: ago(-366)}}}
+    await world.client.patch(Secret, "fresh-token", "default", body=used)
+
+
+async def _only_fresh_is_left(world: World) -> bool:
+    return await secret_names(world) == {"fresh-token"} and not await _marked_tokens(world)
 
 
 async def _delete_robot(world: World) -> None:
@@ -288,10 +319,12 @@ async def _attached(world: World) -> bool:
 async def _delete_user(world: World) -> None:
     await world.client.delete(PersistentVolumeClaim, "data", "default")
     await world.client.delete(Pod, "a", "default", grace_period_seconds=0)
+    await world.client.delete(PersistentVolume, "disk")
 
 
 async def _let_go(world: World) -> bool:
-    return not await attachments(world) and not await world.list(PersistentVolumeClaim, "default")
+    kinds: tuple[type[Any], ...] = (PersistentVolumeClaim, PersistentVolume)
+    return not await attachments(world) and not [one for kind in kinds for one in await world.list(kind)]
 
 
 async def _scratch(world: World) -> None:
@@ -305,10 +338,10 @@ async def _has_scratch(world: World) -> bool:
     return [(one.metadata.name, len(one.metadata.owner_references or ())) for one in found] == [("a-scratch", 1)]
 
 
-async def _growing(world: World) -> None:
+async def _disk_and_class(world: World) -> None:
     kind = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "disks.example.com"}
     await world.create({**kind, "metadata": {"name": "fast"}, "allowVolumeExpansion": True})
-    await disk(world)
+    await disk(world, storage_class="fast")
     body = {"status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}}
     await world.client.patch(PersistentVolumeClaim, "data", "default", body=body, subresource="status")
     kind = {"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttributesClass", "driverName": "disks.example.com"}
@@ -316,10 +349,18 @@ async def _growing(world: World) -> None:
 
 
 async def _class_protected(world: World) -> bool:
-    from pybernetes.api.storage import VolumeAttributesClass
-
     found = await world.client.get(VolumeAttributesClass, "gold")
     return found.metadata.finalizers == ["kubernetes.io/vac-protection"]
+
+
+async def _grow(world: World) -> None:
+    body = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
+    await world.client.patch(PersistentVolumeClaim, "data", "default", body=body)
+    await world.client.delete(VolumeAttributesClass, "gold")
+
+
+async def _growth_is_told(world: World) -> bool:
+    return "ExternalExpanding" in await world.reasons() and not await world.list(VolumeAttributesClass)
 
 
 async def _wants_device(world: World) -> None:
@@ -396,6 +437,14 @@ MORE = {
         _token_gone,
         {"service_account_key": KEY, "root_ca": b"ROOT"},
     ),
+    "legacy-token": Scenario(
+        ("legacy-serviceaccount-token-cleaner-controller",),
+        _unused_token,
+        _marked,
+        _a_year_later,
+        _only_fresh_is_left,
+        within_seconds=4 * 86_400,
+    ),
     "aggregation": Scenario(("clusterrole-aggregation-controller",), _roles, _aggregated),
     "certificates": Scenario(
         (
@@ -436,8 +485,10 @@ MORE = {
     "ephemeral": Scenario(("ephemeral-volume-controller",), _scratch, _has_scratch),
     "attributes": Scenario(
         ("volumeattributesclass-protection-controller", "persistentvolume-expander-controller"),
-        _growing,
+        _disk_and_class,
         _class_protected,
+        _grow,
+        _growth_is_told,
     ),
     "claim": Scenario(("resourceclaim-controller",), _wants_device, _has_claim, _finish, _no_claim),
     "device-taint": Scenario(("device-taint-eviction-controller",), _device, _works, _break_device, _left),

@@ -1,7 +1,7 @@
 """Killed after each write, refused at each write: every workload ends where it should, nothing twice, nothing lost."""
 
 import pytest
-from tests.controllers.faults.harness import crashes, lost_answers, refusals, refusals_and_crashes
+from tests.controllers.faults.harness import act, crashes, lost_answers, refusals, refusals_and_crashes
 from tests.controllers.faults.more_scenarios import MORE
 from tests.controllers.faults.scenarios import ALL as WORKLOADS
 
@@ -37,6 +37,12 @@ async def test_each_answer_is_lost(name: str) -> None:
 
 
 def test_every_controller_is_disturbed() -> None:
-    """One is not: it looks once a day, and marks or deletes what it finds (tests/controllers/test_small.py)."""
+    """A controller that is registered has a scenario, and so is killed after each of its writes."""
     acting = {name for scenario in ALL.values() for name in scenario.controllers}
-    assert set(CONTROLLERS) - acting == {"legacy-serviceaccount-token-cleaner-controller"}
+    assert acting == set(CONTROLLERS)
+
+
+@EVERY
+async def test_each_controller_of_a_scenario_has_something_to_write(name: str) -> None:
+    faults = await act(ALL[name], lambda faults: None)
+    assert {CONTROLLERS[one].service_account for one in ALL[name].controllers} <= faults.writers
