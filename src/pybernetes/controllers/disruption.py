@@ -23,7 +23,6 @@ from ..api.meta import Condition, OwnerReference
 from ..api.policy import PodDisruptionBudget, PodDisruptionBudgetStatus
 from ..api.selectors import from_label_selector
 from ..api.status import StatusError, is_not_found
-from ..client.client import STRATEGIC_MERGE_PATCH
 from ..client.informer import Informer
 from ..client.view import key_of, split_key
 from ..reconcile.controller import Controller, Result
@@ -33,6 +32,7 @@ from ..reconcile.pods import condition_of, is_ready, is_terminal, structs_equal
 from ..reconcile.scales import Scales
 from ..reconcile.selection import may_match
 from ..reconcile.sources import source
+from ..reconcile.status_patches import patch_status
 
 DELETION_TIMEOUT = timedelta(minutes=2)
 TARGET = "DisruptionTarget"
@@ -203,14 +203,7 @@ class DisruptionController:
         if left > 0:
             return Result(left + 0.1)
         fresh = {"type": TARGET, "status": "False", "lastTransitionTime": format_time(now)}
-        body = {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [fresh]}}
-        try:
-            await self._client.patch(
-                Pod, name, namespace, body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="status"
-            )
-        except StatusError as error:
-            if not is_not_found(error):
-                raise
+        await patch_status(self._client, pod, {"conditions": [fresh]})
         return None
 
     async def _expected(self, budget: PodDisruptionBudget, pods: Iterable[Pod]) -> int:

@@ -121,13 +121,8 @@ class PodGarbageCollector:
 
     async def _fail(self, pod: Pod, message: str) -> None:
         """Record why the pod ends; one that ended already keeps its phase."""
-        if is_terminal(pod):
-            return
-        try:
+        if not is_terminal(pod):
             await tell_disruption(self._client, pod, "DeletionByPodGC", message, self._clock.now(), phase="Failed")
-        except StatusError as error:
-            if not is_not_found(error):
-                raise
 
     async def _delete(self, pod: Pod) -> None:
         meta = pod.metadata

@@ -22,13 +22,13 @@ from ..api.dynamic_resource import (
 )
 from ..api.meta import ObjectMeta
 from ..api.status import StatusError, is_not_found
-from ..client.client import STRATEGIC_MERGE_PATCH
 from ..client.view import key_of, split_key
 from ..reconcile.controller import Controller, Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.ownership import controller_of, controller_reference, is_controlled_by
 from ..reconcile.pods import is_terminal, node_of
 from ..reconcile.protection import has_finalizer, without_finalizer
+from ..reconcile.status_patches import patch_status
 
 FINALIZER = "resource.kubernetes.io/delete-protection"
 POD_CLAIM = "resource.kubernetes.io/pod-claim-name"
@@ -144,10 +144,7 @@ class ResourceClaimController:
             if known.get(wanted.name) != claim.metadata.name:
                 fresh.append({"name": wanted.name, "resourceClaimName": claim.metadata.name or ""})
         if fresh:
-            body = {"metadata": {"uid": pod.metadata.uid}, "status": {"resourceClaimStatuses": fresh}}
-            await self._client.patch(
-                Pod, name, namespace, body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="status"
-            )
+            await patch_status(self._client, pod, {"resourceClaimStatuses": fresh})
         elif node_of(pod):
             for claim_name in known.values():
                 found = self._claims.get(claim_name, namespace)

@@ -4,14 +4,16 @@ from datetime import datetime
 from typing import Any
 
 from ..api.core import Pod
-from ..client.client import STRATEGIC_MERGE_PATCH, Client
+from ..client.client import Client
 from ..client.events import timestamp
+from .status_patches import patch_status
 
 DISRUPTION_TARGET = "DisruptionTarget"
 
 
 async def tell_disruption(client: Client, pod: Pod, reason: str, message: str, now: datetime, **status: Any) -> None:
-    """Write the condition, and more of the status with it. StatusError: 409 when another pod has the name by now."""
+    """Write the condition, and more of the status with it, unless the pod is gone. StatusError: 409 when another pod
+    has the name by now."""
     condition = {
         "type": DISRUPTION_TARGET,
         "status": "True",
@@ -19,12 +21,4 @@ async def tell_disruption(client: Client, pod: Pod, reason: str, message: str, n
         "message": message,
         "lastTransitionTime": timestamp(now),
     }
-    meta = pod.metadata
-    await client.patch(
-        Pod,
-        meta.name or "",
-        meta.namespace or "",
-        body={"metadata": {"uid": meta.uid}, "status": {**status, "conditions": [condition]}},
-        content_type=STRATEGIC_MERGE_PATCH,
-        subresource="status",
-    )
+    await patch_status(client, pod, {**status, "conditions": [condition]})

@@ -1,5 +1,7 @@
 """Services of type LoadBalancer and a cloud that writes down what it is asked."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,6 +14,16 @@ from pybernetes.cloud.provider import ImplementedElsewhere, ProviderError, Retry
 from pybernetes.cloud.service.plan import EXCLUDE_LABEL, FINALIZER
 
 SERVICE = "service-lb-controller"
+
+
+@asynccontextmanager
+async def served(cloud: RecordingCloud, *objects: dict[str, Any]) -> AsyncIterator[World]:
+    """A cluster with these objects and a Service `web` whose load balancer is there."""
+    async with cloud_world(cloud, SERVICE) as world:
+        for obj in (*objects, balanced()):
+            await world.create(obj)
+        await world.until(lambda: has_address(world))
+        yield world
 
 
 async def finalizers(world: World, name: str = "web") -> list[str]:
@@ -43,10 +55,7 @@ async def change(world: World, **spec: Any) -> None:
 
 async def test_a_load_balancer_is_made_and_its_address_told() -> None:
     cloud = RecordingCloud()
-    async with cloud_world(cloud, SERVICE) as world:
-        await world.create(cloud_node("n1"))
-        await world.create(balanced())
-        await world.until(lambda: has_address(world))
+    async with served(cloud, cloud_node("n1")) as world:
         assert await ingress(world) == ["203.0.113.1"]
         assert await finalizers(world) == [FINALIZER]
         found = await world.get(Service, "web")
@@ -90,9 +99,7 @@ async def test_the_finalizer_of_a_classs_own_controller_is_left_alone() -> None:
 
 async def test_a_deleted_service_goes_after_its_load_balancer() -> None:
     cloud = RecordingCloud()
-    async with cloud_world(cloud, SERVICE) as world:
-        await world.create(balanced())
-        await world.until(lambda: has_address(world))
+    async with served(cloud) as world:
         cloud.fail["delete"] = ProviderError("still draining")
         await world.client.delete(Service, "web", "default")
         await world.until(lambda: cloud.count("delete") == 3)
@@ -109,9 +116,7 @@ async def test_a_deleted_service_goes_after_its_load_balancer() -> None:
 @pytest.mark.parametrize("kind", ["ClusterIP", "NodePort"])
 async def test_a_service_that_wants_none_any_more_loses_it(kind: str) -> None:
     cloud = RecordingCloud()
-    async with cloud_world(cloud, SERVICE) as world:
-        await world.create(balanced())
-        await world.until(lambda: has_address(world))
+    async with served(cloud) as world:
         await change(world, type=kind)
 
         async def is_plain() -> bool:
@@ -136,9 +141,7 @@ async def test_a_service_that_wants_none_any_more_loses_it(kind: str) -> None:
 )
 async def test_which_changes_reach_the_cloud(spec: dict[str, Any], calls: int) -> None:
     cloud = RecordingCloud()
-    async with cloud_world(cloud, SERVICE) as world:
-        await world.create(balanced())
-        await world.until(lambda: has_address(world))
+    async with served(cloud) as world:
         await change(world, **spec)
         await world.create(balanced("later"))
         await world.until(lambda: "default/later" in cloud.balancers)
@@ -173,9 +176,7 @@ async def test_a_cloud_says_when_to_ask_again() -> None:
 
 async def test_an_address_that_is_lost_is_not_told_any_more() -> None:
     cloud = RecordingCloud()
-    async with cloud_world(cloud, SERVICE) as world:
-        await world.create(balanced())
-        await world.until(lambda: has_address(world))
+    async with served(cloud) as world:
         cloud.fail["ensure"] = ProviderError("no such address")
         cloud.balancers.clear()
         await change(world, ports=[{"name": "http", "port": 81}])
@@ -200,10 +201,7 @@ async def test_what_somebody_else_implements_is_left_to_him() -> None:
 
 async def test_load_balancers_follow_the_nodes() -> None:
     cloud = RecordingCloud()
-    async with cloud_world(cloud, SERVICE) as world:
-        await world.create(cloud_node("n1"))
-        await world.create(balanced())
-        await world.until(lambda: has_address(world))
+    async with served(cloud, cloud_node("n1")) as world:
 
         def sends_to(*names: str) -> Any:
             return lambda: cloud.balancers["default/web"].nodes == names
@@ -226,9 +224,7 @@ async def test_load_balancers_follow_the_nodes() -> None:
 
 async def test_an_update_that_fails_is_told_and_repeated() -> None:
     cloud = RecordingCloud()
-    async with cloud_world(cloud, SERVICE) as world:
-        await world.create(balanced())
-        await world.until(lambda: has_address(world))
+    async with served(cloud) as world:
         cloud.fail["update"] = ProviderError("busy")
         await world.create(cloud_node("n1"))
         await world.until(lambda: cloud.count("update") == 2)
@@ -241,9 +237,7 @@ async def test_an_update_that_fails_is_told_and_repeated() -> None:
 
 async def test_made_again_under_its_name_a_service_gets_a_load_balancer_of_its_own() -> None:
     cloud = RecordingCloud()
-    async with cloud_world(cloud, SERVICE) as world:
-        await world.create(balanced())
-        await world.until(lambda: has_address(world))
+    async with served(cloud) as world:
         await world.client.delete(Service, "web", "default")
         await world.until(lambda: is_gone(world))
         created = await world.create(balanced())
@@ -255,9 +249,7 @@ async def test_made_again_under_its_name_a_service_gets_a_load_balancer_of_its_o
 
 async def test_without_its_finalizer_a_deleted_services_load_balancer_goes_too() -> None:
     cloud = RecordingCloud()
-    async with cloud_world(cloud, SERVICE) as world:
-        await world.create(balanced())
-        await world.until(lambda: has_address(world))
+    async with served(cloud) as world:
         body = {"metadata": {"finalizers": None}}
         await world.client.patch(Service, "web", "default", body=body)
         await world.client.delete(Service, "web", "default")

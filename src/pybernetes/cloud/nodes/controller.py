@@ -13,10 +13,10 @@ from typing import Any
 from ...api.codec import to_wire
 from ...api.core import Node, NodeAddress
 from ...base.log import logger
-from ...client.client import STRATEGIC_MERGE_PATCH
 from ...reconcile.controller import Controller, Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.sources import source
+from ...reconcile.status_patches import patch_status
 from ...reconcile.taints import taints_patch
 from ..provider import RETRY_SECONDS, CloudProvider, Instances, ProviderError, asked
 from .plan import UNINITIALIZED, addresses_of, initialisation, is_uninitialized, refreshed_labels, without
@@ -99,13 +99,7 @@ class CloudNodeController:
         if addresses is None:
             return
         wire: list[Any] = [to_wire(address) for address in addresses]
-        body = {
-            "metadata": {"uid": node.metadata.uid},
-            "status": {"addresses": [*wire, {"$patch": "replace"}]},
-        }
-        await self._client.patch(
-            Node, node.metadata.name or "", body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="status"
-        )
+        await patch_status(self._client, node, {"addresses": [*wire, {"$patch": "replace"}]})
 
 
 def _concerns(old: Node | None, new: Node | None) -> bool:

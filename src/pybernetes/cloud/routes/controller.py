@@ -8,13 +8,12 @@ All nodes are one key. The cloud's routes are compared whenever nodes change and
 import asyncio
 
 from ...api.core import Node
-from ...api.status import StatusError, is_not_found
 from ...base.log import logger
-from ...client.client import STRATEGIC_MERGE_PATCH
 from ...client.events import timestamp
 from ...reconcile.controller import Controller, Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.sources import source
+from ...reconcile.status_patches import patch_status
 from ..provider import RETRY_SECONDS, CloudProvider, ProviderError, Route, Routes, asked
 from .plan import cidrs_of, plan
 
@@ -100,14 +99,7 @@ class NodeRouteController:
             "lastTransitionTime": now,
             "lastHeartbeatTime": now,
         }
-        body = {"metadata": {"uid": node.metadata.uid}, "status": {"conditions": [condition]}}
-        try:
-            await self._client.patch(
-                Node, node.metadata.name or "", body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="status"
-            )
-        except StatusError as error:
-            if not is_not_found(error):
-                raise
+        await patch_status(self._client, node, {"conditions": [condition]})
 
 
 def _concerns(old: Node | None, new: Node | None) -> bool:

@@ -15,12 +15,12 @@ from typing import Any
 
 from ...api.codec import to_wire
 from ...api.core import LoadBalancerStatus, Node, Service
-from ...api.status import StatusError, is_not_found
+from ...api.status import StatusError
 from ...base.log import logger
-from ...client.client import STRATEGIC_MERGE_PATCH
 from ...client.view import key_of, split_key
 from ...reconcile.controller import Controller, Result
 from ...reconcile.manager import ControllerContext
+from ...reconcile.status_patches import patch_status
 from ..provider import CloudProvider, ImplementedElsewhere, LoadBalancers, RetryLater
 from .plan import (
     FINALIZER,
@@ -140,7 +140,8 @@ class ServiceController:
         if not has_finalizer(service) and not await self._patch(
             service,
             f"{_SYNC}: failed to add load balancer cleanup finalizer",
-            {"metadata": {"finalizers": [FINALIZER]}},
+            {},
+            finalizers=[FINALIZER],
         ):
             return
         if not nodes:
@@ -197,10 +198,9 @@ class ServiceController:
                     raise _Failed("Error deleting load balancer", error, "DeleteLoadBalancerFailed") from error
                 raise _Failed(f"{_SYNC}: failed to delete load balancer", error) from error
         if not is_gone:
-            body: dict[str, Any] = {"status": {"loadBalancer": {"ingress": None}}}
-            if has_finalizer(service):
-                body["metadata"] = {"$deleteFromPrimitiveList/finalizers": [FINALIZER]}
-            await self._patch(service, f"{_SYNC}: failed to remove load balancer cleanup finalizer", body)
+            less = {"$deleteFromPrimitiveList/finalizers": [FINALIZER]} if has_finalizer(service) else {}
+            what = f"{_SYNC}: failed to remove load balancer cleanup finalizer"
+            await self._patch(service, what, {"loadBalancer": {"ingress": None}}, **less)
         self._recorder.normal(service, "DeletedLoadBalancer", "Deleted load balancer")
         self._known.pop(key, None)
 
@@ -214,28 +214,16 @@ class ServiceController:
         """Write the status if it is news."""
         if not same_status(known.status or service.status.load_balancer, status):
             ingress = [to_wire(point) for point in status.ingress or ()] or None
-            body = {"status": {"loadBalancer": {"ingress": ingress}}}
-            await self._patch(service, f"{_SYNC}: failed to update load balancer status", body)
+            what = f"{_SYNC}: failed to update load balancer status"
+            await self._patch(service, what, {"loadBalancer": {"ingress": ingress}})
         known.status = status
 
-    async def _patch(self, service: Service, what: str, body: dict[str, Any]) -> bool:
+    async def _patch(self, service: Service, what: str, status: dict[str, Any], **metadata: Any) -> bool:
         """Write through the status, which every provider may do; False when the Service is gone by now."""
-        meta = service.metadata
-        body = {**body, "metadata": {"uid": meta.uid, **body.get("metadata", {})}}
         try:
-            await self._client.patch(
-                Service,
-                meta.name or "",
-                meta.namespace or "",
-                body=body,
-                content_type=STRATEGIC_MERGE_PATCH,
-                subresource="status",
-            )
+            return await patch_status(self._client, service, status, **metadata)
         except (StatusError, OSError, TimeoutError) as error:
-            if isinstance(error, StatusError) and is_not_found(error):
-                return False
             raise _Failed(what, error) from error
-        return True
 
 
 def _has_address(service: Service) -> bool:

@@ -19,6 +19,7 @@ from ...reconcile.pod_claims import CLAIMS, claims_of, index_claims
 from ...reconcile.pod_index import NODE, index_pods
 from ...reconcile.pods import is_terminal, node_of
 from ...reconcile.sources import source
+from ...reconcile.status_patches import patch_status
 from .plan import (
     FORCE_DETACH_SECONDS,
     Wanted,
@@ -142,12 +143,7 @@ class AttachDetach:
         if sorted(devices) == current:
             return
         entries = [to_wire(AttachedVolume(name=device, device_path="")) for device in sorted(devices)]
-        try:
-            body = {"status": {"volumesAttached": entries or None}}
-            await self._client.patch(Node, node.metadata.name or "", body=body, subresource="status")
-        except StatusError as error:
-            if not is_not_found(error):
-                raise
+        await patch_status(self._client, node, {"volumesAttached": entries or None})
 
     async def _detach(self, name: str) -> None:
         found = self._attachments.get(name)

@@ -15,13 +15,12 @@ import msgspec
 
 from ...api.coordination import Lease
 from ...api.core import Node, Pod
-from ...api.status import StatusError, is_not_found
-from ...client.client import STRATEGIC_MERGE_PATCH
 from ...reconcile.controller import Controller, Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.pod_index import NODE, index_pods
 from ...reconcile.pods import is_ready
 from ...reconcile.sources import source
+from ...reconcile.status_patches import patch_status
 from ...reconcile.taints import replaced, taints_patch
 from . import plan
 from .zones import Zones
@@ -151,22 +150,8 @@ class NodeLifecycleController:
         for pod in self._pods.by_index(NODE, node.metadata.name or ""):
             if not is_ready(pod):
                 continue
-            meta = pod.metadata
             condition = {"type": "Ready", "status": "False", "lastTransitionTime": now}
-            body = {"metadata": {"uid": meta.uid}, "status": {"conditions": [condition]}}
-            try:
-                await self._client.patch(
-                    Pod,
-                    meta.name or "",
-                    meta.namespace or "",
-                    body=body,
-                    content_type=STRATEGIC_MERGE_PATCH,
-                    subresource="status",
-                )
-            except StatusError as error:
-                if not is_not_found(error):  # a conflict: another pod by that name, which the next look will show
-                    raise
-            else:
+            if await patch_status(self._client, pod, {"conditions": [condition]}):
                 self._recorder.warning(pod, "NodeNotReady", "Node is not ready")
 
     async def _taint(self, node: Node) -> float:
