@@ -3,10 +3,9 @@
 Command lines become settings with it (`pybernetes apiserver`), and `/flagz` tells settings as flags.
 """
 
-from typing import Any
-
 import msgspec
 
+from ..base.go_text import go_text
 from .config import ApiServerConfig
 
 VALUES = {
@@ -63,36 +62,12 @@ _MORE = {
 def flags_of(config: ApiServerConfig) -> dict[str, str]:
     """The settings as flags with their values as Go prints them, the defaults among them. Keys and tokens are in files,
     so nothing in it is secret."""
-    found = {
-        name: _shown(getattr(config, field), name) for name, field in {**VALUES, **FILES, **SWITCHES, **_MORE}.items()
-    }
+    found = {name: go_text(getattr(config, field)) for name, field in {**VALUES, **FILES, **SWITCHES, **_MORE}.items()}
     if config.tls is not None:
         found["tls-cert-file"] = config.tls.certificate
         found["tls-private-key-file"] = config.tls.key
         found["client-ca-file"] = config.tls.client_ca
     if config.oidc is not None:
         for field, value in msgspec.structs.asdict(config.oidc).items():
-            found["oidc-" + field.replace("_", "-")] = _shown(value, "")
+            found["oidc-" + field.replace("_", "-")] = go_text(value)
     return dict(sorted(found.items()))
-
-
-def _shown(value: Any, name: str) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (tuple, list)):
-        return f"[{','.join(map(str, value))}]"
-    if isinstance(value, dict):
-        return ",".join(f"{key}={_shown(part, '')}" for key, part in sorted(value.items()))
-    if isinstance(value, float):
-        return duration_text(value)
-    return str(value)
-
-
-def duration_text(seconds: float) -> str:
-    """As Go prints a duration: 1m0s, 1h30m0s, 0s, 1.5s."""
-    whole, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(whole), 60)
-    text = f"{rest:g}s"
-    if hours or minutes:
-        text = f"{minutes}m{text}"
-    return f"{hours}h{text}" if hours else text

@@ -9,7 +9,7 @@ A `Format` turns the bytes of one object, as the cache serves them, into what go
 kind of answer, and compared by identity: watchers with the same format share encoded lines.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ import orjson
 
 from ..api import status
 from ..api.resource import ResourceInfo
+from ..base.http.accept import clauses
 from ..base.http.message import BodyTooLarge, Request
 from .watch_cache.watcher import Format, event_line
 
@@ -64,24 +65,6 @@ def negotiate(accept: str, *, transforms: bool = True, protobuf: bool = False) -
         if media == PROTOBUF and protobuf and form != "Table":
             return Representation(PROTOBUF, form)
     raise status.not_acceptable((*ACCEPTED, PROTOBUF) if protobuf else ACCEPTED)
-
-
-def clauses(accept: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The media types of an Accept header with their parameters, those that are liked best first."""
-    for clause in sorted(accept.split(","), key=_quality, reverse=True):
-        media, *parameters = [part.strip() for part in clause.split(";")]
-        yield media, dict(part.partition("=")[::2] for part in parameters)
-
-
-def _quality(clause: str) -> float:
-    for part in clause.split(";")[1:]:
-        key, _, value = part.strip().partition("=")
-        if key == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
 
 
 def representation(request: Request, *, transforms: bool = True, protobuf: bool = False) -> Representation:

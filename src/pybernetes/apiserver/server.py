@@ -16,6 +16,7 @@ from ..base.http.health import Health
 from ..base.http.message import App, Request, Response
 from ..base.log import logger
 from ..base.tasks import running
+from ..client.zpages import flagz, statusz
 from ..store.store import Store, StoreError
 from .admission.chain import AdmissionChain
 from .admission.own_writes import writer
@@ -39,6 +40,7 @@ from .filters import Filter, chain
 from .filters.errors import failures
 from .filters.limits import InFlight, Timeout
 from .filters.requests import Measure, with_request_info
+from .flags import flags_of
 from .flow_control.debug import PREFIX as DEBUG_PREFIX
 from .flow_control.debug import DebugPages
 from .flow_control.filter import PriorityAndFairness
@@ -54,7 +56,6 @@ from .pages import Pages
 from .registry import Registry
 from .runtime_config import served
 from .watch_cache import WatchCache
-from .zpages import flagz, statusz
 
 if TYPE_CHECKING:
     from ..base.http.server import HttpServer
@@ -66,6 +67,8 @@ _STORE_CHECK_SECONDS = 2.0
 """As upstream's --etcd-healthcheck-timeout."""
 
 log = logger(__name__)
+
+COMPONENT = "kube-apiserver"
 
 
 class ApiServer:
@@ -95,9 +98,9 @@ class ApiServer:
         self.health = Health()
         self.pages = Pages(self.metrics.registry, self._paths)
         if self.gates["ComponentStatusz"]:
-            self.pages.served["/statusz"] = statusz(lambda: [*self._paths(), *self.pages.served])
+            self.pages.served["/statusz"] = statusz(COMPONENT, lambda: [*self._paths(), *self.pages.served])
         if self.gates["ComponentFlagz"]:
-            self.pages.served["/flagz"] = flagz(config)
+            self.pages.served["/flagz"] = flagz(COMPONENT, lambda: flags_of(config))
         self.discovery = Discovery(self.registry.infos(), self._address(), hashes=self.gates["StorageVersionHash"])
         self.http: HttpServer | None = None
         self.tls: ServingTls | None = None

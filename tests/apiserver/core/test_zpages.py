@@ -8,7 +8,7 @@ from tests.support.api import Api, running_api
 
 from pybernetes.api.user import UserInfo
 from pybernetes.apiserver.config import ApiServerConfig
-from pybernetes.apiserver.flags import duration_text, flags_of
+from pybernetes.apiserver.flags import flags_of
 
 NOT_FOR_MACHINES = (
     "Warning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees and is "
@@ -94,10 +94,3 @@ async def test_only_monitoring_may_read_them() -> None:
 def test_no_secret_is_among_the_flags() -> None:
     config = ApiServerConfig(service_account_signing_key=b"PRIVATE", service_account_keys=(b"KEY",))
     assert not any("PRIVATE" in value or "KEY" in value for value in flags_of(config).values())
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0s"), (60.0, "1m0s"), (5400.0, "1h30m0s"), (1.5, "1.5s"), (30.0, "30s")]
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration_text(seconds) == text

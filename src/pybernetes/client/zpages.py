@@ -6,7 +6,7 @@ Text by default; the versioned objects of config.k8s.io for whoever names one wh
     application/json;g=config.k8s.io;v=v1beta1;as=Statusz                  JSON (or application/yaml)
     anything else, application/json alone among it                         406
 
-Who may read them is a matter of RBAC: the role system:monitoring has both paths.
+Every component has them. Who may read them is a matter of RBAC: the role system:monitoring has both paths.
 """
 
 import platform
@@ -15,17 +15,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
+import msgspec
 
 from .. import GIT_VERSION, KUBERNETES_VERSION
 from ..api import status
+from ..base.http.accept import clauses
 from ..base.http.message import Request, Response
 from ..base.metrics import process_started
-from .config import ApiServerConfig
-from .flags import flags_of
-from .negotiation import JSON, YAML, clauses, render_yaml
 
-COMPONENT = "kube-apiserver"
+JSON, YAML = "application/json", "application/yaml"
 GROUP = "config.k8s.io"
 TEXT = "text/plain"
 _VERSIONS = {"v1beta1": False, "v1alpha1": True}
@@ -38,7 +36,7 @@ _WARNING = (
 Object = dict[str, Any]
 
 
-def statusz(paths: Callable[[], list[str]]) -> Callable[[Request], Any]:
+def statusz(component: str, paths: Callable[[], list[str]]) -> Callable[[Request], Any]:
     """The page of `/statusz`. `paths` are those of the server; the first word of each is shown."""
 
     async def serve(request: Request) -> Response:
@@ -55,7 +53,7 @@ def statusz(paths: Callable[[], list[str]]) -> Callable[[Request], Any]:
         }
         chosen = structured(request.header("accept") or "", "Statusz")
         if chosen is not None:
-            return _answer(chosen, "Statusz", found)
+            return _answer(component, chosen, "Statusz", found)
         when = datetime.fromtimestamp(started, UTC).strftime("%a %b %e %H:%M:%S UTC %Y")
         hours, minutes, seconds = uptime // 3600, uptime // 60 % 60, uptime % 60
         lines = [
@@ -66,20 +64,20 @@ def statusz(paths: Callable[[], list[str]]) -> Callable[[Request], Any]:
             f"Emulation version: {found['emulationVersion']}",
             f"Paths: {' '.join(words)}",
         ]
-        return _text("statusz", lines)
+        return _text(component, "statusz", lines)
 
     return serve
 
 
-def flagz(config: ApiServerConfig) -> Callable[[Request], Any]:
+def flagz(component: str, flags_of: Callable[[], dict[str, str]]) -> Callable[[Request], Any]:
     """The page of `/flagz`."""
 
     async def serve(request: Request) -> Response:
-        flags = flags_of(config)
+        flags = flags_of()
         chosen = structured(request.header("accept") or "", "Flagz")
         if chosen is not None:
-            return _answer(chosen, "Flagz", {"flags": flags})
-        return _text("flags", [f"{name}={value}" for name, value in flags.items()])
+            return _answer(component, chosen, "Flagz", {"flags": flags})
+        return _text(component, "flags", [f"{name}={value}" for name, value in flags.items()])
 
     return serve
 
@@ -98,17 +96,23 @@ def structured(accept: str, kind: str) -> tuple[str, str] | None:
     raise status.not_acceptable((JSON, YAML, TEXT))
 
 
-def _answer(chosen: tuple[str, str], kind: str, fields: Object) -> Response:
+def _answer(component: str, chosen: tuple[str, str], kind: str, fields: Object) -> Response:
     media, version = chosen
-    found = {"kind": kind, "apiVersion": f"{GROUP}/{version}", "metadata": {"name": COMPONENT}, **fields}
-    data = orjson.dumps(found)
+    found = {"kind": kind, "apiVersion": f"{GROUP}/{version}", "metadata": {"name": component}, **fields}
     headers = [("content-type", media)]
     if _VERSIONS[version]:
         old = f"This version of the {kind.lower()} endpoint is deprecated. Please use a newer version."
         headers.append(("warning", f'299 - "{old}"'))
-    return Response(200, headers, render_yaml(data) if media == YAML else data)
+    return Response(200, headers, _yaml(found) if media == YAML else msgspec.json.encode(found))
 
 
-def _text(title: str, lines: list[str]) -> Response:
-    text = "\n".join(["", f"{COMPONENT} {title}", _WARNING, "", *lines, ""])
+def _yaml(found: Object) -> bytes:
+    import yaml
+
+    text: str = yaml.safe_dump(found, default_flow_style=False)
+    return text.encode()
+
+
+def _text(component: str, title: str, lines: list[str]) -> Response:
+    text = "\n".join(["", f"{component} {title}", _WARNING, "", *lines, ""])
     return Response(200, [("content-type", "text/plain; charset=utf-8")], text.encode())

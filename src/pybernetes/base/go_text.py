@@ -1,0 +1,26 @@
+"""Values as Go prints them, for pages that show a component's flags and settings."""
+
+from typing import Any
+
+
+def go_text(value: Any) -> str:
+    """`true`, `[a,b]`, `a=1,b=2`, `1m0s` (a float is a duration in seconds), and text as it is."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (tuple, list)):
+        return f"[{','.join(map(str, value))}]"
+    if isinstance(value, dict):
+        return ",".join(f"{key}={go_text(part)}" for key, part in sorted(value.items()))
+    if isinstance(value, float):
+        return duration_text(value)
+    return str(value)
+
+
+def duration_text(seconds: float) -> str:
+    """As Go prints a duration: 1m0s, 1h30m0s, 0s, 1.5s."""
+    whole, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(whole), 60)
+    text = f"{rest:g}s"
+    if hours or minutes:
+        text = f"{minutes}m{text}"
+    return f"{hours}h{text}" if hours else text
