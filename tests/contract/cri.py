@@ -221,7 +221,7 @@ class RuntimeContract:
         await runtime.stop_container(container_id, 0)
         await runtime.remove_container(container_id)
         wanted = [RuntimeEvent("exited", container_id), RuntimeEvent("deleted", container_id)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not task.done() and [e for e in seen if e.id == container_id] != wanted:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert [e for e in seen if e.id == container_id] == wanted

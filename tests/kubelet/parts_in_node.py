@@ -164,7 +164,7 @@ async def attach_some(port: int, tls: ssl.SSLContext) -> bytes:
     url = f"wss://127.0.0.1:{port}/attach/default/web/web?output=1"
     async with connect(url, subprotocols=[Subprotocol("v4.channel.k8s.io")], ssl=tls) as stream:
         got = b""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while b"tick" not in got:
                 data = await stream.recv()
                 got += data if isinstance(data, bytes) else data.encode()
@@ -177,7 +177,7 @@ async def forwarded(port: int, tls: ssl.SSLContext) -> bytes:
     async with connect(url, subprotocols=[Subprotocol("v4.channel.k8s.io")], ssl=tls) as stream:
         await stream.send(b"\x00GET /key HTTP/1.0\r\n\r\n")
         got = b""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while b"secret!" not in got:
                 data = await stream.recv()
                 raw = data if isinstance(data, bytes) else data.encode()

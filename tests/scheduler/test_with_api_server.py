@@ -41,7 +41,7 @@ async def create(client: Client, one: Pod) -> None:
 
 async def until(client: Client, name: str, condition) -> Pod:
     """The pod once the condition holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         found = await client.get(Pod, name, "default")
         if condition(found):
             return found
@@ -54,7 +54,7 @@ async def until(client: Client, name: str, condition) -> Pod:
 
 
 async def until_event(client: Client, reason: str) -> Event:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         listed = await client.list(Event, "default")
         for event in listed.items:
             if event.reason == reason:

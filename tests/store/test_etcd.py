@@ -97,7 +97,7 @@ async def test_a_watcher_is_up_to_date_when_the_revision_is_known(tmp_path):
             await writer.put("/b", b"1")
             last = await writer.put("/a", b"2")
             assert await reader.revision() == last
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert [event.kv.key for event in (await anext(watch)).events] == ["/b"]
                 assert (await anext(watch)).revision == last
 

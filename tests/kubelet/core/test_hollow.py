@@ -91,7 +91,7 @@ async def test_graceful_deletion_is_finished() -> None:
         await c.client.delete(Pod, "a", "default", grace_period_seconds=30)
         await asyncio.sleep(STOP_SECONDS / 2)
         assert (await c.client.get(Pod, "a", "default")).metadata.deletion_timestamp is not None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await c.client.list(Pod, "default")).items:  # noqa: ASYNC110 (virtual time)
                 await asyncio.sleep(0.05)
 
