@@ -314,7 +314,7 @@ def test_the_pods_of_a_dead_node_move_after_their_tolerations_end(nodes: Nodes) 
     nodes.machines["m3"].close()
     died = time.monotonic()
     k.wait("node/m3", "condition=Ready=Unknown", timeout=90)
-    assert time.monotonic() - died < GRACE + 15
+    assert time.monotonic() - died < GRACE + 30
     taints = k.until(lambda node: len(node["spec"].get("taints", [])) == 2, "get", "node", "m3")["spec"]["taints"]
     assert {(t["key"], t["effect"]) for t in taints} == {
         ("node.kubernetes.io/unreachable", "NoSchedule"),

@@ -100,7 +100,7 @@ def test_a_node_port_is_open_on_the_node_and_from_outside(scene: Scene) -> None:
 
 
 def _refused(scene: Scene, where: str, *, outside: bool = False) -> bool:
-    """Whether a connection is refused (and not merely lost)."""
+    """Whether a connection is refused, and not merely lost: for that `nc` has another word, after three seconds."""
     done = scene.cluster.machine.run("busybox", "nc", "-w", "3", *where.split(), check=False, outside=outside)
     return "refused" in done.stderr
 
@@ -108,13 +108,9 @@ def _refused(scene: Scene, where: str, *, outside: bool = False) -> bool:
 def test_without_endpoints_connections_are_refused_at_once(scene: Scene) -> None:
     scene.apply(service("empty", NAMESPACE, type="NodePort", selector={"app": "none"}))
     ip, port = scene.ip("empty"), scene.node_port("empty")
-    began = time.monotonic()
     until(lambda: _refused(scene, f"{ip} 80"))
     assert _refused(scene, f"{ADDRESS} {port}", outside=True)
-    assert time.monotonic() - began < 3
-    began = time.monotonic()
-    assert "refused" in scene.pods.seen("client", f"nc -w 5 {ip} 80 2>&1 || true")
-    assert time.monotonic() - began < 3
+    assert "refused" in scene.pods.seen("client", f"nc -w 3 {ip} 80 2>&1 || true")
 
 
 def test_cluster_addresses_and_pods_are_not_reached_from_outside(scene: Scene) -> None:

@@ -63,11 +63,16 @@ def answering(place: Namespace | Pod, to: tuple[str, int], times: int = 24, **op
 
 
 def refused_within(place: Namespace | Pod, to: tuple[str, int], seconds: float = 0.9, **options: Any) -> None:
-    """Before the first retransmission, which comes after a second, or never."""
-    began = time.monotonic()
-    with pytest.raises(ConnectionRefusedError):
-        ask(place, to, **options)
-    assert time.monotonic() - began < seconds
+    """Before the first retransmission, which comes after a second, or never; one of three, should the machine pause."""
+    took = []
+    for _ in range(3):
+        began = time.monotonic()
+        with pytest.raises(ConnectionRefusedError):
+            ask(place, to, **options)
+        took.append(time.monotonic() - began)
+        if took[-1] < seconds:
+            return
+    pytest.fail(f"refused, but late: {took}")
 
 
 def dropped(place: Namespace | Pod, to: tuple[str, int], **options: Any) -> None:
