@@ -3,15 +3,19 @@
 A case file holds one command line per line, as typed after `kubectl`. `# text` is a comment; `@write NAME` up to a line
 `@end` writes a file (`NAMESPACE` in it is the client's namespace); `!` before a line runs it with both but compares
 only the exit code; `@unordered LINE` is for what the stock client takes from a Go map, in another order each time: the
-lines of the output are compared, not their order; `@bash LINE` (or `@zsh`, where it is installed) is a line of that
+lines of the output are compared, not their order; `?` before a line says that it changes nothing though its words do
+not tell; `@bash LINE` (or `@zsh`, where it is installed) is a line of that
 shell, with the client as `kubectl` and the programs of `bin` before all others. `# form: FORM` says that the next line
 shows that form of `forms/*.txt`. What differs by nature — uids, versions, times, generated names, addresses — is
 replaced by a word on both sides.
 
 Lines that change nothing (`reads`) and stand together run at the same time. What they show may be on its way, since
 controllers work on: such a line is asked again while the clients disagree, as two namespaces that were told the same
-come to the same state. A line that changes something runs once, with one client after the other. `@reads` says that
-all lines from there on change nothing, since they fail.
+come to the same state; so are `wait` and `rollout status`, each on its own. A line that changes something runs once, with
+one client after the other. `@reads` says that all lines from there on change nothing, since they fail.
+
+COMPARE_PAUSE=1.1 in the environment lets so many seconds pass between asking the one client and the other: what moves with
+time and is not set aside shows as a difference.
 """
 
 import io
@@ -24,7 +28,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import unified_diff
@@ -40,11 +44,12 @@ SUBSTITUTIONS = (
     (re.compile(r"(Resource Version: +)\d+"), r"\1N"),
     (re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b"), "-HASH-ID"),
     (re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}\b"), "-HASH"),
-    (re.compile(r"([a-z])-[bcdfghjklmnpqrstvwxz2456789]{5}\b"), r"\1-ID"),
+    (re.compile(r"([a-z0-9])-[bcdfghjklmnpqrstvwxz2456789]{5}\b"), r"\1-ID"),
     (re.compile(r"pod-template-hash(=|: ?\"?|\":\")\w+"), r"pod-template-hash\1HASH"),
     (re.compile(r"\.[0-9a-f]{16}\b"), ".EVENT"),
     (re.compile(r"\b10\.\d+\.\d+\.\d+\b"), "ADDRESS"),
-    (re.compile(r"(?<![\w.:/-])(\d+(s|m|h|d))+(?![\w:])"), "AGE"),
+    (re.compile(r"(?<![\w.:/-])(\d+(s|m|h|d|y))+(?![\w:])"), "AGE"),
+    (re.compile(r"AGE \(x\d+ over AGE\)"), "AGE"),
     (re.compile(r"\b3[0-2]\d{3}\b"), "NODEPORT"),
     (re.compile(r"hollow-\d"), "NODE"),
     (re.compile(r"applyset-[\w-]+-v1"), "APPLYSET"),
@@ -56,7 +61,9 @@ _READING = (
     "get", "describe", "explain", "events", "logs", "top", "api-resources", "api-versions", "version", "cluster-info",
     "options", "plugin", "kustomize", "diff", "auth can-i", "auth whoami", "rollout history", "__complete",
 )  # fmt: skip
+_WAITING = ("wait ", "rollout status ")
 _PATH = os.environ["PATH"]
+_PAUSE_SECONDS = float(os.environ.get("COMPARE_PAUSE", "0"))
 _PARALLEL = 3
 _SETTLING_SECONDS = 30.0
 """How long all of a case may wait for controllers."""
@@ -108,6 +115,8 @@ class Pair:
             namespace = _namespace(case, side)
             self._stock(["create", "namespace", namespace], home, path)
             self._stock(["config", "set-context", "--current", f"--namespace={namespace}"], home, path)
+            given = ["sa/default", "cm/kube-root-ca.crt", "--for=create", "--timeout=60s"]
+            self._stock(["wait", *given, f"--namespace={namespace}"], home, path)
             found[side] = path
         return found
 
@@ -186,8 +195,10 @@ class Pair:
             self.count += 1
             if failing or reads(line):
                 together.append(line)
+            elif _bare(line).startswith(_WAITING):
+                found += self.compared([line], configs)
             else:
-                found += self._difference(line, self._run("stock", line, configs), self._run("ours", line, configs))
+                found += self._asked(line, configs)
         found += self.compared(together, configs)
         self.differences += found
         for side, path in configs.items():
@@ -198,6 +209,9 @@ class Pair:
         """Lines that change nothing: the stock client's processes side by side, ours meanwhile in this one."""
         with ThreadPoolExecutor(_PARALLEL) as pool:
             theirs = [pool.submit(self._run, "stock", line, configs) for line in lines]
+            if _PAUSE_SECONDS:
+                wait(theirs)
+                time.sleep(_PAUSE_SECONDS)
             ours = [self._run("ours", line, configs) for line in lines]
         found: list[Difference] = []
         deadline = time.monotonic() + _SETTLING_SECONDS
@@ -205,11 +219,16 @@ class Pair:
             differences = self._difference(line, stock.result(), own)
             while differences and time.monotonic() < deadline:
                 time.sleep(0.2)
-                differences = self._difference(
-                    line, self._run("stock", line, configs), self._run("ours", line, configs)
-                )
+                differences = self._asked(line, configs)
             found += differences
         return found
+
+    def _asked(self, line: str, configs: dict[str, Path]) -> list[Difference]:
+        """One client after the other."""
+        stock = self._run("stock", line, configs)
+        if re.search(r"\d|AGE|TIME", stock.out + stock.err):
+            time.sleep(_PAUSE_SECONDS)
+        return self._difference(line, stock, self._run("ours", line, configs))
 
     def _run(self, side: str, line: str, configs: dict[str, Path]) -> Outcome:
         """What a client says to a line, without what differs by nature."""
@@ -237,7 +256,7 @@ class Pair:
 def reads(line: str) -> bool:
     """Whether a line of a case changes nothing, neither in the cluster nor here, and may be asked again."""
     command = _bare(line)
-    return command.startswith(_READING) or " --dry-run" in command.partition(" <<< ")[0]
+    return line.startswith("?") or command.startswith(_READING) or " --dry-run" in command.partition(" <<< ")[0]
 
 
 def _namespace(case: str, side: str) -> str:
@@ -246,7 +265,7 @@ def _namespace(case: str, side: str) -> str:
 
 
 def _bare(line: str) -> str:
-    return line.removeprefix("!").removeprefix(_UNORDERED)
+    return line.removeprefix("!").removeprefix("?").removeprefix(_UNORDERED)
 
 
 def _shell(line: str) -> str:
