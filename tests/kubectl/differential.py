@@ -11,11 +11,11 @@ replaced by a word on both sides.
 
 Lines that change nothing (`reads`) and stand together run at the same time. What they show may be on its way, since
 controllers work on: such a line is asked again while the clients disagree, as two namespaces that were told the same
-come to the same state; so are `wait` and `rollout status`, each on its own. A line that changes something runs once, with
-one client after the other. `@reads` says that all lines from there on change nothing, since they fail.
+come to the same state; so are `wait` and `rollout status`, each on its own. A line that changes something runs once,
+with one client after the other. `@reads` says that all lines from there on change nothing, since they fail.
 
-COMPARE_PAUSE=1.1 in the environment lets so many seconds pass between asking the one client and the other: what moves with
-time and is not set aside shows as a difference.
+COMPARE_PAUSE=1.1 in the environment lets so many seconds pass between asking the one client and the other: what moves
+with time and is not set aside shows as a difference.
 """
 
 import io
