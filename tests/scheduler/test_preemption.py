@@ -6,15 +6,16 @@ from random import Random
 import pytest
 from tests.support.scheduling import FakeApi, Recorder, node, pod
 
-from pybernetes.api.core import Taint
+from pybernetes.api.core import PodCondition, Taint
 from pybernetes.api.meta import LabelSelector, ObjectMeta
 from pybernetes.api.policy import PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus
 from pybernetes.scheduler import preemption
+from pybernetes.scheduler.configuration.types import DefaultPreemptionArgs
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.scheduler import Scheduler
 
 
-def planned(wanted, *objects, nominated=""):
+def planned(wanted, *objects, nominated="", args=None):
     """The plan (node, victims) for a pod that fits nowhere, or the message."""
     api = FakeApi()
     api.put(*objects)
@@ -37,6 +38,7 @@ def planned(wanted, *objects, nominated=""):
         decision.diagnosis,
         api.informers.of(PodDisruptionBudget).list(),
         Random(0),
+        args or DefaultPreemptionArgs(),
     )
     if isinstance(outcome, str):
         return outcome
@@ -48,8 +50,10 @@ def started(one, minute):
     return one
 
 
-def leaving(one):
+def leaving(one, *, preempted=False):
     one.metadata.deletion_timestamp = datetime(2026, 1, 1, tzinfo=UTC)
+    if preempted:
+        one.status.conditions = [PodCondition(type="DisruptionTarget", status="True", reason="PreemptionByScheduler")]
     return one
 
 
@@ -146,9 +150,22 @@ def test_preemption(case):
 
 
 def test_nobody_else_is_sent_away_while_a_victim_still_ends():
-    assert planned(IMPORTANT, node("a"), leaving(pod("q", cpu="3", on="a")), nominated="a") == (
+    victim = leaving(pod("q", cpu="3", on="a"), preempted=True)
+    assert planned(IMPORTANT, node("a"), victim, nominated="a") == (
         "preemption: not eligible due to a terminating pod on the nominated node."
     )
+
+
+def test_a_pod_that_ends_by_itself_on_the_nominated_node_holds_nobody_up():
+    assert planned(IMPORTANT, node("a"), leaving(pod("q", cpu="3", on="a")), nominated="a") == ("a", ["q"])
+
+
+def test_the_search_goes_on_until_a_node_without_protected_victims_is_found():
+    protected = [pod(f"q{i}", cpu="3", on=f"n{i}", labels={"app": "db"}) for i in range(8)]
+    nodes = [node(f"n{i}") for i in range(9)]
+    least = DefaultPreemptionArgs(min_candidate_nodes_percentage=0, min_candidate_nodes_absolute=1)
+    found = planned(IMPORTANT, *nodes, *protected, pod("r", cpu="3", on="n8"), budget(0, app="db"), args=least)
+    assert found == ("n8", ["r"])
 
 
 def test_a_budget_protects_from_the_disruption_after_the_last_allowed():

@@ -49,9 +49,17 @@ def ineligible(pod: PodInfo, snapshot: Snapshot, nominations: Nominations, diagn
         verdict = diagnosis.verdict(nominated)
         if verdict is not None and verdict.code is Code.UNRESOLVABLE:
             return ""
-        if any(other.terminating and other.priority < pod.priority for other in node.pods.values()):
+        if any(other.priority < pod.priority and _is_preempted(other) for other in node.pods.values()):
             return "not eligible due to a terminating pod on the nominated node."
     return ""
+
+
+def _is_preempted(pod: PodInfo) -> bool:
+    """Whether the pod ends because a scheduler made room; one that ends for another reason holds nobody up."""
+    if not pod.terminating:
+        return False
+    found = next((row for row in pod.pod.status.conditions or () if row.type == "DisruptionTarget"), None)
+    return found is not None and found.status == "True" and found.reason == "PreemptionByScheduler"
 
 
 def candidates_wanted(nodes: int, args: DefaultPreemptionArgs = _DEFAULTS) -> int:
@@ -85,7 +93,8 @@ def candidates(
     random: Random,
     args: DefaultPreemptionArgs = _DEFAULTS,
 ) -> list[Plan] | str:
-    """Ways to make room on different nodes, as many as are enough to choose from; the message when there is none."""
+    """Ways to make room on different nodes, as many as are enough to choose from, one of them without a violated budget
+    if there is any; the message when there is none."""
     reason = ineligible(pod, snapshot, nominations, diagnosis)
     if reason:
         return f"preemption: {reason}"
@@ -98,6 +107,7 @@ def candidates(
             helpful.append(node)
     found = cycle.filters(pod) if helpful else None
     plans: list[Plan] = []
+    harmless = False
     if found is not None:
         state, filters = found
         wanted = candidates_wanted(len(snapshot.rows), args)
@@ -106,7 +116,8 @@ def candidates(
             answer = try_node(cycle, state, filters, pod, node, budgets)
             if isinstance(answer, Plan):
                 plans.append(answer)
-                if len(plans) >= wanted:
+                harmless = harmless or not answer.violations
+                if harmless and len(plans) >= wanted:
                     break
             else:
                 outcome.rejected[node.name] = answer

@@ -1,9 +1,11 @@
 """Victims found over arrays are those found node by node: the same harm and messages, whatever happened between."""
 
+from datetime import UTC, datetime
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.support.scheduling import FakeApi, Recorder, node, pod
 
 from pybernetes.api.core import Taint
@@ -22,6 +24,13 @@ def _budget(name, app, allowed):
         spec=PodDisruptionBudgetSpec(selector=LabelSelector(match_labels={"app": app})),
         status=PodDisruptionBudgetStatus(disruptions_allowed=allowed),
     )
+
+
+def _begin(scheduler, uid, minute):
+    """The pod begins to run, as the watch shows it."""
+    known = scheduler.snapshot.placed[uid]
+    status = replace(known.pod.pod.status, start_time=datetime(2026, 1, 1, 0, minute, tzinfo=UTC))
+    scheduler.snapshot.set_pod(known.pod.renewed(replace(known.pod.pod, status=status)), known.node_name)
 
 
 @settings(max_examples=200, deadline=None)
@@ -43,9 +52,19 @@ def test_equal_to_the_plain_plan(data):
     scheduler._cycles["default-scheduler"]._many = 0
     scheduler._nodes.add_handler(scheduler.intake.node_changed)
     placed = []
-    for number in range(draw(st.integers(4, 20))):
-        if placed and draw(st.integers(0, 3)) == 0:
+    promised = []
+    for number in range(draw(st.integers(4, 24))):
+        step = draw(st.integers(0, 9))
+        if placed and step < 2:
             scheduler.snapshot.remove_pod(placed.pop(0))
+        elif placed and step == 2:
+            _begin(scheduler, draw(st.sampled_from(placed)), draw(st.integers(0, 59)))
+        elif promised and step == 3:
+            scheduler.nominations.remove(promised.pop())
+        elif step == 4:
+            api.put(_budget("b", draw(st.sampled_from("xy")), draw(st.integers(0, 1))))
+        elif step == 5:
+            api.put(node(draw(st.sampled_from(names)), cpu=draw(st.sampled_from(["1", "2", "4"]))))
         else:
             other = PodInfo(
                 pod(
@@ -86,3 +105,4 @@ def test_equal_to_the_plain_plan(data):
         assert [victim.priority for victim in found.victims] == [victim.priority for victim in expected.victims]
         if draw(st.integers(0, 4)) == 0:
             scheduler.nominations.set(wanted, found.node_name)
+            promised.append(wanted.uid)

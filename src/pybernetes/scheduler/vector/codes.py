@@ -104,14 +104,13 @@ class VectorDiagnosis(Diagnosis):
                 found[reason] = found.get(reason, 0) + number
         return found
 
-    def any_helpful(self) -> bool:
-        """Whether `helpful` has any row."""
-        return any(verdict.code is Code.UNSCHEDULABLE for verdict, _ in self.by_code().values())
+    def helpful_codes(self) -> list[int]:
+        """The codes of rows on which taking other pods away may help."""
+        return [code for code, (verdict, _) in self.by_code().items() if verdict.code is Code.UNSCHEDULABLE]
 
     def helpful(self) -> Bools:
         """The rows on which taking other pods away may help."""
-        codes = self.by_code()
-        table = np.zeros(max(codes, default=0) + 1, np.bool_)
-        table[[code for code, (verdict, _) in codes.items() if verdict.code is Code.UNSCHEDULABLE]] = True
+        table = np.zeros(max(self.by_code(), default=0) + 1, np.bool_)
+        table[self.helpful_codes()] = True
         rows: Bools = table[self.codes]
         return rows

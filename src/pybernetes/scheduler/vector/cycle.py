@@ -29,9 +29,10 @@ from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.vector.board import Board
 from pybernetes.scheduler.vector.codes import EXTRA, MAX_SCALARS, VectorDiagnosis
 from pybernetes.scheduler.vector.columns import Bools, Ints
+from pybernetes.scheduler.vector.occupants import LowestPriorities, Promised
 from pybernetes.scheduler.vector.pod_class import PodClass
 from pybernetes.scheduler.vector.relations import NONE, Relating
-from pybernetes.scheduler.vector.room_maker import LowestPriorities, Promised, RoomMaker
+from pybernetes.scheduler.vector.room_maker import RoomMaker
 
 FRONT = ("NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity", "NodePorts", "NodeResourcesFit")
 BACK = ("PodTopologySpread", "InterPodAffinity")

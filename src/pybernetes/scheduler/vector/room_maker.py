@@ -1,12 +1,12 @@
 """DefaultPreemption for pods whose place depends on nothing but room: the victims per node are remembered.
 
 The rules are those of preemption.py. What a node's victims would be for a given demand and priority changes only when
-the node or its pods change, so it is kept per row, with a heap of the least harmful, and the rows that the journals
-name are worked out again. Rows that a pod is nominated for are asked plainly, and only if nothing else helps.
+the node or its pods change, so the answer is kept per row (candidates.py), and the rows that the journals name are
+asked again (victims.py), as soon as there are too few plans to choose from. Rows that a pod is nominated for are asked
+plainly, and only if nothing else helps.
 """
 
 from collections.abc import Sequence
-from heapq import heappop, heappush
 from random import Random
 
 import numpy as np
@@ -16,99 +16,17 @@ from pybernetes.scheduler.configuration.types import DefaultPreemptionArgs
 from pybernetes.scheduler.cycle import Cycle
 from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.framework import Verdict
-from pybernetes.scheduler.node_info import NodeInfo
-from pybernetes.scheduler.nominations import Nominations
 from pybernetes.scheduler.pod_info import PodInfo
-from pybernetes.scheduler.preemption import (
-    NO_VICTIMS,
-    NOT_HELPFUL,
-    Plan,
-    candidates_wanted,
-    harm,
-    importance,
-    split_by_budgets,
-    try_node,
-)
+from pybernetes.scheduler.preemption import NO_VICTIMS, NOT_HELPFUL, Plan, candidates_wanted, harm, try_node
 from pybernetes.scheduler.snapshot import Snapshot
-from pybernetes.scheduler.vector.codes import (
-    CPU,
-    EPHEMERAL,
-    EXTRA,
-    MEMORY,
-    SCALAR,
-    TOO_MANY_PODS,
-    VectorDiagnosis,
-    fit_verdict,
-)
-from pybernetes.scheduler.vector.columns import Bools, Columns, Ids, Ints
+from pybernetes.scheduler.vector.candidates import Candidates
+from pybernetes.scheduler.vector.codes import EXTRA, VectorDiagnosis
+from pybernetes.scheduler.vector.columns import Columns
+from pybernetes.scheduler.vector.occupants import LowestPriorities, Promised
+from pybernetes.scheduler.vector.victims import Demand
 
 _ENOUGH = 0.9
 """The share of the wanted candidates down to which no new ones are worked out."""
-_NOBODY = 1 << 40
-
-
-class LowestPriorities:
-    """The priority of the least important pod of each row."""
-
-    def __init__(self, snapshot: Snapshot, columns: Columns) -> None:
-        self._snapshot = snapshot
-        self._columns = columns
-        self._epoch = -1
-        self._at = 0
-        self._rows: Ints = np.zeros(0, np.int64)
-
-    def rows(self) -> Ints:
-        """Current; rows without pods have a number above every priority."""
-        snapshot, usage = self._snapshot, self._snapshot.usage
-        changed = usage.since(self._at) if self._epoch == self._columns.epoch else None
-        self._epoch, self._at = self._columns.epoch, usage.position
-        if changed is None:
-            self._rows = np.array([_lowest(node) for node in snapshot.rows], np.int64)
-        else:
-            for row in set(changed):
-                self._rows[row] = _lowest(snapshot.rows[row])
-        return self._rows
-
-
-def _lowest(node: NodeInfo) -> int:
-    return min([pod.priority for pod in node.pods.values()], default=_NOBODY)
-
-
-class Promised:
-    """The rows that some pod is nominated for."""
-
-    def __init__(self, snapshot: Snapshot, columns: Columns, nominations: Nominations) -> None:
-        self._snapshot = snapshot
-        self._columns = columns
-        self._nominations = nominations
-        self._epoch = -1
-        self._at = 0
-        self._rows: Bools = np.zeros(0, np.bool_)
-
-    @property
-    def position(self) -> int:
-        """See `Journal.position`."""
-        return self._nominations.journal.position
-
-    def changed_since(self, position: int) -> list[int] | None:
-        """The rows of which the nominated pods changed; None when that is forgotten."""
-        names = self._nominations.journal.since(position)
-        if names is None:
-            return None
-        return [node.row for name in names if (node := self._snapshot.node(name)) is not None]
-
-    def rows(self) -> Bools:
-        """Current."""
-        names = self._nominations.journal.since(self._at) if self._epoch == self._columns.epoch else None
-        if names is None:
-            self._rows = np.zeros(self._columns.size, np.bool_)
-            names = self._nominations.nodes()
-        self._epoch, self._at = self._columns.epoch, self.position
-        for name in names:
-            node = self._snapshot.node(name)
-            if node is not None:
-                self._rows[node.row] = self._nominations.any_on(name)
-        return self._rows
 
 
 class RoomMaker:
@@ -124,23 +42,17 @@ class RoomMaker:
         args: DefaultPreemptionArgs,
     ) -> None:
         self._args = args
-        self._promised = promised
-        self._promised_at = 0
         self._snapshot = snapshot
         self._columns = columns
         self._priorities = priorities
+        self._promised = promised
         self._priority = pod.priority
-        requests = pod.requests
-        self._cpu, self._memory, self._ephemeral = requests.milli_cpu, requests.memory, requests.ephemeral
-        self._scalars = requests.scalars
-        self._stamp: tuple[object, ...] = ()
-        self._usage_at = self._starts_at = 0
-        self._answers: dict[int, Plan | Verdict] = {}
-        self._answered: Bools = np.zeros(0, np.bool_)
-        self._plans = 0
-        self._heap: list[tuple[tuple[float, ...], int, int]] = []
-        self._serials: dict[int, int] = {}
-        self._serial = 0
+        self._demand = Demand(pod)
+        self._candidates = Candidates()
+        self._epoch = -1
+        self._budgets: Sequence[PodDisruptionBudget] = ()
+        self._usage_at = self._starts_at = self._promised_at = 0
+        self._wanted = 0
 
     def plan(
         self,
@@ -151,169 +63,85 @@ class RoomMaker:
         random: Random,
     ) -> Plan | str:
         """As `preemption.plan` for an eligible pod."""
-        self._catch_up(budgets)
-        rows = self._snapshot.rows
-        if not diagnosis.any_helpful():
-            outcome = Diagnosis(len(rows))
+        if not diagnosis.helpful_codes():
+            outcome = Diagnosis(len(self._snapshot.rows))
             outcome.absent = NOT_HELPFUL
             return f"preemption: {outcome.message()}"
-        if self._plans >= candidates_wanted(len(rows), self._args) * _ENOUGH:
-            found = self._least_harmful()
-            if found is not None:
-                return found
-        helpful = diagnosis.helpful()
-        possible = helpful & (self._priorities.rows() < self._priority)
-        promised = self._promised.rows()
-        if self._plans < candidates_wanted(len(rows), self._args):
-            self._work_out(np.flatnonzero(possible & ~promised & ~self._answered), budgets, random)
-        found = self._least_harmful()
-        if found is not None:
-            return found
-        answers: dict[int, Verdict] = {}
+        self._catch_up(diagnosis, budgets, random)
+        candidates = self._candidates
+        if candidates.plans < self._wanted * _ENOUGH or not candidates.harmless:
+            self._work_out(diagnosis, budgets)
+        found = candidates.best()
+        return found if found is not None else self._last_resort(cycle, pod, diagnosis, budgets)
+
+    def _catch_up(self, diagnosis: VectorDiagnosis, budgets: Sequence[PodDisruptionBudget], random: Random) -> None:
+        """Forget the answers about rows that changed."""
+        snapshot, promised = self._snapshot, self._promised
+        self._columns.sync_nodes()
+        changed, started = snapshot.usage.since(self._usage_at), snapshot.starts.since(self._starts_at)
+        nominated = promised.changed_since(self._promised_at)
+        self._usage_at, self._starts_at = snapshot.usage.position, snapshot.starts.position
+        self._promised_at = promised.position
+        if (
+            changed is None
+            or started is None
+            or nominated is None
+            or self._epoch != self._columns.epoch
+            or not _same(budgets, self._budgets)
+        ):
+            self._start(diagnosis, budgets, random)
+            return
+        for row in {*changed, *started, *nominated}:
+            self._candidates.forget(row)
+
+    def _start(self, diagnosis: VectorDiagnosis, budgets: Sequence[PodDisruptionBudget], random: Random) -> None:
+        """Everything is to be asked, from a random row on. Nothing but changes of rows makes others helpful later."""
+        self._epoch, self._budgets = self._columns.epoch, budgets
+        self._wanted = candidates_wanted(len(self._snapshot.rows), self._args)
+        possible = np.flatnonzero(diagnosis.helpful() & (self._priorities.rows() < self._priority))
+        start = random.randrange(len(possible)) if len(possible) else 0
+        self._candidates.start(np.roll(possible, -start).tolist())
+
+    def _work_out(self, diagnosis: VectorDiagnosis, budgets: Sequence[PodDisruptionBudget]) -> None:
+        """Ask open rows until there are enough plans, one of them without violations (as upstream's dry run)."""
+        candidates, wanted, rows = self._candidates, self._wanted, self._snapshot.rows
+        promised, codes, helpful = self._promised.rows(), diagnosis.codes, diagnosis.helpful_codes()
+        while candidates.plans < wanted or not candidates.harmless:
+            row = candidates.next_open()
+            if row is None:
+                break
+            if not promised[row] and codes[row] in helpful:  # else it is open again when that changes
+                candidates.put(row, self._demand.victims(rows[row], budgets))
+
+    def _last_resort(
+        self, cycle: Cycle, pod: PodInfo, diagnosis: VectorDiagnosis, budgets: Sequence[PodDisruptionBudget]
+    ) -> Plan | str:
+        """The least harmful plan for a promised row; the message when there is none."""
+        rows, helpful = self._snapshot.rows, diagnosis.helpful()
+        promised = np.flatnonzero(self._promised.rows() & helpful & (self._priorities.rows() < self._priority))
+        answers: dict[int, Plan | Verdict] = dict(self._candidates.answers)
         plans: list[Plan] = []
-        asked = cycle.filters(pod) if (promised & possible).any() else None
-        for row in np.flatnonzero(possible).tolist():
-            answer = self._answers.get(row)
-            if promised[row] and asked is not None:
-                answer = try_node(cycle, *asked, pod, rows[row], budgets)
-                if isinstance(answer, Plan):
-                    plans.append(answer)
-                    continue
-            if isinstance(answer, Verdict):
-                answers[row] = answer
+        asked = cycle.filters(pod) if len(promised) else None
+        for row in promised.tolist() if asked is not None else ():
+            assert asked is not None
+            answer = answers[row] = try_node(cycle, *asked, pod, rows[row], budgets)
+            if isinstance(answer, Plan):
+                plans.append(answer)
         if plans:
             return min(plans, key=harm)
         codes = np.full(len(rows), EXTRA, np.int32)
         codes[helpful] = EXTRA + 1
         verdicts = [NOT_HELPFUL, NO_VICTIMS]
         for row, verdict in answers.items():
+            assert isinstance(verdict, Verdict)
             if verdict not in verdicts:
                 verdicts.append(verdict)
             codes[row] = EXTRA + verdicts.index(verdict)
         return f"preemption: {VectorDiagnosis(self._snapshot, codes, (), verdicts).message()}"
 
-    def _catch_up(self, budgets: Sequence[PodDisruptionBudget]) -> None:
-        """Forget the answers about rows that changed."""
-        snapshot = self._snapshot
-        self._columns.sync_nodes()
-        stamp = (self._columns.epoch, *map(id, budgets))
-        changed, started = snapshot.usage.since(self._usage_at), snapshot.starts.since(self._starts_at)
-        nominated = self._promised.changed_since(self._promised_at)
-        self._promised_at = self._promised.position
-        self._usage_at, self._starts_at = snapshot.usage.position, snapshot.starts.position
-        self._budgets = budgets  # keeps the ids of the stamp from being used again
-        if stamp != self._stamp or changed is None or started is None or nominated is None:
-            self._stamp = stamp
-            self._answers.clear()
-            self._answered = np.zeros(self._columns.size, np.bool_)
-            self._serials.clear()
-            self._heap.clear()
-            self._plans = 0
-            return
-        for row in {*changed, *started, *nominated}:
-            self._answered[row] = False
-            answer = self._answers.pop(row, None)
-            self._plans -= isinstance(answer, Plan)
-            self._serials.pop(row, None)
 
-    def _work_out(self, rows: Ids, budgets: Sequence[PodDisruptionBudget], random: Random) -> None:
-        """Answer for rows from a random one on, until there are enough plans."""
-        wanted = candidates_wanted(len(self._snapshot.rows), self._args)
-        number = len(rows)
-        start = random.randrange(number) if number else 0
-        for position in range(number):
-            if self._plans >= wanted:
-                break
-            row = int(rows[(start + position) % number])
-            answer = self._answers[row] = self._try(self._snapshot.rows[row], budgets)
-            self._answered[row] = True
-            if isinstance(answer, Plan):
-                self._plans += 1
-                self._serial += 1
-                self._serials[row] = self._serial
-                heappush(self._heap, (harm(answer), self._serial, row))
-
-    def _least_harmful(self) -> Plan | None:
-        heap = self._heap
-        while heap:
-            _, serial, row = heap[0]
-            if self._serials.get(row) == serial:
-                answer = self._answers[row]
-                assert isinstance(answer, Plan)
-                return answer
-            heappop(heap)
-        return None
-
-    def _try(self, node: NodeInfo, budgets: Sequence[PodDisruptionBudget]) -> Plan | Verdict:
-        """The victims on one node, or why none help."""
-        priority = self._priority
-        potential = [other for other in node.pods.values() if other.priority < priority]
-        if not potential:
-            return NO_VICTIMS
-        room = _Free(node)
-        for other in potential:
-            room.give(other)
-        missing = self._missing(room)
-        if missing:
-            return fit_verdict(missing, tuple(self._scalars))
-        potential.sort(key=importance)
-        victims: list[PodInfo] = []
-        violations = 0
-        protected, free = split_by_budgets(potential, budgets) if budgets else ([], potential)
-        for group in (protected, free):
-            for other in group:
-                room.take(other)
-                if self._missing(room):
-                    room.give(other)
-                    victims.append(other)
-                    violations += group is protected
-        if violations:  # else they are in the order of `potential`
-            victims.sort(key=importance)
-        return Plan(node.name, tuple(victims), violations)
-
-    def _missing(self, room: "_Free") -> int:
-        bits = TOO_MANY_PODS if room.pods < 1 else 0
-        if 0 < self._cpu > room.cpu:
-            bits |= CPU
-        if 0 < self._memory > room.memory:
-            bits |= MEMORY
-        if 0 < self._ephemeral > room.ephemeral:
-            bits |= EPHEMERAL
-        for position, (name, wanted) in enumerate(self._scalars.items()) if self._scalars else ():
-            if wanted > room.scalars.get(name, 0):
-                bits |= SCALAR << position
-        return bits
-
-
-class _Free:
-    """What a node has left."""
-
-    __slots__ = ("cpu", "ephemeral", "memory", "pods", "scalars")
-
-    def __init__(self, node: NodeInfo) -> None:
-        self.cpu = node.allocatable_cpu - node.cpu
-        self.memory = node.allocatable_memory - node.memory
-        self.ephemeral = node.allocatable_ephemeral - node.ephemeral
-        self.pods = node.allocatable_pods - len(node.pods)
-        scalars = node.allocatable_scalars
-        self.scalars = {name: has - node.scalars.get(name, 0) for name, has in scalars.items()} if scalars else {}
-
-    def give(self, pod: PodInfo) -> None:
-        """The pod goes."""
-        requests = pod.requests
-        self.cpu += requests.milli_cpu
-        self.memory += requests.memory
-        self.ephemeral += requests.ephemeral
-        self.pods += 1
-        for name, amount in requests.scalars.items() if requests.scalars else ():
-            self.scalars[name] = self.scalars.get(name, 0) + amount
-
-    def take(self, pod: PodInfo) -> None:
-        """The pod comes."""
-        requests = pod.requests
-        self.cpu -= requests.milli_cpu
-        self.memory -= requests.memory
-        self.ephemeral -= requests.ephemeral
-        self.pods -= 1
-        for name, amount in requests.scalars.items() if requests.scalars else ():
-            self.scalars[name] = self.scalars.get(name, 0) - amount
+def _same(budgets: Sequence[PodDisruptionBudget], before: Sequence[PodDisruptionBudget]) -> bool:
+    """Whether the very same objects, in the same order."""
+    if not budgets and not before:
+        return True
+    return len(budgets) == len(before) and all(map(lambda one, other: one is other, budgets, before))
