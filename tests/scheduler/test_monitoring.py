@@ -80,10 +80,12 @@ async def test_health_is_for_everybody(tmp_path, leads):
 
 async def test_metrics_are_for_those_who_may(tmp_path):
     async with pages(tmp_path) as get:
-        assert (await get("/metrics"))[0] == 401
         assert (await get("/metrics", "wrong"))[0] == 401
-        status, text = await get("/metrics", "none")
-        assert (status, text.split(":")[:2]) == (403, ["forbidden", ' User "nobody" cannot get path "/metrics"\n'])
+        for token, name in (("", "system:anonymous"), ("none", "nobody")):
+            status, text = await get("/metrics", token)
+            found = json.loads(text)
+            assert (status, found["kind"], found["reason"]) == (403, "Status", "Forbidden")
+            assert found["message"] == f'forbidden: User "{name}" cannot get path "/metrics"'
         status, text = await get("/metrics", "some")
         assert status == 200
         assert 'scheduler_cache_size{type="nodes"} 1' in text
@@ -103,6 +105,16 @@ async def test_the_configuration_is_shown(tmp_path):
         assert arguments["InterPodAffinity"]["HardPodAffinityWeight"] == 9
         assert arguments["NodeResourcesFit"]["ScoringStrategy"]["Type"] == "LeastAllocated"
         assert {"Name": "TaintToleration", "Weight": 3} in profile["Plugins"]["MultiPoint"]["Enabled"]
+
+
+async def test_flags_and_state_are_shown(tmp_path):
+    async with pages(tmp_path) as get:
+        status, text = await get("/statusz", "some")
+        assert status == 200
+        assert text.startswith("\nkube-scheduler statusz\n")
+        assert "\nPaths: /configz /flagz /healthz /livez /metrics /readyz /statusz\n" in text
+        assert (await get("/statusz"))[0] == 403
+        assert (await get("/flagz", "some"))[0] == 200
 
 
 async def test_one_that_waits_has_no_numbers_of_its_own(tmp_path):
@@ -128,7 +140,7 @@ async def test_a_cluster_of_one_process_shows_them_beside_the_ports_of_its_node(
                 response = await transport(Request("GET", "/healthz"))
                 assert (response.status, await read_body(response)) == (200, b"ok")
                 response = await transport(Request("GET", "/metrics"))
-                assert response.status == 401
+                assert response.status == 403
                 await read_body(response)
             finally:
                 await transport.close()

@@ -15,15 +15,21 @@ _TEXT = [("content-type", "text/plain; charset=utf-8"), ("x-content-type-options
 
 
 class Health:
-    """Checks by endpoint, in the order they were added."""
+    """Checks by endpoint, in the order they were added. `paths` are the endpoints there are."""
 
-    def __init__(self) -> None:
-        self._checks: dict[str, dict[str, Check]] = {path: {} for path in PATHS}
+    def __init__(self, paths: tuple[str, ...] = PATHS) -> None:
+        self.paths = paths
+        self._checks: dict[str, dict[str, Check]] = {path: {} for path in paths}
 
     def add(self, name: str, check: Check, paths: tuple[str, ...] = PATHS) -> None:
         """Ask this check on these endpoints."""
-        for path in paths:
+        for path in self._checks.keys() & set(paths):
             self._checks[path][name] = check
+
+    def remove(self, name: str) -> None:
+        """Ask it no longer."""
+        for checks in self._checks.values():
+            checks.pop(name, None)
 
     async def page(self, request: Request) -> Response | None:
         """The answer, None for other paths."""
