@@ -212,60 +212,55 @@ def test_bad_token_file(text: str) -> None:
         StaticTokenAuthenticator(text)
 
 
-async def test_equal_headers_are_proven_once_per_connection_while_the_proof_holds() -> None:
-    clock = FixedClock()
-    reader = MemoryReader(obj("v1", "ServiceAccount", "web", "default"))
-    tokens = build_tokens(CONFIG, reader, KEYS, clock=clock)
-    seen: list[Request] = []
+class Connection:
+    """Requests with one service account's token over one connection; what came through authentication is in `seen`."""
 
-    async def inner(request: Request) -> Response:
-        seen.append(request)
+    def __init__(self) -> None:
+        self.clock = FixedClock()
+        self.account = obj("v1", "ServiceAccount", "web", "default")
+        self.reader = MemoryReader(self.account)
+        self.seen: list[Request] = []
+        tokens = build_tokens(CONFIG, self.reader, KEYS, clock=self.clock)
+        self._app = build_authentication(CONFIG, tokens, clock=self.clock)(self._answer)
+        private = PrivateClaims("default", Reference("web", "uid-web"))
+        now = int(self.clock.now().timestamp())
+        self._token = issue(KEYS, private, KEYS.api_audiences, now=now, lifetime_seconds=600, token_id="t")
+        self._facts: dict[str, Any] = {}
+
+    async def _answer(self, request: Request) -> Response:
+        self.seen.append(request)
         return Response(200)
 
-    app = build_authentication(CONFIG, tokens, clock=clock)(inner)
-    private = PrivateClaims("default", Reference("web", "uid-web"))
-    now = int(clock.now().timestamp())
-    token = issue(KEYS, private, KEYS.api_audiences, now=now, lifetime_seconds=600, token_id="t")
-    facts: dict[str, Any] = {}
+    async def ask(self, *headers: tuple[str, str]) -> None:
+        sent = [("authorization", f"Bearer {self._token}"), *headers, ("accept", "*/*")]
+        await self._app(Request("POST", "/", headers=sent, facts=self._facts))
 
-    async def ask() -> None:
-        headers = [("authorization", f"Bearer {token}"), ("accept", "*/*")]
-        await app(Request("GET", "/", headers=headers, facts=facts))
 
+async def test_equal_headers_are_proven_once_per_connection_while_the_proof_holds() -> None:
+    connection = Connection()
+    seen = connection.seen
     for _ in range(2):
-        await ask()
+        await connection.ask()
     assert [request.headers for request in seen] == [[("accept", "*/*")]] * 2
     assert seen[1].context["user"] is seen[0].context["user"]
     assert seen[0].context["user"].groups[-1] == "system:authenticated"
     assert seen[0].headers is not seen[1].headers
-    reader.remove("v1", "ServiceAccount", "default", "web")
+    connection.reader.remove("v1", "ServiceAccount", "default", "web")
     with pytest.raises(StatusError, match="Unauthorized"):
-        await ask()
-    reader.put(obj("v1", "ServiceAccount", "web", "default"))
-    await ask()
-    clock.advance(661)
+        await connection.ask()
+    connection.reader.put(connection.account)
+    await connection.ask()
+    connection.clock.advance(661)
     with pytest.raises(StatusError, match="Unauthorized"):
-        await ask()
+        await connection.ask()
     assert len(seen) == 3
 
 
 async def test_a_request_that_is_proven_by_an_earlier_one_keeps_the_length_of_its_own_body() -> None:
-    clock = FixedClock()
-    tokens = build_tokens(CONFIG, MemoryReader(obj("v1", "ServiceAccount", "web", "default")), KEYS, clock=clock)
-    seen: list[Request] = []
-
-    async def inner(request: Request) -> Response:
-        seen.append(request)
-        return Response(200)
-
-    app = build_authentication(CONFIG, tokens, clock=clock)(inner)
-    private = PrivateClaims("default", Reference("web", "uid-web"))
-    now = int(clock.now().timestamp())
-    token = issue(KEYS, private, KEYS.api_audiences, now=now, lifetime_seconds=600, token_id="t")
-    facts: dict[str, Any] = {}
+    connection = Connection()
     for length in ("3", "14", "5"):
-        headers = [("authorization", f"Bearer {token}"), ("content-length", length), ("accept", "*/*")]
-        await app(Request("POST", "/", headers=headers, facts=facts))
+        await connection.ask(("content-length", length))
+    seen = connection.seen
     assert [request.headers for request in seen] == [
         [("content-length", length), ("accept", "*/*")] for length in ("3", "14", "5")
     ]

@@ -129,25 +129,54 @@ class Push:
         self.stopped.set()
 
 
-async def test_a_pushed_body_arrives_piece_by_piece_and_ends(serve: Any) -> None:
+async def pushed(serve: Any, **options: Any) -> tuple[Any, Push, Sink, AsyncIterator[bytes]]:
+    """The caller, a pushed body that has begun, its sink, and what the caller receives of it. With h2 the caller gives
+    more window only as told by `auto_credit`."""
+    auto_credit = options.pop("auto_credit", True)
     push = Push()
 
     async def app(request: Request) -> Response:
         return Response(200, [("content-type", "application/json")], push)
 
-    call = await serve(app)
+    call = await serve(app, **options)
+    if serve.protocol == "h2":
+        call.auto_credit = auto_credit
     response = await call(Request("GET", "/"))
-    body = aiter(response.body)
+    assert response.status == 200
     await push.started.wait()
     assert push.sink is not None
+    return call, push, push.sink, aiter(response.body)
+
+
+async def left(serve: Any) -> tuple[Any, Push, Sink, AsyncIterator[bytes]]:
+    """As `pushed`, but the receiver has taken a piece and left."""
+    call, push, sink, body = await pushed(serve)
+    sink.write(b"x")
+    await anext(body)
+    await body.aclose()  # type: ignore[attr-defined]
+    await push.stopped.wait()
+    return call, push, sink, body
+
+
+async def filled(sink: Sink) -> None:
+    """A mebibyte waits for the receiver."""
+    written = 0
+    while sink.buffered() < 1_000_000 and written < 64_000_000:
+        sink.write(b"z" * 65536)
+        written += 65536
+        await asyncio.sleep(0)
+
+
+async def test_a_pushed_body_arrives_piece_by_piece_and_ends(serve: Any) -> None:
+    call, push, sink, body = await pushed(serve)
     for n in range(3):
-        push.sink.write(b"event %d" % n)
+        sink.write(b"event %d" % n)
         assert await anext(body) == b"event %d" % n
-    push.sink.close()
+    sink.close()
     with pytest.raises(StopAsyncIteration):
         await anext(body)
-    push.sink.write(b"ignored")
-    push.sink.close()
+    sink.write(b"ignored")
+    sink.close()
     assert push.stops == 1
     assert (await call(Request("GET", "/again"))).status == 200
 
@@ -170,21 +199,8 @@ async def test_a_push_body_that_ends_at_once(serve: Any) -> None:
 
 
 async def test_a_receiver_that_leaves_stops_the_push(serve: Any) -> None:
-    push = Push()
-
-    async def app(request: Request) -> Response:
-        return Response(200, [], push)
-
-    call = await serve(app)
-    response = await call(Request("GET", "/"))
-    body = aiter(response.body)
-    await push.started.wait()
-    assert push.sink is not None
-    push.sink.write(b"x")
-    await anext(body)
-    await body.aclose()
-    await push.stopped.wait()
-    push.sink.write(b"ignored")
+    _, push, sink, _ = await left(serve)
+    sink.write(b"ignored")
     assert push.stops == 1
 
 
@@ -221,45 +237,79 @@ async def test_a_producer_of_much_goes_on_when_the_receiver_has_taken_it(serve: 
 
 
 async def test_nobody_is_called_for_a_receiver_that_has_left(serve: Any) -> None:
-    push = Push()
-
-    async def app(request: Request) -> Response:
-        return Response(200, [], push)
-
-    call = await serve(app)
-    response = await call(Request("GET", "/"))
-    body = aiter(response.body)
-    await push.started.wait()
-    assert push.sink is not None
-    push.sink.write(b"x")
-    await anext(body)
-    await body.aclose()
-    await push.stopped.wait()
+    _, _, sink, _ = await left(serve)
     called: list[str] = []
-    push.sink.when_drained(lambda: called.append("now"))
+    sink.when_drained(lambda: called.append("now"))
     await asyncio.sleep(0)
     assert called == []
 
 
 async def test_buffered_grows_when_the_receiver_does_not_read(serve: Any) -> None:
-    push = Push()
+    _, _, sink, _ = await pushed(serve, auto_credit=False)
+    await filled(sink)
+    assert sink.buffered() >= 1_000_000
+
+
+async def test_a_receiver_that_takes_nothing_is_cut_off_although_more_is_pushed(serve: Any) -> None:
+    now = 1000.0
+    _, push, sink, _ = await pushed(serve, auto_credit=False, clock=lambda: now)
+    await filled(sink)
+    before = -1
+    while before != sink.buffered():  # until nothing on the way takes more
+        before = sink.buffered()
+        await asyncio.sleep(0.02)
+    for _ in range(3):
+        serve.server.sweep()
+        assert not push.stopped.is_set()
+        now += 30
+        sink.write(b"more")
+        await asyncio.sleep(0)
+    serve.server.sweep()
+    await push.stopped.wait()
+
+
+async def test_a_receiver_that_takes_slowly_is_served(serve: Any) -> None:
+    now = 1000.0
+    _, push, sink, body = await pushed(serve, auto_credit=True, clock=lambda: now)
+    for _ in range(4):
+        await filled(sink)
+        serve.server.sweep()
+        now += 40
+        before = sink.buffered()
+        while sink.buffered() >= before:
+            await anext(body)
+    serve.server.sweep()
+    assert not push.stopped.is_set()
+    sink.close()
+
+
+async def test_a_receiver_that_takes_the_pieces_of_an_iterator_slowly_is_served(serve: Any) -> None:
+    now = 1000.0
+    made = 0
+    more = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal made
+        while made < 60_000_000:
+            made += 500_000
+            more.set()
+            yield bytes(500_000)
 
     async def app(request: Request) -> Response:
-        return Response(200, [], push)
+        return Response(200, [], pieces())
 
-    call = await serve(app)
-    if serve.protocol == "h2":
-        call.auto_credit = False
-    response = await call(Request("GET", "/"))
-    await push.started.wait()
-    assert push.sink is not None
-    written = 0
-    while push.sink.buffered() < 1_000_000 and written < 64_000_000:
-        push.sink.write(b"z" * 65536)
-        written += 65536
-        await asyncio.sleep(0)
-    assert push.sink.buffered() >= 1_000_000
-    assert response.status == 200
+    call = await serve(app, clock=lambda: now)
+    body = aiter((await call(Request("GET", "/"))).body)
+    taken = 0
+    while made < 60_000_000:
+        serve.server.sweep()
+        now += 40
+        more.clear()
+        while not more.is_set():
+            taken += len(await anext(body))
+    async for piece in body:
+        taken += len(piece)
+    assert taken == 60_000_000
 
 
 async def test_a_caller_that_leaves_cancels_the_handler(serve: Any) -> None:

@@ -10,6 +10,7 @@ from hpack import Encoder
 from tests.base.http.h2_client import H2Client
 
 from pybernetes.base.http import h2_frames as frames
+from pybernetes.base.http.h2 import Http2Connection
 from pybernetes.base.http.h2_frames import ErrorCode
 from pybernetes.base.http.header_blocks import BlockDecoder, BlockError, BlockTooLarge, encoded_header, encoded_status
 from pybernetes.base.http.message import Request, Response, Sink
@@ -552,6 +553,67 @@ async def test_a_watch_whose_reader_gives_no_window_is_ended(start: Any, dial: A
     server.sweep()
     assert await raw.reset(1) is ErrorCode.CANCEL
     await stopped.wait()
+
+
+async def test_a_body_that_stalls_is_ended_while_others_arrive(start: Any, dial: Any, tls: Any) -> None:
+    now = 1000.0
+    arrived: asyncio.Queue[str] = asyncio.Queue()
+
+    async def app(request: Request) -> Response:
+        async for _ in request.body.chunks():
+            arrived.put_nowait(request.path)
+        return Response()
+
+    server = await start(app, tls=tls, clock=lambda: now)
+    raw = await dial(server)
+    for stream_id, path in ((1, "/stalls"), (3, "/moves")):
+        raw.request(stream_id, [(":method", "POST"), *GET[1:3], (":path", path)], end=False)
+        raw.send(frames.DATA, 0, stream_id, b"first")
+        assert await arrived.get() == path
+    for _ in range(3):
+        server.sweep()
+        now += 30
+        raw.send(frames.DATA, 0, 3, b"more")
+        assert await arrived.get() == "/moves"
+    server.sweep()
+    assert await raw.reset(1) is ErrorCode.CANCEL
+    raw.send(frames.DATA, frames.END_STREAM, 3, b"last")
+    await raw.until(frames.HEADERS, 3)
+
+
+class FullTransport(asyncio.Transport):
+    """Its peer reads nothing: all that is written waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = 0
+        self.aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+    def write(self, data: Any) -> None:
+        self.waiting += len(data)
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+async def test_a_peer_that_asks_and_reads_nothing_is_cut_off(start: Any) -> None:
+    """What is answered meanwhile (here to pings) does not hide that nothing is taken."""
+    transport = FullTransport()
+    connection = Http2Connection(await start(echo))
+    connection.connection_made(transport)
+    connection.pause_writing()
+    connection.data_received(frames.PREFACE + frames.settings({}))
+    for now in (0, 30, 60, 61):
+        assert not transport.aborted
+        before = transport.waiting
+        connection.data_received(frames.frame(frames.PING, 0, 0, bytes(8)))
+        assert transport.waiting > before
+        connection.check_time(now)
+    assert transport.aborted
+    connection.connection_lost(None)
 
 
 # Header blocks.

@@ -1,7 +1,7 @@
 """HTTP/1.1 on the server's side.
 
-`data_received` feeds httptools, whose callbacks assemble `Exchange` objects in a queue; a worker takes them one at a
-time, so pipelined requests are answered in order. A body that is not complete with its head is an `IncomingBody`. The
+`data_received` feeds a `MessageReader`, which puts `Exchange` objects into a queue; a worker takes them one at a time,
+so pipelined requests are answered in order. A body that is not complete with its head is an `IncomingBody`. The
 answer goes out by kind of body: bytes in one write, an iterator pulled under back-pressure, a `PushBody` with no task
 at all. A 101 hands the transport to a `TransportStream`.
 
@@ -19,14 +19,14 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, cast
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-
-from pybernetes.base.http.h1_exchange import ChunkSink, Exchange, Refused, origin_form
-from pybernetes.base.http.heads import header_name, response_head, upgrade_head
+from pybernetes.base.http.h1_exchange import ChunkSink, Exchange, Refused
+from pybernetes.base.http.h1_reading import MessageReader
+from pybernetes.base.http.heads import response_head, upgrade_head
 from pybernetes.base.http.incoming import IncomingBody
 from pybernetes.base.http.known_head import KnownHeads
-from pybernetes.base.http.message import BytesBody, Headers, PushBody, Request, Response
+from pybernetes.base.http.message import PushBody, Request, Response
 from pybernetes.base.http.net import peer_of
+from pybernetes.base.http.progress import Mark, progress
 from pybernetes.base.http.upgraded import TransportStream
 from pybernetes.base.log import logger
 
@@ -35,11 +35,8 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
-_MAX_TARGET = 32 * 1024
-_MAX_PIPELINED = 128
 _BODY_HIGH_WATER = 256 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_NOTED = frozenset({"host", "expect", "content-length", "transfer-encoding"})
 
 
 class Http1Connection(asyncio.Protocol):
@@ -50,73 +47,52 @@ class Http1Connection(asyncio.Protocol):
         self._server = server
         self._app = server.app
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)  # set by connection_made
-        self._parser: HttpRequestParser | None = None
-        self._peer_certificate: bytes | None = None
-        self._remote_address = ""
+        self._reader: MessageReader | None = None
         self._closing = False
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._since = server.clock()
-        # The message being parsed.
-        self._url = b""
-        self._headers: Headers = []
-        self._noted: dict[str, str] = {}
-        self._chunks: list[bytes] = []
-        self._head_bytes = 0  # of the head, in earlier pieces
-        self._piece_bytes = 0
-        self._in_head = False
-        self._arriving: Exchange | None = None
         self._leftover = b""
         self._reading = True
         self._known = KnownHeads(server.limits.max_head_bytes)
         # The response being written.
         self._paused = False
         self._drained: asyncio.Future[None] | None = None
-        self._stalled: tuple[float, int] | None = None
+        self._mark: Mark | None = None
         self._sink: ChunkSink | None = None
 
     # Connection events.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._parser = HttpRequestParser(self)
-        self._peer_certificate, self._remote_address = peer_of(transport)
+        self._reader = MessageReader(self._queue, self._server.limits.max_head_bytes, *peer_of(transport))
         self._server.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        parser = self._parser
-        if parser is None:
+        reader = self._reader
+        if reader is None:
             self._keep_for_upgrade(data)
             return
-        if not self._in_head:
+        if not reader.in_head:
             self._since = self._server.clock()
-        between = self._current is None and not self._in_head and self._arriving is None
+        between = self._current is None and not reader.in_head and reader.arriving is None
         if between and (known := self._known.request(data)) is not None:
             self._current = Exchange(known, True, False, False)
             self._server.workers.run(self)
             return
-        self._piece_bytes = len(data)
         try:
-            parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            self._parser = None
-            self._leftover = data[upgrade.args[0] :]
-        except HttpParserError as error:
-            cause = error.__context__
-            if isinstance(cause, Refused):
-                self._refuse(cause.status, str(cause))
-            else:
-                self._refuse(400, f"malformed HTTP request: {error}")
+            behind = reader.feed(data)
+        except Refused as refused:
+            self._refuse(reader, refused)
         else:
-            if self._in_head:
-                self._head_bytes += len(data)
-                if self._head_bytes > self._server.limits.max_head_bytes:
-                    self._refuse(431, "request header fields too large")
-            elif self._arriving is not None:
-                self._arrived(self._arriving)
+            if behind is not None:
+                self._reader = None
+                self._leftover = behind
+            elif reader.arriving is not None:
+                self._arrived(reader, reader.arriving)
         if self._current is None and self._queue:
             self._current = self._queue.popleft()
-            if between and not self._queue and not self._in_head and self._arriving is None and self._current.plain:
+            if between and not (self._queue or reader.in_head or reader.arriving) and self._current.plain:
                 self._known.learn(data, self._current.request)
             self._server.workers.run(self)
 
@@ -125,10 +101,10 @@ class Http1Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
-        self._parser = None
+        reader, self._reader = self._reader, None
         self._queue.clear()
         gone = ConnectionResetError("the client closed the connection")
-        for exchange in (self._current, self._arriving):
+        for exchange in (self._current, reader.arriving if reader is not None else None):
             if exchange is not None and exchange.body is not None:
                 exchange.body.fail(gone)
         if self._sink is not None:
@@ -145,6 +121,7 @@ class Http1Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
+        self._mark = None
         if self._sink is not None:
             self._sink.resume()
         self._wake_writer()
@@ -153,99 +130,21 @@ class Http1Connection(asyncio.Protocol):
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
-    # Parser callbacks.
-
-    def on_message_begin(self) -> None:
-        self._url = b""
-        self._headers = []
-        self._noted = {}
-        self._head_bytes = 0
-        self._in_head = True
-
-    def on_url(self, url: bytes) -> None:
-        self._url = self._url + url if self._url else url
-        if len(self._url) > _MAX_TARGET:
-            raise Refused(414, "request URI too long")
-
-    def on_header(self, raw: bytes, value: bytes) -> None:
-        if not self._in_head:
-            return  # a trailer: what comes behind the body may not pass for a header that a proxy has looked at
-        name = header_name(raw)
-        text = value.decode("utf-8", "surrogateescape")
-        self._headers.append((name, text))
-        if name in _NOTED:
-            if name == "host" and name in self._noted:
-                raise Refused(400, "too many Host headers")
-            self._noted[name] = text
-
-    def on_headers_complete(self) -> None:
-        parser = self._parser
-        assert parser is not None
-        headers, noted = self._headers, self._noted
-        if self._head_bytes + self._piece_bytes > self._server.limits.max_head_bytes:
-            # Perhaps only the body made this piece so large: count exactly.
-            size = len(self._url) + sum([len(name) + len(value) for name, value in headers])
-            if size > self._server.limits.max_head_bytes:
-                raise Refused(431, "request header fields too large")
-        http10 = parser.get_http_version() == "1.0"
-        if "host" not in noted and not http10:
-            raise Refused(400, "missing required Host header")
-        if noted.get("transfer-encoding", "chunked").lower() != "chunked":
-            raise Refused(501, "unsupported transfer encoding")
-        if len(self._queue) >= _MAX_PIPELINED:
-            raise Refused(400, "too many pipelined requests")
-        path, _, query = origin_form(self._url).partition("?")
-        request = Request(
-            parser.get_method().decode("ascii"),
-            path,
-            query,
-            headers,
-            peer_certificate=self._peer_certificate,
-            remote_address=self._remote_address,
-        )
-        exchange = Exchange(request, parser.should_keep_alive(), http10, parser.should_upgrade())
-        exchange.expect(noted)
-        self._in_head = False
-        self._arriving = exchange
-
-    def on_body(self, data: bytes) -> None:
-        self._chunks.append(data)
-
-    def on_message_complete(self) -> None:
-        exchange, self._arriving = self._arriving, None
-        assert exchange is not None
-        chunks, self._chunks = self._chunks, []
-        if exchange.body is not None:
-            if chunks:
-                exchange.body.feed(b"".join(chunks))
-            exchange.body.finish()
-            return
-        if chunks:
-            exchange.request.body = BytesBody(b"".join(chunks))
-        self._queue.append(exchange)
-
     # Reading beyond the simple case.
 
-    def _arrived(self, exchange: Exchange) -> None:
+    def _arrived(self, reader: MessageReader, exchange: Exchange) -> None:
         """The head is complete and the body is not: the application reads it as it comes."""
         body = exchange.body
         if body is None:
-            length = self._noted.get("content-length")
-            body = IncomingBody(lambda taken: self._body_demanded(exchange), int(length) if length else None)
+            body = IncomingBody(lambda taken: self._body_demanded(exchange), reader.declared_length)
             exchange.body = exchange.request.body = body
             self._queue.append(exchange)
-        if self._chunks:
-            body.feed(b"".join(self._chunks))
-            self._chunks.clear()
-            self._head_bytes = 0
+        if reader.chunks:
+            body.feed(b"".join(reader.chunks))
+            reader.chunks.clear()
             if body.buffered > _BODY_HIGH_WATER and self._reading:
                 self._reading = False
                 self._transport.pause_reading()
-        else:
-            # Chunk extensions or trailers: nothing that anybody waits for.
-            self._head_bytes += self._piece_bytes
-            if self._head_bytes > self._server.limits.max_head_bytes + _BODY_HIGH_WATER:
-                self._refuse(431, "request header fields too large")
 
     def _body_demanded(self, exchange: Exchange) -> None:
         if self._closing:
@@ -270,19 +169,18 @@ class Http1Connection(asyncio.Protocol):
                 self._reading = False
                 self._transport.pause_reading()
 
-    def _refuse(self, status: int, text: str) -> None:
+    def _refuse(self, reader: MessageReader, refused: Refused) -> None:
         """The input makes no sense from here on: answer what came before, then this, then close."""
-        self._parser = None
-        self._in_head = False
-        refusal = Response(status, [("content-type", "text/plain; charset=utf-8")], text.encode() + b"\n")
-        exchange, self._arriving = self._arriving, None
+        self._reader = None
+        exchange = reader.arriving
         if exchange is None or exchange.body is None:
             exchange = Exchange(Request("", ""), False, False, False)
             self._queue.append(exchange)
-        exchange.refusal = refusal
+        plain = [("content-type", "text/plain; charset=utf-8")]
+        exchange.refusal = Response(refused.status, plain, refused.text.encode() + b"\n")
         exchange.keep_alive = False
         if exchange.body is not None:
-            exchange.body.fail(ConnectionResetError(text))
+            exchange.body.fail(ConnectionResetError(refused.text))
 
     # Answering.
 
@@ -418,7 +316,7 @@ class Http1Connection(asyncio.Protocol):
         assert response.upgrade is not None
         self._current = None
         self._closing = True
-        self._parser = None
+        self._reader = None
         self._transport.write(upgrade_head(response.headers))
         stream = TransportStream(self._transport, self._leftover, writable=not self._paused)
         self._server.upgraded(self, stream)
@@ -452,7 +350,7 @@ class Http1Connection(asyncio.Protocol):
                 self._current = self._queue.popleft()
             return
         self._closing = True
-        self._parser = None
+        self._reader = None
         self._queue.clear()
         if (exchange.body is not None and not exchange.body.complete) or exchange.refusal is not None:
             # Closing with unread input would reset the connection and take the answer with it.
@@ -472,7 +370,7 @@ class Http1Connection(asyncio.Protocol):
         if self._sink is not None:
             self._sink.close()
         elif self._current is None and not self._closing:
-            self._parser = None
+            self._reader = None
             self._close()
 
     def abort(self) -> None:
@@ -484,15 +382,12 @@ class Http1Connection(asyncio.Protocol):
         limits = self._server.limits
         waited = now - self._since
         if self._paused:
-            # What is pushed meanwhile does not hide that nothing is taken.
-            taken = (self._sink.written if self._sink is not None else 0) - self._transport.get_write_buffer_size()
-            if self._stalled is None or self._stalled[1] < taken:
-                self._stalled = (now, taken)
-            elif now - self._stalled[0] > limits.stall_seconds:
+            written = self._sink.written if self._sink is not None else 0
+            self._mark = progress(self._mark, now, written - self._transport.get_write_buffer_size())
+            if self._mark.stalled(now, limits.stall_seconds):
                 self._transport.abort()
             return
-        self._stalled = None
-        if self._in_head:
+        if self._reader is not None and self._reader.in_head:
             if waited > limits.head_seconds:
                 self._transport.abort()
         elif self._current is None:

@@ -23,6 +23,7 @@ from pybernetes.base.http.header_blocks import BlockDecoder, BlockError, BlockTo
 from pybernetes.base.http.known_facts import KnownFacts
 from pybernetes.base.http.message import Request
 from pybernetes.base.http.net import peer_of
+from pybernetes.base.http.progress import Mark, progress
 from pybernetes.base.log import logger
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class Http2Connection(asyncio.Protocol):
         self._out_bytes = 0
         self._flush_due = False
         self._draining = self._closing = False
-        self._stalled: tuple[float, int] | None = None
+        self._written = 0
+        self._mark: Mark | None = None
 
     # asyncio.Protocol
 
@@ -75,17 +77,12 @@ class Http2Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._peer_certificate, self._remote_address = peer_of(transport)
         self._server.opened(self)
+        limits = self._server.limits
         self.send(
-            frames.settings(
-                {
-                    frames.SETTINGS_HEADER_TABLE_SIZE: 0,
-                    frames.SETTINGS_MAX_CONCURRENT_STREAMS: self._server.limits.max_streams,
-                    frames.SETTINGS_INITIAL_WINDOW_SIZE: frames.STREAM_WINDOW,
-                    frames.SETTINGS_MAX_HEADER_LIST_SIZE: self._server.limits.max_head_bytes,
-                }
+            frames.greeting(
+                max_streams=limits.max_streams, max_head_bytes=limits.max_head_bytes, window=_CONNECTION_WINDOW
             )
         )
-        self.send(frames.window_update(0, _CONNECTION_WINDOW - frames.DEFAULT_WINDOW))
         self._flush()
 
     def data_received(self, data: bytes) -> None:
@@ -416,6 +413,7 @@ class Http2Connection(asyncio.Protocol):
     def _write_out(self) -> None:
         if self._out:
             out, self._out = self._out, []
+            self._written += self._out_bytes
             self._out_bytes = 0
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
 
@@ -480,13 +478,11 @@ class Http2Connection(asyncio.Protocol):
         """End what takes too long; called by the server's sweep."""
         limits = self._server.limits
         if self.paused:
-            size = self._transport.get_write_buffer_size()
-            if self._stalled is None or self._stalled[1] != size:
-                self._stalled = (now, size)
-            elif now - self._stalled[0] > limits.stall_seconds:
+            self._mark = progress(self._mark, now, self._written - self._transport.get_write_buffer_size())
+            if self._mark.stalled(now, limits.stall_seconds):
                 self._transport.abort()
             return
-        self._stalled = None
+        self._mark = None
         waited = now - self._since
         if not self._settings_seen or self._block is not None:
             if waited > limits.head_seconds:
@@ -496,5 +492,5 @@ class Http2Connection(asyncio.Protocol):
                 self.stop()
         else:
             for stream in list(self._streams.values()):
-                if stream.takes_too_long(now, waited, limits.stall_seconds):
+                if stream.takes_too_long(now, limits.stall_seconds):
                     self._stream_fault(StreamFault(stream.id, ErrorCode.CANCEL))

@@ -80,6 +80,17 @@ def settings(values: dict[int, int]) -> bytes:
     return frame(SETTINGS, 0, 0, b"".join([SETTING.pack(name, value) for name, value in values.items()]))
 
 
+def greeting(*, max_streams: int, max_head_bytes: int, window: int) -> bytes:
+    """What a server says first: its limits, and the connection's window for what it receives."""
+    limits = {
+        SETTINGS_HEADER_TABLE_SIZE: 0,
+        SETTINGS_MAX_CONCURRENT_STREAMS: max_streams,
+        SETTINGS_INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+        SETTINGS_MAX_HEADER_LIST_SIZE: max_head_bytes,
+    }
+    return settings(limits) + window_update(0, window - DEFAULT_WINDOW)
+
+
 def rst_stream(stream_id: int, code: ErrorCode) -> bytes:
     """An RST_STREAM frame."""
     return frame(RST_STREAM, 0, stream_id, UINT32.pack(code))

@@ -16,6 +16,7 @@ from pybernetes.base.http.header_blocks import encoded_header, encoded_status
 from pybernetes.base.http.heads import HOP_BY_HOP, date_text
 from pybernetes.base.http.incoming import IncomingBody
 from pybernetes.base.http.message import PushBody, Request, Response
+from pybernetes.base.http.progress import Mark, progress
 from pybernetes.base.log import logger
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ class Http2Stream:
         "_drained",
         "_drained_call",
         "_end_pending",
+        "_kept",
+        "_mark",
         "_parts",
         "_pending",
         "_sink",
-        "_stalled",
         "_started",
         "body",
         "closed",
@@ -75,6 +77,7 @@ class Http2Stream:
         self.send_window = connection.initial_send_window
         self._pending: deque[memoryview] = deque()
         self.pending_bytes = 0
+        self._kept = 0  # bytes that were ever pending
         self._end_pending = False
         self._started = False
         self.local_done = False
@@ -82,7 +85,7 @@ class Http2Stream:
         self._drained: asyncio.Future[None] | None = None
         self._drained_call: Callable[[], None] | None = None
         self._sink: _StreamSink | None = None
-        self._stalled: tuple[float, int] | None = None
+        self._mark: Mark | None = None
 
     # Receiving.
 
@@ -252,6 +255,7 @@ class Http2Stream:
         if size:
             self._pending.append(memoryview(data))
             self.pending_bytes += size
+            self._kept += size
         self._end_pending = end
         if not self._pending:
             self.pump()
@@ -329,17 +333,13 @@ class Http2Stream:
             self._connection.send(frames.rst_stream(self.id, code))
             self._close()
 
-    def takes_too_long(self, now: float, waited: float, stall_seconds: float) -> bool:
+    def takes_too_long(self, now: float, seconds: float) -> bool:
         """Whether the peer sends no body that is waited for, or does not take what waits for it."""
-        if self.body is not None and self.body.awaited and waited > stall_seconds:
-            return True
-        if not self.pending_bytes:
-            self._stalled = None
-        elif self._stalled is None or self._stalled[1] != self.send_window:
-            self._stalled = (now, self.send_window)
-        else:
-            return now - self._stalled[0] > stall_seconds
-        return False
+        if not self.pending_bytes and (self.body is None or not self.body.awaited):
+            self._mark = None
+            return False
+        self._mark = progress(self._mark, now, self.received + self._kept - self.pending_bytes)
+        return self._mark.stalled(now, seconds)
 
     def end_push(self) -> None:
         """The server stops: a pushed body is complete as it is."""
