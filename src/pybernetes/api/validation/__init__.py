@@ -81,6 +81,10 @@ MODULES: dict[str, str] = {
     "mutatingadmissionpolicybindings.admissionregistration.k8s.io": "admission_policy",
     "runtimeclasses.node.k8s.io": "runtime_class",
     "leases.coordination.k8s.io": "lease",
+    "leasecandidates.coordination.k8s.io": "lease_candidate",
+    "devicetaintrules.resource.k8s.io": "device_taint_rule",
+    "resourcepoolstatusrequests.resource.k8s.io": "resource_pool_status_request",
+    "storageversions.internal.apiserver.k8s.io": "storage_version",
     "certificatesigningrequests.certificates.k8s.io": "certificate_signing_request",
     "customresourcedefinitions.apiextensions.k8s.io": "custom_resource_definition",
 }

@@ -20,7 +20,9 @@ _TAG = re.compile(r"(?:(?:alpha|beta)?[0-9.]*:)?([A-Za-z]+)(?:=(.*))?").fullmatc
 _FORMATS: dict[str, Callable[[str], list[str]]] = {
     "k8s-short-name": label,
     "k8s-long-name": subdomain,
+    "k8s-long-name-caseless": lambda value: subdomain(value.lower()),
     "k8s-label-key": qualified_name,
+    "k8s-resource-pool-name": lambda value: [message for part in value.split("/") for message in subdomain(part)],
 }
 
 
@@ -144,6 +146,10 @@ def _limits(tags: dict[str, str]) -> list[Check]:
         least = int(tags["minimum"])
         words = f"must be greater than or equal to {least}"
         found.append(lambda value, path: [field.invalid(path, value, words)] if value < least else [])
+    if tags.get("maximum", "").isdigit():
+        greatest = int(tags["maximum"])
+        too_much = f"must be less than or equal to {greatest}"
+        found.append(lambda value, path: [field.invalid(path, value, too_much)] if value > greatest else [])
     rule = _FORMATS.get(tags.get("format", ""))
     if rule is not None:
         checked = rule

@@ -17,15 +17,18 @@ def validate_create(lease: Object) -> Errors:
         errors.append(field.invalid("spec.leaseTransitions", transitions, words))
     strategy = spec.get("strategy")
     if strategy is not None:
-        where = "spec.strategy.strategy"
-        if "/" in strategy:
-            errors += each(where, strategy, qualified_name(strategy))
-        elif strategy not in _STRATEGIES:
-            errors.append(field.not_supported(where, strategy, _STRATEGIES))
+        errors += strategy_name(strategy, "spec.strategy.strategy")
     if spec.get("preferredHolder") and not strategy:
         words = "may only be specified if `strategy` is defined"
         errors.append(field.forbidden("spec.preferredHolder", words))
     return errors
+
+
+def strategy_name(strategy: str, path: str) -> Errors:
+    """Who is to be the leader among candidates: one that Kubernetes knows, or a qualified name of somebody else's."""
+    if "/" in strategy:
+        return each(path, strategy, qualified_name(strategy))
+    return [] if strategy in _STRATEGIES else [field.not_supported(path, strategy, _STRATEGIES)]
 
 
 def validate_update(new: Object, old: Object) -> Errors:

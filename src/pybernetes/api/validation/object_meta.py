@@ -27,6 +27,15 @@ def ip_address(name: str) -> list[str]:
     return [] if canonical == name else ["must be a valid IP address in canonical form"]
 
 
+def storage_version(name: str) -> list[str]:
+    """Names of StorageVersions: `<group>.<resource>`."""
+    group, dot, plural = name.rpartition(".")
+    if not dot:
+        return ["name must be in the form of <group>.<resource>"]
+    messages = [f"the group segment {message}" for message in subdomain(group)]
+    return messages + [f"the resource segment {message}" for message in names.dns1035_label(plural)]
+
+
 NAME_RULES: dict[str, NameRule] = {
     "subdomain": subdomain,
     "label": label,
@@ -34,6 +43,7 @@ NAME_RULES: dict[str, NameRule] = {
     "path_segment": names.path_segment,
     "config_key": names.config_key,
     "ip_address": ip_address,
+    "storage_version": storage_version,
     "anything": anything,
 }
 

@@ -25,15 +25,18 @@ def validate_create(resource_slice: Object) -> Errors:
     return errors + _devices(spec.get("devices") or [], "spec.devices")
 
 
-def _pool(pool: Object, path: str) -> Errors:
-    name = pool.get("name") or ""
-    errors: Errors = []
+def pool_name(name: str, path: str) -> Errors:
+    """Subdomains joined by slashes."""
     if not name:
-        errors.append(field.required(f"{path}.name"))
-    if len(name) > _POOL_NAME_LIMIT:
-        errors.append(field.too_long(f"{path}.name", _POOL_NAME_LIMIT))
-    for part in name.split("/") if name else ():
-        errors += each(f"{path}.name", part, names.dns1123_subdomain(part))
+        return [field.required(path)]
+    errors: Errors = [field.too_long(path, _POOL_NAME_LIMIT)] if len(name) > _POOL_NAME_LIMIT else []
+    for part in name.split("/"):
+        errors += each(path, part, names.dns1123_subdomain(part))
+    return errors
+
+
+def _pool(pool: Object, path: str) -> Errors:
+    errors = pool_name(pool.get("name") or "", f"{path}.name")
     count, generation = pool.get("resourceSliceCount") or 0, pool.get("generation") or 0
     if count <= 0:
         errors.append(field.invalid(f"{path}.resourceSliceCount", count, "must be greater than zero"))

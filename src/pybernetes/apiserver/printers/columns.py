@@ -85,6 +85,8 @@ def format_label_selector(selector: dict[str, Any] | None) -> str:
 
 def _zero(path: str) -> Any:
     leaf = path.rsplit(".", 1)[-1]
+    if path == "spec.taint.value":
+        return ""  # a PriorityClass's value is a number
     if leaf in _INTEGERS:
         return 0
     return False if leaf in _BOOLEANS else ""

@@ -40,6 +40,7 @@ _NAME_RULES = {
     "certificatesigningrequests.certificates.k8s.io": "anything",
     "ipaddresses.networking.k8s.io": "ip_address",
     "leasecandidates.coordination.k8s.io": "config_key",
+    "storageversions.internal.apiserver.k8s.io": "storage_version",
 }
 """How names of a kind are checked when not as subdomains: roles are called `system:node`, services of the API `v1.`."""
 _KEEPS_STATUS_ON_CREATE = frozenset({"nodes"})
@@ -144,6 +145,7 @@ class Strategy:
         name = info.group_resource
         self.has_generation = name in _WITH_GENERATION or (self._has_spec(info) and name not in _WITHOUT_GENERATION)
         self.keeps_status_on_create = name in _KEEPS_STATUS_ON_CREATE
+        self.status_is_answer = name == "resourcepoolstatusrequests.resource.k8s.io"  # none until it is written
         self._status_keeps = _KEPT_METADATA.get(name, ())
 
     @staticmethod
@@ -177,7 +179,10 @@ class Strategy:
     def prepare_create(self, obj: Object, write: Write) -> None:
         """Reset what a client may not set."""
         if self.has_status and not self.keeps_status_on_create:
-            obj["status"] = {}
+            if self.status_is_answer:
+                obj.pop("status", None)
+            else:
+                obj["status"] = {}
         if self.has_generation:
             obj["metadata"]["generation"] = 1
 
