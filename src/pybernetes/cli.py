@@ -95,6 +95,9 @@ _COMPONENTS = {
     "metrics-server": "--node-ip --node-name --kubelet-port",
 }
 
+_PAGES = {"controller-manager": 10257, "cloud-controller-manager": 10258, "scheduler": 10259}
+"""Who shows health and metrics, and on which port."""
+
 
 def _data_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR, metavar="DIR", help="(%(default)s)")
@@ -126,6 +129,15 @@ def _cloud_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--configure-cloud-routes", choices=("true", "false"), default="true", help="routes to nodes' pods (true)"
+    )
+
+
+def _page_flags(parser: argparse.ArgumentParser, port: int) -> None:
+    parser.add_argument(
+        "--bind-address", default="127.0.0.1", metavar="IP", help="health and metrics are served here (%(default)s)"
+    )
+    parser.add_argument(
+        "--secure-port", type=int, default=port, metavar="PORT", help="the port for them; 0: none (%(default)s)"
     )
 
 
@@ -200,15 +212,10 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="FILE",
                 help="a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1)",
             )
-            component.add_argument(
-                "--bind-address",
-                default="127.0.0.1",
-                metavar="IP",
-                help="health and metrics are served here (127.0.0.1)",
-            )
-            component.add_argument(
-                "--secure-port", type=int, default=10259, metavar="PORT", help="the port for them; 0: none (10259)"
-            )
+        if name == "controller-manager":
+            component.add_argument("--controllers", action="append", metavar="*,-NAME", help="* is all (*)")
+        if name in _PAGES:
+            _page_flags(component, _PAGES[name])
         if name == "kubelet":
             component.add_argument(
                 "--container-runtime-endpoint", type=Path, metavar="SOCKET", help="(containerd below --data-dir)"

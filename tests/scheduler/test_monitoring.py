@@ -18,6 +18,7 @@ from pybernetes.client.in_process import InProcessTransport
 from pybernetes.client.informers import Informers
 from pybernetes.cluster.config import ClusterConfig
 from pybernetes.cluster.control_plane import scheduler_parts
+from pybernetes.cluster.pki import ensure
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.configuration.load import load
 from pybernetes.scheduler.monitoring import Monitoring
@@ -132,7 +133,7 @@ async def test_a_cluster_of_one_process_shows_them_beside_the_ports_of_its_node(
     async with api_server(authorization_modes=("RBAC",)) as server:
         client = Client(InProcessTransport(server.app, UserInfo("system:kube-scheduler", groups=(AUTHENTICATED,))))
         async with AsyncExitStack() as stack:
-            for name, make in scheduler_parts(config, client).items():
+            for name, make in scheduler_parts(config, ensure(config), client).items():
                 await stack.enter_async_context(running(name, make()))
             context = ssl._create_unverified_context()
             transport = HttpTransport(f"https://127.0.0.1:{port}", tls=context)

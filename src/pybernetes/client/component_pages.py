@@ -35,18 +35,24 @@ _JSON = [("content-type", "application/json"), _CACHE]
 class ComponentPages:
     """The pages of `component` (upstream's name for it), an App. `pages` may be added to before it is served.
 
-    `client` asks the API server about callers. `client_ca` (PEM) is whose client certificates are believed.
+    `health` and `flags` (what `/flagz` shows) are asked for when somebody looks. `client` asks the API server about
+    callers; `client_ca` (PEM) is whose client certificates are believed.
     """
 
     def __init__(
-        self, component: str, health: Health, client: Client, clock: Clock, *, client_ca: bytes | None = None
+        self,
+        component: str,
+        health: Callable[[], Health],
+        client: Client,
+        clock: Clock,
+        *,
+        flags: Callable[[], dict[str, str]] = dict,
+        client_ca: bytes | None = None,
     ) -> None:
         self.pages: dict[str, Page] = {
-            "/statusz": statusz(component, lambda: [*(f"/{path}" for path in health.paths), *self.pages]),
-            "/flagz": flagz(component, lambda: self.flags),
+            "/statusz": statusz(component, lambda: [*(f"/{path}" for path in health().paths), *self.pages]),
+            "/flagz": flagz(component, flags),
         }
-        self.flags: dict[str, str] = {}
-        """What `/flagz` shows."""
         self._component = component
         self._health = health
         self._client_ca = client_ca
@@ -67,7 +73,7 @@ class ComponentPages:
                 await self._admit(request)
             except StatusError as refused:
                 return Response(refused.code, list(_JSON), msgspec.json.encode(refused.status()))
-        health = await self._health.page(request)
+        health = await self._health().page(request)
         if health is not None:
             return health
         page = self.pages.get(request.path)

@@ -96,6 +96,13 @@ class LeaderElector:
         self._lease: Lease | None = None
         self._seen_at = 0.0
 
+    @property
+    def overdue_seconds(self) -> float:
+        """For how long the lease that we lead by has been expired; 0 when all is well, and for who does not lead."""
+        if not self.is_leader:
+            return 0.0
+        return max(0.0, self._clock.monotonic() - self._seen_at - self._times.lease_duration_seconds)
+
     async def serve(self, ready: asyncio.Event) -> None:
         """Be a candidate until cancelled; ready as soon as the candidacy runs (leading or not)."""
         ready.set()

@@ -25,6 +25,8 @@ from .service.controller import CLUSTER_NAME, NAME, SERVICE_ACCOUNT, ServiceCont
 log = logger(__name__)
 
 MANAGER = "cloud-controller-manager"
+CONFIGURATION = "cloudcontrollermanager.config.k8s.io"
+"""The name of the settings on `/configz`."""
 CLOUD_NODE, LIFECYCLE = "cloud-node-controller", "cloud-node-lifecycle-controller"
 SERVICE, ROUTE = NAME, "node-route-controller"
 ALIASES = {"cloud-node": CLOUD_NODE, "cloud-node-lifecycle": LIFECYCLE, "service": SERVICE, "route": ROUTE}

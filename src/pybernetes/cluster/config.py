@@ -135,6 +135,11 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         return self.kubelet_port + 9
 
     @property
+    def controller_manager_port(self) -> int:
+        """Where the controller manager does, seven above the kubelet's port, as upstream's 10257 and 10250."""
+        return self.kubelet_port + 7
+
+    @property
     def dns_ip(self) -> str:
         """The tenth address of the service network, as kubeadm has it."""
         return str(ipaddress.ip_network(self.service_cidr)[10])

@@ -31,6 +31,7 @@ from .progress import Progress
 
 if TYPE_CHECKING:
     from ..reconcile.manager import Registration
+    from ..reconcile.manager_pages import ManagerPages
     from ..scheduler.config import SchedulerConfig
     from ..scheduler.monitoring import Monitoring
 
@@ -116,10 +117,10 @@ class ControlPlane:
     def _parts(self) -> dict[str, Callable[[], Serve]]:
         config, app = self._config, self.app
         parts: dict[str, Callable[[], Serve]] = {
-            "controller-manager": lambda: controller_manager(
+            **controller_manager_parts(
                 config, self._pki, lambda name: clients.in_process(app, clients.controller_user(name))
             ),
-            **scheduler_parts(config, clients.in_process(app, component("system:kube-scheduler"))),
+            **scheduler_parts(config, self._pki, clients.in_process(app, component("system:kube-scheduler"))),
         }
         if config.has_containers:
             parts["dns"] = lambda: dns_server(config, clients.in_process(app, component(dns.USER)))
@@ -161,13 +162,19 @@ def make_server(
     return server
 
 
-def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.ClientFor) -> Serve:
-    """The controllers under leader election."""
+def controller_manager(
+    config: ClusterConfig,
+    pki: Pki,
+    client_for: clients.ClientFor,
+    pages: "ManagerPages | None" = None,
+    selected: tuple[str, ...] = ("*",),
+) -> Serve:
+    """The controllers that are `selected` under leader election, shown on `pages`. ValueError when one is unknown."""
     from ..controllers.manager import ControllerManager
     from ..reconcile.config import ControllerManagerConfig
 
     settings = ControllerManagerConfig(
-        controllers=features.controllers(config.feature_gates),
+        controllers=features.controllers(config.feature_gates, selected),
         identity=config.node_name,
         cluster_cidrs=(config.pod_cidr,),
         service_cidrs=(config.service_cidr,),
@@ -177,7 +184,23 @@ def controller_manager(config: ClusterConfig, pki: Pki, client_for: clients.Clie
         signing_key=pki.ca.key_pem,
         service_account_key=pki.service_account_key,
     )
-    return ControllerManager(client_for, settings, more=local_load_balancers(config)).serve
+    manager = ControllerManager(client_for, settings, more=local_load_balancers(config))
+    return manager.serve if pages is None else lambda ready: pages.follow(manager, ready)
+
+
+def controller_manager_parts(
+    config: ClusterConfig, pki: Pki, client_for: clients.ClientFor
+) -> dict[str, Callable[[], Serve]]:
+    """The controller manager; on a real node its health and metrics too, over HTTPS beside the ports of the kubelet."""
+    if not config.has_containers:
+        return {"controller-manager": lambda: controller_manager(config, pki, client_for)}
+    from ..reconcile.manager_pages import ManagerPages
+
+    pages = ManagerPages(client_for(clients.MANAGER), SYSTEM_CLOCK, client_ca=pki.ca.certificate_pem)
+    return {
+        "controller-manager": lambda: controller_manager(config, pki, client_for, pages),
+        "controller-manager-pages": lambda: pages.server("127.0.0.1", config.controller_manager_port).serve,
+    }
 
 
 def local_load_balancers(config: ClusterConfig) -> "dict[str, Registration]":
@@ -225,14 +248,14 @@ def scheduler(
     return elector.serve
 
 
-def scheduler_parts(config: ClusterConfig, client: Client) -> dict[str, Callable[[], Serve]]:
+def scheduler_parts(config: ClusterConfig, pki: Pki, client: Client) -> dict[str, Callable[[], Serve]]:
     """The scheduler; on a real node its health and metrics too, over HTTPS beside the ports of the kubelet."""
     if not config.has_containers:
         return {"scheduler": lambda: scheduler(config, client)}
     from ..scheduler.config import SchedulerConfig
     from ..scheduler.monitoring import Monitoring
 
-    monitoring = Monitoring(SchedulerConfig(), client, SYSTEM_CLOCK)
+    monitoring = Monitoring(SchedulerConfig(), client, SYSTEM_CLOCK, client_ca=pki.ca.certificate_pem)
     return {
         "scheduler": lambda: scheduler(config, client, None, monitoring),
         "scheduler-pages": lambda: monitoring.server("127.0.0.1", config.scheduler_port).serve,

@@ -36,9 +36,9 @@ def runtime_config(words: Iterable[str], gates: Mapping[str, bool]) -> dict[str,
     return found
 
 
-def controllers(gates: Mapping[str, bool]) -> tuple[str, ...]:
+def controllers(gates: Mapping[str, bool], selected: tuple[str, ...] = ("*",)) -> tuple[str, ...]:
     """`--controllers` as the gates have it."""
     if not gates:
-        return ("*",)
+        return selected
     values = FeatureGates(gates)
-    return ("*", *(f"-{name}" for name, gate in CONTROLLER_GATES.items() if not values[gate]))
+    return (*(f"-{name}" for name, gate in CONTROLLER_GATES.items() if not values[gate]), *selected)

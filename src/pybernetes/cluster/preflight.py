@@ -85,6 +85,7 @@ def _ports(config: ClusterConfig, *, api: bool, node: bool, dns: bool) -> list[s
         wanted.append((config.node_ip, config.dns_port, "--dns-port"))
         wanted.append((config.node_ip, config.metrics_port, "--kubelet-port"))
         wanted.append(("127.0.0.1", config.scheduler_port, "--kubelet-port"))
+        wanted.append(("127.0.0.1", config.controller_manager_port, "--kubelet-port"))
     if node:
         wanted += [
             (config.node_ip, config.kubelet_port, "--kubelet-port"),

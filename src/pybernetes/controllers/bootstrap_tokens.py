@@ -15,7 +15,7 @@ from ..api.core import ConfigMap, Secret
 from ..api.instants import parse_time
 from ..api.status import StatusError, is_not_found
 from ..client.view import split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.jws import detached
 from ..reconcile.manager import ControllerContext
 from ..reconcile.sources import source
@@ -59,7 +59,7 @@ class BootstrapSigner:
             ConfigMap, namespace=INFO_NAMESPACE, field_selector=f"metadata.name={INFO_NAME}"
         )
         self._tokens = context.informers.of(Secret, namespace=TOKEN_NAMESPACE, field_selector=_TOKENS)
-        self._controller = Controller("bootstrap-signer", self._reconcile, workers=1)
+        self._controller = context.controller("bootstrap_signer_queue", self._reconcile, workers=1)
         source(self._infos, self._controller.enqueue, keys=lambda found: [INFO_NAME])
         source(self._tokens, self._controller.enqueue, keys=lambda found: [INFO_NAME])
 
@@ -89,7 +89,7 @@ class TokenCleaner:
         self._client = context.client
         self._clock = context.clock
         self._tokens = context.informers.of(Secret, namespace=TOKEN_NAMESPACE, field_selector=_TOKENS)
-        self._controller = Controller("token-cleaner", self._reconcile, workers=1)
+        self._controller = context.controller("token_cleaner", self._reconcile, workers=1)
         source(self._tokens, self._controller.enqueue, when=lambda old, new: new is not None)
 
     async def serve(self, ready: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from ..api.rbac import ClusterRole, PolicyRule
 from ..api.selectors import from_label_selector
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pods import structs_equal
 
@@ -38,7 +38,7 @@ class ClusterRoleAggregation:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._roles = context.informers.of(ClusterRole)
-        self._controller = Controller("clusterrole-aggregation", self._reconcile, workers=1)
+        self._controller = context.controller("ClusterRoleAggregator", self._reconcile, workers=1)
         self._roles.add_handler(self._changed)
 
     async def serve(self, ready: asyncio.Event) -> None:

@@ -27,7 +27,7 @@ from ..reconcile.certificate_requests import (
     kubelet_serving_problem,
     parsed,
 )
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.sources import source
 
@@ -58,7 +58,7 @@ class CSRApprover:
         self._clock = context.clock
         self._requests = context.informers.of(CertificateSigningRequest)
         self._nodes = context.informers.of(Node)
-        self._controller = Controller("csr-approver", self._reconcile)
+        self._controller = context.controller("csrapproving", self._reconcile)
         source(self._requests, self._controller.enqueue, when=lambda old, new: new is not None and not is_decided(new))
         source(self._nodes, self._controller.enqueue, keys=self._waiting_for, when=_has_new_addresses)
 

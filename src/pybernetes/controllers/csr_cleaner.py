@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from ..api.certificates import CertificateSigningRequest
 from ..api.status import StatusError, is_not_found
 from ..base.x509 import CertificateError, load_certificate
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.sources import source
 
@@ -44,7 +44,7 @@ class CSRCleaner:
         self._client = context.client
         self._clock = context.clock
         self._requests = context.informers.of(CertificateSigningRequest)
-        self._controller = Controller("csr-cleaner", self._reconcile, workers=1)
+        self._controller = context.controller("csrcleaner", self._reconcile, workers=1)
         source(self._requests, self._controller.enqueue, when=lambda old, new: new is not None)
 
     async def serve(self, ready: asyncio.Event) -> None:

@@ -23,7 +23,7 @@ from ..reconcile.certificate_requests import (
     parsed,
     signer_problem,
 )
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.sources import source
 
@@ -53,7 +53,7 @@ class CSRSigner:
             CertificateAuthority(config.signing_certificate, config.signing_key) if config.signing_key else None
         )
         self._requests = context.informers.of(CertificateSigningRequest)
-        self._controller = Controller("csr-signer", self._reconcile)
+        self._controller = context.controller("csrsigning", self._reconcile)
         source(self._requests, self._controller.enqueue, when=lambda old, new: new is not None and _is_due(new))
 
     async def serve(self, ready: asyncio.Event) -> None:

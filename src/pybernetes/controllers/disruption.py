@@ -25,7 +25,7 @@ from ..api.selectors import from_label_selector
 from ..api.status import StatusError, is_not_found
 from ..client.informer import Informer
 from ..client.view import key_of, split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.ownership import controller_of
 from ..reconcile.pods import condition_of, is_ready, is_terminal, structs_equal
@@ -125,7 +125,7 @@ class DisruptionController:
             kind.KIND: context.informers.of(kind)
             for kind in (Deployment, ReplicaSet, StatefulSet, ReplicationController)
         }
-        self._controller = Controller("disruption", self._reconcile)
+        self._controller = context.controller("disruption", self._reconcile)
         source(self._budgets, self._controller.enqueue)
         source(self._pods, self._controller.enqueue, keys=self._budgets_of)
         self._pods.add_handler(self._pod_changed)

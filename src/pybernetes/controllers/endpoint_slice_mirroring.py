@@ -17,7 +17,7 @@ from ..api.discovery import Endpoint, EndpointConditions, EndpointPort, Endpoint
 from ..api.meta import ObjectMeta
 from ..api.status import StatusError, is_conflict, is_not_found
 from ..client.view import split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.ownership import controller_reference
 from ..reconcile.pod_control import is_namespace_terminating
@@ -142,7 +142,7 @@ class EndpointSliceMirroring:
         self._slices = context.informers.of(EndpointSlice)
         self._slices.add_index(BY_SERVICE, lambda found: filter(None, (_service_key(found),)))
         self._written = Written()
-        self._controller = Controller("endpointslicemirroring", self._reconcile)
+        self._controller = context.controller("endpoint_slice_mirroring", self._reconcile)
         source(self._endpoints, self._controller.enqueue)
         source(self._services, self._controller.enqueue, when=_selection_changed)
         self._slices.add_handler(self._slice_changed)

@@ -13,7 +13,7 @@ from ..api.core import EndpointAddress, EndpointPort, Endpoints, EndpointSubset,
 from ..api.meta import ObjectMeta
 from ..api.status import StatusError, is_already_exists, is_conflict, is_not_found
 from ..client.view import key_of, split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pod_control import is_namespace_terminating
 from ..reconcile.pods import is_ready, node_of, structs_equal
@@ -108,7 +108,7 @@ class EndpointsController:
         self._services = context.informers.of(Service)
         self._pods = context.informers.of(Pod)
         self._endpoints = context.informers.of(Endpoints)
-        self._controller = Controller("endpoint", self._reconcile, workers=context.config.concurrent_reconciles)
+        self._controller = context.controller("endpoint", self._reconcile, workers=context.config.concurrent_reconciles)
         source(self._services, self._controller.enqueue)
         source(self._endpoints, self._controller.enqueue)
         self._pods.add_handler(self._pod_changed)

@@ -9,7 +9,7 @@ from ..api.core import PersistentVolumeClaim, Pod, Volume
 from ..api.meta import ObjectMeta
 from ..api.status import StatusError
 from ..client.view import split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.ownership import controller_reference, is_controlled_by
 from ..reconcile.pod_claims import CLAIMS, ephemeral_claim_name, index_claims
@@ -42,7 +42,7 @@ class EphemeralVolume:
         self._pods = context.informers.of(Pod)
         index_claims(self._pods)
         self._claims = context.informers.of(PersistentVolumeClaim)
-        self._controller = Controller("ephemeral_volume", self._reconcile)
+        self._controller = context.controller("ephemeral_volume", self._reconcile)
         source(self._pods, self._controller.enqueue, when=lambda old, new: old is None and _has_ephemeral(new))
         self._claims.add_handler(self._claim_changed)
 

@@ -9,7 +9,7 @@ import asyncio
 from ..api.core import PersistentVolume, PersistentVolumeClaim
 from ..api.quantity import Quantity, QuantityError, parse
 from ..client.view import split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.sources import source
 
@@ -41,7 +41,7 @@ class Expander:
         self._recorder = context.recorder("volume_expand")
         self._claims = context.informers.of(PersistentVolumeClaim)
         self._volumes = context.informers.of(PersistentVolume)
-        self._controller = Controller("volume_expand", self._reconcile, workers=1)
+        self._controller = context.controller("volume_expand", self._reconcile, workers=1)
         source(self._claims, self._controller.enqueue, when=_grows)
 
     async def serve(self, ready: asyncio.Event) -> None:

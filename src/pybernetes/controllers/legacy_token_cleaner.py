@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 
 from ..api.core import ConfigMap, Pod, Secret, ServiceAccount
 from ..api.status import StatusError, is_conflict, is_not_found
-from ..reconcile.controller import Controller
 from ..reconcile.manager import ControllerContext
 
 TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
@@ -59,7 +58,7 @@ class LegacyTokenCleaner:
         self._secrets = context.informers.of(Secret)
         self._accounts = context.informers.of(ServiceAccount)
         self._pods = context.informers.of(Pod)
-        self._controller = Controller("legacy-service-account-token-cleaner", self._reconcile, workers=1)
+        self._controller = context.controller("legacy_service_account_token_cleaner", self._reconcile, workers=1)
 
     async def serve(self, ready: asyncio.Event) -> None:
         self._controller.enqueue_after("all", INTERVAL_SECONDS)

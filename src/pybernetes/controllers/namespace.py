@@ -22,7 +22,7 @@ from ..api.status import StatusError, is_conflict, is_not_found
 from ..client.client import Client
 from ..client.discovery import Discovered, discover
 from ..client.view import PartialObject, metadata_view
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pods import structs_equal
 from ..reconcile.sources import source
@@ -122,7 +122,9 @@ class NamespaceController:
         self._clock = context.clock
         self._namespaces = context.informers.of(Namespace)
         self._pods = context.informers.of(Pod)
-        self._controller = Controller("namespace", self._reconcile, workers=context.config.namespace_concurrency)
+        self._controller = context.controller(
+            "namespace", self._reconcile, workers=context.config.namespace_concurrency
+        )
         source(
             self._namespaces,
             self._controller.enqueue,

@@ -10,7 +10,7 @@ import asyncio
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from ..api.core import Node
-from ..reconcile.controller import Controller, Result, TerminalError
+from ..reconcile.controller import Result, TerminalError
 from ..reconcile.manager import ControllerContext
 from ..reconcile.sources import source
 
@@ -81,7 +81,7 @@ class NodeIPAM:
                 ranges.occupy(cidr)
         self._assigned: dict[str, list[str]] = {}
         self._nodes = context.informers.of(Node)
-        self._controller = Controller("node-ipam", self._reconcile, workers=1)
+        self._controller = context.controller("cidrallocator", self._reconcile, workers=1)
         self._nodes.add_handler(self._node_changed)
         source(
             self._nodes,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..api.core import Node
 from ..api.status import StatusError, is_not_found
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 
 ANNOTATION = "node.alpha.kubernetes.io/ttl"
@@ -50,7 +50,7 @@ class NodeTTL:
         self._client = context.client
         self._step = 0
         self._nodes = context.informers.of(Node)
-        self._controller = Controller("ttl", self._reconcile)
+        self._controller = context.controller("ttlcontroller", self._reconcile)
         self._nodes.add_handler(self._node_changed)
 
     async def serve(self, ready: asyncio.Event) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from ..api.core import Node, Pod
 from ..api.status import StatusError, is_not_found
 from ..client.view import key_of
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.disrupting import tell_disruption
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pod_index import NODE, index_pods
@@ -52,7 +52,7 @@ class PodGarbageCollector:
         self._pods = context.informers.of(Pod)
         index_pods(self._pods)
         self._pods.add_index(TERMINATED, lambda pod: ("yes",) if is_terminal(pod) else ())
-        self._controller = Controller("pod-garbage-collector", self._reconcile, workers=1)
+        self._controller = context.controller("orphaned_pods_nodes", self._reconcile, workers=1)
         self._nodes.add_handler(self._node_changed)
         self._pods.add_handler(self._pod_changed)
 

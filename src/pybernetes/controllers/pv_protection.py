@@ -11,7 +11,7 @@ class PVProtection(ProtectionController[PersistentVolume]):
     """See the module docstring."""
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__(context, PersistentVolume, FINALIZER, "pv-protection")
+        super().__init__(context, PersistentVolume, FINALIZER, "pvprotection")
 
     async def is_used(self, obj: PersistentVolume) -> bool:
         return obj.status.phase == "Bound"

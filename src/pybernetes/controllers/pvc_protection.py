@@ -18,7 +18,7 @@ class PVCProtection(ProtectionController[PersistentVolumeClaim]):
     """See the module docstring."""
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__(context, PersistentVolumeClaim, FINALIZER, "pvc-protection")
+        super().__init__(context, PersistentVolumeClaim, FINALIZER, "pvcprotection")
         self._pods = context.informers.of(Pod)
         index_claims(self._pods)
         source(self._pods, self._wake, keys=_claim_keys, when=lambda old, new: new is None or not node_of(new))

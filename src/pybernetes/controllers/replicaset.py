@@ -15,7 +15,7 @@ class ReplicaSetController(ReplicaController[ReplicaSet]):
     """See the module docstring."""
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__(context, ReplicaSet, "replicaset-controller")
+        super().__init__(context, ReplicaSet, "replicaset-controller", "replicaset")
 
     def selector_of(self, owner: ReplicaSet) -> Labels:
         return from_label_selector(owner.spec.selector)

@@ -11,7 +11,7 @@ class ReplicationControllerController(ReplicaController[ReplicationController]):
     """See the module docstring."""
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__(context, ReplicationController, "replication-controller")
+        super().__init__(context, ReplicationController, "replication-controller", "replicationmanager")
 
     def selector_of(self, owner: ReplicationController) -> Labels:
         return from_labels(owner.spec.selector) if owner.spec.selector else from_label_selector(None)

@@ -23,7 +23,7 @@ from ..api.dynamic_resource import (
 from ..api.meta import ObjectMeta
 from ..api.status import StatusError, is_not_found
 from ..client.view import key_of, split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.ownership import controller_of, controller_reference, is_controlled_by
 from ..reconcile.pods import is_terminal, node_of
@@ -77,7 +77,7 @@ class ResourceClaimController:
         self._claims = context.informers.of(ResourceClaim)
         self._claims.add_index(BY_OWNER, _owner_uid)
         self._templates = context.informers.of(ResourceClaimTemplate)
-        self._controller = Controller("resource_claim", self._reconcile)
+        self._controller = context.controller("resource_claim", self._reconcile)
         self._pods.add_handler(self._pod_changed)
         self._claims.add_handler(self._claim_changed)
         self._templates.add_handler(self._template_changed)

@@ -24,7 +24,7 @@ from ..api.resource import ResourceInfo, resource, resources
 from ..client.discovery import discover
 from ..client.informer import Informer
 from ..client.view import key_of, metadata_view, split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pods import is_terminal
 from ..reconcile.sources import source
@@ -63,7 +63,9 @@ class ResourceQuotaController:
         self._informers = context.informers
         self._quotas = context.informers.of(ResourceQuota)
         self._watched: dict[str, Informer[Any]] = {}
-        self._controller = Controller("resourcequota", self._reconcile, workers=context.config.concurrent_reconciles)
+        self._controller = context.controller(
+            "resourcequota_primary", self._reconcile, workers=context.config.concurrent_reconciles
+        )
         source(self._quotas, self._controller.enqueue, when=_concerns_limits)
         self._waiting: set[str] = set()
         definitions = context.informers.of(metadata_view(resource("customresourcedefinitions", "apiextensions.k8s.io")))

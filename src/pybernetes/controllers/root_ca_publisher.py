@@ -10,7 +10,7 @@ import msgspec
 from ..api.core import ConfigMap, Namespace
 from ..api.meta import ObjectMeta
 from ..api.status import is_already_exists, is_not_found
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pod_control import is_namespace_terminating
 from ..reconcile.sources import source
@@ -33,7 +33,7 @@ class RootCAPublisher:
         self._namespaces = context.informers.of(Namespace)
         # Only these ConfigMaps are watched: the others are of no interest and may be many.
         self._maps = context.informers.of(ConfigMap, field_selector=f"metadata.name={NAME}")
-        self._controller = Controller("root-ca-publisher", self._reconcile)
+        self._controller = context.controller("root_ca_cert_publisher", self._reconcile)
         source(self._namespaces, self._controller.enqueue, when=lambda old, new: new is not None)
         source(self._maps, self._controller.enqueue, keys=lambda found: [found.metadata.namespace])
 

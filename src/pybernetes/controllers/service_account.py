@@ -8,7 +8,7 @@ import asyncio
 from ..api.core import Namespace, ServiceAccount
 from ..api.meta import ObjectMeta
 from ..api.status import is_already_exists, is_not_found
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pod_control import is_namespace_terminating
 from ..reconcile.sources import source
@@ -23,7 +23,7 @@ class ServiceAccountController:
         self._client = context.client
         self._namespaces = context.informers.of(Namespace)
         self._accounts = context.informers.of(ServiceAccount)
-        self._controller = Controller("serviceaccount", self._reconcile)
+        self._controller = context.controller("serviceaccount", self._reconcile)
         source(self._namespaces, self._controller.enqueue, when=lambda old, new: new is not None)
         source(
             self._accounts,

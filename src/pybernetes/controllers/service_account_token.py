@@ -13,7 +13,7 @@ import msgspec
 from ..api.core import Secret, ServiceAccount
 from ..api.status import StatusError, is_not_found
 from ..client.view import key_of, split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.jws import TokenSigner
 from ..reconcile.manager import ControllerContext
 from ..reconcile.sources import source
@@ -49,7 +49,7 @@ class ServiceAccountTokenController:
         # Only Secrets of this type are watched: the others are of no interest and hold what nobody should cache.
         self._secrets = context.informers.of(Secret, field_selector=f"type={SECRET_TYPE}")
         self._accounts = context.informers.of(ServiceAccount)
-        self._controller = Controller("serviceaccount-token", self._reconcile)
+        self._controller = context.controller("serviceaccount_tokens_secret", self._reconcile)
         source(self._secrets, self._controller.enqueue, when=lambda old, new: new is not None)
         source(self._accounts, self._controller.enqueue, keys=self._secrets_of, when=_appeared_or_gone)
 

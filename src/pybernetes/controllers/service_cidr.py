@@ -15,7 +15,7 @@ import msgspec
 from ..api.meta import Condition
 from ..api.networking import IPAddress, ServiceCIDR
 from ..api.status import StatusError, is_not_found
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.protection import has_finalizer, with_finalizer, without_finalizer
 from ..reconcile.sources import source
@@ -75,7 +75,7 @@ class ServiceCIDRController:
         self._recorder = context.recorder("service-cidrs-controller")
         self._ranges = context.informers.of(ServiceCIDR)
         self._addresses = context.informers.of(IPAddress)
-        self._controller = Controller("service-cidrs", self._reconcile, workers=1)
+        self._controller = context.controller("servicecidrs", self._reconcile, workers=1)
         source(self._ranges, self._controller.enqueue)
         self._ranges.add_handler(lambda old, new: self._wake_terminating())
         self._addresses.add_handler(lambda old, new: self._wake_terminating() if new is None else None)

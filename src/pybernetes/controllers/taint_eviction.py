@@ -11,7 +11,7 @@ import asyncio
 from ..api.core import Node, Pod
 from ..api.status import StatusError, is_not_found
 from ..client.view import key_of, split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.disrupting import tell_disruption
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pod_index import NODE, index_pods
@@ -30,7 +30,9 @@ class TaintEvictionController:
         self._nodes = context.informers.of(Node)
         self._pods = context.informers.of(Pod)
         index_pods(self._pods)
-        self._controller = Controller("taint-eviction", self._reconcile, workers=context.config.concurrent_reconciles)
+        self._controller = context.controller(
+            "noexec_taint_pod", self._reconcile, workers=context.config.concurrent_reconciles
+        )
         self._nodes.add_handler(self._node_changed)
         self._pods.add_handler(self._pod_changed)
 

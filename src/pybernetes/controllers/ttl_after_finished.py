@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ..api.batch import Job
 from ..api.status import StatusError, is_not_found
 from ..client.view import split_key
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.sources import source
 
@@ -32,7 +32,7 @@ class TTLAfterFinished:
         self._client = context.client
         self._clock = context.clock
         self._jobs = context.informers.of(Job)
-        self._controller = Controller("ttl-after-finished", self._reconcile, workers=1)
+        self._controller = context.controller("ttl_jobs_to_delete", self._reconcile, workers=1)
         source(self._jobs, self._controller.enqueue, when=lambda old, new: new is not None and due(new) is not None)
 
     async def serve(self, ready: asyncio.Event) -> None:

@@ -11,7 +11,7 @@ from ..api.admissionregistration import ValidatingAdmissionPolicy
 from ..api.codec import to_wire
 from ..api.resource import resources
 from ..client.client import read_body
-from ..reconcile.controller import Controller, Result
+from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 
 Object = dict[str, Any]
@@ -23,7 +23,7 @@ class ValidatingAdmissionPolicyStatus:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._policies = context.informers.of(ValidatingAdmissionPolicy)
-        self._controller = Controller("validatingadmissionpolicy-status", self._reconcile, workers=1)
+        self._controller = context.controller("validatingadmissionpolicy-status", self._reconcile, workers=1)
         self._policies.add_handler(self._changed)
 
     async def serve(self, ready: asyncio.Event) -> None:

@@ -35,7 +35,7 @@ class VolumeAttributesClassProtection(ProtectionController[VolumeAttributesClass
     """See the module docstring."""
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__(context, VolumeAttributesClass, FINALIZER, "volumeattributesclass-protection")
+        super().__init__(context, VolumeAttributesClass, FINALIZER, "vacprotection")
         self._claims = context.informers.of(PersistentVolumeClaim)
         self._claims.add_index(CLASS, classes_of_claim)
         self._volumes = context.informers.of(PersistentVolume)

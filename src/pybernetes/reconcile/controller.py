@@ -18,6 +18,7 @@ import msgspec
 from ..api.status import StatusError, is_conflict, is_not_found
 from ..base.log import logger
 from .queue import WorkQueue
+from .queue_metrics import QueueRecord
 
 log = logger(__name__)
 
@@ -39,11 +40,11 @@ Reconcile = Callable[[str], Awaitable[Result | None]]
 
 
 class Controller:
-    """`workers` keys are reconciled at a time; one key never twice at once."""
+    """`workers` keys are reconciled at a time; one key never twice at once. `record` is told what the queue does."""
 
-    def __init__(self, name: str, reconcile: Reconcile, *, workers: int = 2) -> None:
+    def __init__(self, name: str, reconcile: Reconcile, *, workers: int = 2, record: QueueRecord | None = None) -> None:
         self.name = name
-        self.queue = WorkQueue()
+        self.queue = WorkQueue(record)
         self._reconcile = reconcile
         self._workers = workers
 

@@ -18,11 +18,14 @@ import msgspec
 
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.log import logger
+from ..base.metrics import Gauge, Registry
 from ..client.client import Client
 from ..client.events import EventRecorder
 from ..client.informers import Informers
 from ..client.leader import LeaderElector
 from .config import ControllerManagerConfig
+from .controller import Controller, Reconcile
+from .queue_metrics import QueueMetrics
 
 log = logger(__name__)
 
@@ -38,14 +41,28 @@ class Component(Protocol):
 
 
 class ControllerContext:
-    """What a controller is built from."""
+    """What a controller is built from. `metrics` are those of the manager."""
 
-    def __init__(self, client: Client, informers: Informers, config: ControllerManagerConfig, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Client,
+        informers: Informers,
+        config: ControllerManagerConfig,
+        clock: Clock,
+        metrics: Registry,
+        queues: QueueMetrics,
+    ) -> None:
         self.client = client
         self.informers = informers
         self.config = config
         self.clock = clock
+        self.metrics = metrics
         self.recorders: list[EventRecorder] = []
+        self._queues = queues
+
+    def controller(self, name: str, reconcile: Reconcile, *, workers: int = 2) -> Controller:
+        """A worker loop; `name` is that of its queue in upstream's metrics."""
+        return Controller(name, reconcile, workers=workers, record=self._queues.record(name))
 
     def recorder(self, component: str) -> EventRecorder:
         """An event recorder under that name, served for as long as the controller runs."""
@@ -92,6 +109,11 @@ class ControllerManager:
         self.config = config or ControllerManagerConfig()
         self.name = name
         self.informers = Informers(client_for(name))
+        self.metrics = Registry()
+        """Of the controllers that run, since they began."""
+        self.running: tuple[str, ...] = ()
+        """The controllers that run here now."""
+        self.elector: LeaderElector | None = None
         self._client_for = client_for
         self._clock = clock
         self._registrations = controllers
@@ -106,20 +128,40 @@ class ControllerManager:
             return
         identity = self.config.identity or f"{socket.gethostname()}_{os.getpid()}"
         client = self._client_for(self.name)
-        elector = LeaderElector(client, LEASE_NAMESPACE, self.name, identity, self.lead, clock=self._clock)
-        await elector.serve(ready)
+        self.elector = LeaderElector(client, LEASE_NAMESPACE, self.name, identity, self.lead, clock=self._clock)
+        await self.elector.serve(ready)
 
     async def lead(self, ready: asyncio.Event) -> None:
         """Run the controllers, whoever leads; ready once all of them run."""
         self.informers = informers = Informers(self._client_for(self.name))
+        self.metrics = metrics = Registry()
+        queues = QueueMetrics(metrics, self._clock.monotonic)
         components: dict[str, Component] = {}
         contexts: list[ControllerContext] = []
         for name, registration in self._registrations.items():
             if is_enabled(name, self.config.controllers, registration.enabled_by_default):
                 client = self._client_for(registration.service_account)
-                context = ControllerContext(client, informers, self.config, self._clock)
+                context = ControllerContext(client, informers, self.config, self._clock, metrics, queues)
                 components[name] = registration.construct(context)
                 contexts.append(context)
+        try:
+            await self._run(informers, components, contexts, ready)
+        finally:
+            self.running = ()
+
+    async def _run(
+        self,
+        informers: Informers,
+        components: Mapping[str, Component],
+        contexts: Sequence[ControllerContext],
+        ready: asyncio.Event,
+    ) -> None:
+        managed = Gauge(
+            "running_managed_controllers",
+            "Indicates where instances of a controller are currently running",
+            ("name", "manager"),
+        )
+        self.metrics.add(managed)
         async with asyncio.TaskGroup() as group:
             synced = asyncio.Event()
             group.create_task(informers.serve(synced), name="informers")
@@ -131,5 +173,7 @@ class ControllerManager:
                 started = asyncio.Event()
                 group.create_task(component.serve(started), name=name)
                 await started.wait()
+                managed.set(1, (name, self.name))
+            self.running = tuple(components)
             log.info("Controllers started", count=len(components))
             ready.set()

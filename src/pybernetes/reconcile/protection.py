@@ -11,7 +11,7 @@ import msgspec
 
 from ..api.status import StatusError, is_not_found
 from ..client.view import split_key
-from .controller import Controller, Result
+from .controller import Result
 from .manager import ControllerContext
 from .sources import source
 
@@ -48,7 +48,7 @@ class ProtectionController(Generic[T]):
         self._client = context.client
         self._finalizer = finalizer
         self._objects = context.informers.of(kind)
-        self._controller = Controller(name, self._reconcile)
+        self._controller = context.controller(name, self._reconcile)
         source(self._objects, self._controller.enqueue, when=lambda old, new: new is not None)
 
     async def serve(self, ready: asyncio.Event) -> None:

@@ -13,14 +13,17 @@ failure of a key and doubles up to 1000 s; `forget` starts over.
 import asyncio
 from collections import deque
 
+from .queue_metrics import QueueRecord
+
 FIRST_RETRY_SECONDS = 0.005
 LONGEST_RETRY_SECONDS = 1000.0
 
 
 class WorkQueue:
-    """Keys in the order they were first added. To be used on one event loop."""
+    """Keys in the order they were first added. To be used on one event loop. `record` is told what happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, record: QueueRecord | None = None) -> None:
+        self._record = record
         self._waiting: deque[str] = deque()
         self._dirty: set[str] = set()
         self._processing: set[str] = set()
@@ -41,12 +44,16 @@ class WorkQueue:
         if key in self._dirty:
             return
         self._dirty.add(key)
+        if self._record is not None:
+            self._record.added(key)
         if key not in self._processing:
             self._waiting.append(key)
             self._wake()
 
     def add_after(self, key: str, seconds: float) -> None:
         """Add the key in `seconds`; an earlier timer of the same key stays, a later one is replaced."""
+        if self._record is not None:
+            self._record.retried()
         if seconds <= 0:
             self.add(key)
             return
@@ -88,11 +95,15 @@ class WorkQueue:
         key = self._waiting.popleft()
         self._dirty.discard(key)
         self._processing.add(key)
+        if self._record is not None:
+            self._record.got(key)
         return key
 
     def done(self, key: str) -> None:
         """Processing of the key ended, well or not."""
         self._processing.discard(key)
+        if self._record is not None:
+            self._record.done(key)
         if key in self._dirty:
             self._waiting.append(key)
             self._wake()

@@ -16,7 +16,7 @@ from ..api.core import Pod
 from ..api.selectors import Labels
 from ..api.status import StatusError, is_conflict, is_not_found
 from ..client.view import key_of, split_key
-from .controller import Controller, Result, TerminalError
+from .controller import Result, TerminalError
 from .expectations import Expectations
 from .freshness import Freshness
 from .manager import ControllerContext
@@ -37,10 +37,10 @@ CALM_SECONDS_PER_POD = 0.0004
 class ReplicaController(Generic[T]):
     """Controls the pods of one kind of owner; a kind says how its selector, siblings and conditions are written.
 
-    `kind` is the owner's Struct class, `name` the component that events come from.
+    `kind` is the owner's Struct class, `name` the component that events come from, `queue` the name of its keys' queue.
     """
 
-    def __init__(self, context: ControllerContext, kind: type[T], name: str) -> None:
+    def __init__(self, context: ControllerContext, kind: type[T], name: str, queue: str) -> None:
         self._kind = kind
         self._client = context.client
         self._clock = context.clock
@@ -53,7 +53,7 @@ class ReplicaController(Generic[T]):
         index_pods(self._pods)
         owner_keys = owner_key(kind.KIND)  # type: ignore[attr-defined]
         self._owner_keys = owner_keys
-        self._controller = Controller(name, self._reconcile, workers=context.config.concurrent_reconciles)
+        self._controller = context.controller(queue, self._reconcile, workers=context.config.concurrent_reconciles)
         source(self._owners, self._controller.enqueue)
         self._pods.add_handler(self._pod_changed)
 

@@ -36,7 +36,7 @@ class Monitoring:
         health = Health()
         health.add("ping", lambda: "")
         health.add("informer-sync", self._informers_synced, ("readyz",))
-        self._pages = ComponentPages("kube-scheduler", health, client, clock, client_ca=client_ca)
+        self._pages = ComponentPages("kube-scheduler", lambda: health, client, clock, client_ca=client_ca)
         self._pages.pages["/metrics"] = metrics_page(self._metrics)
         self._pages.pages["/configz"] = config_page("componentconfig", lambda: shown(config))
 

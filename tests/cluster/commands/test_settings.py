@@ -6,7 +6,7 @@ import pytest
 
 from pybernetes import cli
 from pybernetes.cluster import features, state
-from pybernetes.cluster.commands import up
+from pybernetes.cluster.commands import run, up
 from pybernetes.cluster.commands.settings import CommandError, cluster_config
 from pybernetes.cluster.config import ClusterConfig
 from pybernetes.cluster.control_plane import api_server_config
@@ -77,10 +77,38 @@ def test_an_unknown_gate_ends_the_command_with_one(tmp_path: Path, capsys: pytes
 def test_a_controller_runs_only_with_its_gate() -> None:
     assert features.controllers({}) == ("*",)
     assert features.controllers({"DRADeviceTaints": True}) == ("*",)
-    assert features.controllers({"DRADeviceTaints": False}) == ("*", "-device-taint-eviction-controller")
+    assert features.controllers({"DRADeviceTaints": False}) == ("-device-taint-eviction-controller", "*")
 
 
 @pytest.mark.parametrize("command", ["server", "controller-manager", "scheduler", "kubelet", "proxy", "agent"])
 def test_every_component_takes_gates(command: str, tmp_path: Path) -> None:
     arguments = cli._parser().parse_args([command, "--data-dir", str(tmp_path), "--feature-gates", "AllBeta=false"])
     assert cluster_config(arguments).feature_gates == {"AllBeta": False}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], ("*",)),
+        (["--controllers=*,-ttl-controller"], ("*", "-ttl-controller")),
+        (["--controllers", "job", "--controllers", "cronjob"], ("job", "cronjob")),
+    ],
+)
+def test_controllers_are_chosen(words: list[str], expected: tuple[str, ...]) -> None:
+    assert run._selected(cli._parser().parse_args(["controller-manager", *words])) == expected
+
+
+def test_a_controller_that_nobody_knows_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ensure(configured(tmp_path))
+    code = cli.main(["controller-manager", "--data-dir", str(tmp_path), "--controllers=nothing"])
+    assert code == 1
+    assert capsys.readouterr().err.startswith("error: unknown controller 'nothing'; known are: bootstrap-signer-")
+
+
+@pytest.mark.parametrize(
+    ("command", "port"), [("controller-manager", 10257), ("cloud-controller-manager", 10258), ("scheduler", 10259)]
+)
+def test_pages_are_on_loopback_unless_told_otherwise(command: str, port: int) -> None:
+    words = [command, *(["--cloud-provider=local"] if command.startswith("cloud") else [])]
+    arguments = cli._parser().parse_args(words)
+    assert (arguments.bind_address, arguments.secure_port) == ("127.0.0.1", port)

@@ -26,11 +26,6 @@ class Health:
         for path in self._checks.keys() & set(paths):
             self._checks[path][name] = check
 
-    def remove(self, name: str) -> None:
-        """Ask it no longer."""
-        for checks in self._checks.values():
-            checks.pop(name, None)
-
     async def page(self, request: Request) -> Response | None:
         """The answer, None for other paths."""
         path = request.path.strip("/")

@@ -13,7 +13,7 @@ from typing import Any
 from ...api.codec import to_wire
 from ...api.core import Node, NodeAddress
 from ...base.log import logger
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.sources import source
 from ...reconcile.status_patches import patch_status
@@ -38,7 +38,7 @@ class CloudNodeController:
         self._recorder = context.recorder("cloud-node-controller")
         self._due: dict[str, float] = {}
         self._nodes = context.informers.of(Node)
-        self._controller = Controller("cloud-node", self._reconcile, workers=1)
+        self._controller = context.controller("cloud_node", self._reconcile, workers=1)
         source(self._nodes, self._controller.enqueue, when=_concerns)
 
     async def serve(self, ready: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ import asyncio
 from ...api.core import Node
 from ...api.status import StatusError, is_not_found
 from ...base.log import logger
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.sources import source
 from ...reconcile.taints import NO_SCHEDULE, replaced, taints_patch
@@ -37,7 +37,7 @@ class CloudNodeLifecycleController:
         self._monitor_seconds = monitor_seconds
         self._recorder = context.recorder("cloud-node-lifecycle-controller")
         self._nodes = context.informers.of(Node)
-        self._controller = Controller("cloud-node-lifecycle", self._reconcile, workers=1)
+        self._controller = context.controller("cloud_node_lifecycle", self._reconcile, workers=1)
         source(self._nodes, self._controller.enqueue, when=_concerns)
 
     async def serve(self, ready: asyncio.Event) -> None:

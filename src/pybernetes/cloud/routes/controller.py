@@ -10,7 +10,7 @@ import asyncio
 from ...api.core import Node
 from ...base.log import logger
 from ...client.events import timestamp
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.sources import source
 from ...reconcile.status_patches import patch_status
@@ -46,7 +46,7 @@ class NodeRouteController:
         self._sync_seconds = sync_seconds
         self._recorder = context.recorder("route_controller")
         self._nodes = context.informers.of(Node)
-        self._controller = Controller("node-route", self._reconcile, workers=1)
+        self._controller = context.controller("node_route", self._reconcile, workers=1)
         source(self._nodes, self._controller.enqueue, keys=lambda node: (_ALL,), when=_concerns)
 
     async def serve(self, ready: asyncio.Event) -> None:

@@ -18,7 +18,7 @@ from ...api.core import LoadBalancerStatus, Node, Service
 from ...api.status import StatusError
 from ...base.log import logger
 from ...client.view import key_of, split_key
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.status_patches import patch_status
 from ..provider import CloudProvider, ImplementedElsewhere, LoadBalancers, RetryLater
@@ -74,7 +74,7 @@ class ServiceController:
         self._failures: dict[str, int] = {}
         self._services = context.informers.of(Service)
         self._nodes = context.informers.of(Node)
-        self._controller = Controller("service-lb", self._reconcile, workers=workers)
+        self._controller = context.controller("service", self._reconcile, workers=workers)
         self._services.add_handler(self._service_changed)
         self._nodes.add_handler(self._node_changed)
         provider.follow(context.informers, self._wake)

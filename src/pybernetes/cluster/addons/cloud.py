@@ -1,7 +1,7 @@
 """What a cloud controller manager may do: its own user, and no more than its controllers need.
 
 The rules are those of upstream's roles for the node, route and service controllers, less what only others of their
-account use. Pods and EndpointSlices are read by the provider `local`.
+account use. Pods and EndpointSlices are read by the provider `local`, and callers of its pages are looked up.
 """
 
 from typing import Any
@@ -23,6 +23,8 @@ def objects() -> list[Object]:
         {"apiGroups": [""], "resources": ["services", "pods"], "verbs": read},
         {"apiGroups": [""], "resources": ["services/status"], "verbs": ["patch"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read},
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]},
+        {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
         {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch", "update"]},
     ]
     leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}

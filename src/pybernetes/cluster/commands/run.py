@@ -284,24 +284,47 @@ async def _alone(name: str, serve: Serve, progress: Progress) -> None:
 
 
 async def _controller_manager(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
+    from ...reconcile.manager_pages import ManagerPages
     from ..control_plane import controller_manager
     from ..controller_clients import controller_clients
 
     connection = clients.rest_config(_kubeconfig(arguments, config, "controller-manager"))
-    serve = controller_manager(config, pki.ensure(config), controller_clients(connection))
-    await _alone("controller-manager", serve, progress)
+    client_for, keys = controller_clients(connection), pki.ensure(config)
+    pages = ManagerPages(client_for(clients.MANAGER), SYSTEM_CLOCK, client_ca=keys.ca.certificate_pem)
+    try:
+        serve = controller_manager(config, keys, client_for, pages, _selected(arguments))
+    except ValueError as error:  # a controller that does not exist
+        raise CommandError(str(error)) from None
+    async with _shown(arguments, pages):
+        await _alone("controller-manager", serve, progress)
+
+
+def _selected(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The items of `--controllers`, which may be repeated."""
+    return tuple(word for item in arguments.controllers or ["*"] for word in item.split(","))
+
+
+@asynccontextmanager
+async def _shown(arguments: argparse.Namespace, pages: Any) -> AsyncIterator[None]:
+    """Serve a component's pages meanwhile, where the flags want them."""
+    async with AsyncExitStack() as stack:
+        if arguments.secure_port:
+            server = pages.server(arguments.bind_address, arguments.secure_port)
+            await stack.enter_async_context(running("pages", server.serve))
+        yield
 
 
 async def _cloud_controller_manager(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     from ...cloud.local import LocalProvider
-    from ...cloud.manager import CloudConfig, CloudControllerManager
+    from ...cloud.manager import CONFIGURATION, MANAGER, CloudConfig, CloudControllerManager
     from ...cloud.provider import CloudProvider
     from ...cloud.providers import provider
+    from ...reconcile.manager_pages import ManagerPages
     from ..control_plane import reserved_ports
 
     name: str = arguments.provider
     settings = CloudConfig(
-        controllers=tuple(word for item in arguments.controllers or ["*"] for word in item.split(",")),
+        controllers=_selected(arguments),
         identity=config.node_name,
         cluster_name=arguments.cluster_name,
         cluster_cidrs=(config.pod_cidr,),
@@ -318,7 +341,9 @@ async def _cloud_controller_manager(arguments: argparse.Namespace, config: Clust
         manager = CloudControllerManager(lambda _: client, cloud, settings)
     except ValueError as error:  # a provider, or a controller, that does not exist
         raise CommandError(str(error)) from None
-    await _alone("cloud-controller-manager", manager.serve, progress)
+    pages = ManagerPages(client, SYSTEM_CLOCK, name=MANAGER, configuration=CONFIGURATION)
+    async with _shown(arguments, pages):
+        await _alone("cloud-controller-manager", lambda ready: pages.follow(manager, ready), progress)
 
 
 async def _scheduler(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
@@ -334,12 +359,8 @@ async def _scheduler(arguments: argparse.Namespace, config: ClusterConfig, progr
         except ConfigurationError as error:
             raise CommandError(f"{arguments.config}: {error}") from None
     client = clients.from_kubeconfig(_kubeconfig(arguments, config, "scheduler"), "scheduler")
-    async with AsyncExitStack() as stack:
-        monitoring = None
-        if arguments.secure_port:
-            monitoring = Monitoring(settings or SchedulerConfig(), client, SYSTEM_CLOCK)
-            pages = monitoring.server(arguments.bind_address, arguments.secure_port)
-            await stack.enter_async_context(running("scheduler-pages", pages.serve))
+    monitoring = Monitoring(settings or SchedulerConfig(), client, SYSTEM_CLOCK)
+    async with _shown(arguments, monitoring):
         await _alone("scheduler", scheduler(config, client, settings, monitoring), progress)
 
 

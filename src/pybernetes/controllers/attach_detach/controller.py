@@ -13,7 +13,7 @@ from ...api.core import AttachedVolume, Node, PersistentVolume, PersistentVolume
 from ...api.status import StatusError, is_already_exists, is_not_found
 from ...api.storage import CSIDriver, VolumeAttachment
 from ...client.view import key_of
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.pod_claims import CLAIMS, claims_of, index_claims
 from ...reconcile.pod_index import NODE, index_pods
@@ -55,7 +55,7 @@ class AttachDetach:
         self._pods = context.informers.of(Pod)
         index_pods(self._pods)
         index_claims(self._pods)
-        self._controller = Controller("attachdetach", self._reconcile, workers=context.config.concurrent_reconciles)
+        self._controller = context.controller("pvcs", self._reconcile, workers=context.config.concurrent_reconciles)
         self._pods.add_handler(self._pod_changed)
         self._claims.add_handler(self._claim_changed)
         source(self._attachments, self._controller.enqueue, keys=lambda found: [found.spec.node_name])

@@ -19,7 +19,7 @@ from ...api.instants import format_time
 from ...api.meta import ObjectMeta
 from ...api.status import StatusError, is_already_exists, is_not_found
 from ...client.view import split_key
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import controller_of, controller_reference, is_controlled_by
 from ...reconcile.pod_control import is_namespace_terminating
@@ -58,7 +58,7 @@ class CronJobController:
         self._cron_jobs = context.informers.of(CronJob)
         self._jobs = context.informers.of(Job)
         self._jobs.add_index(OWNER, _controller_uid)
-        self._controller = Controller("cronjob", self._reconcile)
+        self._controller = context.controller("cronjob", self._reconcile)
         source(self._cron_jobs, self._controller.enqueue)
         source(self._jobs, self._controller.enqueue, keys=owner_key("CronJob"))
 

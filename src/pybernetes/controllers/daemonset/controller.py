@@ -17,7 +17,7 @@ from ...api.status import StatusError, is_conflict, is_not_found
 from ...base.backoff import Backoff
 from ...client.view import key_of, split_key
 from ...reconcile import revisions
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.expectations import Expectations
 from ...reconcile.freshness import Freshness
 from ...reconcile.manager import ControllerContext
@@ -62,7 +62,9 @@ class DaemonSetController:
         self._revisions.add_index(REVISIONS, _controller_uid)
         self._pods = context.informers.of(Pod)
         index_pods(self._pods)
-        self._controller = Controller("daemonset", self._reconcile, workers=context.config.concurrent_reconciles)
+        self._controller = context.controller(
+            "daemonset", self._reconcile, workers=context.config.concurrent_reconciles
+        )
         source(self._sets, self._controller.enqueue)
         source(self._revisions, self._controller.enqueue, keys=owner_key("DaemonSet"))
         self._nodes.add_handler(self._node_changed)

@@ -20,7 +20,7 @@ from ...api.selectors import from_label_selector
 from ...api.status import StatusError, is_already_exists, is_conflict, is_not_found
 from ...client.client import STRATEGIC_MERGE_PATCH
 from ...client.view import key_of, split_key
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.freshness import Freshness
 from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import (
@@ -69,7 +69,9 @@ class DeploymentController:
         self._sets.add_index(SETS_BY_CONTROLLER, _controller_uid)
         self._pods = context.informers.of(Pod)
         index_pods(self._pods)
-        self._controller = Controller("deployment", self._reconcile, workers=context.config.concurrent_reconciles)
+        self._controller = context.controller(
+            "deployment", self._reconcile, workers=context.config.concurrent_reconciles
+        )
         source(self._deployments, self._controller.enqueue)
         source(self._sets, self._controller.enqueue, keys=owner_key("Deployment"))
         self._sets.add_handler(self._orphan_changed)

@@ -16,7 +16,7 @@ from ...api.core import Pod
 from ...api.dynamic_resource import ResourceClaim, ResourceSlice
 from ...api.status import StatusError, is_not_found
 from ...client.view import key_of, split_key
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.disrupting import DISRUPTION_TARGET, tell_disruption
 from ...reconcile.manager import ControllerContext
 from ...reconcile.pods import condition_of, is_terminal, node_of
@@ -41,7 +41,7 @@ class DeviceTaintEviction:
         self._claims.add_index(BY_POOL, _pools_of_claim)
         self._slices = context.informers.of(ResourceSlice)
         self._slices.add_index(BY_POOL, _pool_of_slice)
-        self._controller = Controller("device-taint-eviction", self._reconcile)
+        self._controller = context.controller("device_taint_eviction", self._reconcile)
         self._slices.add_handler(self._slice_changed)
         self._claims.add_handler(self._claim_changed)
         self._pods.add_handler(self._pod_changed)

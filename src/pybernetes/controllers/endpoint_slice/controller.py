@@ -11,7 +11,7 @@ from ...api.core import Node, Pod, Service
 from ...api.discovery import EndpointSlice
 from ...api.status import StatusError, is_conflict, is_not_found
 from ...client.view import key_of, split_key
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.pod_control import is_namespace_terminating
 from ...reconcile.services import appearance, is_selecting, selects
@@ -50,7 +50,9 @@ class EndpointSliceController:
         self._written = Written()
         self._waiting: set[str] = set()
         self._hinted: dict[str, str] = {}
-        self._controller = Controller("endpointslice", self._reconcile, workers=context.config.concurrent_reconciles)
+        self._controller = context.controller(
+            "endpoint_slice", self._reconcile, workers=context.config.concurrent_reconciles
+        )
         source(self._services, self._controller.enqueue)
         self._pods.add_handler(self._pod_changed)
         self._nodes.add_handler(self._node_changed)

@@ -17,7 +17,7 @@ from ...base.log import logger
 from ...client.discovery import discover
 from ...client.informer import Handler, Informer
 from ...client.view import METADATA_ONLY, Owner, PartialObject, View, metadata_view
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from .graph import FOREGROUND, ORPHAN, Graph, Node, Owned, Reference
 from .plan import Action, OwnerState, decide
@@ -41,8 +41,8 @@ class GarbageCollector:
         self._discovered = asyncio.Event()
         self._watched: dict[tuple[str, str], _Watched] = {}
         self._resources: dict[tuple[str, str], ResourceInfo] = {}
-        self._controller = Controller("garbage-collector", self._look, workers=WORKERS)
-        self._resync = Controller("garbage-collector-resync", self._sync_resources, workers=1)
+        self._controller = context.controller("garbage_collector_attempt_to_delete", self._look, workers=WORKERS)
+        self._resync = context.controller("garbage_collector_resync", self._sync_resources, workers=1)
         definitions = context.informers.of(metadata_view(resource("customresourcedefinitions", "apiextensions.k8s.io")))
         definitions.add_handler(lambda old, new: self._resync.enqueue_after("resources", SETTLE_SECONDS))
 

@@ -22,7 +22,7 @@ from ...api.resource import ResourceInfo
 from ...api.selectors import Labels, parse_labels
 from ...api.status import StatusError, is_conflict, is_not_found
 from ...client.view import split_key
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.pods import structs_equal
 from ...reconcile.scales import Scale, Scales
@@ -49,7 +49,7 @@ class HorizontalAutoscaler:
         self._selectors: dict[str, tuple[str, Labels]] = {}
         self._autoscalers = context.informers.of(HorizontalPodAutoscaler)
         self._pods = context.informers.of(Pod)
-        self._controller = Controller("horizontalpodautoscaler", self._reconcile, workers=5)
+        self._controller = context.controller("horizontalpodautoscaler", self._reconcile, workers=5)
         source(self._autoscalers, self._controller.enqueue, when=_asks_for_something_new)
 
     async def serve(self, ready: asyncio.Event) -> None:

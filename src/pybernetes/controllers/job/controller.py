@@ -20,7 +20,7 @@ from ...api.core import Pod
 from ...api.selectors import from_label_selector
 from ...api.status import StatusError, is_conflict, is_not_found
 from ...client.view import key_of, split_key
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.expectations import Expectations
 from ...reconcile.freshness import Freshness
 from ...reconcile.manager import ControllerContext
@@ -76,7 +76,7 @@ class JobController:
         self._jobs = context.informers.of(Job)
         self._pods = context.informers.of(Pod)
         index_pods(self._pods)
-        self._controller = Controller("job", self._reconcile, workers=context.config.concurrent_reconciles)
+        self._controller = context.controller("job", self._reconcile, workers=context.config.concurrent_reconciles)
         source(self._jobs, self._controller.enqueue)
         self._jobs.add_handler(self._job_changed)
         self._pods.add_handler(self._pod_changed)

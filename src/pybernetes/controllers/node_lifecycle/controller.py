@@ -15,7 +15,7 @@ import msgspec
 
 from ...api.coordination import Lease
 from ...api.core import Node, Pod
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.pod_index import NODE, index_pods
 from ...reconcile.pods import is_ready
@@ -23,6 +23,7 @@ from ...reconcile.sources import source
 from ...reconcile.status_patches import patch_status
 from ...reconcile.taints import replaced, taints_patch
 from . import plan
+from .metrics import NodeMetrics
 from .zones import Zones
 
 LEASE_NAMESPACE = "kube-node-lease"
@@ -51,11 +52,14 @@ class NodeLifecycleController:
         self._next_taint: dict[str, float] = {}
         self._health: dict[str, _Health] = {}
         self._zones = Zones()
+        self._metrics = NodeMetrics(context.metrics, self._zones)
         self._nodes = context.informers.of(Node)
         self._leases = context.informers.of(Lease, namespace=LEASE_NAMESPACE)
         self._pods = context.informers.of(Pod)
         index_pods(self._pods)
-        self._controller = Controller("node-lifecycle", self._reconcile, workers=config.concurrent_reconciles)
+        self._controller = context.controller(
+            "node_lifecycle_controller", self._reconcile, workers=config.concurrent_reconciles
+        )
         self._nodes.add_handler(self._node_changed)
         self._leases.add_handler(self._lease_changed)
         source(self._nodes, self._controller.enqueue, keys=lambda node: [node.metadata.name], when=_matters)
@@ -174,6 +178,8 @@ class NodeLifecycleController:
         fresh = replaced(taints, managed, wanted | evicting, self._clock.now())
         if fresh is not None:
             await self._client.patch(Node, node.metadata.name or "", body=taints_patch(node, fresh))
+            if evicting and not is_marked:
+                self._metrics.evictions.inc((_zone(node),))
         return waits
 
     def _seconds_until_taint(self, node: Node) -> float:
@@ -193,8 +199,10 @@ class NodeLifecycleController:
 
 
 def _zone(node: Node) -> str:
+    """Region and zone as upstream joins them, the label of metrics; "" without either."""
     labels = node.metadata.labels or {}
-    return ":".join(labels.get(label, "") for label in ZONE_LABELS)
+    region, zone = (labels.get(label, "") for label in ZONE_LABELS)
+    return f"{region}:\x00:{zone}" if region or zone else ""
 
 
 def _matters(old: Node | None, new: Node | None) -> bool:

@@ -40,6 +40,10 @@ class Zones:
         """How many nodes a zone has."""
         return self._sizes.get(zone, 0)
 
+    def unhealthy(self, zone: str) -> int:
+        """How many of them are not ready."""
+        return self._not_ready_in.get(zone, 0)
+
     def _drop(self, name: str) -> None:
         zone = self._zone_of.pop(name, None)
         if zone is None:

@@ -18,7 +18,7 @@ from ...api.status import StatusError, is_already_exists, is_conflict, is_not_fo
 from ...client.client import STRATEGIC_MERGE_PATCH
 from ...client.view import key_of, split_key
 from ...reconcile import revisions
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.freshness import Freshness
 from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import adoption_patch, claim, controller_of
@@ -51,7 +51,9 @@ class StatefulSetController:
         self._revisions.add_index(REVISIONS, _controller_uid)
         self._pods = context.informers.of(Pod)
         index_pods(self._pods)
-        self._controller = Controller("statefulset", self._reconcile, workers=context.config.concurrent_reconciles)
+        self._controller = context.controller(
+            "statefulset", self._reconcile, workers=context.config.concurrent_reconciles
+        )
         source(self._sets, self._controller.enqueue)
         source(self._pods, self._controller.enqueue, keys=owner_key("StatefulSet"))
         self._pods.add_handler(self._orphan_changed)

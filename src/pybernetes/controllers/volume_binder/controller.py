@@ -15,7 +15,7 @@ from ...api.core import ObjectReference, PersistentVolume, PersistentVolumeClaim
 from ...api.status import StatusError, is_not_found
 from ...api.storage import StorageClass
 from ...client.view import key_of, split_key
-from ...reconcile.controller import Controller, Result
+from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.pod_claims import CLAIMS, index_claims
 from ...reconcile.pods import node_of, structs_equal
@@ -51,7 +51,7 @@ class VolumeBinder:
         self._classes = context.informers.of(StorageClass)
         self._pods = context.informers.of(Pod)
         index_claims(self._pods)
-        self._controller = Controller("persistentvolume", self._reconcile, workers=1)
+        self._controller = context.controller("claims", self._reconcile, workers=1)
         self._claims.add_handler(self._claim_changed)
         self._volumes.add_handler(self._volume_changed)
         self._classes.add_handler(self._class_changed)
