@@ -1,5 +1,7 @@
 """What a change of an object means for pods that wait: the actions plugins may be interested in. Pure."""
 
+from functools import cache
+
 from pybernetes.api.core import Node
 from pybernetes.scheduler.framework import Action, ClusterEvent
 from pybernetes.scheduler.pod_info import PodInfo
@@ -59,5 +61,10 @@ _LABELS = {
 
 def label(event: ClusterEvent) -> str:
     """What upstream's metrics call an event: `AssignedPodDelete`, `NodeUpdateNodeTaint`."""
-    kind = "AssignedPod" if event.kind == "Pod" else event.kind
-    return kind + next((text for action, text in _LABELS.items() if event.action & action), "Update")
+    return _label(event.kind, event.action._value_)  # an enumeration's own hash is a slow one
+
+
+@cache
+def _label(kind: str, actions: int) -> str:
+    happened = next((text for action, text in _LABELS.items() if Action(actions) & action), "Update")
+    return f"{'AssignedPod' if kind == 'Pod' else kind}{happened}"

@@ -86,8 +86,7 @@ class Intake:
 
     def _pod_left(self, uid: str) -> None:
         """The pod is gone or has ended: its room is free."""
-        if self._nominations:
-            self._withdraw(uid)
+        self._withdraw(uid)
         gone = self._snapshot.remove_pod(uid)
         if gone is not None:
             self._queue.on_event(ClusterEvent("Pod", Action.DELETE, gone))

@@ -99,7 +99,7 @@ class NodeInfo:
         self.ephemeral += sign * requests.ephemeral
         self.scoring_cpu += sign * requests.scoring_cpu
         self.scoring_memory += sign * requests.scoring_memory
-        for name, amount in requests.scalars.items():
+        for name, amount in requests.scalars.items() if requests.scalars else ():
             self.scalars[name] = self.scalars.get(name, 0) + sign * amount
 
     def has_free_ports(self, wanted: Iterable[HostPort]) -> bool:

@@ -154,13 +154,13 @@ class SchedulingQueue:
 
     def _enter(self, queued: QueuedPod, event: str) -> None:
         """Into the active queue, unless a gate or the back-off is in the way. event: why."""
-        gate = next(
-            filter(None, (plugin.pre_enqueue(queued.pod) for plugin in self._profile_of(queued).pre_enqueue)), None
-        )
-        if gate is not None:
-            self._leave(queued)
-            self._wait(queued, Place.GATED, frozenset((gate.plugin,)))
-        elif queued.backoff_until > self._clock.monotonic():
+        for plugin in self._profile_of(queued).pre_enqueue:
+            gate = plugin.pre_enqueue(queued.pod)
+            if gate is not None:
+                self._leave(queued)
+                self._wait(queued, Place.GATED, frozenset((gate.plugin,)))
+                return
+        if queued.backoff_until > self._clock.monotonic():
             self._rest(queued, event)
         else:
             self._activate(queued, event)

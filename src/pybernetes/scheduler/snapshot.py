@@ -206,7 +206,8 @@ class Snapshot:
         if info.row >= 0:
             self.usage.append(info.row)
         self._by_namespace.setdefault(pod.namespace, {})[pod.uid] = placed
-        self._recount(pod, node_name, 1)
+        if self._counts_of or pod.has_affinity:
+            self._recount(pod, node_name, 1)
 
     def _remove(self, placed: Placed) -> None:
         pod, node_name = placed.pod, placed.node_name
@@ -221,7 +222,8 @@ class Snapshot:
         del siblings[pod.uid]
         if not siblings:
             del self._by_namespace[pod.namespace]
-        self._recount(pod, node_name, -1)
+        if self._counts_of or pod.has_affinity:
+            self._recount(pod, node_name, -1)
 
     def _recount(self, pod: PodInfo, node_name: str, sign: int) -> None:
         groups = self._counts_of

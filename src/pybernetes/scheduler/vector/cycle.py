@@ -115,6 +115,11 @@ class VectorCycle:
 
     def class_of(self, pod: PodInfo) -> PodClass:
         """The class a pod belongs to now, up to date."""
+        found = self._find_class(pod)
+        found.refresh()
+        return found
+
+    def _find_class(self, pod: PodInfo) -> PodClass:
         relating, shape = self._relating, pod.shape
         selectors = relating.selectors(pod)
         if relating.none_possible(pod, selectors):
@@ -134,7 +139,6 @@ class VectorCycle:
                 if len(self._aliases) >= _MAX_ALIASES:
                     self._aliases.clear()
                 self._aliases[alias] = (stamp, found)
-        found.refresh()
         return found
 
     def _make(self, key: Any, pod: PodInfo, relations: Any) -> PodClass:
@@ -166,11 +170,12 @@ class VectorCycle:
             if asked[0] is not None:
                 return self._plain.decide(pod)
             extras = extras.intersection(plugin.name for plugin in asked[1])
-        found = self.class_of(pod)
+        found = self._find_class(pod)
         if nominated:
             decision = self._decide_nominated(pod, state, found, nominated, extras)
             if decision is not None:
                 return decision
+        found.refresh()
         if extras or self._own_scores or self._nominations:
             return self._decide_mixed(pod, state, found, extras)
         row = found.best(self._random)
@@ -191,7 +196,7 @@ class VectorCycle:
     ) -> Decision | None:
         """The nominated node, if the pod fits there."""
         node = self._snapshot.node(nominated)
-        if node is None or not found.fitting()[node.row]:
+        if node is None or not found.fits(node):
             return None
         if not extras and not self._nominations.rivals(pod, nominated):
             return Decision(nominated, state, _FITS, 1, 1)

@@ -15,6 +15,7 @@ import numpy as np
 
 from pybernetes.api.core import Taint
 from pybernetes.scheduler.matching import NO_SCHEDULE, tolerates
+from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.vector.board import Board
 from pybernetes.scheduler.vector.codes import FIT, NOT_SELECTED, PORTS, TAINTED, UNSCHEDULABLE, RowCodes
@@ -76,8 +77,7 @@ class PodClass:
         if len(rows) <= FEW_ROWS:
             nodes = self._board.snapshot.rows
             for row in rows:
-                room.measure_row(nodes[row])
-                self._judge_row(row)
+                self._judge_row(nodes[row])
             return rows
         columns.sync()
         self._codes = None
@@ -90,30 +90,24 @@ class PodClass:
         self.key[picked] = np.where(fits, room.base[picked], _INFEASIBLE)
         return None
 
-    def _judge_row(self, row: int) -> None:
-        room = self._room
-        fits = self._static[row] == 0 and room.codes[row] == 0
-        if fits and room.ports_taken is not None:
-            fits = not room.ports_taken[row]
-        self._fits[row] = fits
-        self.key[row] = room.base[row] if fits else _INFEASIBLE
+    def _judge_row(self, node: NodeInfo) -> None:
+        room, row = self._room, node.row
+        code = room.measure_row(node)
+        front = self._static.item(row)
+        if not front:
+            if room.ports_taken is not None and room.ports_taken[row]:
+                front = PORTS
+            elif code:
+                front = code + FIT
+        self._fits[row] = not front
+        self.key[row] = _INFEASIBLE if front else room.base[row]
         codes = self._codes
         if codes is not None:
-            before, after = int(codes[row]), self._front_code(row)
-            if before != after:
-                codes[row] = after
+            before = codes.item(row)
+            if before != front:
+                codes[row] = front
                 self._numbers[before] -= 1
-                self._numbers[after] = self._numbers.get(after, 0) + 1
-
-    def _front_code(self, row: int) -> int:
-        """The code of one row, of the filters up to NodeResourcesFit."""
-        room = self._room
-        if code := int(self._static[row]):
-            return code
-        if room.ports_taken is not None and room.ports_taken[row]:
-            return PORTS
-        code = int(room.codes[row])
-        return code + FIT if code else 0
+                self._numbers[front] = self._numbers.get(front, 0) + 1
 
     def _judge_all(self) -> None:
         room = self._room
@@ -234,6 +228,15 @@ class PodClass:
     def depends_on_pods(self) -> bool:
         """Whether other pods decide where the pod fits, apart from the room they take."""
         return bool(self._hard)
+
+    def fits(self, node: NodeInfo) -> bool:
+        """Whether the pod fits on one node now; brings no more up to date than that takes."""
+        columns = self._board.columns
+        columns.sync_nodes()
+        if self._epoch == columns.epoch and self._plain:
+            return not self._static[node.row] and self._room.fits(node)
+        self.refresh()
+        return bool(self.fitting()[node.row])
 
     def fitting(self) -> Bools:
         """The rows that fit."""

@@ -1,8 +1,9 @@
 """What nodes have left for one kind of pod, per row: NodeResourcesFit, NodePorts, and the scores that follow from it.
 
-`codes[row]` holds the bits of the missing resources, `base[row]` the weighted scores of NodeResourcesFit,
-NodeResourcesBalancedAllocation and ImageLocality. `measure` computes rows with array operations, `measure_row` one row
-with plain integers, which is cheaper for the one row that the last placement changed. Both round alike.
+`codes[row]` holds the bits of the missing resources, `base[row]`, where there are none, the weighted scores of
+NodeResourcesFit, NodeResourcesBalancedAllocation and ImageLocality. `measure` computes rows with array operations,
+`measure_row` one row with plain integers, which is cheaper for the one row that the last placement changed. Both round
+alike.
 """
 
 import numpy as np
@@ -109,14 +110,17 @@ class Room:
         weights = (cpu > 0).astype(np.int64) + (memory > 0)
         return total // np.maximum(weights, 1)
 
-    def measure_row(self, node: NodeInfo) -> None:
-        """Compute one row anew, from the node itself."""
+    def measure_row(self, node: NodeInfo) -> int:
+        """Compute one row anew, from the node itself; its code. Where the pod has no room the scores stay what they
+        were: nobody asks for them."""
         row = node.row
         cpu, memory = node.allocatable_cpu, node.allocatable_memory
-        if self._fits:
-            self.codes[row] = self._code(node)
         if self.ports_taken is not None:
             self.ports_taken[row] = self._taken(node)
+        code = self._code(node)
+        self.codes[row] = code
+        if code:
+            return code
         base = 0 if self._images is None else int(self._images[row])
         if self._fit_weight:
             total = weights = 0
@@ -135,17 +139,26 @@ class Room:
                 change -= _balanced(cpu, memory, node.cpu, node.memory)
             base += self._balance_weight * (_HALF + (_HALF + change) // 2)
         self.base[row] = base
+        return 0
+
+    def fits(self, node: NodeInfo) -> bool:
+        """Whether a node has room now, whatever was measured before."""
+        return not self._code(node) and not (self._ports and self._taken(node))
 
     def _code(self, node: NodeInfo) -> int:
+        if not self._fits:
+            return 0
         code = TOO_MANY_PODS if len(node.pods) >= node.allocatable_pods else 0
-        for bit, wanted, has, taken in (
-            (CPU, self._cpu, node.allocatable_cpu, node.cpu),
-            (MEMORY, self._memory, node.allocatable_memory, node.memory),
-            (EPHEMERAL, self._ephemeral, node.allocatable_ephemeral, node.ephemeral),
-        ):
-            if wanted > 0 and wanted > has - taken:
-                code |= bit | HOPELESS if wanted > has else bit
-        for position, name in enumerate(self.scalars):
+        wanted, has = self._cpu, node.allocatable_cpu
+        if wanted > has - node.cpu and wanted:
+            code |= CPU | HOPELESS if wanted > has else CPU
+        wanted, has = self._memory, node.allocatable_memory
+        if wanted > has - node.memory and wanted:
+            code |= MEMORY | HOPELESS if wanted > has else MEMORY
+        wanted, has = self._ephemeral, node.allocatable_ephemeral
+        if wanted > has - node.ephemeral and wanted:
+            code |= EPHEMERAL | HOPELESS if wanted > has else EPHEMERAL
+        for position, name in enumerate(self.scalars) if self.scalars else ():
             wanted, has = self._wanted[position], node.allocatable_scalars.get(name, 0)
             if wanted > has - node.scalars.get(name, 0):
                 code |= SCALAR << position | (HOPELESS if wanted > has else 0)
