@@ -43,6 +43,8 @@ def reader() -> MemoryReader:
         mirror,
         obj("v1", "PersistentVolume", "pv1", spec={"claimRef": claim, "csi": csi}),
         obj("storage.k8s.io/v1", "VolumeAttachment", "va1", spec={"nodeName": "n1"}),
+        obj("resource.k8s.io/v1", "ResourceSlice", "rs1", spec={"nodeName": "n1"}),
+        obj("resource.k8s.io/v1", "ResourceSlice", "rs2", spec={"nodeName": "n2"}),
     )
 
 
@@ -51,6 +53,7 @@ def ask(verb: str, what: str, name: str = "", namespace: str = "default", group:
     return Attributes(N1, verb, group, "v1", resource, subresource, namespace, name, **more)
 
 
+DEVICES = "resource.k8s.io"
 ALLOWED = {
     "secret of a volume": ask("get", "secrets", "vol-secret"),
     "secret of the environment": ask("get", "secrets", "env-secret"),
@@ -64,6 +67,9 @@ ALLOWED = {
     "volume of the claim": ask("get", "persistentvolumes", "pv1", ""),
     "secret of the volume of the claim": ask("get", "secrets", "stage", "storage"),
     "attachment": ask("get", "volumeattachments", "va1", "", "storage.k8s.io"),
+    "own slice": ask("patch", "resourceslices", "rs1", "", DEVICES),
+    "new slice": ask("create", "resourceslices", "", "", DEVICES),
+    "own slices": ask("deletecollection", "resourceslices", "", "", DEVICES, field_selector="spec.nodeName=n1"),
     "token of the account": ask("create", "serviceaccounts/token", "web"),
     "account": ask("get", "serviceaccounts", "web"),
     "own pod": ask("get", "pods", "web"),
@@ -98,6 +104,12 @@ REFUSED = {
     "pods of another node": (
         ask("list", "pods", "", "", field_selector="spec.nodeName=n2"),
         "can only list/watch pods with spec.nodeName field selector",
+    ),
+    "all nodes": (ask("list", "nodes", "", ""), "node 'n1' cannot read all nodes, only its own Node object"),
+    "another slice": (ask("get", "resourceslices", "rs2", "", DEVICES), UNRELATED),
+    "all slices": (
+        ask("list", "resourceslices", "", "", DEVICES),
+        "can only list/watch/deletecollection resourceslices with nodeName field selector",
     ),
     "another node": (ask("get", "nodes", "n2", ""), "node 'n1' cannot read 'n2', only its own Node object"),
     "another lease": (

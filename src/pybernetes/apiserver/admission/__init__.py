@@ -57,7 +57,9 @@ ORDER: dict[str, Make] = {
     "LimitRanger": lambda context: LimitRanger(context.reader),
     "ServiceAccount": lambda context: ServiceAccount(context.reader),
     "NodeRestriction": lambda context: NodeRestriction(
-        context.reader, context.authorizer if context.enabled("ServiceAccountNodeAudienceRestriction") else None
+        context.reader,
+        context.authorizer if context.enabled("ServiceAccountNodeAudienceRestriction") else None,
+        insecure_requests=context.enabled("AllowInsecureKubeletCertificateSigningRequests"),
     ),
     "TaintNodesByCondition": lambda context: TaintNodesByCondition(),
     "AlwaysPullImages": lambda context: AlwaysPullImages(),

@@ -59,6 +59,8 @@ class NodeAuthorizer:
                     return self._service_account(node, attributes)
                 case "leases", "coordination.k8s.io":
                     return _lease(node, attributes)
+                case "resourceslices", "resource.k8s.io":
+                    return self._resource_slice(node, attributes)
                 case "csinodes", "storage.k8s.io":
                     return _csi_node(node, attributes)
                 case "nodes", "":
@@ -119,6 +121,24 @@ class NodeAuthorizer:
             return Decision(reason="can only create token subresource of service account")
         return self._related(node, attributes)
 
+    def _resource_slice(self, node: str, attributes: Attributes) -> Decision:
+        if attributes.subresource:
+            return Decision(reason="cannot authorize ResourceSlice subresources")
+        match attributes.verb:
+            case "create":  # NodeRestriction sees which node's
+                return ALLOW
+            case "get" | "update" | "patch" | "delete":
+                return self._related(node, attributes)
+            case "watch" | "list" | "deletecollection":
+                if _selects(attributes.field_selector, "spec.nodeName", node):
+                    return ALLOW
+                words = "can only list/watch/deletecollection resourceslices with nodeName field selector"
+                return Decision(reason=words)
+        return Decision(
+            reason="only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, "
+            "delete, deletecollection"
+        )
+
     def _pod(self, node: str, attributes: Attributes) -> Decision:
         match attributes.subresource, attributes.verb:
             case "", "get":
@@ -126,6 +146,8 @@ class NodeAuthorizer:
             case "", ("list" | "watch"):
                 if _selects(attributes.field_selector, "spec.nodeName", node):
                     return ALLOW
+                if attributes.name:
+                    return self._related(node, attributes)
                 return Decision(reason="can only list/watch pods with spec.nodeName field selector")
             case ("", ("create" | "delete")) | ("status", ("update" | "patch")) | ("eviction", "create"):
                 return ALLOW
@@ -159,6 +181,8 @@ def _node(node: str, attributes: Attributes) -> Decision:
         case "", ("get" | "list" | "watch"):
             if attributes.name == node:
                 return ALLOW
+            if not attributes.name:
+                return Decision(reason=f"node '{node}' cannot read all nodes, only its own Node object")
             return Decision(reason=f"node '{node}' cannot read '{attributes.name}', only its own Node object")
     return NO_OPINION
 

@@ -3,11 +3,13 @@
     node <- pod <- secret | configmap | serviceaccount | persistentvolumeclaim | resourceclaim
                                                        persistentvolumeclaim <- persistentvolume <- secret
     node <- volumeattachment
+    node <- resourceslice
 
 Only pods with a node count. Mirror pods give nothing (a node writes them itself, it must not grant itself rights).
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from ...api.resource import resource
@@ -28,10 +30,11 @@ class NodeGraph:
         self._volume_claim: dict[str, Reference] = {}
         self._volume_secrets: dict[str, frozenset[Reference]] = {}
         self._secret_volumes: dict[Reference, set[str]] = {}
-        self._attachments: dict[str, str] = {}
+        self._nodes_of: dict[tuple[str, str], str] = {}
         reader.subscribe(resource("pods"), self._on_pod)
         reader.subscribe(resource("persistentvolumes"), self._on_volume)
-        reader.subscribe(resource("volumeattachments", "storage.k8s.io"), self._on_attachment)
+        for plural, group in (("volumeattachments", "storage.k8s.io"), ("resourceslices", "resource.k8s.io")):
+            reader.subscribe(resource(plural, group), partial(self._on_object_of_a_node, plural))
 
     def reaches(self, node: str, reference: Reference) -> bool:
         """Whether a pod of this node refers to the object, directly or through its volumes."""
@@ -39,8 +42,8 @@ class NodeGraph:
         if plural == "persistentvolumes":
             claim = self._volume_claim.get(name)
             return claim is not None and node in self._users.get(claim, ())
-        if plural == "volumeattachments":
-            return self._attachments.get(name) == node
+        if plural in ("volumeattachments", "resourceslices"):
+            return self._nodes_of.get((plural, name)) == node
         if node in self._users.get(reference, ()):
             return True
         return any(
@@ -89,12 +92,13 @@ class NodeGraph:
             for secret in secrets:
                 self._secret_volumes.setdefault(secret, set()).add(name)
 
-    def _on_attachment(self, old: Object | None, new: Object | None) -> None:
-        name = (new or old or {})["metadata"]["name"]
-        if new is None:
-            self._attachments.pop(name, None)
+    def _on_object_of_a_node(self, plural: str, old: Object | None, new: Object | None) -> None:
+        key = (plural, (new or old or {})["metadata"]["name"])
+        node = (new.get("spec") or {}).get("nodeName", "") if new is not None else ""
+        if node:
+            self._nodes_of[key] = node
         else:
-            self._attachments[name] = new["spec"].get("nodeName", "")
+            self._nodes_of.pop(key, None)
 
 
 def _references_may_differ(old: Object, new: Object) -> bool:
