@@ -137,7 +137,7 @@ def test_a_cloud_and_its_cluster(scene: tuple[Cluster, Cloud]) -> None:
         *flags,
         env={**os.environ, "PYTHONPATH": str(cloud.package)},
     )
-    kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=60s")
+    kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=120s")
     node = kubectl.json("get", "node", "m1")
     assert node["spec"]["providerID"] == "file:///m1" and "taints" not in node["spec"]
     labels = node["metadata"]["labels"]
@@ -158,6 +158,6 @@ def test_a_cloud_and_its_cluster(scene: tuple[Cluster, Cloud]) -> None:
     until(lambda: kubectl.json("get", "node", "vm2")["status"].get("addresses"))
     del state["servers"]["vm2"]
     cloud.write(state)
-    kubectl("wait", "--for=delete", "node/vm2", "--timeout=60s")
+    kubectl("wait", "--for=delete", "node/vm2", "--timeout=120s")
     found = kubectl.json("get", "events", "--field-selector", "reason=DeletingNode")["items"]
     assert "it does not exist in the cloud provider" in found[0]["message"]

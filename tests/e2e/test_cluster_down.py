@@ -179,7 +179,7 @@ def test_a_hollow_cluster_needs_neither_root_nor_containerd(host: Machine) -> No
     k = found.kubectl
     assert len(k("get", "nodes", "--no-headers").splitlines()) == 5
     k("create", "deployment", "web", "--image=web", "--replicas=20")
-    k("rollout", "status", "deployment/web", "--timeout=30s")
+    k("rollout", "status", "deployment/web", "--timeout=120s")
     nodes = {p["spec"]["nodeName"] for p in k.json("get", "pods", "-l", "app=web")["items"]}
     assert len(nodes) == 5
     assert "5 of 5 ready" in pybernetes("status")

@@ -64,7 +64,7 @@ class Nodes:
             return self.kubectl.run("get", f"node/{name}", check=False).returncode == 0
 
         until(is_there, show=lambda: self.log(name).read_text())
-        self.kubectl.wait(f"node/{name}", "condition=Ready", timeout=30)
+        self.kubectl.wait(f"node/{name}", "condition=Ready", timeout=90)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_pods_of_all_nodes_reach_each_other_by_address_and_by_service(nodes: Nod
     body = deployment("web", "default", 3, container("web", readinessProbe=probe))
     body["spec"]["template"]["spec"]["topologySpreadConstraints"] = [SPREAD]
     k.apply(body, service("web", "default", type="NodePort"))
-    k("rollout", "status", "deployment/web", "--timeout=60s")
+    k("rollout", "status", "deployment/web", "--timeout=120s")
     pods = k.json("get", "pods", "-l", "app=web")["items"]
     where = {p["spec"]["nodeName"]: (p["metadata"]["name"], p["status"]["podIP"]) for p in pods}
     assert set(where) == {"m1", "m2", "m3"}
@@ -161,7 +161,7 @@ def test_a_load_balancer_has_the_addresses_of_all_nodes(nodes: Nodes) -> None:
 
     every = [nodes.machines[name].address for name in ("m1", "m2", "m3")]
     until(lambda: addresses() == every)
-    k("rollout", "status", "deployment/shop", "--timeout=60s")
+    k("rollout", "status", "deployment/shop", "--timeout=120s")
     outside = nodes.machines["m1"]
 
     def answer(address: str) -> str:
@@ -189,7 +189,7 @@ def test_a_network_policy_holds_on_every_node(nodes: Nodes) -> None:
     k.apply(service("guarded", "default", selector={"guarded": "yes"}))
     for name, node in (("friend", "m3"), ("stranger", "m2")):
         k.apply(pod(name, "default", container(), nodeSelector={"kubernetes.io/hostname": node}))
-    k("wait", "--for=condition=Ready", "--timeout=60s", "pod/guarded", "pod/friend", "pod/stranger")
+    k("wait", "--for=condition=Ready", "--timeout=120s", "pod/guarded", "pod/friend", "pod/stranger")
     k("label", "pod/friend", "friend=yes")
 
     def reaches(name: str) -> bool:
@@ -308,7 +308,7 @@ def test_the_pods_of_a_dead_node_move_after_their_tolerations_end(nodes: Nodes) 
         },
     }
     k.apply(body)
-    k("rollout", "status", "deployment/moving", "--timeout=60s")
+    k("rollout", "status", "deployment/moving", "--timeout=120s")
     (before,) = k.json("get", "pods", "-l", "app=moving")["items"]
     assert before["spec"]["nodeName"] == "m3"
     nodes.machines["m3"].close()

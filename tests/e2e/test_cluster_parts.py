@@ -72,14 +72,14 @@ def parts() -> Iterator[Parts]:
             endpoint = f"--container-runtime-endpoint={host.directory}/containerd/containerd.sock"
             found.start(name, *([endpoint] if name == "kubelet" else []))
         until(lambda: found.cluster.kubectl.run("get", "node/m1", check=False).returncode == 0, show=found.logs)
-        found.cluster.kubectl.wait("node/m1", "condition=Ready", timeout=30)
+        found.cluster.kubectl.wait("node/m1", "condition=Ready", timeout=90)
         yield found
 
 
 def test_they_make_a_working_cluster(parts: Parts) -> None:
     k = parts.cluster.kubectl
     k.apply(deployment("web", "default", 2), service("web", "default"))
-    k("rollout", "status", "deployment/web", "--timeout=60s")
+    k("rollout", "status", "deployment/web", "--timeout=120s")
     k.apply(pod("client", "default", shell("c", "while true; do sleep 0.2; done")))
     k.wait("pod/client", "condition=Ready")
     answer = k("exec", "client", "--", "wget", "-qO-", "http://web.default.svc.cluster.local/")
@@ -124,7 +124,7 @@ def test_without_the_scheduler_pods_wait_and_without_controllers_nothing_is_repl
     parts.start("scheduler")
     k.wait("pod/waiting", "condition=Ready")
     parts.start("controller-manager")
-    k("rollout", "status", "deployment/later", "--timeout=60s")
+    k("rollout", "status", "deployment/later", "--timeout=120s")
 
 
 def test_without_the_api_server_pods_go_on_and_everything_comes_back_with_it(parts: Parts) -> None:
@@ -139,7 +139,7 @@ def test_without_the_api_server_pods_go_on_and_everything_comes_back_with_it(par
     parts.start("apiserver")
     until(parts.answers, show=parts.logs)
     k("scale", "deployment/web", "--replicas=3")
-    k("rollout", "status", "deployment/web", "--timeout=60s")
+    k("rollout", "status", "deployment/web", "--timeout=120s")
     after = k.json("get", "pod", "client")["status"]
     assert after["containerStatuses"][0]["containerID"] == before["containerStatuses"][0]["containerID"]
     assert after["containerStatuses"][0]["restartCount"] == 0

@@ -81,7 +81,7 @@ def names(cluster: Cluster) -> Iterator[Names]:
     )
     pods = Pods(k, NAMESPACE)
     pods.ready("client", "db-a", "db-b", "own")
-    pods("rollout", "status", "deployment/web", "--timeout=60s")
+    pods("rollout", "status", "deployment/web", "--timeout=120s")
     found = Names(cluster)
     until(lambda: len(found.records(f"db.{NAMESPACE}.svc.{ZONE}")) == 2)
     yield found
@@ -153,9 +153,9 @@ def test_a_new_service_is_known_at_once_and_a_deleted_one_is_not(names: Names) -
     name = f"late.{NAMESPACE}.svc.{ZONE}"
     assert names.code(name) == message.NXDOMAIN
     names.cluster.kubectl.apply(service("late", NAMESPACE))
-    until(lambda: names.records(name), timeout=5)
+    until(lambda: names.records(name), timeout=60)
     names.pods("delete", "service", "late")
-    until(lambda: names.code(name) == message.NXDOMAIN, timeout=5)
+    until(lambda: names.code(name) == message.NXDOMAIN, timeout=60)
 
 
 def test_a_pod_can_name_its_own_servers(names: Names) -> None:

@@ -109,8 +109,8 @@ def applications(kubectl: Kubectl) -> None:
         pod("probed", "default", container("c", livenessProbe=PROBE, readinessProbe=PROBE)),
         deployment("web", "default", 2),
     )
-    kubectl("wait", "--for=condition=Ready", "--timeout=30s", "pod/bare", "pod/probed")
-    kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    kubectl("wait", "--for=condition=Ready", "--timeout=120s", "pod/bare", "pod/probed")
+    kubectl("rollout", "status", "deployment/web", "--timeout=120s")
 
 
 def running(kubectl: Kubectl) -> dict[str, Any]:
@@ -140,10 +140,10 @@ def heartbeat(kubectl: Kubectl, node: str) -> str:
 
 def test_a_deleted_pod_is_replaced(pods: Pods, namespace: str) -> None:
     pods.kubectl.apply(deployment("web", namespace, 2))
-    pods("rollout", "status", "deployment/web", "--timeout=60s")
+    pods("rollout", "status", "deployment/web", "--timeout=120s")
     names = pods("get", "pods", "-o", "name").split()
-    pods("delete", names[0], timeout=30)
-    pods("rollout", "status", "deployment/web", "--timeout=60s")
+    pods("delete", names[0], timeout=90)
+    pods("rollout", "status", "deployment/web", "--timeout=120s")
     now = pods("get", "pods", "-o", "name").split()
     assert len(now) == 2 and names[0] not in now and names[1] in now
 
@@ -168,7 +168,7 @@ def test_everything_is_killed_and_comes_back_without_a_restart_or_a_lost_write()
         kubectl("exec", "probed", "--", "sh", "-c", "kill -9 $(pidof httpd)")
         restarted: Callable[[Any], bool] = lambda found: found["status"]["containerStatuses"][0]["restartCount"] == 1  # noqa: E731
         kubectl.until(restarted, "get", "pod/probed")
-        kubectl("delete", "pod/bare", timeout=30)
+        kubectl("delete", "pod/bare", timeout=90)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def two_processes() -> Iterator[tuple[Cluster, dict[str, subprocess.Popen[str]]]
         join = cluster.pybernetes("token", "create").split()[2:]
         running_["agent"] = start(cluster, "agent", *join)
         until(lambda: cluster.kubectl.run("get", "node", "m4", check=False).returncode == 0)
-        cluster.kubectl.wait("node/m4", "condition=Ready", timeout=30)
+        cluster.kubectl.wait("node/m4", "condition=Ready", timeout=90)
         yield cluster, running_
 
 
@@ -223,5 +223,5 @@ def test_agent_and_server_are_killed_apart(two_processes: tuple[Cluster, dict[st
         assert running(kubectl) == before
     # Both know each other again: a write reaches the node, and what the node sees reaches the API.
     kubectl.apply(pod("after", "default", container("c", readinessProbe=PROBE)))
-    kubectl.wait("pod/after", "condition=Ready", timeout=30)
+    kubectl.wait("pod/after", "condition=Ready", timeout=90)
     assert kubectl("exec", "after", "--", "hostname") == "after"

@@ -39,7 +39,7 @@ def talker(cluster: Cluster) -> str:
 def test_every_version_creates_lists_and_deletes(cluster: Cluster, namespace: str, version: str) -> None:
     k = cluster.kubectl.with_version(version)
     assert k("create", "deployment", "web", f"--image={IMAGE}", "-n", namespace) == "deployment.apps/web created"
-    k("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    k("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     row = k("get", "deploy,rs,pods", "-n", namespace, "-o", "wide", "--no-headers").splitlines()
     assert [line.split()[1] for line in row if line] == ["1/1", "1", "1/1"]
     assert k("delete", "deployment", "web", "-n", namespace) == (
@@ -96,7 +96,7 @@ def test_every_version_changes_and_shows(cluster: Cluster, namespace: str, tmp_p
         k.machine.run(*words, environment={"KUBE_EDITOR": str(editor)}).stdout.strip() == "deployment.apps/web edited"
     )
     k("rollout", "restart", "deployment/web", "-n", namespace)
-    k("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    k("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     assert "REVISION" in k("rollout", "history", "deployment/web", "-n", namespace)
     assert "rolled back" in k("rollout", "undo", "deployment/web", "-n", namespace)
     assert "rolling" in k("explain", "deployment.spec.strategy").lower()
@@ -107,7 +107,7 @@ def test_every_version_changes_and_shows(cluster: Cluster, namespace: str, tmp_p
 
 def test_create_deployment_and_its_table(each: Kubectl, namespace: str) -> None:
     each("create", "deployment", "web", f"--image={IMAGE}", "--replicas=2", "-n", namespace)
-    each("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    each("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     header, row = each("get", "deployments", "-n", namespace).splitlines()
     assert header.split() == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]
     assert row.split()[:4] == ["web", "2/2", "2", "2"]
@@ -116,7 +116,7 @@ def test_create_deployment_and_its_table(each: Kubectl, namespace: str) -> None:
 def test_expose_and_reach_by_cluster_ip(cluster: Cluster, each: Kubectl, namespace: str) -> None:
     each.apply(deployment("web", namespace))
     assert each("expose", "deployment/web", "--port=80", "--target-port=8080", "-n", namespace) == "service/web exposed"
-    each("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    each("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     ip = each("get", "service", "web", "-n", namespace, "-o", "jsonpath={.spec.clusterIP}")
     assert "Hello from web-" in cluster.machine.run("busybox", "wget", "-qO-", f"http://{ip}/").stdout
 
@@ -124,16 +124,16 @@ def test_expose_and_reach_by_cluster_ip(cluster: Cluster, each: Kubectl, namespa
 def test_scale_up_and_down(kubectl: Kubectl, namespace: str) -> None:
     kubectl.apply(deployment("web", namespace, 1))
     assert kubectl("scale", "deployment/web", "--replicas=3", "-n", namespace) == "deployment.apps/web scaled"
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     kubectl("scale", "deployment/web", "--replicas=1", "-n", namespace)
     kubectl.until(lambda listed: len(listed["items"]) == 1, "get", "pods", "-n", namespace)
 
 
 def test_set_image_rollout_history_and_undo(kubectl: Kubectl, namespace: str) -> None:
     kubectl.apply(deployment("web", namespace, 2))
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     kubectl("set", "env", "deployment/web", "VERSION=2", "-n", namespace)
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     assert kubectl("rollout", "history", "deployment/web", "-n", namespace).split()[-4:] == [
         "1",
         "<none>",
@@ -141,7 +141,7 @@ def test_set_image_rollout_history_and_undo(kubectl: Kubectl, namespace: str) ->
         "<none>",
     ]
     kubectl("rollout", "undo", "deployment/web", "-n", namespace)
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     found = kubectl.json("get", "deployment", "web", "-n", namespace)
     assert "env" not in found["spec"]["template"]["spec"]["containers"][0]
     assert found["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
@@ -149,16 +149,16 @@ def test_set_image_rollout_history_and_undo(kubectl: Kubectl, namespace: str) ->
 
 def test_a_failing_rollout_is_told_by_the_exit_code(kubectl: Kubectl, namespace: str) -> None:
     kubectl.apply(deployment("web", namespace, 1, progressDeadlineSeconds=2))
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     kubectl("set", "image", "deployment/web", "web=localhost/absent:1", "-n", namespace)
-    done = kubectl.run("rollout", "status", "deployment/web", "-n", namespace, "--timeout=30s", check=False)
+    done = kubectl.run("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s", check=False)
     assert done.returncode != 0
     assert 'deployment "web" exceeded its progress deadline' in done.stderr
 
 
 def test_describe_tells_the_story(kubectl: Kubectl, namespace: str) -> None:
     kubectl.apply(deployment("web", namespace, 1))
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     shown = kubectl("describe", "deployment", "web", "-n", namespace)
     assert "1 desired | 1 updated | 1 total | 1 available | 0 unavailable" in shown
     assert "Scaled up replica set web-" in shown
@@ -360,10 +360,10 @@ def test_delete_service_by_label_leaves_the_others(kubectl: Kubectl, namespace: 
 
 def test_a_deleted_pod_is_replaced(kubectl: Kubectl, namespace: str) -> None:
     kubectl.apply(deployment("web", namespace, 1))
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     name = kubectl("get", "pods", "-n", namespace, "-o", "name")
     kubectl("delete", name, "-n", namespace)
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     found = kubectl("get", "pods", "-n", namespace, "-o", "name")
     assert found
     assert found != name
@@ -420,7 +420,7 @@ def test_errors_are_the_apis_own(kubectl: Kubectl, namespace: str) -> None:
 
 def test_cordon_taint_and_drain(kubectl: Kubectl, namespace: str) -> None:
     kubectl.apply(deployment("web", namespace, 1))
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     try:
         assert kubectl("taint", "node", "m1", "k=v:NoSchedule") == "node/m1 tainted"
         kubectl.apply(pod("kept-out", namespace))
@@ -437,7 +437,7 @@ def test_cordon_taint_and_drain(kubectl: Kubectl, namespace: str) -> None:
     finally:
         kubectl("uncordon", "m1")
         kubectl.run("taint", "node", "m1", "k-", check=False)
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
 
 
 def test_watch_prints_changes(kubectl: Kubectl, namespace: str) -> None:

@@ -261,7 +261,7 @@ def test_debug_adds_a_container_to_a_running_pod(own: OwnKubectl, talker: str) -
 
 def test_describe_drain_and_uncordon_the_node(own: OwnKubectl, namespace: str) -> None:
     own.apply(deployment("web", namespace, 1))
-    own("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    own("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     shown = own("describe", "node", "m1")
     assert "Allocated resources:" in shown
     assert f"{namespace}" in shown
@@ -272,5 +272,5 @@ def test_describe_drain_and_uncordon_the_node(own: OwnKubectl, namespace: str) -
         assert "SchedulingDisabled" in own("get", "nodes")
     finally:
         own("uncordon", "m1")
-    own("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    own("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     assert "Successfully assigned" in own("describe", "pod", "-l", "app=web", "-n", namespace)

@@ -20,7 +20,7 @@ def web(cluster: Cluster) -> Iterator[Pods]:
     cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl.apply(deployment("web", NAMESPACE, 2))
     found = Pods(cluster.kubectl, NAMESPACE)
-    found("rollout", "status", "deployment/web", "--timeout=60s")
+    found("rollout", "status", "deployment/web", "--timeout=120s")
     yield found
     cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 

@@ -72,8 +72,8 @@ def test_a_failing_init_container(pods: Pods, namespace: str) -> None:
 
     found = pods.until("again", backs_off)
     assert found["status"]["phase"] == "Pending"
-    assert status_of(found, "i", "initContainerStatuses")["restartCount"] == 1
-    assert pods("get", "pod/again", "--no-headers").split()[2] == "Init:CrashLoopBackOff"
+    assert status_of(found, "i", "initContainerStatuses")["restartCount"] >= 1
+    pods.shown("again", "Init:CrashLoopBackOff")
     assert pods("logs", "again", "-c", "i", "-p") == "failing"
 
 
@@ -128,7 +128,7 @@ def test_a_job_completes_in_spite_of_its_sidecar(pods: Pods, namespace: str, tmp
         "spec": {"template": {"spec": spec}},
     }
     pods.kubectl.apply(job)
-    pods("wait", "--for=condition=Complete", "--timeout=30s", "job/work")
+    pods("wait", "--for=condition=Complete", "--timeout=120s", "job/work")
     found = pods.kubectl.json("get", "pods", "-n", namespace, "-l", "job-name=work")["items"][0]
     assert found["status"]["phase"] == "Succeeded"
     assert (tmp_path / "n").read_text() == "s ends\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.e2e.conftest import Cluster
 from tests.e2e.objects import IMAGE, SLEEP, container, pod, shell
-from tests.support.pods import Pods, first, status_of
+from tests.support.pods import Pods, first, status_of, waiting_message, waits
 
 NOTES = [{"name": "notes", "mountPath": "/notes"}]
 
@@ -46,18 +46,17 @@ def test_restart_policies(pods: Pods, namespace: str) -> None:
         assert (ended["exitCode"], ended["reason"], first(found)["restartCount"]) == (code, reason, 0)
         assert found["status"]["podIP"], "the address of an ended pod is still told"
     for name, ended_as in (("always-0", (0, "Completed")), ("always-1", (1, "Error")), ("onfailure-1", (1, "Error"))):
-        message = pods.waiting(name, "CrashLoopBackOff")
-        found = pods.get(name)
+        found = pods.until(name, lambda pod: waits(pod, "CrashLoopBackOff"))
         uid = found["metadata"]["uid"]
         who = f"{name}_{namespace}({uid})"
-        assert message == f"back-off 10s restarting failed container=c pod={who}"
-        assert first(found)["restartCount"] == 1
+        back_off = 10 * 2 ** (first(found)["restartCount"] - 1)
+        assert waiting_message(found) == f"back-off {back_off}s restarting failed container=c pod={who}"
         assert found["status"]["phase"] == "Running"
         assert last_exit(found) == ended_as
         assert pods("logs", name, "-p") == "ran"
         pods.told(name, "BackOff", f"Back-off restarting failed container c in pod {who}")
-    shown = {row.split()[0]: row.split()[2] for row in pods("get", "pods", "--no-headers").splitlines()}
-    assert (shown["always-1"], shown["never-1"], shown["never-0"]) == ("CrashLoopBackOff", "Error", "Completed")
+    for name, status in (("always-1", "CrashLoopBackOff"), ("never-1", "Error"), ("never-0", "Completed")):
+        pods.shown(name, status)
 
 
 def test_a_killed_process_is_started_again(cluster: Cluster, pods: Pods, namespace: str) -> None:
@@ -98,7 +97,7 @@ def test_a_pod_is_given_its_grace_period_and_no_more(pods: Pods, namespace: str)
     pods("delete", "pod/force", "--force", "--grace-period=0", timeout=20)
     pods("delete", "pod/shorter", "pod/deaf", "--wait=false")
     began = time.monotonic()
-    pods("delete", "pod/now", "--now", timeout=30)
+    pods("delete", "pod/now", "--now", timeout=90)
     assert time.monotonic() - began > 0.9
     ended = first(pods.phase("deaf", "Failed"))["state"]["terminated"]
     assert (ended["exitCode"], ended["reason"]) == (137, "Error")

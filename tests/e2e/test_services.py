@@ -74,7 +74,7 @@ def scene(cluster: Cluster) -> Iterator[Scene]:
         service("web", NAMESPACE),
         pod("client", NAMESPACE, shell("c", "while true; do sleep 0.2; done"), labels={"app": "client"}),
     )
-    found.pods("rollout", "status", "deployment/web", "--timeout=60s")
+    found.pods("rollout", "status", "deployment/web", "--timeout=120s")
     found.pods.ready("client")
     found.served("web", 3)
     yield found
@@ -285,18 +285,18 @@ def test_no_request_fails_during_a_rolling_update_and_while_pods_are_deleted(sce
     body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 5
     body["spec"]["strategy"] = {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     scene.apply(body, service("busy", NAMESPACE, type="NodePort"))
-    scene.pods("rollout", "status", "deployment/busy", "--timeout=60s")
+    scene.pods("rollout", "status", "deployment/busy", "--timeout=120s")
     scene.served("busy", 2)
     url = f"http://{ADDRESS}:{scene.node_port('busy')}/"
     until(lambda: "FAILED" not in scene.outside(url))
     load = Load(scene.cluster.machine, url)
     before = scene.pods("get", "pods", "-l", "app=busy", "-o", "name").split()
     scene.pods("set", "env", "deployment/busy", "VERSION=2")
-    scene.pods("rollout", "status", "deployment/busy", "--timeout=60s")
-    scene.pods("wait", "--for=delete", *before, "--timeout=30s")
+    scene.pods("rollout", "status", "deployment/busy", "--timeout=120s")
+    scene.pods("wait", "--for=delete", *before, "--timeout=120s")
     for name in scene.pods("get", "pods", "-l", "app=busy", "-o", "name").split():
         scene.pods("delete", name)
-        scene.pods("wait", "--for=jsonpath={.status.availableReplicas}=2", "deployment/busy", "--timeout=30s")
+        scene.pods("wait", "--for=jsonpath={.status.availableReplicas}=2", "deployment/busy", "--timeout=120s")
     lines = load.stop()
     names = {line.split()[2] for line in lines if line.startswith("Hello")}
     assert len(lines) > 100
@@ -327,11 +327,11 @@ def test_a_host_port_serves_on_the_node_and_a_second_one_stays_pending(scene: Sc
     scene.apply(on_host("second"), on_host("third", hostIP="127.0.0.1"), on_host("udp-one", protocol="UDP"))
     scene.pods.ready("udp-one")
     for name in ("second", "third"):
-        scene.pods("wait", f"pod/{name}", "--for=condition=PodScheduled=False", "--timeout=30s")
+        scene.pods("wait", f"pod/{name}", "--for=condition=PodScheduled=False", "--timeout=120s")
         found = scene.pods.get(name)["status"]["conditions"][0]["message"]
         assert "1 node(s) didn't have free ports for the requested pod ports" in found
     scene.pods("delete", "pod", "first", "--wait=true")
-    scene.pods("wait", "pod/second", "--for=condition=PodScheduled", "--timeout=30s")
+    scene.pods("wait", "pod/second", "--for=condition=PodScheduled", "--timeout=120s")
 
 
 def test_deleting_a_service_ends_its_address(scene: Scene) -> None:

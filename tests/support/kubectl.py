@@ -49,12 +49,12 @@ class Kubectl:
         return Kubectl(self.machine, self.kubeconfig, version)
 
     def run(
-        self, *words: str, check: bool = True, timeout: float = 90.0, given: str | None = None
+        self, *words: str, check: bool = True, timeout: float = 150.0, given: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run to the end; fails the test on a non-zero exit code unless check is False."""
         return self.machine.run(*self.arguments(*words), check=check, timeout=timeout, given=given)
 
-    def __call__(self, *words: str, given: str | None = None, timeout: float = 90.0) -> str:
+    def __call__(self, *words: str, given: str | None = None, timeout: float = 150.0) -> str:
         """Standard output, stripped."""
         return self.run(*words, given=given, timeout=timeout).stdout.strip()
 
@@ -71,11 +71,11 @@ class Kubectl:
         body = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
         return self("apply", "-f", "-", given=json.dumps(body))
 
-    def wait(self, what: str, condition: str, *more: str, timeout: float = 60.0) -> str:
+    def wait(self, what: str, condition: str, *more: str, timeout: float = 90.0) -> str:
         """`kubectl wait --for=...`: blocks on a watch, not on a poll."""
         return self("wait", what, f"--for={condition}", f"--timeout={timeout:.0f}s", *more, timeout=timeout + 5)
 
-    def until(self, holds: Any, *words: str, timeout: float = 30.0) -> Any:
+    def until(self, holds: Any, *words: str, timeout: float = 90.0) -> Any:
         """Repeat `get ... -o json` until `holds(object)`; for what `kubectl wait` cannot express."""
         deadline = time.monotonic() + timeout
         while True:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.kubectl import Kubectl
+from tests.support.waiting import until
 
 
 class Pods:
@@ -19,7 +20,7 @@ class Pods:
 
     def ready(self, *names: str) -> None:
         """Wait until these pods are ready."""
-        self("wait", "--for=condition=Ready", "--timeout=30s", *(f"pod/{name}" for name in names))
+        self("wait", "--for=condition=Ready", "--timeout=90s", *(f"pod/{name}" for name in names))
 
     def seen(self, name: str, script: str, of: str = "c") -> str:
         """What a shell script prints in a container."""
@@ -28,19 +29,22 @@ class Pods:
     def get(self, name: str) -> Any:
         return self.kubectl.json("get", f"pod/{name}", "-n", self.namespace)
 
-    def until(self, name: str, holds: Callable[[Any], bool], timeout: float = 30.0) -> Any:
+    def until(self, name: str, holds: Callable[[Any], bool], timeout: float = 90.0) -> Any:
         """The pod, once this holds."""
         return self.kubectl.until(holds, "get", f"pod/{name}", "-n", self.namespace, timeout=timeout)
 
     def phase(self, name: str, phase: str) -> Any:
         """The pod, once it is in this phase."""
-        self("wait", f"--for=jsonpath={{.status.phase}}={phase}", "--timeout=30s", f"pod/{name}")
+        self("wait", f"--for=jsonpath={{.status.phase}}={phase}", "--timeout=90s", f"pod/{name}")
         return self.get(name)
 
     def waiting(self, name: str, reason: str) -> str:
-        """The message of the pod's first container, once it waits for this reason."""
-        text: str = first(self.until(name, lambda found: waits(found, reason)))["state"]["waiting"].get("message", "")
-        return text
+        """What the pod's first container waits for, once it does for this reason; one that comes and goes is missed."""
+        return waiting_message(self.until(name, lambda found: waits(found, reason)))
+
+    def shown(self, name: str, status: str) -> None:
+        """Wait until the STATUS column says this."""
+        until(lambda: self("get", f"pod/{name}", "--no-headers").split()[2] == status, timeout=90)
 
     def restarted(self, name: str, times: int = 1) -> Any:
         """The pod, once its first container runs again after this many restarts."""
@@ -69,6 +73,12 @@ def first(pod: Any) -> Any:
     """The status of the pod's first container; empty while there is none."""
     statuses = pod["status"].get("containerStatuses") or [{"state": {}}]
     return statuses[0]
+
+
+def waiting_message(pod: Any) -> str:
+    """What the pod's first container waits for."""
+    text: str = first(pod)["state"]["waiting"].get("message", "")
+    return text
 
 
 def waits(pod: Any, reason: str) -> bool:
