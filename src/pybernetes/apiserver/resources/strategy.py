@@ -17,6 +17,8 @@ from ...api.feature_gates import known_gates
 from ...api.field import FieldError
 from ...api.managed_fields.field_set import MEMBER, FieldSet
 from ...api.resource import ResourceInfo
+from ...api.schema.decoding import zero_value
+from ...api.schema.table import fields
 from ...api.user import UserInfo
 from ...api.validation import validation_of
 from ...api.validation.features import judged_by
@@ -116,6 +118,12 @@ class Write(msgspec.Struct, kw_only=True):
         return BuiltinKind(api_version, kind)
 
 
+@lru_cache
+def _empty_status(schema: str) -> Callable[[], Object]:
+    """What makes the status of a new object of that type: the numbers that are always written, at zero."""
+    return (zero_value(fields(schema)["status"]) if schema else None) or dict
+
+
 class Strategy:
     """See the module docstring. `reader` shows the other objects of the cluster."""
 
@@ -182,7 +190,7 @@ class Strategy:
             if self.status_is_answer:
                 obj.pop("status", None)
             else:
-                obj["status"] = {}
+                obj["status"] = _empty_status(self.info.schema)()
         if self.has_generation:
             obj["metadata"]["generation"] = 1
 
