@@ -1,5 +1,6 @@
 """A plugin from a package of the user's: the one in docs/scheduler.md, installed and enabled as it says there."""
 
+import asyncio
 import re
 import sys
 from contextlib import asynccontextmanager
@@ -124,6 +125,36 @@ async def test_it_holds_pods():
         assert not api.bound
         api.put(seat("p"))
         await api.until(lambda: api.bound)
+
+
+async def _held(api, *objects):
+    """Put these, and wait until a pod is held."""
+    api.put(*objects)
+    async with asyncio.timeout(10):
+        while not api.scheduler.permits.held():
+            await settle()
+
+
+async def test_a_held_pod_that_is_deleted_gives_its_place_back_at_once():
+    async with cluster(seats("a", 1)) as api:
+        plugin = api.scheduler.profiles["default-scheduler"].reserve[-1]
+        await _held(api, seat("p", approved=False))
+        assert plugin.seats
+        api.remove(api.pod("p"))
+        api.put(seat("q"))
+        await api.until(lambda: api.bound)
+        assert (set(api.bound), api.scheduler.permits.held()) == ({"q"}, [])
+
+
+async def test_a_held_pod_that_is_preempted_loses_its_place_and_lives():
+    async with cluster(seats("a", 9)) as api:
+        await _held(api, seat("p", approved=False, cpu="3"))
+        api.put(pod("q", cpu="3", priority=10))
+        await api.until(lambda: api.bound)
+        assert (api.bound, api.deleted, api.scheduler.permits.held()) == ({"q": "a"}, [], [])
+        assert ("Preempted", "Preempted by pod uid-default-q on node a") in [
+            (reason, message) for _, reason, _, message in api.recorder.events
+        ]
 
 
 async def test_more_pods_are_held_than_bindings_may_be_under_way():

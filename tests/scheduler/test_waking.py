@@ -240,9 +240,9 @@ async def test_a_node_that_leaves_between_decision_and_binding_takes_nobody_with
     api.put(pod("p", cpu="1"))
     queued = await scheduler.queue.pop()
     decision = scheduler.cycle_of(queued.pod).decide(queued.pod)
-    assert scheduler._reserve(decision.state, queued.pod, decision.node_name) is None
+    assert scheduler.reservations.take(decision.state, queued.pod, decision.node_name) is None
     api.remove(api.informers.of(Node).get("a"))
-    await scheduler._bind(queued, decision.state, decision.node_name)
+    await scheduler.binding.bind(queued, decision.state, decision.node_name)
     assert api.bound == {"p": "a"}
     assert len(scheduler.queue) == 0
     assert not scheduler.snapshot.rows

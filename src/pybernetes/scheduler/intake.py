@@ -12,6 +12,7 @@ from pybernetes.api.core import Node, Pod
 from pybernetes.scheduler.events import NONE, node_actions, pod_actions
 from pybernetes.scheduler.framework import Action, ClusterEvent
 from pybernetes.scheduler.nominations import Nominations
+from pybernetes.scheduler.permit import Permits
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.queue import SchedulingQueue
 from pybernetes.scheduler.snapshot import Snapshot
@@ -21,12 +22,18 @@ class Intake:
     """Handlers for informers; see `client.informer` for their contract."""
 
     def __init__(
-        self, scheduler_names: Container[str], snapshot: Snapshot, queue: SchedulingQueue, nominations: Nominations
+        self,
+        scheduler_names: Container[str],
+        snapshot: Snapshot,
+        queue: SchedulingQueue,
+        nominations: Nominations,
+        permits: Permits,
     ) -> None:
         self._scheduler_names = scheduler_names
         self._snapshot = snapshot
         self._queue = queue
         self._nominations = nominations
+        self._permits = permits
 
     def node_changed(self, old: Node | None, new: Node | None) -> None:
         """A node came, changed or went."""
@@ -51,6 +58,7 @@ class Intake:
         uid = pod.metadata.uid or f"{pod.metadata.namespace}/{pod.metadata.name}"
         if new is None or new.status.phase in ("Succeeded", "Failed"):
             self._queue.remove(uid)
+            self._permits.reject(uid, "", "removed")
             self._pod_left(uid)
         elif new.spec.node_name:
             self._queue.remove(uid)

@@ -22,6 +22,7 @@ from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.extenders import ExtenderError, Extenders
 from pybernetes.scheduler.framework import Profile
 from pybernetes.scheduler.nominations import Nominations
+from pybernetes.scheduler.permit import Permits
 from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.reports import Reports
@@ -42,6 +43,7 @@ class MakingRoom:
         reports: Reports,
         snapshot: Snapshot,
         nominations: Nominations,
+        permits: Permits,
         budgets: Informer[PodDisruptionBudget],
         random: Random,
         cycle_of: Callable[[PodInfo], CycleChoice],
@@ -52,6 +54,7 @@ class MakingRoom:
         self._reports = reports
         self._snapshot = snapshot
         self._nominations = nominations
+        self._permits = permits
         self._budgets = budgets
         self._random = random
         self._cycle_of = cycle_of
@@ -98,7 +101,8 @@ class MakingRoom:
         return min(found, key=preemption.harm, default=preemption.NO_CANDIDATE)
 
     async def remove_victims(self, pod: PodInfo, plan: preemption.Plan) -> None:
-        """Delete them, after a condition that says why; less important pods nominated for the node look elsewhere."""
+        """Delete them, after a condition that says why; one that a Permit plugin holds just loses its place. Less
+        important pods nominated for the node look elsewhere."""
         for other in self._nominations.on(plan.node_name):
             if other.priority < pod.priority:
                 self._nominations.remove(other.uid)
@@ -107,12 +111,17 @@ class MakingRoom:
         for victim in plan.victims:
             if victim.terminating:
                 continue
-            try:
-                await self._reports.patch(
-                    victim, preempted_patch(victim.pod, pod.pod.spec.scheduler_name or "", self._clock.now())
-                )
-                await self._client.delete(Pod, victim.name, victim.namespace, uid=victim.pod.metadata.uid or "")
-            except StatusError as error:
-                if not is_not_found(error):
-                    raise
+            if self._permits.is_held(victim.uid):
+                self._permits.reject(victim.uid, preemption.NAME, "preempted")
+            else:
+                await self._delete(victim, pod)
             self._reports.note(victim, "Preempted", f"Preempted by pod {pod.uid} on node {plan.node_name}")
+
+    async def _delete(self, victim: PodInfo, pod: PodInfo) -> None:
+        scheduler_name = pod.pod.spec.scheduler_name or ""
+        try:
+            await self._reports.patch(victim, preempted_patch(victim.pod, scheduler_name, self._clock.now()))
+            await self._client.delete(Pod, victim.name, victim.namespace, uid=victim.pod.metadata.uid or "")
+        except StatusError as error:
+            if not is_not_found(error):
+                raise

@@ -12,15 +12,14 @@ API server (bindings, conditions, preemptions) runs in tasks of its own, at most
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
 from pybernetes.api.core import Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.api.dynamic_resource import DeviceClass, ResourceClaim, ResourceSlice
 from pybernetes.api.policy import PodDisruptionBudget
-from pybernetes.api.status import StatusError, is_not_found
+from pybernetes.api.status import StatusError
 from pybernetes.api.storage import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.base.log import logger
@@ -30,16 +29,17 @@ from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informer
 from pybernetes.client.informers import Informers
 from pybernetes.scheduler import preemption
+from pybernetes.scheduler.binding import Binding
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.cycle import Decision
 from pybernetes.scheduler.cycle_choice import CycleChoice
 from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.extended_resources import Backing
 from pybernetes.scheduler.extenders import Extender, Extenders
-from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Profile, Release, Verdict
+from pybernetes.scheduler.framework import CycleState, Profile, Release, Verdict
 from pybernetes.scheduler.intake import Intake
 from pybernetes.scheduler.making_room import MakingRoom
-from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
+from pybernetes.scheduler.metrics import ERROR, SchedulerMetrics
 from pybernetes.scheduler.metrics import UNSCHEDULABLE as REJECTED
 from pybernetes.scheduler.nominations import Nominations
 from pybernetes.scheduler.ownership import Owners
@@ -49,6 +49,7 @@ from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.profile import Handle, build_profile
 from pybernetes.scheduler.queue import QueuedPod, SchedulingQueue
 from pybernetes.scheduler.reports import Reports
+from pybernetes.scheduler.reservation import Reservations
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import SCHEDULER_ERROR, UNSCHEDULABLE
 
@@ -70,14 +71,6 @@ _WAKING: tuple[type[Any], ...] = (
 _EVENT_WRITERS = 4
 _EVENT_QUEUE = 100_000
 """Every pod has its Scheduled event, however many are bound at once."""
-
-
-class Rejected(Exception):
-    """A plugin said no after the decision."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(", ".join(verdict.reasons))
-        self.verdict = verdict
 
 
 class Scheduler:
@@ -154,7 +147,7 @@ class Scheduler:
             )
             for profile in profiles
         }
-        self.intake = Intake(self.profiles, self.snapshot, self.queue, self.nominations)
+        self.intake = Intake(self.profiles, self.snapshot, self.queue, self.nominations, self.permits)
         self.extenders = Extenders([Extender(one) for one in self._config.extenders])
         self.metrics = SchedulerMetrics(self.queue, self.snapshot)
         self.room = MakingRoom(
@@ -163,12 +156,28 @@ class Scheduler:
             self._reports,
             self.snapshot,
             self.nominations,
+            self.permits,
             informers.of(PodDisruptionBudget),
             self._random,
             self.cycle_of,
             self.profile_of,
         )
         self._slots = asyncio.Semaphore(self._config.parallel_bindings)
+        self.reservations = Reservations(self.snapshot, self.permits, self.profile_of)
+        self.binding = Binding(
+            client,
+            clock,
+            reservations=self.reservations,
+            permits=self.permits,
+            queue=self.queue,
+            nominations=self.nominations,
+            extenders=self.extenders,
+            reports=self._reports,
+            metrics=self.metrics,
+            slots=self._slots,
+            profile_of=self.profile_of,
+            retry_seconds=self._config.initial_backoff_seconds,
+        )
         self._tasks: asyncio.TaskGroup | None = None
 
     def profile_of(self, pod: PodInfo) -> Profile:
@@ -271,15 +280,15 @@ class Scheduler:
             if not decision.node_name:
                 self._no_node(queued, decision, agreed)
                 return
-            verdict = self._reserve(decision.state, pod, decision.node_name)
+            refusal = self.reservations.take(decision.state, pod, decision.node_name)
         except Exception as error:
             log.exception("Scheduling attempt failed", pod=pod.key)
             self._give_up(queued, f"running the scheduling cycle: {error}")
             return
-        if verdict is not None:
-            self._put_back(queued, Rejected(verdict))
+        if refusal is not None:
+            self._put_back(queued, refusal)
             return
-        self._start("bind", pod, self._bind(queued, decision.state, decision.node_name))
+        self._start("bind", pod, self.binding.bind(queued, decision.state, decision.node_name))
 
     def _start(self, what: str, pod: PodInfo, work: Awaitable[None]) -> None:
         """Run work in a task of its own, which gives the slot back."""
@@ -296,139 +305,6 @@ class Scheduler:
 
         assert self._tasks is not None
         self._tasks.create_task(run(), name=f"{what} {pod.key}")
-
-    def _reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
-        """Assume the pod on the node and let the plugins claim what it needs."""
-        self.snapshot.assume(pod, node_name)
-        state.data["node"] = self.snapshot.node(node_name)
-        verdict: Verdict | None = None
-        for plugin in self.profile_of(pod).reserve:
-            verdict = plugin.reserve(state, pod, node_name)
-            if verdict is not None:
-                break
-        else:
-            verdict = self._ask_permission(state, pod, node_name)
-        if verdict is not None:
-            self._unreserve(state, pod, node_name)
-        return verdict
-
-    def _ask_permission(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
-        waits: list[Verdict] = []
-        for plugin in self.profile_of(pod).permit:
-            verdict = plugin.permit(state, pod, node_name)
-            if verdict is not None and verdict.code is not Code.WAIT:
-                return verdict
-            if verdict is not None:
-                waits.append(verdict)
-        if waits:
-            self.permits.hold(pod.uid, waits)
-        return None
-
-    def _unreserve(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
-        for plugin in reversed(self.profile_of(pod).reserve):
-            plugin.unreserve(state, pod, node_name)
-        self.snapshot.forget(pod.uid)
-
-    async def _bind(self, queued: QueuedPod, state: CycleState, node_name: str) -> None:
-        """PreBind, Bind, PostBind; or undo everything and put the pod back."""
-        pod = queued.pod
-        doing = "binding rejected"
-        try:
-            refusal = await self._wait_for_permission(pod)
-            if refusal is not None:
-                raise Rejected(refusal)
-            with self._timed("PreBind", pod):
-                for step in self.profile_of(pod).pre_bind:
-                    doing = f'running PreBind plugin "{step.name}"'
-                    verdict = await step.pre_bind(state, pod, node_name)
-                    if verdict is not None:
-                        raise Rejected(verdict)
-            doing = "binding rejected"
-            with self._timed("Bind", pod):
-                try:
-                    await self._bind_somehow(state, pod, node_name)
-                except (StatusError, OSError) as error:
-                    if not (_is_uncertain(error) and await self._is_bound(pod, node_name)):
-                        raise
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            self._unreserve(state, pod, node_name)
-            self.queue.on_event(ClusterEvent("Pod", Action.DELETE, pod))
-            if isinstance(error, StatusError) and is_not_found(error):
-                self.queue.remove(pod.uid)
-                return
-            await self._bind_failed(queued, error, doing)
-            return
-        now = self._clock.monotonic()
-        self._ended(SCHEDULED, queued)
-        self.metrics.bound(queued.attempts, now - queued.first_at)
-        self.queue.done(pod.uid)
-        self.nominations.remove(pod.uid)
-        for post in self.profile_of(pod).post_bind:
-            post.post_bind(state, pod, node_name)
-        self._reports.note(pod, "Scheduled", f"Successfully assigned {pod.key} to {node_name}")
-        log.debug("Pod bound", pod=pod.key, node=node_name)
-
-    @contextmanager
-    def _timed(self, point: str, pod: PodInfo) -> Iterator[None]:
-        """Measure an extension point."""
-        began, ok = self._clock.monotonic(), False
-        try:
-            yield
-            ok = True
-        finally:
-            self.metrics.ran(point, ok, pod.pod.spec.scheduler_name or "", self._clock.monotonic() - began)
-
-    async def _wait_for_permission(self, pod: PodInfo) -> Verdict | None:
-        """What came of waiting. Meanwhile the slot is free: pods may wait for others to be scheduled."""
-        if not self.permits.is_held(pod.uid):
-            return None
-        began, refusal = self._clock.monotonic(), None
-        self._slots.release()
-        try:
-            refusal = await self.permits.wait(pod.uid)
-            return refusal
-        finally:
-            self.metrics.permitted(refusal is None, self._clock.monotonic() - began)
-            await self._slots.acquire()
-
-    async def _bind_somehow(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
-        """By the extender that binds such pods, else by the first plugin that does."""
-        extender = self.extenders.binder(pod)
-        if extender is not None:
-            await extender.bind(pod, node_name)
-            return
-        for binder in self.profile_of(pod).bind:
-            verdict = await binder.bind(state, pod, node_name)
-            if verdict is None:
-                return
-            if verdict.code is not Code.SKIP:
-                raise Rejected(verdict)
-
-    async def _is_bound(self, pod: PodInfo, node_name: str) -> bool:
-        """Ask until there is an answer; until then the pod keeps its room, so that nobody else gets it too."""
-        while True:
-            try:
-                found = await self._client.get(Pod, pod.name, pod.namespace)
-            except (StatusError, OSError) as error:
-                if not _is_uncertain(error):
-                    raise
-                await self._clock.sleep(self._config.initial_backoff_seconds)
-                continue
-            return found.metadata.uid == pod.pod.metadata.uid and found.spec.node_name == node_name
-
-    async def _bind_failed(self, queued: QueuedPod, error: Exception, doing: str) -> None:
-        if isinstance(error, Rejected):
-            message = str(error)
-            self.queue.rejected(queued, frozenset((error.verdict.plugin,)))
-            await self._reports.failed(queued.pod, UNSCHEDULABLE, message)
-            return
-        self._ended(ERROR, queued)
-        message = f"{doing}: {error}"
-        log.warning("Binding failed", pod=queued.pod.key, err=error)
-        self.queue.failed(queued)
-        await self._reports.failed(queued.pod, SCHEDULER_ERROR, message)
 
     # not scheduling
 
@@ -488,10 +364,11 @@ class Scheduler:
             self.queue.wake(pod.uid)
             raise
 
-    def _put_back(self, queued: QueuedPod, error: Rejected) -> None:
+    def _put_back(self, queued: QueuedPod, refusal: Verdict) -> None:
         """A reservation was refused."""
-        self.queue.rejected(queued, frozenset((error.verdict.plugin,)))
-        self._start("report", queued.pod, self._reports.failed(queued.pod, UNSCHEDULABLE, str(error)))
+        self.queue.rejected(queued, frozenset((refusal.plugin,)))
+        message = ", ".join(refusal.reasons)
+        self._start("report", queued.pod, self._reports.failed(queued.pod, UNSCHEDULABLE, message))
 
     def _give_up(self, queued: QueuedPod, message: str) -> None:
         """The attempt itself failed."""
@@ -499,8 +376,3 @@ class Scheduler:
         self.snapshot.forget(queued.pod.uid)
         self.queue.failed(queued)
         self._start("report", queued.pod, self._reports.failed(queued.pod, SCHEDULER_ERROR, message))
-
-
-def _is_uncertain(error: StatusError | OSError) -> bool:
-    """Whether a call may have been carried out although it failed: the connection broke, or the server did."""
-    return not isinstance(error, StatusError) or error.code >= 500

@@ -1,0 +1,182 @@
+"""From a reserved node to a bound pod: each pod in a task of its own.
+
+    wait for Permit ──▶ PreBind ──▶ Bind (extender or plugins) ──▶ PostBind, event
+           └──────────────┴───────────┴─ failed ──▶ Unreserve ──▶ back to the queue, with a condition that says why
+
+A binding whose answer was lost may have been carried out: the pod keeps its room until the API server has told which.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pybernetes.api.core import Pod
+from pybernetes.api.status import StatusError, is_not_found
+from pybernetes.base.clock import Clock
+from pybernetes.base.log import logger
+from pybernetes.client.client import Client
+from pybernetes.scheduler.extenders import Extenders
+from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Profile, Verdict
+from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
+from pybernetes.scheduler.nominations import Nominations
+from pybernetes.scheduler.permit import Permits
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.queue import QueuedPod, SchedulingQueue
+from pybernetes.scheduler.reports import Reports
+from pybernetes.scheduler.reservation import Reservations
+from pybernetes.scheduler.status import SCHEDULER_ERROR, UNSCHEDULABLE
+
+log = logger(__name__)
+
+
+class _Rejected(Exception):
+    """A plugin said no after the decision."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(", ".join(verdict.reasons))
+        self.verdict = verdict
+
+
+class Binding:
+    """See the module docstring."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        *,
+        reservations: Reservations,
+        permits: Permits,
+        queue: SchedulingQueue,
+        nominations: Nominations,
+        extenders: Extenders,
+        reports: Reports,
+        metrics: SchedulerMetrics,
+        slots: asyncio.Semaphore,
+        profile_of: Callable[[PodInfo], Profile],
+        retry_seconds: float,
+    ) -> None:
+        """slots: how many may be under way; the caller holds one. retry_seconds: between questions what became of a
+        binding."""
+        self._client = client
+        self._clock = clock
+        self._reservations = reservations
+        self._permits = permits
+        self._queue = queue
+        self._nominations = nominations
+        self._extenders = extenders
+        self._reports = reports
+        self._metrics = metrics
+        self._slots = slots
+        self._profile_of = profile_of
+        self._retry_seconds = retry_seconds
+
+    async def bind(self, queued: QueuedPod, state: CycleState, node_name: str) -> None:
+        """PreBind, Bind, PostBind; or undo everything and put the pod back."""
+        pod = queued.pod
+        doing = "binding rejected"
+        try:
+            refusal = await self._wait_for_permission(pod)
+            if refusal is not None:
+                raise _Rejected(refusal)
+            with self._timed("PreBind", pod):
+                for step in self._profile_of(pod).pre_bind:
+                    doing = f'running PreBind plugin "{step.name}"'
+                    verdict = await step.pre_bind(state, pod, node_name)
+                    if verdict is not None:
+                        raise _Rejected(verdict)
+            doing = "binding rejected"
+            with self._timed("Bind", pod):
+                try:
+                    await self._bind_somehow(state, pod, node_name)
+                except (StatusError, OSError) as error:
+                    if not (_is_uncertain(error) and await self._is_bound(pod, node_name)):
+                        raise
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self._reservations.give_back(state, pod, node_name)
+            self._queue.on_event(ClusterEvent("Pod", Action.DELETE, pod))
+            if isinstance(error, StatusError) and is_not_found(error):
+                self._queue.remove(pod.uid)
+                return
+            await self._failed(queued, error, doing)
+            return
+        self._succeeded(queued)
+        for post in self._profile_of(pod).post_bind:
+            post.post_bind(state, pod, node_name)
+        self._reports.note(pod, "Scheduled", f"Successfully assigned {pod.key} to {node_name}")
+        log.debug("Pod bound", pod=pod.key, node=node_name)
+
+    def _succeeded(self, queued: QueuedPod) -> None:
+        now, pod = self._clock.monotonic(), queued.pod
+        self._metrics.attempt(SCHEDULED, pod.pod.spec.scheduler_name or "", now - queued.popped_at)
+        self._metrics.bound(queued.attempts, now - queued.first_at)
+        self._queue.done(pod.uid)
+        self._nominations.remove(pod.uid)
+
+    async def _failed(self, queued: QueuedPod, error: Exception, doing: str) -> None:
+        pod = queued.pod
+        if isinstance(error, _Rejected):
+            message = str(error)
+            self._queue.rejected(queued, frozenset((error.verdict.plugin,)))
+            await self._reports.failed(pod, UNSCHEDULABLE, message)
+            return
+        self._metrics.attempt(ERROR, pod.pod.spec.scheduler_name or "", self._clock.monotonic() - queued.popped_at)
+        message = f"{doing}: {error}"
+        log.warning("Binding failed", pod=pod.key, err=error)
+        self._queue.failed(queued)
+        await self._reports.failed(pod, SCHEDULER_ERROR, message)
+
+    @contextmanager
+    def _timed(self, point: str, pod: PodInfo) -> Iterator[None]:
+        """Measure an extension point."""
+        began, ok = self._clock.monotonic(), False
+        try:
+            yield
+            ok = True
+        finally:
+            self._metrics.ran(point, ok, pod.pod.spec.scheduler_name or "", self._clock.monotonic() - began)
+
+    async def _wait_for_permission(self, pod: PodInfo) -> Verdict | None:
+        """What came of waiting. Meanwhile the slot is free: pods may wait for others to be scheduled."""
+        if not self._permits.is_held(pod.uid):
+            return None
+        began, refusal = self._clock.monotonic(), None
+        self._slots.release()
+        try:
+            refusal = await self._permits.wait(pod.uid)
+            return refusal
+        finally:
+            self._metrics.permitted(refusal is None, self._clock.monotonic() - began)
+            await self._slots.acquire()
+
+    async def _bind_somehow(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
+        """By the extender that binds such pods, else by the first plugin that does."""
+        extender = self._extenders.binder(pod)
+        if extender is not None:
+            await extender.bind(pod, node_name)
+            return
+        for binder in self._profile_of(pod).bind:
+            verdict = await binder.bind(state, pod, node_name)
+            if verdict is None:
+                return
+            if verdict.code is not Code.SKIP:
+                raise _Rejected(verdict)
+
+    async def _is_bound(self, pod: PodInfo, node_name: str) -> bool:
+        """Ask until there is an answer; until then the pod keeps its room, so that nobody else gets it too."""
+        while True:
+            try:
+                found = await self._client.get(Pod, pod.name, pod.namespace)
+            except (StatusError, OSError) as error:
+                if not _is_uncertain(error):
+                    raise
+                await self._clock.sleep(self._retry_seconds)
+                continue
+            return found.metadata.uid == pod.pod.metadata.uid and found.spec.node_name == node_name
+
+
+def _is_uncertain(error: StatusError | OSError) -> bool:
+    """Whether a call may have been carried out although it failed: the connection broke, or the server did."""
+    return not isinstance(error, StatusError) or error.code >= 500
