@@ -8,6 +8,12 @@ from pybernetes.api.validation import object_meta
 
 GOOD = {"name": "web-1", "namespace": "default"}
 
+A_QUALIFIED_NAME = (
+    "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' "
+    "(e.g. 'example.com/MyName')"
+)
 SUBDOMAIN = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
     "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
@@ -62,7 +68,18 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "an owner without kind",
         {"ownerReferences": [{"apiVersion": "v1", "name": "a", "uid": "u"}]},
-        'metadata.ownerReferences[0].kind: Invalid value: "": must not be empty',
+        'metadata.ownerReferences.kind: Invalid value: "": must not be empty',
+    ),
+    (
+        "an event as owner",
+        {"ownerReferences": [{"apiVersion": "v1", "kind": "Event", "name": "a", "uid": "u"}]},
+        'metadata.ownerReferences: Invalid value: {"apiVersion":"v1","kind":"Event","name":"a","uid":"u"}: '
+        "/v1, Kind=Event is disallowed from being an owner",
+    ),
+    (
+        "a finalizer that is no name",
+        {"finalizers": ["example.com/b/c"]},
+        f'metadata.finalizers: Invalid value: "example.com/b/c": {A_QUALIFIED_NAME}',
     ),
     ("a generated name", {"name": "", "generateName": "A"}, f'metadata.generateName: Invalid value: "A": {SUBDOMAIN}'),
 ]

@@ -214,6 +214,28 @@ async def test_a_changed_storage_version_is_remembered() -> None:
         assert again.body["metadata"]["resourceVersion"] == migrated.body["metadata"]["resourceVersion"]
 
 
+async def test_a_version_stays_until_nothing_is_stored_in_it() -> None:
+    async with running_api() as api:
+        await define(api, definition(version("v1"), version("v2", storage=False)))
+        stored = (await api.get(PATH)).body
+        stored["spec"]["versions"] = [version("v2")]
+        refused = await api.put(PATH, stored)
+        assert refused.code == 422
+        assert refused.message == (
+            f'CustomResourceDefinition.apiextensions.k8s.io "{NAME}" is invalid: status.storedVersions[0]: Invalid '
+            'value: "v1": missing from spec.versions; v1 was previously a storage version, and must remain in '
+            "spec.versions until a storage migration ensures no data remains persisted in v1 and removes v1 from "
+            "status.storedVersions"
+        )
+        stored["spec"]["versions"] = [version("v1", storage=False), version("v2")]
+        assert (await api.put(PATH, stored)).code == 200
+        migrated = await api.patch(f"{PATH}/status", {"status": {"storedVersions": ["v2"]}})
+        assert (migrated.code, migrated.body["status"]["storedVersions"]) == (200, ["v2"])
+        stored = migrated.body
+        stored["spec"]["versions"] = [version("v2")]
+        assert (await api.put(PATH, stored)).code == 200
+
+
 async def test_versions_come_and_go() -> None:
     async with running_api() as api:
         await define(api, definition(version("v1"), version("v2", storage=False)))

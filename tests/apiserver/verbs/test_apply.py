@@ -77,6 +77,13 @@ REFUSED: list[tuple[str, Any, str, int, str]] = [
     ("another name", {**config_map(), "metadata": {"name": "b"}}, "fieldManager=m", 400, "the name of the object (b)"),
     ("another version", {**config_map(), "apiVersion": "v2"}, "fieldManager=m", 400, "Incorrect version specified"),
     (
+        "no version",
+        {"kind": "ConfigMap", "metadata": {"name": "a"}},
+        "fieldManager=m",
+        400,
+        "Incorrect version specified in apply patch. Specified patch version: , expected: v1",
+    ),
+    (
         "an unknown field",
         {**config_map(), "x": 1},
         "fieldManager=m",

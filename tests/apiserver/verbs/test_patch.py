@@ -25,6 +25,15 @@ async def test_applied(media: str, patch: Any, expected: dict[str, str]) -> None
         assert (answer.code, answer.body["data"]) == (200, expected), answer
 
 
+async def test_a_patch_may_take_away_what_the_kind_is_called() -> None:
+    async with running_api() as api:
+        await api.config_map("a")
+        answer = await api.patch(A, [{"op": "remove", "path": "/kind"}, {"op": "remove", "path": "/apiVersion"}], JSON)
+        assert (answer.code, answer.body["kind"]) == (200, "ConfigMap")
+        answer = await api.patch(A, {"$patch": "delete"}, STRATEGIC)
+        assert answer.message == "the name of the object (a based on URL) was undeterminable: name must be provided"
+
+
 async def test_a_strategic_patch_merges_lists_by_key() -> None:
     async with running_api() as api:
         await api.pod("p")

@@ -202,7 +202,7 @@ class FieldManager:
 
     def _check(self, config: Object) -> None:
         schema = self.schema
-        found = config.get("apiVersion")
+        found = config.get("apiVersion") or ""
         if found != schema.api_version:
             words = f"Incorrect version specified in apply patch. Specified patch version: {found}, expected: "
             raise bad_request(words + schema.api_version)

@@ -258,16 +258,16 @@ def validate_update(new: Object, old: Object) -> Errors:
         kinds = [(spec.get("names") or {}).get("kind") for spec in (after, before)]
         errors += immutable(kinds[0], kinds[1], "spec.names.kind")
     plurals = [(spec.get("names") or {}).get("plural") for spec in (after, before)]
-    return errors + immutable(plurals[0], plurals[1], "spec.names.plural")
+    return errors + immutable(plurals[0], plurals[1], "spec.names.plural") + _stored_versions(new)
 
 
-def validate_status_update(new: Object, old: Object) -> Errors:
-    """The versions that objects may be stored in."""
-    stored = (new.get("status") or {}).get("storedVersions") or []
+def _stored_versions(definition: Object) -> Errors:
+    """No version goes while objects may be stored in it."""
+    stored = (definition.get("status") or {}).get("storedVersions") or []
     if not stored:
         words = "must have at least one stored version"
         return [field.invalid("status.storedVersions", stored, words)]
-    known = {version.get("name") for version in (new.get("spec") or {}).get("versions") or ()}
+    known = {version.get("name") for version in (definition.get("spec") or {}).get("versions") or ()}
     words = (
         "missing from spec.versions; {0} was previously a storage version, and must remain in spec.versions until a "
         "storage migration ensures no data remains persisted in {0} and removes {0} from status.storedVersions"

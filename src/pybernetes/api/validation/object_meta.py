@@ -119,15 +119,18 @@ def validate_template_meta(metadata: Object | None, path: str) -> Errors:
 
 
 def _owner_references(references: list[Object]) -> Errors:
+    """Paths do not tell which of them, as upstream's."""
     found: Errors = []
+    path = "metadata.ownerReferences"
     controller = ""
-    for index, reference in enumerate(references):
-        path = f"metadata.ownerReferences[{index}]"
+    for reference in references:
         if not reference.get("apiVersion"):
             found.append(field.invalid(path + ".apiVersion", "", "version must not be empty"))
         for key in ("kind", "name", "uid"):
             if not reference.get(key):
                 found.append(field.invalid(f"{path}.{key}", "", "must not be empty"))
+        if (reference.get("apiVersion"), reference.get("kind")) == ("v1", "Event"):
+            found.append(field.invalid(path, reference, "/v1, Kind=Event is disallowed from being an owner"))
         if reference.get("controller"):
             name = f"{reference.get('kind')}/{reference.get('name')}"
             if controller:
@@ -135,25 +138,28 @@ def _owner_references(references: list[Object]) -> Errors:
                     "Only one reference can have Controller set to true. "
                     f'Found "true" in references for {controller} and {name}'
                 )
-                found.append(field.invalid("metadata.ownerReferences", references, words))
+                found.append(field.invalid(path, references, words))
             controller = controller or name
     return found
 
 
 def validate_finalizer(finalizer: str, path: str) -> Errors:
     """A qualified name with a domain, or one of the three old ones."""
-    found = each(path, finalizer, qualified_name(finalizer))
-    if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
-        words = "name is neither a standard finalizer name nor is it fully qualified"
-        found.append(field.invalid(path, finalizer, words))
-    return found
+    return each(path, finalizer, qualified_name(finalizer)) + _without_domain(finalizer, path)
+
+
+def _without_domain(finalizer: str, path: str) -> Errors:
+    if "/" in finalizer or finalizer in _STANDARD_FINALIZERS:
+        return []
+    return [field.invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")]
 
 
 def _finalizers(finalizers: list[str], domain: bool) -> Errors:
     found: Errors = []
-    for index, finalizer in enumerate(finalizers):
-        path = f"metadata.finalizers[{index}]"
-        found += validate_finalizer(finalizer, path) if domain else each(path, finalizer, qualified_name(finalizer))
+    for finalizer in finalizers:
+        found += each("metadata.finalizers", finalizer, qualified_name(finalizer))
+    for index, finalizer in enumerate(finalizers if domain else ()):
+        found += _without_domain(finalizer, f"metadata.finalizers[{index}]")
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         words = "finalizer orphan and foregroundDeletion cannot be both set"
         found.append(field.invalid("metadata.finalizers", finalizers, words))

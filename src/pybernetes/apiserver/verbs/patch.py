@@ -69,8 +69,10 @@ def conform_patched(
 ) -> None:
     """Schema and defaults of a patched object, in place; unknown fields as `fieldValidation` says. `schema`: another
     than that of the kind."""
-    if patched.get("apiVersion") != api_version or patched.get("kind") != kind:
-        found = f"{patched.get('apiVersion')}, Kind={patched.get('kind')}"
+    if not patched.get("apiVersion") or not patched.get("kind"):
+        patched["apiVersion"], patched["kind"] = patched.get("apiVersion") or api_version, patched.get("kind") or kind
+    if patched["apiVersion"] != api_version or patched["kind"] != kind:
+        found = f"{patched['apiVersion']}, Kind={patched['kind']}"
         raise status.bad_request(f"the patch changes apiVersion or kind ({found}); expected {api_version}, Kind={kind}")
     schema = schema or write.schema_for(api_version, kind)
     ignore = write.field_validation == "Ignore"
