@@ -127,6 +127,54 @@ async def test_index_that_fails_waits_for_itself_only() -> None:
         assert second.metadata.uid in {pod.metadata.uid for pod in await running(world, 2)}
 
 
+COUNTED = "batch.kubernetes.io/job-index-failure-count"
+IGNORED = "batch.kubernetes.io/job-index-ignored-failure-count"
+
+
+async def test_a_failed_pod_that_is_deleted_is_not_forgotten_by_its_index() -> None:
+    """It alone knows how often its index failed, and stays until the next pod of the index says so."""
+    async with control_plane(*ONLY) as world:
+        await world.create(indexed(1, backoffLimitPerIndex=1))
+        (first,) = await running(world, 1)
+        await end(world, first, 1)
+        await world.client.delete(Pod, first.metadata.name or "", "default", grace_period_seconds=0)
+        await asyncio.sleep(5)
+        uncounted = (await world.get(Job, "work")).status.uncounted_terminated_pods
+        assert uncounted is not None and uncounted.failed == [first.metadata.uid]
+        assert [pod.metadata.uid for pod in await pods(world)] == [first.metadata.uid]
+        (second,) = await running(world, 1)
+        assert (second.metadata.annotations or {})[COUNTED] == "1"
+
+        async def first_is_gone() -> bool:
+            return [pod.metadata.uid for pod in await pods(world)] == [second.metadata.uid]
+
+        await world.until(first_is_gone)
+        await end(world, second, 1)
+        found = await ended_as(world, ("FailureTarget", "FailedIndexes"), ("Failed", "FailedIndexes"))
+        assert (found.status.failed, found.status.failed_indexes) == (2, "0")
+        assert not any(pod.metadata.finalizers for pod in await pods(world))
+
+
+async def test_ignored_failures_do_not_use_up_the_tries_of_an_index() -> None:
+    rule = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    async with control_plane(*ONLY) as world:
+        await world.create(indexed(1, backoffLimitPerIndex=1, podFailurePolicy={"rules": [rule]}))
+        for counted, ignored, is_disrupted in ((0, None, True), (0, "1", False), (1, "1", True), (1, "2", False)):
+            (pod,) = await running(world, 1)
+            annotations = pod.metadata.annotations or {}
+            assert (annotations[COUNTED], annotations.get(IGNORED)) == (str(counted), ignored)
+            if is_disrupted:
+                condition = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+                body = {"status": {"conditions": [condition]}}
+                await world.client.patch(
+                    Pod, pod.metadata.name or "", "default", body=body, content_type=STRATEGIC_MERGE_PATCH,
+                    subresource="status",
+                )  # fmt: skip
+            await end(world, pod, 1)
+        found = await ended_as(world, ("FailureTarget", "FailedIndexes"), ("Failed", "FailedIndexes"))
+        assert found.status.failed == 2
+
+
 async def test_too_many_failed_indexes_end_the_job() -> None:
     async with control_plane(*ONLY) as world:
         await world.create(indexed(10, backoffLimitPerIndex=0, maxFailedIndexes=4, parallelism=10))

@@ -226,6 +226,39 @@ JOB = job_of(completions=3, parallelism=2)
 INDEXED_JOB = job_of(completions=3, parallelism=2, completionMode="Indexed")
 
 
+async def _retry(world: World) -> None:
+    """The first pod of each index fails, the second one succeeds."""
+    informer = await world.run_pods()
+
+    def ended(old: Pod | None, new: Pod | None) -> None:
+        if new is not None and new.status.phase == "Running" and new.metadata.deletion_timestamp is None:
+            is_first = (new.metadata.annotations or {})["batch.kubernetes.io/job-index-failure-count"] == "0"
+            phase, code = ("Failed", 1) if is_first else ("Succeeded", 0)
+            world.later(lambda: world.report(new, phase, exit_code=code))
+
+    informer.add_handler(ended)
+    indexed = {"completions": 2, "parallelism": 2, "completionMode": "Indexed", "backoffLimitPerIndex": 1}
+    await world.create(job("work", **indexed))
+
+
+async def _retried(world: World) -> bool:
+    status = (await world.get(Job, "work")).status
+    pods = await world.list(Pod, "default")
+    conditions = [one.type for one in status.conditions or () if one.status == "True"]
+    uncounted = status.uncounted_terminated_pods
+    assert (status.failed or 0) <= 2 and not status.failed_indexes
+    return (
+        conditions == ["SuccessCriteriaMet", "Complete"]
+        and (status.succeeded, status.failed, status.completed_indexes) == (2, 2, "0,1")
+        and not (uncounted and (uncounted.succeeded or uncounted.failed))
+        and len(pods) == 4
+        and not any(one.metadata.finalizers for one in pods)
+    )
+
+
+RETRIED_JOB = Scenario(("job-controller",), _retry, _retried)
+
+
 # CronJob
 
 
@@ -379,6 +412,7 @@ ALL = {
     "daemonset": DAEMON_SET,
     "job": JOB,
     "indexed-job": INDEXED_JOB,
+    "retried-job": RETRIED_JOB,
     "cronjob": CRON_JOB,
     "endpoints": ENDPOINTS,
     "garbage": GARBAGE,

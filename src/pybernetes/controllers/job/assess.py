@@ -4,6 +4,8 @@
 
 Counting exactly once: a finished pod keeps the tracking finalizer until its uid is in `uncountedTerminatedPods` of the
 status (or its index in `completedIndexes`). Only then the finalizer goes, and only then the uid moves into the totals.
+With a limit per index the last failed pod of an index also keeps it until another pod has its index: it alone says how
+often the index failed.
 """
 
 from collections.abc import Iterable
@@ -21,6 +23,8 @@ FINALIZER = "batch.kubernetes.io/job-tracking"
 FIRST_BACKOFF_SECONDS = 10.0
 LONGEST_BACKOFF_SECONDS = 600.0
 NO_LIMIT = 2**31 - 1
+FAILURE_COUNT = "batch.kubernetes.io/job-index-failure-count"
+IGNORED_COUNT = "batch.kubernetes.io/job-index-ignored-failure-count"
 
 
 class Observed(msgspec.Struct, kw_only=True):
@@ -37,6 +41,8 @@ class Observed(msgspec.Struct, kw_only=True):
     completed_indexes: set[int]
     failed_indexes: set[int]
     fail_job_message: str
+    kept: set[str]
+    """The uids of failed pods that stay until their index has another pod."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -45,6 +51,13 @@ class Verdict(msgspec.Struct, frozen=True):
     succeeded: bool
     reason: str
     message: str
+
+
+class Tries(msgspec.Struct, frozen=True):
+    """How often an index failed: what counts against its limit, and what a rule ignored."""
+
+    counted: int = 0
+    ignored: int = 0
 
 
 def is_indexed(job: Job) -> bool:
@@ -122,6 +135,7 @@ def observe(job: Job, pods: Iterable[Pod], removed: "set[str]") -> Observed:
     else:
         succeeded = (job.status.succeeded or 0) + len(counted_succeeded) + len(new_succeeded)
     active = [pod for pod in every if is_active(pod)]
+    settled = completed | failed_indexes | {index for pod in active if (index := index_of(pod)) is not None}
     return Observed(
         active=active,
         terminating=sum(
@@ -137,6 +151,7 @@ def observe(job: Job, pods: Iterable[Pod], removed: "set[str]") -> Observed:
         completed_indexes=completed,
         failed_indexes=failed_indexes,
         fail_job_message=fail_job,
+        kept=_kept(job, (pod for pod in every if (pod.metadata.uid or "") not in removed), settled),
     )
 
 
@@ -222,8 +237,50 @@ def _fails_index(job: Job, pod: Pod, action: str) -> bool:
         return False
     if action == FAIL_INDEX:
         return True
-    earlier = (pod.metadata.annotations or {}).get("batch.kubernetes.io/job-index-failure-count", "0")
-    return int(earlier) >= limit
+    return failures_before(pod) >= limit
+
+
+def failures_before(pod: Pod) -> int:
+    """How often the pod's index had failed when the pod was made, and it counted."""
+    return _number(pod, FAILURE_COUNT)
+
+
+def ignored_before(pod: Pod) -> int:
+    """How often the pod's index had failed when the pod was made, and a rule ignored it."""
+    return _number(pod, IGNORED_COUNT)
+
+
+def _number(pod: Pod, annotation: str) -> int:
+    text = (pod.metadata.annotations or {}).get(annotation, "")
+    return int(text) if text.isdigit() else 0
+
+
+def next_tries(job: Job, failed: Iterable[Pod]) -> Tries:
+    """What the next pod of an index is told, by the failed pods of that index."""
+    newest = max(failed, key=_how_late, default=None)
+    if newest is None:
+        return Tries()
+    is_ignored = phase_of(newest) == "Failed" and action_for(job, newest)[0] == IGNORE
+    counted, ignored = failures_before(newest), ignored_before(newest)
+    return Tries(counted, ignored + 1) if is_ignored else Tries(counted + 1, ignored)
+
+
+def _how_late(pod: Pod) -> int:
+    return failures_before(pod) + ignored_before(pod)
+
+
+def _kept(job: Job, pods: Iterable[Pod], settled: set[int]) -> set[str]:
+    """The last failed pod of each index that waits for another one."""
+    if job.spec.backoff_limit_per_index is None or not is_indexed(job):
+        return set()
+    last: dict[int, Pod] = {}
+    for pod in pods:
+        index = index_of(pod)
+        if index is None or index in settled or index >= (job.spec.completions or 0):
+            continue
+        if has_finalizer(pod) and has_failed(job, pod):
+            last[index] = max(last.get(index, pod), pod, key=_how_late)
+    return {pod.metadata.uid or "" for pod in last.values()}
 
 
 def _success_rule(job: Job, observed: Observed) -> int | None:

@@ -32,6 +32,7 @@ from ...reconcile.sources import owner_key, source
 from .assess import (
     FINALIZER,
     Observed,
+    Tries,
     Verdict,
     backoff_seconds,
     condition_of,
@@ -40,6 +41,7 @@ from .assess import (
     is_finished,
     is_indexed,
     is_suspended,
+    next_tries,
     observe,
     replaces_only_failed,
     seconds_to_deadline,
@@ -47,7 +49,7 @@ from .assess import (
     wanted_active,
 )
 from .indexes import format_, index_of, missing
-from .pod import FAILURE_COUNT, pod_of
+from .pod import pod_of
 
 MAX_CREATES = 500
 STALE_CACHE_SECONDS = 1.0
@@ -260,7 +262,7 @@ class JobController:
         due: list[int | None] = []
         for index in missing(job.spec.completions or 0, _taken(observed), job.spec.completions or 0):
             tries, last = self._tries(job, index)
-            waits = backoff_seconds(tries, last, now)
+            waits = backoff_seconds(tries.counted + tries.ignored, last, now)
             if waits > 0:
                 soonest = min(soonest or waits, waits)
             elif len(due) < count:
@@ -310,16 +312,15 @@ class JobController:
         self._expectations.created(key, len(indexes) - succeeded)
         return succeeded, failure
 
-    def _tries(self, job: Job, index: int) -> tuple[int, datetime | None]:
+    def _tries(self, job: Job, index: int) -> tuple[Tries, datetime | None]:
         """How often this index failed, and when it did last. A pod says how often its index failed before it."""
         failed = [
             pod
             for pod in self._pods.by_index(CONTROLLER, job.metadata.uid or "")
             if index_of(pod) == index and not is_active(pod)
         ]
-        earlier = [int((pod.metadata.annotations or {}).get(FAILURE_COUNT, "0")) for pod in failed]
         now = self._clock.now()
-        return max(earlier, default=-1) + 1, max((finished_at(pod, now) for pod in failed), default=None)
+        return next_tries(job, failed), max((finished_at(pod, now) for pod in failed), default=None)
 
     async def _count(
         self, key: str, job: Job, status: JobStatus, observed: Observed, end: Verdict | None, *, is_over: bool
@@ -343,14 +344,16 @@ class JobController:
             job = await self._write(job, status)
         waiting = {*succeeded, *failed}
         known = {pod.metadata.uid or "": pod for pod in self._pods.by_index(CONTROLLER, job.metadata.uid or "")}
-        to_free = [known[uid] for uid in waiting if uid in known and has_finalizer(known[uid])]
-        to_free += [pod for pod in finished if (pod.metadata.uid or "") not in waiting]
+        kept = observed.kept if end is None else set()
+        to_free = [known[uid] for uid in waiting - kept if uid in known and has_finalizer(known[uid])]
+        to_free += [pod for pod in finished if (pod.metadata.uid or "") not in waiting | kept]
         await self._remove_finalizers(key, to_free)
+        still = [uid for uid in failed if uid in kept]
         final = msgspec.structs.replace(
             status,
-            uncounted_terminated_pods=UncountedTerminatedPods(),
+            uncounted_terminated_pods=UncountedTerminatedPods(failed=still or None),
             succeeded=(len(observed.completed_indexes) if is_indexed(job) else observed.succeeded) or None,
-            failed=observed.failed or None,
+            failed=observed.failed - len(still) or None,
         )
         ends = end is not None and is_over
         if end is not None and ends:

@@ -7,13 +7,11 @@ import msgspec
 from ...api.batch import Job
 from ...api.core import EnvVar, EnvVarSource, ObjectFieldSelector, Pod
 from ...reconcile.pods import pod_from_template
-from .assess import FINALIZER
+from .assess import FAILURE_COUNT, FINALIZER, IGNORED_COUNT, Tries
 from .indexes import INDEX
 
-FAILURE_COUNT = "batch.kubernetes.io/job-index-failure-count"
 
-
-def pod_of(job: Job, index: int | None, tries: int | None) -> Pod:
+def pod_of(job: Job, index: int | None, tries: Tries | None) -> Pod:
     """A pod of the Job; index and how often it failed before, where the Job has such."""
     name = job.metadata.name or ""
     pod = pod_from_template(job.spec.template, job)
@@ -25,7 +23,9 @@ def pod_of(job: Job, index: int | None, tries: int | None) -> Pod:
     meta.labels = {**(meta.labels or {}), INDEX: str(index)}
     meta.annotations = {**(meta.annotations or {}), INDEX: str(index)}
     if tries is not None:
-        meta.annotations[FAILURE_COUNT] = str(tries)
+        meta.annotations[FAILURE_COUNT] = str(tries.counted)
+        if tries.ignored:
+            meta.annotations[IGNORED_COUNT] = str(tries.ignored)
     variable = EnvVar(
         name="JOB_COMPLETION_INDEX",
         value_from=EnvVarSource(field_ref=ObjectFieldSelector(field_path=f"metadata.labels['{INDEX}']")),
