@@ -333,6 +333,37 @@ async def test_status_and_lifecycle_of_a_suspended_job() -> None:
         assert changed.metadata.annotations == {"x": "y"}
 
 
+async def test_a_suspended_job_has_no_start_time_and_its_deadline_begins_anew() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.create(job("work", activeDeadlineSeconds=100))
+        await running(world, 1)
+        first = (await world.get(Job, "work")).status.start_time
+        await asyncio.sleep(60)
+        await world.client.patch(Job, "work", "default", body={"spec": {"suspend": True}})
+
+        async def has_not_started() -> bool:
+            return (await world.get(Job, "work")).status.start_time is None
+
+        await world.until(has_not_started)
+        await asyncio.sleep(60)
+        assert await conditions(world) == [("Suspended", "JobSuspended")], "the deadline does not run"
+        # The pod's place may be changed now (KEP-5440): there is none that runs, and nothing has started.
+        body = {"spec": {"template": {"spec": {"nodeSelector": {"zone": "b"}}}}}
+        await world.client.patch(Job, "work", "default", body=body)
+        await world.client.patch(Job, "work", "default", body={"spec": {"suspend": False}})
+
+        async def is_there() -> list[Pod]:
+            return [pod for pod in await pods(world) if pod.spec.node_selector == {"zone": "b"}]
+
+        await world.until(is_there)
+        second = (await world.get(Job, "work")).status.start_time
+        assert first is not None and second is not None and (second - first).total_seconds() >= 120
+        await asyncio.sleep(90)
+        assert await conditions(world) == []
+        found = ("FailureTarget", "DeadlineExceeded")
+        await heading_for(world, found)
+
+
 async def test_replacement_waits_until_a_terminating_pod_has_failed() -> None:
     async with control_plane(*ONLY) as world:
         await world.create(job("work", podReplacementPolicy="Failed"))

@@ -185,6 +185,8 @@ class JobController:
         status.terminating = observed.terminating
         if end is not None:
             _target(status, end, now)
+        elif is_suspended(job):
+            status.start_time = None  # the deadline does not run; what is resumed starts anew (KEP-5440)
         job = await self._count(
             key, job, status, observed, end, is_over=not observed.active and observed.terminating == 0
         )
@@ -207,7 +209,6 @@ class JobController:
         now = self._clock.now()
         suspended = condition_of(job, "Suspended")
         if is_suspended(job):
-            # The deadline does not run meanwhile; the start time stays to be read until the Job is resumed.
             if suspended is None:
                 _set_condition(status, "Suspended", "True", "JobSuspended", "Job suspended", now)
                 self._recorder.normal(job, "Suspended", "Job suspended")
@@ -367,6 +368,7 @@ class JobController:
         now = self._clock.now()
         status.ready = 0
         status.terminating = 0
+        status.start_time = status.start_time or now  # it may have been suspended
         if end.succeeded:
             status.completion_time = now
             _set_condition(status, "Complete", "True", end.reason, end.message, now)
