@@ -118,9 +118,40 @@ async def test_an_event_is_patched_in_its_other_version() -> None:
         event = {"metadata": {"name": "e"}, "involvedObject": {"name": "p"}, "message": "m"}
         await api.post("/api/v1/namespaces/default/events", event)
         path = "/apis/events.k8s.io/v1/namespaces/default/events/e"
-        answer = await api.patch(path, {"note": "new", "series": {"count": 2, "lastObservedTime": None}})
-        assert (answer.code, answer.body["note"]) == (200, "new"), answer
-        assert (await api.get("/api/v1/namespaces/default/events/e")).body["message"] == "new"
+        series = {"count": 2, "lastObservedTime": "2026-01-01T00:00:00.000000Z"}
+        answer = await api.patch(path, {"series": series})
+        assert (answer.code, answer.body["series"], answer.body["note"]) == (200, series, "m"), answer
+        assert (await api.get("/api/v1/namespaces/default/events/e")).body["series"] == series
+        answer = await api.patch(path, {"note": "new", "series": {"count": 1}})
+        assert answer.message == (
+            'Event "e" is invalid: [series.count: Invalid value: "": should be at least 2, '
+            'message: Invalid value: "new": field is immutable]'
+        )
+        answer = await api.patch("/api/v1/namespaces/default/events/e", {"message": "new"})
+        assert answer.body["message"] == "new"
+
+
+async def test_a_new_event_of_the_newer_group_is_whole() -> None:
+    async with running_api() as api:
+        path = "/apis/events.k8s.io/v1/namespaces/default/events"
+        answer = await api.post(path, {"metadata": {"name": "e"}, "deprecatedCount": 3})
+        assert answer.message == (
+            'Event "e" is invalid: [eventTime: Required value, type: Invalid value: "": has invalid value: , '
+            'count: Invalid value: "": needs to be unset]'
+        )
+        event = {
+            "metadata": {"name": "e"},
+            "eventTime": "2026-01-01T00:00:00.000000Z",
+            "type": "Normal",
+            "reason": "R",
+            "action": "A",
+            "reportingController": "example.com/c",
+            "reportingInstance": "i",
+            "regarding": {"namespace": "default"},
+        }
+        assert (await api.post(path, event)).code == 201
+        answer = await api.post(path, {**event, "reportingController": ""})
+        assert answer.message.startswith('Event "e" is invalid: [reportingController: Required value, ')
 
 
 UNKNOWN = {"metadata": {"name": "a"}, "data": {}, "extra": 1}
