@@ -1,8 +1,11 @@
 """Fields behind feature gates are dropped when the gate is off, unless the object uses the feature already."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pybernetes.api.feature_gates import FeatureGates, known_gates
 from pybernetes.api.gated_fields import Tree, drop_disabled, gated_fields
@@ -60,3 +63,29 @@ def test_with_every_gate_on_nothing_is_dropped_and_locked_ones_never_are() -> No
             seen |= gates_of(gated_fields(info.schema, off))
     assert seen
     assert not {name for name in seen if known_gates()[name].locked}
+
+
+POD = gated_fields(
+    "core/v1.Pod", FeatureGates({"HostnameOverride": False, "PodLevelResources": False, "ContainerRestartRules": False})
+)
+PARTS: st.SearchStrategy[Object] = st.fixed_dictionaries(
+    {},
+    optional={
+        "hostnameOverride": st.sampled_from(["a", "b"]),
+        "resources": st.just({"limits": {"cpu": "1"}}),
+        "containers": st.lists(st.sampled_from([{}, {"restartPolicyRules": []}]).map(dict), max_size=2),
+    },
+)
+
+
+@given(before=PARTS, after=PARTS, shared=st.sets(st.sampled_from(["hostnameOverride", "resources", "containers"])))
+def test_what_is_shared_with_the_old_object_is_as_if_it_were_a_copy(
+    before: Object, after: Object, shared: set[str]
+) -> None:
+    old: Object = {"spec": before}
+    new: Object = {"spec": {**after, **{name: before[name] for name in shared if name in before}}}
+    alone = deepcopy(new)
+    drop_disabled(new, old, POD)
+    drop_disabled(alone, deepcopy(old), POD)
+    assert new == alone
+    assert old == {"spec": before}

@@ -88,7 +88,7 @@ def _compare_members(node: Members, old: dict[str, Any], new: dict[str, Any], in
     for name, value in new.items():
         if name in old:
             before = old[name]
-            if before != value:
+            if before is not value and before != value:
                 _compare(child(name), before, value, into, "f:" + name)
         else:
             into.added["f:" + name] = everything(child(name), value)

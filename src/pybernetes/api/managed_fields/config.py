@@ -17,6 +17,13 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "boolean": ((bool,), "expected boolean, got"),
     "numeric": ((int, float), "expected numeric (int or float), got"),
 }
+_EXACTLY: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "numeric": (int, float),
+    "list": (list,),
+    "map": (dict,),
+}
 
 
 def field_set_of(node: Node, value: Any) -> FieldSet:
@@ -44,6 +51,62 @@ def _below(node: Node, value: Any) -> FieldSet:
             except BadItem:
                 continue
     return found
+
+
+def fitting_set(node: Node, value: Any) -> FieldSet | None:
+    """`field_set_of` a configuration that fits its type; None for one that does not, of which `problems` tells why.
+    In one walk, since nearly all fit: 2 us instead of 5 for a few labels."""
+    try:
+        return _fitting(node, value)
+    except (_Misfit, BadItem):
+        return None
+
+
+class _Misfit(Exception):
+    pass
+
+
+def _fitting(node: Node, value: Any) -> FieldSet:
+    if type(node) is Deduced:
+        node = node.of(value)
+    found: FieldSet = {}
+    if value is None:
+        return found
+    if type(node) is Members:
+        if type(value) is not dict:
+            raise _Misfit
+        fields, rest = node.fields, node.rest
+        for name, inner in value.items():
+            child = fields.get(name) or rest
+            if child is None:
+                raise _Misfit
+            if type(child) is Leaf:
+                _fit_leaf(child, inner)
+                found["f:" + name] = MEMBER
+                continue
+            below = _fitting(child, inner)
+            if inner is None or inner == {} or name not in fields:
+                below = _member(below)
+            elif not below and not _is_leaf(child, inner):
+                continue
+            found["f:" + name] = below
+    elif type(node) is Items:
+        if type(value) is not list:
+            raise _Misfit
+        for item in value:
+            key = node.key_of(item)
+            if key in found:
+                raise _Misfit
+            found[key] = _member(_fitting(node.element, item))
+    elif type(node) is Leaf:
+        _fit_leaf(node, value)
+    return found
+
+
+def _fit_leaf(node: Leaf, value: Any) -> None:
+    types = _EXACTLY.get(node.kind)
+    if types is not None and value is not None and type(value) not in types:
+        raise _Misfit
 
 
 def _is_leaf(node: Node, value: Any) -> bool:

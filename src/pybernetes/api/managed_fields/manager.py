@@ -15,7 +15,7 @@ from typing import Any
 from ..digest import digest
 from ..status import bad_request
 from .compare import compare, is_flat
-from .config import problems
+from .config import fitting_set, problems
 from .conflicts import ApplyConflict
 from .field_set import MEMBER, BadFields, FieldSet, difference, recursive_difference, union
 from .last_applied import KUBECTL, allowed, annotation_of, refreshed
@@ -173,7 +173,7 @@ class FieldManager:
         StatusError 400 for a configuration of another version or with managedFields, Unfit for one that does not fit
         the type, ApplyConflict."""
         schema = self.schema
-        self._check(config)
+        named = self._named(config)
         managers: Managers = {}
         base = schema.zero
         if live is not None:
@@ -182,7 +182,7 @@ class FieldManager:
             if not managers:
                 managers = self._before_first_apply(base)
         key = key_for(manager, APPLY, schema.api_version, subresource)
-        result = self._apply(base, config, managers, key, force, ignored)
+        result = self._apply(base, config, named, managers, key, force, ignored)
         owned = result.managers.get(key)
         managers = dict(result.managers)
         if owned is not None:
@@ -200,7 +200,8 @@ class FieldManager:
             del metadata["managedFields"]
         return {**obj, "metadata": metadata}
 
-    def _check(self, config: Object) -> None:
+    def _named(self, config: Object) -> FieldSet:
+        """The fields of a configuration, which must be one of this type."""
         schema = self.schema
         found = config.get("apiVersion") or ""
         if found != schema.api_version:
@@ -208,9 +209,11 @@ class FieldManager:
             raise bad_request(words + schema.api_version)
         if config["metadata"].get("managedFields") is not None:
             raise bad_request("metadata.managedFields must be nil")
-        wrong = problems(schema.root, config)
-        if wrong:
+        named = fitting_set(schema.root, config)
+        if named is None:
+            wrong = problems(schema.root, config)
             raise Unfit(wrong[0] if len(wrong) == 1 else "\n".join(["errors:", *("  " + text for text in wrong)]))
+        return named
 
     def _before_first_apply(self, live: Object) -> Managers:
         key = key_for(_BEFORE_FIRST_APPLY, UPDATE, self.schema.api_version, "")
@@ -219,17 +222,24 @@ class FieldManager:
         return {key: Owned(fields, self.schema.api_version)} if fields else {}
 
     def _apply(
-        self, live: Object, config: Object, managers: Managers, key: Key, force: bool, ignored: FieldSet
+        self,
+        live: Object,
+        config: Object,
+        named: FieldSet,
+        managers: Managers,
+        key: Key,
+        force: bool,
+        ignored: FieldSet,
     ) -> Applied:
         try:
-            return apply(self.schema, live, config, managers, key, ignored, force=force)
+            return apply(self.schema, live, config, named, managers, key, ignored, force=force)
         except ApplyConflict as conflict:
             if key.manager != KUBECTL:
                 raise
             left = conflict.without(allowed(self.schema, live))
             if left is not None:
                 raise left from None
-        return apply(self.schema, live, config, managers, key, ignored, force=True)
+        return apply(self.schema, live, config, named, managers, key, ignored, force=True)
 
 
 def _readable(entries: Any) -> Managers | None:

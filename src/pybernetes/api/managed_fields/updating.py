@@ -91,17 +91,19 @@ def apply(
     schema: MergeSchema,
     live: Object,
     config: Object,
+    named: FieldSet,
     managers: Managers,
     applier: Key,
     ignored: FieldSet,
     *,
     force: bool,
 ) -> Applied:
-    """The object after a configuration, and who owns what then. ApplyConflict without `force`."""
+    """The object after a configuration, which names these fields, and who owns what then. ApplyConflict without
+    `force`."""
     managers = _fitting(schema, managers)
     merged = merge(schema.root, live, config)
     before = managers.get(applier)
-    named = recursive_difference(field_set_of(schema.root, config), ignored)
+    named = recursive_difference(named, ignored)
     managers = {**managers, applier: Owned(named, schema.api_version, before.time if before else "")}
     if before is not None and _gives_up(schema, before, named):
         merged = _pruned(schema, merged, managers, before)
@@ -123,7 +125,8 @@ def _fitting(schema: MergeSchema, managers: Managers) -> Managers:
     for key, owned in managers.items():
         if owned.api_version == schema.api_version:
             fields = fitting(schema.root, owned.fields)
-            owned = owned if fields == owned.fields else owned.having(fields)
+            if fields is not owned.fields and fields != owned.fields:
+                owned = owned.having(fields)
         found[key] = owned
     return found
 

@@ -405,11 +405,11 @@ class GenericResource:
 def _differ_in_times_only(new: Object, old: Object) -> bool:
     """Whether two objects are the same but for when their fields were last written: no reason to write."""
     now, before = new["metadata"].get("managedFields"), old["metadata"].get("managedFields")
-    if not now or not before or now == before or without_times(now) != without_times(before):
+    if not now or not before or {**new["metadata"], "managedFields": before} != old["metadata"]:
         return False
-    if {**new["metadata"], "managedFields": before} != old["metadata"]:
+    if {**new, "metadata": None} != {**old, "metadata": None}:
         return False
-    return {**new, "metadata": None} == {**old, "metadata": None}
+    return now != before and without_times(now) == without_times(before)
 
 
 def match_namespace(metadata: Object, namespace: str) -> None:

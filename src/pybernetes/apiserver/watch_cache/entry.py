@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from ...api.managed_fields.known_sets import told
 from ...api.resource import ResourceInfo
 
 Object = dict[str, Any]
@@ -52,7 +53,7 @@ def encode(obj: Object) -> bytes:
     metadata = obj["metadata"]
     if "resourceVersion" in metadata:
         metadata = {key: value for key, value in metadata.items() if key != "resourceVersion"}
-    ordered = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata}
+    ordered = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": told(metadata)}
     for key, value in obj.items():
         if key not in ordered:
             ordered[key] = value

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from operator import attrgetter
 
-import orjson
-
 from ...api import status
+from ...api.managed_fields.known_sets import decoded
 from ...api.resource import ResourceInfo
 from ...store.store import Event, KeyValue
 from ..reader import Listener, Object
@@ -70,7 +69,7 @@ class ResourceCache:
         of its bytes, so only the last `DECODED_LIMIT` are kept."""
         found = entry.decoded
         if found is None:
-            found = entry.decoded = orjson.loads(entry.data)
+            found = entry.decoded = decoded(entry.data)
             self._decoded.append(entry)
             if len(self._decoded) > DECODED_LIMIT:
                 self._decoded.popleft().decoded = None
@@ -78,7 +77,7 @@ class ResourceCache:
 
     def peek(self, entry: Entry) -> Object:
         """As `object`, but what has to be decoded for it is not kept."""
-        return entry.decoded or entry.copy()
+        return entry.decoded or decoded(entry.data)
 
     def entry(self, kv: KeyValue) -> Entry:
         """A stored value as an entry."""
