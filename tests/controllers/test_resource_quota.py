@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
 from tests.support.control_plane import World, control_plane, deployment, pod
 
 from pybernetes.api.core import ConfigMap, Pod, ResourceQuota
 from pybernetes.api.meta import ObjectMeta
+from pybernetes.api.status import StatusError
 
 ONLY = ("resourcequota-controller",)
 
@@ -73,6 +75,77 @@ async def test_scopes_choose_pods() -> None:
         await world.create(busy)
         await used(world, pods="1")
         await world.client.delete(Pod, "effortless", "default", grace_period_seconds=0)
+        await used(world, pods="0")
+
+
+async def test_extended_resources_and_limits_of_pods_are_counted() -> None:
+    async with control_plane(*ONLY) as world:
+        hard = {"requests.example.com/gpu": "3", "requests.cpu": "2", "limits.memory": "1Gi"}
+        await world.create(quota({**hard, "requests.ephemeral-storage": "1Gi", "requests.hugepages-2Mi": "4Mi"}))
+
+        def hungry(name: str) -> dict[str, Any]:
+            body = pod(name)
+            requests = {"cpu": "500m", "example.com/gpu": "2", "ephemeral-storage": "10Mi"}
+            limits = {"memory": "10Mi", "example.com/gpu": "2"}
+            body["spec"]["containers"][0]["resources"] = {"requests": requests, "limits": limits}
+            return body
+
+        await used(world, requests_cpu="0")
+        await world.create(hungry("a"))
+        expected = {"requests.example.com/gpu": "2", "requests.cpu": "500m", "limits.memory": "10Mi"}
+        expected |= {"requests.ephemeral-storage": "10Mi", "requests.hugepages-2Mi": "0"}
+
+        async def is_counted() -> bool:
+            return (await world.get(ResourceQuota, "limits")).status.used == expected
+
+        await world.until(is_counted)
+        with pytest.raises(StatusError) as refused:
+            await world.create(hungry("b"))
+        assert refused.value.message == (
+            'pods "b" is forbidden: exceeded quota: limits, requested: requests.example.com/gpu=2, '
+            "used: requests.example.com/gpu=2, limited: requests.example.com/gpu=3"
+        )
+        await world.client.delete(Pod, "a", "default", grace_period_seconds=0)
+        await used(world, requests_cpu="0", limits_memory="0")
+
+
+TERM = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"a": "b"}}, "namespaceSelector": {}}
+SPECS: dict[str, dict[str, Any]] = {
+    "reaching": {"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [TERM]}}},
+    "critical": {"priorityClassName": "system-node-critical"},
+    "ending": {"activeDeadlineSeconds": 100},
+    "plain": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("scope", "counted"),
+    [
+        ({"scopeName": "CrossNamespacePodAffinity", "operator": "Exists"}, ["reaching"]),
+        ({"scopeName": "PriorityClass", "operator": "In", "values": ["system-node-critical"]}, ["critical"]),
+        (
+            {"scopeName": "PriorityClass", "operator": "NotIn", "values": ["other"]},
+            ["reaching", "critical", "ending", "plain"],
+        ),
+        ({"scopeName": "PriorityClass", "operator": "Exists"}, ["critical"]),
+        ({"scopeName": "PriorityClass", "operator": "DoesNotExist"}, ["reaching", "ending", "plain"]),
+        ({"scopeName": "Terminating", "operator": "Exists"}, ["ending"]),
+        ({"scopeName": "NotTerminating", "operator": "Exists"}, ["reaching", "critical", "plain"]),
+    ],
+)
+async def test_every_scope_chooses_its_pods(scope: dict[str, Any], counted: list[str]) -> None:
+    """Those that were there before the quota, and those that admission counts as they come."""
+    names = list(SPECS)
+    async with control_plane(*ONLY) as world:
+        for name in names[:2]:
+            await world.create(pod(name, **SPECS[name]))
+        await world.create(quota({"pods": "9"}, scopeSelector={"matchExpressions": [scope]}))
+        await used(world, pods=str(len(set(counted) & set(names[:2]))))
+        for name in names[2:]:
+            await world.create(pod(name, **SPECS[name]))
+        await used(world, pods=str(len(counted)))
+        for name in names:
+            await world.client.delete(Pod, name, "default", grace_period_seconds=0)
         await used(world, pods="0")
 
 

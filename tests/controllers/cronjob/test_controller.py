@@ -1,8 +1,10 @@
 """CronJobs, seen from outside: which Jobs are started when."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
+import pytest
 from tests.support.control_plane import World, control_plane, template
 
 from pybernetes.api.batch import CronJob, Job
@@ -131,3 +133,29 @@ async def test_start_that_is_too_late_is_missed() -> None:
         await asyncio.sleep(600)
         assert await names(world) == []
         assert "FailedCreate" in await world.reasons()
+
+
+@pytest.mark.parametrize(
+    ("zone", "schedule", "scheduled"),
+    [
+        (None, "30 9 * * *", "2026-01-01T09:30:00Z"),
+        ("Etc/UTC", "30 9 * * *", "2026-01-01T09:30:00Z"),
+        ("Europe/London", "30 9 * * *", "2026-01-01T09:30:00Z"),
+        ("Europe/Berlin", "30 9 * * *", "2026-01-01T09:30:00+01:00"),
+        ("America/New_York", "30 9 * * *", "2026-01-01T09:30:00-05:00"),
+    ],
+)
+async def test_a_job_says_for_when_it_was_scheduled_in_the_time_zone_asked_for(
+    zone: str | None, schedule: str, scheduled: str
+) -> None:
+    async with control_plane(*ONLY) as world:
+        await world.create(cron_job(schedule=schedule, **({"timeZone": zone} if zone else {})))
+
+        async def made() -> list[Job]:
+            return await world.list(Job)
+
+        (found,) = await world.until(made, within_seconds=20 * 3600)
+        assert (found.metadata.annotations or {})["batch.kubernetes.io/cronjob-scheduled-timestamp"] == scheduled
+        instant = datetime.fromisoformat(scheduled)
+        assert found.metadata.name == f"tick-{int(instant.timestamp()) // 60}"
+        assert 0 <= (world.clock.now() - instant).total_seconds() < 60

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.control_plane import World, control_plane, deployment
+from tests.support.control_plane import World, control_plane, deployment, replica_set
 
 from pybernetes.api.apps import Deployment, ReplicaSet
 from pybernetes.api.core import Pod
@@ -167,3 +167,45 @@ async def test_min_ready_seconds_delay_availability() -> None:
         await world.create(deployment("web", 1, minReadySeconds=30))
         await world.until(lambda: is_rolled_out(world))
         assert 29 <= world.clock.monotonic() - started <= 33
+
+
+async def test_a_name_that_is_taken_by_another_template_is_avoided() -> None:
+    async with control_plane(*CONTROLLERS) as world:
+        await world.run_pods()
+        await world.create(deployment("web", 1))
+        await world.until(lambda: is_rolled_out(world))
+        (name,) = [found.metadata.name or "" for found in await world.list(ReplicaSet)]
+    async with control_plane(*CONTROLLERS) as world:
+        await world.run_pods()
+        stranger = replica_set("other", 0)
+        stranger["metadata"]["name"] = name
+        await world.create(stranger)
+        await world.create(deployment("web", 1))
+        await world.until(lambda: is_rolled_out(world))
+        found = await world.get(Deployment, "web")
+        assert found.status.collision_count == 1
+        assert {one.metadata.name: one.spec.replicas for one in await world.list(ReplicaSet)}.pop(name) == 0
+        assert len(await world.list(ReplicaSet)) == 2
+
+
+async def test_pods_that_are_still_ending_are_told() -> None:
+    async with control_plane(*CONTROLLERS) as world:
+        await world.create(deployment("web", 2))
+
+        async def made() -> bool:
+            return len(await world.list(Pod)) == 2
+
+        await world.until(made)
+        (first, _) = await world.list(Pod)
+        name = first.metadata.name or ""
+        await world.client.patch(Pod, name, "default", body={"metadata": {"finalizers": ["example.com/hold"]}})
+        await world.client.delete(Pod, name, "default")
+
+        async def told(count: int) -> bool:
+            (replicas,) = await world.list(ReplicaSet)
+            statuses = (replicas.status, (await world.get(Deployment, "web")).status)
+            return [one.terminating_replicas for one in statuses] == [count, count]
+
+        await world.until(lambda: told(1))
+        await world.client.patch(Pod, name, "default", body={"metadata": {"finalizers": None}})
+        await world.until(lambda: told(0))

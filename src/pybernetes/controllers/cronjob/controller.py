@@ -15,7 +15,6 @@ import msgspec
 
 from ...api.batch import CronJob, CronJobStatus, Job
 from ...api.core import ObjectReference
-from ...api.instants import format_time
 from ...api.meta import ObjectMeta
 from ...api.status import StatusError, is_already_exists, is_not_found
 from ...client.view import split_key
@@ -25,7 +24,7 @@ from ...reconcile.ownership import controller_of, controller_reference, is_contr
 from ...reconcile.pod_control import is_namespace_terminating
 from ...reconcile.pods import EPOCH, structs_equal
 from ...reconcile.sources import owner_key, source
-from .schedule import Schedule, ScheduleError, is_time_zone, most_recent, parse
+from .schedule import Schedule, ScheduleError, is_time_zone, local_time, most_recent, parse
 
 OWNER = "controller"
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
@@ -252,7 +251,7 @@ def _job(cron_job: CronJob, scheduled: datetime) -> Job:
             name=f"{cron_job.metadata.name}-{int(scheduled.timestamp()) // 60}",
             namespace=cron_job.metadata.namespace,
             labels=dict(wanted.labels or {}) or None,
-            annotations={**(wanted.annotations or {}), SCHEDULED: format_time(scheduled)},
+            annotations={**(wanted.annotations or {}), SCHEDULED: local_time(scheduled, cron_job.spec.time_zone or "")},
             owner_references=[controller_reference(cron_job)],
         ),
         spec=cron_job.spec.job_template.spec,

@@ -125,6 +125,12 @@ def is_time_zone(name: str) -> bool:
     return True
 
 
+def local_time(instant: datetime, zone: str) -> str:
+    """An instant in that time zone, as RFC 3339 writes it: `2026-07-01T09:00:00+02:00`, with `Z` where that is UTC."""
+    text = instant.astimezone(_zone(zone or "UTC")).isoformat(timespec="seconds")
+    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+
+
 def _is_unrestricted(field: str) -> bool:
     """Whether a day field says "any day": a star without a step greater than one."""
     return any(part in ("*", "?", "*/1", "?/1") for part in field.split(","))
