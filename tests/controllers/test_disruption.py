@@ -86,6 +86,28 @@ async def test_pods_without_controller_cannot_be_counted_in_percent() -> None:
 
         await world.until(is_told)
         assert await allowed(world, 0)
+        (message,) = await world.messages("UnmanagedPods")
+        selector = (
+            "&LabelSelector{MatchLabels:map[string]string{app: web,},MatchExpressions:[]LabelSelectorRequirement{},}"
+        )
+        assert message.startswith(f"Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be ")
+
+
+async def test_pods_that_have_ended_are_expected_and_not_healthy() -> None:
+    async with control_plane("disruption-controller") as world:
+        await world.create(budget(minAvailable=1))
+        for name in ("a", "b", "c"):
+            await world.create(pod(name, labels={"app": "web"}, node="n1"))
+        for name in ("a", "b"):
+            await world.report(await world.get(Pod, name), "Running", ready=True, pod_ip="10.0.0.1")
+        await world.report(await world.get(Pod, "c"), "Succeeded", exit_code=0)
+
+        async def is_counted() -> bool:
+            status = (await world.get(PodDisruptionBudget, "web")).status
+            numbers = (status.expected_pods, status.current_healthy, status.desired_healthy, status.disruptions_allowed)
+            return numbers == (3, 2, 1, 1)
+
+        await world.until(is_counted)
 
 
 async def test_eviction_is_blocked_until_the_budget_allows_it() -> None:

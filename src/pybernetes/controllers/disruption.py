@@ -21,7 +21,6 @@ from ..api.instants import format_time
 from ..api.intstr import scaled
 from ..api.meta import Condition, OwnerReference
 from ..api.policy import PodDisruptionBudget, PodDisruptionBudgetStatus
-from ..api.selectors import from_label_selector
 from ..api.status import StatusError, is_not_found
 from ..client.informer import Informer
 from ..client.view import key_of, split_key
@@ -30,7 +29,7 @@ from ..reconcile.manager import ControllerContext
 from ..reconcile.ownership import controller_of
 from ..reconcile.pods import condition_of, is_ready, is_terminal, structs_equal
 from ..reconcile.scales import Scales
-from ..reconcile.selection import may_match
+from ..reconcile.selection import may_match, shown_selector
 from ..reconcile.sources import source
 from ..reconcile.status_patches import patch_status
 
@@ -160,7 +159,7 @@ class DisruptionController:
             return None
         now = self._clock.now()
         every = {pod.metadata.name or "": pod for pod in self._pods.list(namespace)}
-        pods = [pod for pod in every.values() if _matches(budget, pod) and not is_terminal(pod)]
+        pods = [pod for pod in every.values() if _matches(budget, pod)]
         if not pods:
             self._recorder.normal(budget, "NoPods", "No matching pods found")
         disrupted, soonest = still_disrupted(budget, every, now)
@@ -220,7 +219,7 @@ class DisruptionController:
                 uid, count = await self._scale_of(reference, pod)
                 replicas[uid] = count
         if not is_managed:
-            selector = from_label_selector(budget.spec.selector)
+            selector = shown_selector(budget.spec.selector)
             self._recorder.warning(budget, "UnmanagedPods", UNMANAGED.format(selector=selector))
         return sum(replicas.values())
 

@@ -1,4 +1,4 @@
-"""Selectors of objects that may be malformed: an object an older version admitted must not stop the others."""
+"""Selectors of objects, some of which may be malformed: one an older version admitted must not stop the others."""
 
 from collections.abc import Mapping
 
@@ -16,3 +16,18 @@ def may_match(selector: LabelSelector | None, labels: Mapping[str, str] | None) 
         return from_label_selector(selector).matches(labels or {})
     except StatusError:
         return False
+
+
+def shown_selector(selector: LabelSelector | None) -> str:
+    """A selector as Go's generated String() writes it, which is how upstream shows it in events."""
+    if selector is None:
+        return "nil"
+    labels = "".join(f"{key}: {value}," for key, value in sorted((selector.match_labels or {}).items()))
+    rows = "".join(
+        f"LabelSelectorRequirement{{Key:{row.key},Operator:{row.operator},Values:[{' '.join(row.values or ())}],}},"
+        for row in selector.match_expressions or ()
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{rows}}},}}"
+    )

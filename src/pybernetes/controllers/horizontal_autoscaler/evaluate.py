@@ -28,6 +28,7 @@ from ...api.quantity import Quantity, parse
 from ...api.resource import ResourceInfo
 from ...api.selectors import from_label_selector
 from ...reconcile.scales import Scale
+from ...reconcile.selection import shown_selector
 from .metrics import Metrics
 from .replicas import MetricsError, Proposal, Tolerance, by_share, by_total, by_utilization, by_value, ready_count
 
@@ -273,18 +274,3 @@ def _written(milli: int) -> str:
 
 def _text(selector: LabelSelector | None) -> str:
     return str(from_label_selector(selector)) if selector is not None else ""
-
-
-def shown_selector(selector: LabelSelector | None) -> str:
-    """A selector as Go's generated String() writes it, which is how upstream names metrics in events."""
-    if selector is None:
-        return "nil"
-    labels = "".join(f"{key}: {value}," for key, value in sorted((selector.match_labels or {}).items()))
-    rows = "".join(
-        f"LabelSelectorRequirement{{Key:{row.key},Operator:{row.operator},Values:[{' '.join(row.values or ())}],}},"
-        for row in selector.match_expressions or ()
-    )
-    return (
-        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
-        f"MatchExpressions:[]LabelSelectorRequirement{{{rows}}},}}"
-    )
