@@ -1,7 +1,7 @@
 """The whole scheduler against an API server's stand-in: pods are bound, and those that cannot be say why."""
 
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import msgspec
@@ -12,24 +12,10 @@ from tests.support.scheduling import FakeApi, Recorder, node, pod
 from pybernetes.api.core import (
     Binding,
     ContainerStatus,
-    NodeSelector,
-    NodeSelectorRequirement,
-    NodeSelectorTerm,
-    PersistentVolume,
-    PersistentVolumeClaim,
-    PersistentVolumeClaimSpec,
-    PersistentVolumeClaimStatus,
-    PersistentVolumeClaimVolumeSource,
-    PersistentVolumeSpec,
-    PersistentVolumeStatus,
+    PodCondition,
     ResourceRequirements,
-    Volume,
-    VolumeNodeAffinity,
-    VolumeResourceRequirements,
 )
-from pybernetes.api.meta import ObjectMeta
 from pybernetes.api.status import StatusError
-from pybernetes.api.storage import StorageClass
 from pybernetes.base.tasks import running
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.framework import Code, Verdict
@@ -189,6 +175,27 @@ async def test_an_important_pod_preempts_and_is_nominated():
         assert disrupted[0]["status"]["conditions"][0]["reason"] == "PreemptionByScheduler"
 
 
+async def test_a_pod_that_no_preemption_helps_is_nominated_no_more():
+    lost = pod("p", cpu="3", priority=10)
+    lost.status.nominated_node_name = "a"
+    async with cluster(node("a", cpu="2")) as api:
+        api.put(lost)
+        await api.until(lambda: api.patches)
+        assert (api.pod("p").status.nominated_node_name, list(api.scheduler.nominations.nodes())) == (None, [])
+
+
+async def test_a_pod_whose_victims_still_end_stays_nominated():
+    lost, victim = pod("p", cpu="3", priority=10), pod("q", cpu="3", on="a")
+    lost.status.nominated_node_name = "a"
+    victim.metadata.deletion_timestamp = datetime(2026, 1, 1, tzinfo=UTC)
+    victim.status.conditions = [PodCondition(type="DisruptionTarget", status="True", reason="PreemptionByScheduler")]
+    async with cluster(node("a"), victim) as api:
+        api.put(lost)
+        await api.until(lambda: api.patches)
+        assert api.condition("p").message.endswith("not eligible due to a terminating pod on the nominated node.")
+        assert (api.pod("p").status.nominated_node_name, api.scheduler.nominations.nodes()) == ("a", ["a"])
+
+
 async def test_room_made_for_a_nominated_pod_is_not_taken_by_a_lesser_one():
     async with cluster(node("a", cpu="1"), pod("low", cpu="1", on="a")) as api:
         api.put(pod("high", cpu="1", priority=10), pod("small", cpu="1"))
@@ -259,15 +266,16 @@ async def test_a_held_pod_keeps_its_room_and_is_bound_when_allowed():
 
 async def test_a_held_pod_that_is_rejected_gives_its_room_back():
     async with holding_cluster(60) as api:
+        await api.until(lambda: api.pod("p").status.nominated_node_name == "a")
         api.scheduler.permits.reject("uid-default-p", "Holding", "no")
-        await api.until(lambda: api.patches)
-        assert api.condition("p").message == "no"
+        await api.until(lambda: api.pod("p").status.conditions)
+        assert (api.condition("p").message, api.pod("p").status.nominated_node_name) == ("no", None)
         assert api.scheduler.snapshot.rows[0].cpu == 0
 
 
 async def test_a_held_pod_is_rejected_when_time_is_up():
     async with holding_cluster(0.01) as api:
-        await api.until(lambda: api.patches)
+        await api.until(lambda: api.pod("p").status.conditions)
         assert api.condition("p").message == "rejected due to timeout after waiting at plugin Holding"
 
 
@@ -295,93 +303,6 @@ async def test_attempts_and_waiting_pods_are_counted():
         text = api.scheduler.metrics.registry.text().decode()
         assert 'scheduler_queue_incoming_pods_total{queue="backoff",event="AssignedPodDelete"} 1' in text
         assert "scheduler_unschedulable_pods{" not in text
-
-
-# volumes
-
-
-def claim(name, volume="", storage_class="local"):
-    return PersistentVolumeClaim(
-        metadata=ObjectMeta(name=name, namespace="default", uid=f"c-{name}"),
-        spec=PersistentVolumeClaimSpec(
-            access_modes=["ReadWriteOnce"],
-            storage_class_name=storage_class,
-            volume_name=volume or None,
-            resources=VolumeResourceRequirements(requests={"storage": "1Gi"}),
-        ),
-        status=PersistentVolumeClaimStatus(phase="Bound" if volume else "Pending"),
-    )
-
-
-def volume(name, on):
-    requirement = NodeSelectorRequirement(key="kubernetes.io/hostname", operator="In", values=[on])
-    return PersistentVolume(
-        metadata=ObjectMeta(name=name, uid=f"v-{name}"),
-        spec=PersistentVolumeSpec(
-            capacity={"storage": "2Gi"},
-            access_modes=["ReadWriteOnce"],
-            storage_class_name="local",
-            node_affinity=VolumeNodeAffinity(
-                required=NodeSelector(node_selector_terms=[NodeSelectorTerm(match_expressions=[requirement])])
-            ),
-        ),
-        status=PersistentVolumeStatus(phase="Available"),
-    )
-
-
-def with_claim(name, claim_name):
-    source = PersistentVolumeClaimVolumeSource(claim_name=claim_name)
-    return pod(name, volumes=[Volume(name="data", persistent_volume_claim=source)])
-
-
-WAITS = StorageClass(
-    metadata=ObjectMeta(name="local"), provisioner="example.com/disk", volume_binding_mode="WaitForFirstConsumer"
-)
-
-
-async def test_a_missing_claim_is_waited_for():
-    async with cluster(node("a")) as api:
-        api.put(with_claim("p", "data"))
-        await api.until(lambda: api.patches)
-        assert api.condition("p").message.startswith('0/1 nodes are available: persistentvolumeclaim "data" not found.')
-        api.put(volume("v", "a"), claim("data", "v"))
-        await api.until(lambda: api.bound)
-
-
-async def test_a_pod_goes_where_its_volume_is():
-    async with cluster(node("a"), node("b"), volume("v", "b"), claim("data", "v")) as api:
-        api.put(with_claim("p", "data"))
-        await api.until(lambda: api.bound)
-        assert api.bound == {"p": "b"}
-
-
-async def test_an_unbound_claim_with_immediate_binding_is_waited_for():
-    async with cluster(node("a"), claim("data")) as api:
-        api.put(with_claim("p", "data"))
-        await api.until(lambda: api.patches)
-        assert "pod has unbound immediate PersistentVolumeClaims" in api.condition("p").message
-
-
-async def test_a_waiting_claim_is_provisioned_for_the_node_of_the_pod():
-    async with cluster(node("a"), WAITS, claim("data")) as api:
-        api.put(with_claim("p", "data"))
-        await api.until(lambda: api.patches)
-        assert api.patches == [("data", {"metadata": {"annotations": {"volume.kubernetes.io/selected-node": "a"}}})]
-        assert not api.bound
-        api.put(volume("v", "a"), claim("data", "v"))
-        await api.until(lambda: api.bound)
-
-
-async def test_a_waiting_claim_takes_an_existing_volume():
-    async with cluster(node("b"), WAITS, volume("v", "b"), claim("data")) as api:
-        api.put(with_claim("p", "data"))
-        await api.until(lambda: api.patches)
-        reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "name": "data"}
-        reference |= {"namespace": "default", "uid": "c-data"}
-        assert api.patches == [("v", {"spec": {"claimRef": reference}})]
-        assert not api.bound
-        api.put(claim("data", "v"))
-        await api.until(lambda: api.bound)
 
 
 class Lossy(Cluster):

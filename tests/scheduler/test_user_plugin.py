@@ -105,7 +105,17 @@ async def test_it_reserves_and_works_before_the_binding():
     async with cluster(seats("a", 2)) as api:
         api.put(seat("p"))
         await api.until(lambda: api.bound)
-        assert api.patches[0] == ("p", {"metadata": {"annotations": {"example.com/seat": "a/1"}}})
+        assert api.patches == [
+            ("p", {"status": {"nominatedNodeName": "a"}}),
+            ("p", {"metadata": {"annotations": {"example.com/seat": "a/1"}}}),
+        ]
+
+
+async def test_a_pod_that_is_none_of_its_business_is_not_nominated():
+    async with cluster(node("a")) as api:
+        api.put(pod("p"))
+        await api.until(lambda: api.bound)
+        assert not api.patches
 
 
 async def test_it_gives_back_what_it_reserved():
@@ -113,7 +123,7 @@ async def test_it_gives_back_what_it_reserved():
         plugin = api.scheduler.profiles["default-scheduler"].reserve[-1]
         api.fail_bindings = 1
         api.put(seat("p"))
-        await api.until(lambda: len(api.patches) == 2)
+        await api.until(lambda: api.pod("p").status.conditions)
         assert (api.bound, plugin.name, plugin.seats) == ({}, "Seats", {})
 
 

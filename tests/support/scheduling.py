@@ -199,6 +199,11 @@ class FakeApi:
                 kept = [row for row in found.status.conditions or () if row.type not in types]
                 changes["conditions"] = kept + fresh
             self.put(msgspec.structs.replace(found, status=msgspec.structs.replace(found.status, **changes)))
+        if kind is PersistentVolumeClaim:
+            annotations = {**(found.metadata.annotations or {}), **body["metadata"]["annotations"]}
+            metadata = msgspec.structs.replace(found.metadata, annotations=annotations)
+            self.put(msgspec.structs.replace(found, metadata=metadata))
+            return self.informers.of(kind).get(name, namespace)
         return found
 
     async def delete(self, kind: Any, name: str, namespace: str = "", **_: Any) -> None:
@@ -226,9 +231,14 @@ class Recorder:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str, str, str]] = []
+        self.components: list[str] = []
+        """Who recorded each of them."""
 
-    def event(self, obj: Any, type_: str, reason: str, message: str, *, field_path: str = "") -> None:
+    def event(
+        self, obj: Any, type_: str, reason: str, message: str, *, field_path: str = "", component: str = ""
+    ) -> None:
         self.events.append((type_, reason, obj.metadata.name, message))
+        self.components.append(component)
 
     def reasons(self) -> list[str]:
         return [event[1] for event in self.events]

@@ -97,12 +97,16 @@ class EventRecorder:
         self._under_way: dict[tuple[str, str], asyncio.Event] = {}
         self._view = resource("events")
 
-    def event(self, obj: Any, type_: str, reason: str, message: str, *, field_path: str = "") -> None:
-        """Record that `reason` happened to an object (Struct, dict or reference). Returns at once."""
+    def event(
+        self, obj: Any, type_: str, reason: str, message: str, *, field_path: str = "", component: str = ""
+    ) -> None:
+        """Record that `reason` happened to an object (Struct, dict or reference). Returns at once. component: who says
+        so, if not the recorder's own."""
         involved = reference_to(obj, field_path)
         namespace = involved.get("namespace") or "default"
         now = timestamp(self._clock.now())
-        source = {"component": self._component}
+        component = component or self._component
+        source = {"component": component}
         if self._host:
             source["host"] = self._host
         event: Event = {
@@ -118,7 +122,7 @@ class EventRecorder:
             "count": 1,
             "type": type_,
             "eventTime": None,
-            "reportingComponent": self._component,
+            "reportingComponent": component,
             "reportingInstance": self._host,
         }
         try:

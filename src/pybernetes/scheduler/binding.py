@@ -3,6 +3,7 @@
     wait for Permit ──▶ PreBind ──▶ Bind (extender or plugins) ──▶ PostBind, event
            └──────────────┴───────────┴─ failed ──▶ Unreserve ──▶ back to the queue, with a condition that says why
 
+A pod whose binding takes time (it is held, or a PreBind plugin has work to do) names its node in its status meanwhile.
 A binding whose answer was lost may have been carried out: the pod keeps its room until the API server has told which.
 """
 
@@ -10,13 +11,15 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from msgspec.structs import replace
+
 from pybernetes.api.core import Pod
 from pybernetes.api.status import StatusError, is_not_found
 from pybernetes.base.clock import Clock
 from pybernetes.base.log import logger
 from pybernetes.client.client import Client
 from pybernetes.scheduler.extenders import Extenders
-from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, Profile, Verdict
+from pybernetes.scheduler.framework import Action, ClusterEvent, Code, CycleState, PreBind, Profile, Verdict
 from pybernetes.scheduler.metrics import ERROR, SCHEDULED, SchedulerMetrics
 from pybernetes.scheduler.nominations import Nominations
 from pybernetes.scheduler.permit import Permits
@@ -76,11 +79,14 @@ class Binding:
         pod = queued.pod
         doing = "binding rejected"
         try:
+            steps = self._at_work(state, pod, node_name)
+            if steps or self._permits.is_held(pod.uid):
+                queued.pod = await self._nominated(pod, node_name)
             refusal = await self._wait_for_permission(pod)
             if refusal is not None:
                 raise _Rejected(refusal)
             with self._timed("PreBind", pod):
-                for step in self._profile_of(pod).pre_bind:
+                for step in steps:
                     doing = f'running PreBind plugin "{step.name}"'
                     verdict = await step.pre_bind(state, pod, node_name)
                     if verdict is not None:
@@ -115,18 +121,43 @@ class Binding:
         self._queue.done(pod.uid)
         self._nominations.remove(pod.uid)
 
+    def _at_work(self, state: CycleState, pod: PodInfo, node_name: str) -> list[PreBind]:
+        """The PreBind plugins that have something to do for the pod."""
+        found: list[PreBind] = []
+        for step in self._profile_of(pod).pre_bind:
+            asked = getattr(step, "pre_bind_pre_flight", None)  # see framework.PreBindPreFlight
+            verdict: Verdict | None = asked(state, pod, node_name) if asked is not None else None
+            if verdict is None:
+                found.append(step)
+            elif verdict.code is not Code.SKIP:
+                raise _Rejected(verdict)
+        return found
+
+    async def _nominated(self, pod: PodInfo, node_name: str) -> PodInfo:
+        """Tell others (such as autoscalers) where the pod is about to go; the pod as it is then."""
+        status = pod.pod.status
+        if status.nominated_node_name == node_name:
+            return pod
+        try:
+            await self._reports.patch(pod, {"status": {"nominatedNodeName": node_name}})
+        except (StatusError, OSError) as error:
+            log.warning("Node of a pod that is being bound not written", pod=pod.key, err=error)
+            return pod
+        return pod.renewed(replace(pod.pod, status=replace(status, nominated_node_name=node_name)))
+
     async def _failed(self, queued: QueuedPod, error: Exception, doing: str) -> None:
         pod = queued.pod
+        self._nominations.remove(pod.uid)
         if isinstance(error, _Rejected):
             message = str(error)
             self._queue.rejected(queued, frozenset((error.verdict.plugin,)))
-            await self._reports.failed(pod, UNSCHEDULABLE, message)
+            await self._reports.failed(pod, UNSCHEDULABLE, message, "")
             return
         self._metrics.attempt(ERROR, pod.pod.spec.scheduler_name or "", self._clock.monotonic() - queued.popped_at)
         message = f"{doing}: {error}"
         log.warning("Binding failed", pod=pod.key, err=error)
         self._queue.failed(queued)
-        await self._reports.failed(pod, SCHEDULER_ERROR, message)
+        await self._reports.failed(pod, SCHEDULER_ERROR, message, "")
 
     @contextmanager
     def _timed(self, point: str, pod: PodInfo) -> Iterator[None]:

@@ -35,8 +35,8 @@ from pybernetes.scheduler.snapshot import Snapshot
 log = logger(__name__)
 MAX_EXTENDER_SCORE = 10
 DEFAULT_TIMEOUT_SECONDS = 5.0
-_SILENT = Verdict(Code.UNSCHEDULABLE, REJECTOR)
-"""On nodes that an extender leaves out without a word."""
+_SILENT = Verdict(Code.UNRESOLVABLE, REJECTOR)
+"""On nodes that an extender leaves out without a word: preemption is not tried there."""
 
 
 class ExtenderError(Exception):

@@ -221,6 +221,13 @@ class PreBind(Plugin, Protocol):
     async def pre_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None: ...
 
 
+class PreBindPreFlight(Plugin, Protocol):
+    """A PreBind plugin that knows beforehand whether it has anything to do for a pod."""
+
+    def pre_bind_pre_flight(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
+        """SKIP: nothing. None: some work, during which the pod's status names the node (KEP-5278)."""
+
+
 class Bind(Plugin, Protocol):
     """Bind; SKIP hands over to the next binder."""
 

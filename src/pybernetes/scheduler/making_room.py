@@ -73,6 +73,12 @@ class MakingRoom:
             return quick
         return self._asked(preemption.plan, pod, diagnosis)
 
+    def is_being_made(self, pod: PodInfo, diagnosis: Diagnosis) -> bool:
+        """Whether the pod still waits for the room made for it, or must not have any made, and so keeps its node."""
+        if self._args(pod) is None or not diagnosis.total:
+            return False
+        return bool(preemption.ineligible(pod, self._snapshot, self._nominations, diagnosis))
+
     def _asked(self, question: Callable[..., T], pod: PodInfo, diagnosis: Diagnosis) -> T:
         """What `preemption.plan` or `preemption.candidates` answers about a pod."""
         return question(

@@ -21,14 +21,18 @@ class Reports:
 
     async def failed(self, pod: PodInfo, reason: str, message: str, nominated: str | None = None) -> None:
         """The pod could not be scheduled: event and condition. nominated: the node it is nominated for now."""
-        self._recorder.event(pod.pod, WARNING, "FailedScheduling", message)
+        self._event(pod, WARNING, "FailedScheduling", message)
         body = unscheduled_patch(pod.pod, reason, message, self._clock.now(), nominated)
         if body is not None:
             await self.patch(pod, body)
 
     def note(self, pod: PodInfo, reason: str, message: str) -> None:
         """A normal event."""
-        self._recorder.event(pod.pod, NORMAL, reason, message)
+        self._event(pod, NORMAL, reason, message)
+
+    def _event(self, pod: PodInfo, kind: str, reason: str, message: str) -> None:
+        """In the name of the pod's profile."""
+        self._recorder.event(pod.pod, kind, reason, message, component=pod.pod.spec.scheduler_name or "")
 
     async def patch(self, pod: PodInfo, body: dict[str, Any]) -> None:
         """Change the status."""

@@ -324,11 +324,17 @@ class Scheduler:
             self._start("preempt", pod, self._preempt(decision.state, pod, outcome, message))
         else:
             message = diagnosis.message(outcome)
-            self._start("report", pod, self._report(decision.state, pod, message))
+            nominated = None if self.room.is_being_made(pod, diagnosis) else self._withdraw(pod)
+            self._start("report", pod, self._report(decision.state, pod, message, nominated))
 
-    async def _report(self, state: CycleState, pod: PodInfo, message: str) -> None:
+    def _withdraw(self, pod: PodInfo) -> str:
+        """The pod is nominated for no node any more; what its status says of that."""
+        self.nominations.remove(pod.uid)
+        return ""
+
+    async def _report(self, state: CycleState, pod: PodInfo, message: str, nominated: str | None) -> None:
         """Tell why no node fits, and let the plugins give back what stands in the way."""
-        await self._reports.failed(pod, UNSCHEDULABLE, message)
+        await self._reports.failed(pod, UNSCHEDULABLE, message, nominated)
         await self._release(state, pod)
 
     async def _release(self, state: CycleState, pod: PodInfo) -> None:
@@ -368,11 +374,13 @@ class Scheduler:
         """A reservation was refused."""
         self.queue.rejected(queued, frozenset((refusal.plugin,)))
         message = ", ".join(refusal.reasons)
-        self._start("report", queued.pod, self._reports.failed(queued.pod, UNSCHEDULABLE, message))
+        nominated = self._withdraw(queued.pod)
+        self._start("report", queued.pod, self._reports.failed(queued.pod, UNSCHEDULABLE, message, nominated))
 
     def _give_up(self, queued: QueuedPod, message: str) -> None:
         """The attempt itself failed."""
         self._ended(ERROR, queued)
         self.snapshot.forget(queued.pod.uid)
         self.queue.failed(queued)
-        self._start("report", queued.pod, self._reports.failed(queued.pod, SCHEDULER_ERROR, message))
+        nominated = self._withdraw(queued.pod)
+        self._start("report", queued.pod, self._reports.failed(queued.pod, SCHEDULER_ERROR, message, nominated))

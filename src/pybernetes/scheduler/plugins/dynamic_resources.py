@@ -280,6 +280,9 @@ class DynamicResources:
         for uid in [uid for uid, (owner, _) in self._assumed.items() if owner == pod.uid]:
             del self._assumed[uid]
 
+    def pre_bind_pre_flight(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
+        return self._skip if state.data.get(self.name) is None else None
+
     async def pre_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
         """Write the allocations, and the pod among the claims' users; wait for devices that are being made ready."""
         wanted: _Claims | None = state.data.get(self.name)

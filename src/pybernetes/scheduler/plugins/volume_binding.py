@@ -2,13 +2,12 @@
 
 A claim that is bound pins the pod to the nodes its volume's node affinity selects. A claim that waits for its first
 consumer (`volumeBindingMode: WaitForFirstConsumer`) is decided with the pod: an existing volume that fits is bound to
-it, else its provisioner is told the node (annotation `volume.kubernetes.io/selected-node`) and the pod waits until
-the claim is bound; a claim that has the annotation already is provisioned for that node and no other. Drivers may say
-how much they can provision where (storage_capacity.py). A claim that is missing, or unbound with immediate binding,
-keeps the pod waiting.
+it, else its provisioner is told the node, and the pod waits until the claim is bound (volume_writing.py); a claim that
+has been promised to a node already is provisioned for that node and no other. Drivers may say how much they can
+provision where (storage_capacity.py). A claim that is missing, or unbound with immediate binding, keeps the pod
+waiting.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -27,8 +26,8 @@ from pybernetes.scheduler.node_info import NodeInfo
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.storage_capacity import StorageCapacity
+from pybernetes.scheduler.volume_writing import SELECTED_NODE, VolumeWriter
 
-SELECTED_NODE = "volume.kubernetes.io/selected-node"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 BIND_TIMEOUT_SECONDS = 600.0
 
@@ -60,8 +59,7 @@ class VolumeBinding:
         capacity: StorageCapacity,
         bind_timeout_seconds: float = BIND_TIMEOUT_SECONDS,
     ) -> None:
-        self._timeout = bind_timeout_seconds
-        self._client = client
+        self._writer = VolumeWriter(client, claims, volumes, bind_timeout_seconds)
         self._claims = claims
         self._volumes = volumes
         self._classes = classes
@@ -181,46 +179,16 @@ class VolumeBinding:
         for volume in [volume for volume, uid in self._reserved.items() if uid == pod.uid]:
             del self._reserved[volume]
 
+    def pre_bind_pre_flight(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
+        return None if state.data.get(f"{self.name}/chosen") else self._skip
+
     async def pre_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
-        """Bind or have provisioned what was chosen, and wait for it."""
+        """Bind or have provisioned what was chosen, and wait for it. VolumeError."""
         chosen: dict[str, str] | None = state.data.get(f"{self.name}/chosen")
-        if not chosen:
-            return None
-        for name, volume in chosen.items():
-            claim = self._claims.get(name, pod.namespace)
-            if claim is None:
-                return self._no(f'persistentvolumeclaim "{name}" not found')
-            if volume:
-                reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "name": name}
-                reference |= {"namespace": pod.namespace, "uid": claim.metadata.uid or ""}
-                await self._client.patch(PersistentVolume, volume, body={"spec": {"claimRef": reference}})
-            else:
-                body = {"metadata": {"annotations": {SELECTED_NODE: node_name}}}
-                await self._client.patch(PersistentVolumeClaim, name, pod.namespace, body=body)
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._all_bound(set(chosen), pod.namespace)
-        except TimeoutError:
-            return self._no("timed out waiting for the condition")
-        self.unreserve(state, pod, node_name)
+        if chosen:
+            await self._writer.bind(pod, node_name, chosen)
+            self.unreserve(state, pod, node_name)
         return None
-
-    async def _all_bound(self, names: set[str], namespace: str) -> None:
-        changed = asyncio.Event()
-
-        def note(old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
-            changed.set()
-
-        self._claims.add_handler(note)
-        try:
-            while True:
-                changed.clear()
-                claims = [self._claims.get(name, namespace) for name in names]
-                if all(claim is not None and claim.status.phase == "Bound" for claim in claims):
-                    return
-                await changed.wait()
-        finally:
-            self._claims.remove_handler(note)
 
     def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
         if event.kind == "CSIDriver":
