@@ -280,6 +280,19 @@ def load_certificate(pem: bytes) -> x509.Certificate:
         raise CertificateError(f"not a PEM certificate: {error}") from None
 
 
+def authority_fault(bundle: bytes) -> str:
+    """Why a bundle of PEM certificates is none, in the words of Go's client; "" when at least one can be read."""
+    if b"-----BEGIN " not in bundle:
+        return "unable to parse bytes as PEM block"
+    if b"-----BEGIN CERTIFICATE-----" not in bundle:
+        return "no valid certificate authority data seen"
+    try:
+        x509.load_pem_x509_certificates(bundle)
+    except ValueError as error:
+        return f"failed to parse certificate: {error}"
+    return ""
+
+
 def load_key(pem: bytes) -> SigningKey:
     """A private key (PKCS#8, SEC 1 or PKCS#1, not encrypted). CertificateError otherwise."""
     try:

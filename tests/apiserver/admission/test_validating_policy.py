@@ -300,3 +300,22 @@ async def test_refused_policies() -> None:
         assert "spec.validations: Required value" in answer.message
         answer = await api.post(VALIDATING_BINDINGS, binding(validationActions=["Deny", "Warn"]))
         assert "must not contain both Deny and Warn" in answer.message
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "words"),
+    [
+        ("", "", "[spec.paramKind.apiVersion: Required value, spec.paramKind.kind: Required value]"),
+        ("a/b/c", "K", 'apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c'),
+        ("rules.example.com/", "K", "spec.paramKind.apiVersion: Required value: version must be specified"),
+        ("Rules/v1", "K", 'spec.paramKind.apiVersion: Invalid value: "Rules": a lowercase RFC 1123 subdomain must'),
+        ("v1", "A b", 'spec.paramKind.kind: Invalid value: "A b": may have mixed case, but should otherwise match: '),
+    ],
+)
+async def test_a_kind_of_parameters_that_cannot_be(api_version: str, kind: str, words: str) -> None:
+    async with running_api() as api:
+        validations = [{"expression": "true"}]
+        wrong = policy(paramKind={"apiVersion": api_version, "kind": kind}, validations=validations)
+        answer = await api.post(VALIDATING, wrong)
+        assert answer.code == 422
+        assert words in answer.message

@@ -340,6 +340,19 @@ async def test_a_service_reference_is_resolved_and_checked_by_name() -> None:
         assert "reached" in (await api.post(CONFIG_MAPS, config_map())).message
 
 
+async def test_a_bundle_of_authorities_that_is_none_fails_the_call() -> None:
+    async with stage() as (api, hooks):
+        entry = hooks.entry("bundle", deny("reached"))
+        entry["clientConfig"] = {**entry["clientConfig"], "caBundle": "YWJj"}
+        await configure(api, VALIDATING, "v", entry)
+        answer = await api.post(CONFIG_MAPS, config_map())
+        assert (answer.code, answer.message) == (
+            500,
+            f'Internal error occurred: failed calling webhook "{entry["name"]}": could not get REST client: '
+            "unable to load root certificates: unable to parse bytes as PEM block",
+        )
+
+
 async def test_scale_is_seen_as_a_scale() -> None:
     async with stage() as (api, hooks):
         rule = {"operations": ["UPDATE"], "apiGroups": ["apps"], "resources": ["deployments/scale"]}

@@ -119,6 +119,30 @@ async def test_failures_of_the_webhook_are_told() -> None:
         assert (await api.get(path("a"))).code == 200
 
 
+CLIENTS: list[tuple[dict[str, Any], str]] = [
+    ({}, ": Required value: exactly one of url or service is required"),
+    ({"url": "https://a/b?c"}, '.url: Invalid value: "c": query parameters are not permitted in the URL'),
+    ({"service": {"name": "s"}}, ".service.namespace: Required value: service namespace is required"),
+    (
+        {"service": {"name": "s", "namespace": "n", "path": "p"}},
+        ".service.path: Invalid value: \"p\": must start with a '/'",
+    ),
+    (
+        {"url": "https://a/b", "caBundle": "YWJj"},
+        '.caBundle: Invalid value: "YWJj": unable to load root certificates: unable to parse bytes as PEM block',
+    ),
+]
+
+
+async def test_clients_that_nobody_can_call_are_refused() -> None:
+    async with running_api() as api:
+        for client, words in CLIENTS:
+            webhook = {"clientConfig": client, "conversionReviewVersions": ["v1"]}
+            answer = await api.post(DEFINITIONS, definition(conversion={"strategy": "Webhook", "webhook": webhook}))
+            assert answer.code == 422, answer
+            assert f"spec.conversion.webhookClientConfig{words}" in answer.message
+
+
 async def test_labels_may_be_changed_by_the_webhook() -> None:
     async with webhook_server() as hook, running_api() as api:
         await defined(api, hook)

@@ -54,12 +54,38 @@ def _sources(spec: Object) -> Iterator[str]:
                 yield entry[name]["expression"]
 
 
+def _param_kind(api_version: str, kind: str) -> Errors:
+    """The kind that parameters are of."""
+    path = "spec.paramKind"
+    group, slash, version = api_version.rpartition("/")
+    if not api_version:
+        errors = [field.required(f"{path}.apiVersion")]
+    elif "/" in group:
+        errors = [field.invalid(f"{path}.apiVersion", api_version, f"unexpected GroupVersion string: {api_version}")]
+    else:
+        errors = _joined(f"{path}.apiVersion", group, names.dns1123_subdomain(group)) if slash else []
+        if version:
+            errors += _joined(f"{path}.apiVersion", version, names.dns1035_label(version))
+        else:
+            errors.append(field.required(f"{path}.apiVersion", "version must be specified"))
+    if not kind:
+        return [*errors, field.required(f"{path}.kind")]
+    if messages := names.dns1035_label(kind.lower()):
+        words = "may have mixed case, but should otherwise match: " + ",".join(messages)
+        errors.append(field.invalid(f"{path}.kind", kind, words))
+    return errors
+
+
+def _joined(path: str, value: str, messages: list[str]) -> Errors:
+    return [field.invalid(path, value, ",".join(messages))] if messages else []
+
+
 def _policy(obj: Object, spec: Object, kept: set[str]) -> Errors:
     mutating = str(obj.get("kind")).startswith("Mutating")
     errors = one_of(spec.get("failurePolicy") or "Fail", _FAILURE_POLICIES, "spec.failurePolicy")
     kind = spec.get("paramKind")
     if kind is not None:
-        errors += [field.required(f"spec.paramKind.{key}") for key in ("apiVersion", "kind") if not kind.get(key)]
+        errors += _param_kind(kind.get("apiVersion") or "", kind.get("kind") or "")
     constraints = spec.get("matchConstraints")
     if constraints is None:
         errors.append(field.required("spec.matchConstraints"))

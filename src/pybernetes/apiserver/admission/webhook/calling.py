@@ -8,7 +8,7 @@ from ....base.log import logger
 from ...audit import annotate
 from ...authz.authorizer import Authorizer
 from ..plugin import AdmissionRequest
-from .client import CallFailed, WebhookClient, url_of
+from .client import CallFailed, CannotCall, WebhookClient, url_of
 from .configuration import Webhook
 from .review import Answer, BadAnswer, Question, decode, denial, encode
 
@@ -71,6 +71,8 @@ class Calling:
                 raise
             url = url_of(webhook.client, webhook.timeout_seconds)
             raise CallFailed(f'failed to call webhook: Post "{url}": context deadline exceeded') from None
+        except CannotCall as error:
+            raise CallFailed(f"could not get REST client: {error}") from None
         except CallFailed as error:
             raise CallFailed(f"failed to call webhook: {error}") from None
         return decode(data, question, webhook.review_version, mutating=self._mutating)

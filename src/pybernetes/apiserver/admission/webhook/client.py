@@ -29,6 +29,10 @@ class CallFailed(Exception):
     """There is no usable answer; the text is what upstream says after `failed to call webhook: `."""
 
 
+class CannotCall(CallFailed):
+    """There is no client to call with; the text is what upstream says after `could not get REST client: `."""
+
+
 class WebhookClient:
     """`post` sends one document. `close` ends every connection."""
 
@@ -96,12 +100,16 @@ def url_of(config: Object, timeout_seconds: int) -> str:
 def _context(authority: str) -> ssl.SSLContext:
     if not authority:
         return ssl.create_default_context()
-    from ....base.x509 import client_context  # its cryptography costs 60 ms at the start
+    from ....base.x509 import authority_fault, client_context  # its cryptography costs 60 ms at the start
 
     try:
-        return client_context(base64.b64decode(authority))
+        bundle = base64.b64decode(authority)
+        fault = authority_fault(bundle)
+        if not fault:
+            return client_context(bundle)
     except (binascii.Error, UnicodeDecodeError, ssl.SSLError) as error:
-        raise CallFailed(f"unable to load root certificates: {error}") from None
+        fault = str(error)
+    raise CannotCall(f"unable to load root certificates: {fault}")
 
 
 async def _whole(response: Response) -> bytes:
