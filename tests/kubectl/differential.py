@@ -65,8 +65,6 @@ _WAITING = ("wait ", "rollout status ")
 _PATH = os.environ["PATH"]
 _PAUSE_SECONDS = float(os.environ.get("COMPARE_PAUSE", "0"))
 _PARALLEL = 3
-_SETTLING_SECONDS = 30.0
-"""How long all of a case may wait for controllers."""
 
 
 @dataclass
@@ -101,6 +99,8 @@ class Pair:
     stock: str
     kubeconfig: Path
     directory: Path
+    settling_seconds: float = 30.0
+    """How long all of a case may wait for controllers."""
     differences: list[Difference] = field(default_factory=list)
     count: int = 0
 
@@ -214,7 +214,7 @@ class Pair:
                 time.sleep(_PAUSE_SECONDS)
             ours = [self._run("ours", line, configs) for line in lines]
         found: list[Difference] = []
-        deadline = time.monotonic() + _SETTLING_SECONDS
+        deadline = time.monotonic() + self.settling_seconds
         for line, stock, own in zip(lines, theirs, ours, strict=True):
             differences = self._difference(line, stock.result(), own)
             while differences and time.monotonic() < deadline:

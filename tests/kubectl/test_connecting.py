@@ -126,8 +126,11 @@ def test_a_group_that_is_down_does_not_hide_the_others(server: Server) -> None:
          'Error from server (Forbidden): pods "x" is forbidden'),
         ((401, {"kind": "Status", "reason": "Unauthorized", "message": "Unauthorized"}),
          "error: You must be logged in to the server (Unauthorized)"),
-        ((500, b"<html>broken</html>"), "Error from server (InternalError): <html>broken</html>"),
-        ((503, b""), "Error from server (ServiceUnavailable): the server is currently unable to handle the request"),
+        ((500, b"<html>broken</html>"),
+         'Error from server (InternalError): an error on the server ("unknown") has prevented the request from '
+         "succeeding (get pods x)"),
+        ((503, b""),
+         "Error from server (ServiceUnavailable): the server is currently unable to handle the request (get pods x)"),
     ],
 )  # fmt: skip
 def test_failures_are_one_line(server: Server, answer: Any, message: str) -> None:

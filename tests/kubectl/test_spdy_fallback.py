@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.forward_proxy import forward_proxy
 
 from pybernetes.base.http import websocket
 from pybernetes.base.http.message import ByteStream, Request, Response
@@ -111,13 +112,12 @@ class Server:
                 group.create_task(serve(accepted))
 
 
-@pytest.fixture(params=["http", "https"])
+@pytest.fixture(params=["http", "https", "https through a proxy"])
 async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
     kept = Server()
     options: dict[str, Any] = {}
-    url = "http"
-    if request.param == "https":
-        url = "https"
+    url = request.param.partition(" ")[0]
+    if url == "https":
         authority = CertificateAuthority.create("test-ca")
         (tmp_path / "ca.crt").write_bytes(authority.certificate_pem)
         options["tls"] = server_context(authority.issue("server", names=["127.0.0.1"], usages=SERVER))
@@ -128,6 +128,10 @@ async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         cluster = {"server": f"{url}://127.0.0.1:{http.port}"}
         if url == "https":
             cluster["certificate-authority"] = f"{tmp_path}/ca.crt"
+        if "proxy" in request.param:
+            pair = authority.issue("proxy", names=["127.0.0.1"], usages=SERVER)
+            proxy = stack.enter_context(forward_proxy("https", server_context(pair, http2=False)))
+            cluster["proxy-url"] = proxy.url
         config = {
             "apiVersion": "v1",
             "kind": "Config",

@@ -147,7 +147,7 @@ class Client:
 
                 time.sleep(min(int(wait), 10))
                 continue
-            raise failure_of(response.status, data, method, path)
+            raise failure_of(response.status, data, response.header("content-type"), method, path)
         raise AssertionError("unreachable")
 
     def whole(self, response: Response) -> bytes:
@@ -175,7 +175,8 @@ class Client:
         """An answer that keeps coming: a watch, a log. StatusFailure."""
         response = self.open("GET", path, accept=accept)
         if response.status >= 400:
-            raise failure_of(response.status, self.whole(response), "GET", path)
+            data = self.whole(response)
+            raise failure_of(response.status, data, response.header("content-type"), "GET", path)
         return response
 
     def each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R | Exception]:
@@ -277,30 +278,17 @@ def _warning_text(value: str) -> str:
     return value[start + 1 : end].replace('\\"', '"').replace("\\\\", "\\") if start >= 0 < end else value
 
 
-_REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed"}
-_REASONS |= {409: "Conflict", 410: "Expired", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
-_REASONS |= {504: "Timeout", 406: "NotAcceptable", 415: "UnsupportedMediaType", 422: "Invalid"}
-_GENERIC = {
-    404: "the server could not find the requested resource",
-    401: "the server has asked for the client to provide credentials",
-    405: "the server does not allow this method on the requested resource",
-    503: "the server is currently unable to handle the request",
-}
-
-
-def failure_of(code: int, data: bytes, method: str = "", path: str = "") -> StatusFailure:
+def failure_of(code: int, data: bytes, content_type: str = "", method: str = "", path: str = "") -> StatusFailure:
     """The Status of a failed answer, or one made of what it says."""
     try:
         status = loads(data)
     except (JsonError, RecursionError):
         status = None
-    if isinstance(status, dict) and status.get("kind") == "Status":
-        return StatusFailure(code, status)
-    text = data[:2048].decode("utf-8", "replace").strip()
-    message = _GENERIC.get(code) or text or f"the server responded with the status code {code} but did not return more"
-    if code == 403:
-        message = f"unknown: {text}" if text else "forbidden"
-    return StatusFailure(code, {"message": message, "reason": _REASONS.get(code, ""), "code": code})
+    if not isinstance(status, dict) or status.get("kind") != "Status":
+        from .unexpected import status_of
+
+        status = status_of(code, data, content_type, method, path)
+    return StatusFailure(code, status)
 
 
 def decoded(data: bytes) -> dict[str, Any]:

@@ -23,8 +23,6 @@ _ACCEPT = (
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
 )
 _FORMAT = 1
-REFUSALS = {401: "the server has asked for the client to provide credentials", 403: "unknown"}
-"""What the stock client makes of a refusal: its discovery does not read the Status in the body."""
 
 
 class Resource:
@@ -186,10 +184,11 @@ def read(client: Client) -> Discovery:
     found = Discovery()
     core, groups = client.each(lambda path: client.get(path, _ACCEPT), ["/api", "/apis"])
     for answer in (core, groups):
-        if isinstance(answer, StatusFailure) and answer.code == 404:
+        if answer is core and isinstance(answer, StatusFailure) and answer.code == 404:
+            # An aggregated server has groups alone.
             continue
-        if isinstance(answer, StatusFailure) and answer.code in REFUSALS:
-            raise StatusFailure(answer.code, {**answer.status, "message": REFUSALS[answer.code]})
+        if isinstance(answer, StatusFailure):
+            raise unread(answer)
         if isinstance(answer, Exception):
             raise answer
         if answer.get("kind") == "APIGroupDiscoveryList":
@@ -204,6 +203,15 @@ def read(client: Client) -> Discovery:
                 versions.sort(key=lambda version: version != preferred)
                 _by_version(client, found, str(group["name"]), versions)
     return found
+
+
+def unread(failure: StatusFailure) -> StatusFailure:
+    """What the stock client makes of a failure: its discovery does not read the Status in the body."""
+    from .unexpected import status_of
+
+    if failure.status.get("kind") != "Status":
+        return failure
+    return StatusFailure(failure.code, status_of(failure.code, b"", "application/json"))
 
 
 def _aggregated(found: Discovery, item: dict[str, Any]) -> None:

@@ -109,7 +109,7 @@ def _invalid(status: dict[str, Any]) -> str:
 
 
 def _cause(cause: dict[str, Any]) -> str:
-    return f"{cause['field']}: {cause.get('message', '')}" if cause.get("field") else str(cause.get("message", ""))
+    return f"{cause.get('field', '')}: {cause.get('message', '')}"
 
 
 def text_of(error: BaseException) -> str:

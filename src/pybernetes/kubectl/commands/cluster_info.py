@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..client import query_of
-from ..discovery import REFUSALS
+from ..discovery import unread
 from ..errors import StatusFailure, Unreachable
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ def run(session: Session) -> int:
     except StatusFailure as error:
         if error.code in (401, 403):
             session.print(*_MORE)
-            raise _refused(error) from None
+            raise unread(error) from None
         found = []
     except Unreachable:
         session.print(*_MORE)
@@ -35,11 +35,6 @@ def run(session: Session) -> int:
         _line(session, _name(service), _link(service, server))
     session.print(*_MORE)
     return 0
-
-
-def _refused(error: StatusFailure) -> StatusFailure:
-    """In the words of discovery, which the stock client asks first."""
-    return StatusFailure(error.code, {**error.status, "message": REFUSALS[error.code]})
 
 
 def _name(service: dict[str, dict[str, dict[str, str]]]) -> str:

@@ -78,7 +78,7 @@ def run(session: Session) -> int:
                 found.errors.append(from_file(error, "deleting", item.source))
             continue
         _tell(session, item, dry_run)
-    if flags.on("ignore-not-found"):
+    if ignore_not_found:
         found.errors = [error for error in found.errors if getattr(error, "reason", "") != "NotFound"]
     if not found.items and not found.errors:
         session.print("No resources found")

@@ -189,7 +189,7 @@ class _Serving:
     def _relay(self, method: str, path: str, headers: list[tuple[str, str]], lower: dict[str, str]) -> bool:
         """The request with our credentials; the answer byte by byte, since its framing is the server's."""
         session = self._session
-        connection = Connection(session.target)
+        connection = Connection(session.target, tunnel=True)
         mine = [pair for pair in session.client.headers() if pair[0] in ("Authorization",)] + session.target.headers
         upgrade = "upgrade" in lower.get("connection", "").lower()
         skipped = {"host", "authorization", "connection", "content-length"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ... import GIT_VERSION, KUBERNETES_VERSION
-from ..discovery import REFUSALS
+from ..discovery import unread
 from ..errors import CommandError, StatusFailure, quoted
 
 TYPE_CHECKING = False
@@ -32,8 +32,7 @@ def run(session: Session) -> int:
         try:
             found["serverVersion"] = session.client.get("/version")
         except StatusFailure as error:
-            message = REFUSALS.get(error.code, error.message)
-            failure = StatusFailure(error.code, {**error.status, "message": message})
+            failure = unread(error)
         except Exception as error:
             failure = error
     _show(session, found, output)

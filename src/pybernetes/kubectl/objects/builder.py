@@ -368,11 +368,11 @@ def listed(session: Session, resource: Resource, namespace: str, options: Option
 
 
 def explained(error: StatusFailure, resource: Resource, labels: str, fields: str) -> StatusFailure:
-    """A refused selector names what was asked for."""
-    if error.reason == "BadRequest" and (labels or fields):
-        what = f"{resource.group}/{resource.version}, Resource={resource.name}"
-        error.status["message"] = (
-            f"Unable to find {quoted(what)} that match label selector {quoted(labels)}, "
-            f"field selector {quoted(fields)}: {error.message}"
-        )
+    """A list that was refused, or is not there, says what was asked for."""
+    if error.reason in ("BadRequest", "NotFound"):
+        what = quoted(f"{resource.group}/{resource.version}, Resource={resource.name}")
+        asked = f"Unable to list {what}"
+        if labels or fields:
+            asked = f"Unable to find {what} that match label selector {quoted(labels)}, field selector {quoted(fields)}"
+        error.status["message"] = f"{asked}: {error.message}"
     return error

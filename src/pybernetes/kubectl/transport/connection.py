@@ -1,7 +1,8 @@
 """One connection and the exchanges on it (HTTP/1.1): send a request, read its answer whole or as it comes.
 
 Built on the interpreter's `_socket`, since `socket` takes 10 ms to import. Proxies: `proxy-url` of the cluster, else
-the environment's HTTPS_PROXY / HTTP_PROXY with NO_PROXY; CONNECT for https. SOCKS5 by `socks5://`.
+the environment's HTTPS_PROXY / HTTP_PROXY with NO_PROXY. An HTTP proxy is asked to connect to a server of https and
+for what becomes a stream; other requests to a server of http it is given to pass on. See `proxies.py`.
 """
 
 from __future__ import annotations
@@ -105,9 +106,13 @@ class Response:
 class Connection:
     """To one server; one exchange at a time."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, tunnel: bool = False) -> None:
+        """`tunnel`: no proxy is to see the requests, since the connection becomes another protocol's."""
         self.target = target
         self.address = Address(target.server)
+        self._tunnel = tunnel or self.address.scheme == "https"
+        self._passed_on: list[str] | None = None
+        """For requests that a proxy passes on: its headers."""
         self.stream: Any = None
         self.buffer = b""
         self.reused = False
@@ -147,9 +152,13 @@ class Connection:
         proxy = _proxy_of(address, self.target)
         if not proxy:
             return connect(address.host, address.port, address)
-        from .proxies import connect_through
+        from .proxies import connect_through, credentials, reach
 
-        return connect_through(Address(proxy), address)
+        through = Address(proxy)
+        if self._tunnel or through.scheme.startswith("socks"):
+            return connect_through(through, address, self.target)
+        self._passed_on = credentials(through)
+        return reach(through, address, self.target)
 
     def close(self) -> None:
         if self.stream is not None:
@@ -168,7 +177,10 @@ class Connection:
         """The head and the body of a request in one write; connects when there is no connection."""
         if self.stream is None:
             self.open()
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {self.address.authority()}"]
+        host = self.address.authority()
+        if self._passed_on is not None:
+            path = f"http://{host}{path}"
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *(self._passed_on or ())]
         lines += [f"{name}: {value}" for name, value in headers]
         if body or method in ("POST", "PUT", "PATCH"):
             lines.append(f"Content-Length: {len(body)}")
@@ -285,14 +297,18 @@ def connect(host: str, port: int, address: Address | None = None) -> Any:
         return sock
     peer: Any = where
     if isinstance(last, ConnectionRefusedError) and address is not None:
-        raise Unreachable(
-            f"The connection to the server {address.authority()} was refused - did you specify the right host or port?",
-            refused=True,
-            detail=f"dial tcp {peer[0]}:{peer[1]}: connect: connection refused",
-        )
+        raise refused(address, f"dial tcp {peer[0]}:{peer[1]}: connect: connection refused")
     if isinstance(last, TimeoutError):
         raise Unreachable(f"dial tcp {host}:{port}: i/o timeout")
     raise Unreachable(f"dial tcp {host}:{port}: connect: {reason_of(last) if last else 'no address'}")
+
+
+def refused(address: Address, detail: str) -> Unreachable:
+    """What is told of the server, whoever refused."""
+    message = (
+        f"The connection to the server {address.authority()} was refused - did you specify the right host or port?"
+    )
+    return Unreachable(message, refused=True, detail=detail)
 
 
 def _proxy_of(address: Address, target: Target) -> str:

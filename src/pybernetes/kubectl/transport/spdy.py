@@ -224,7 +224,7 @@ def connect(client: Client, path: str, protocol: str) -> SpdyChannels:
     """Upgrade a request; no stream is open yet. StatusFailure when the server refuses it."""
     from ..client import failure_of
 
-    connection = Connection(client.target)
+    connection = Connection(client.target, tunnel=True)
     headers = [
         (name, value) for name, value in client.headers("*/*") if name not in ("Accept-Encoding", "Content-Type")
     ]
@@ -238,6 +238,6 @@ def connect(client: Client, path: str, protocol: str) -> SpdyChannels:
     if response.status != 101:
         data = response.read()
         connection.close()
-        raise failure_of(response.status, data, "POST", path)
+        raise failure_of(response.status, data, response.header("content-type"), "POST")
     connection.stream.settimeout(None)
     return SpdyChannels(connection, response.header("x-stream-protocol-version") or protocol)

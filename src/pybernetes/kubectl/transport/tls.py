@@ -1,4 +1,4 @@
-"""TLS for a plain socket.
+"""TLS for a plain socket, or within TLS.
 
 The `ssl` module takes 14 ms to import, a third of what a short command takes in all, and adds nothing to a blocking
 client that the interpreter's `_ssl` does not have. Where `_ssl` has another shape than expected, `ssl` does the work.
@@ -26,7 +26,7 @@ class Unverified(Unreachable):
 
 
 class TlsStream:
-    """An encrypted stream over a socket: `recv`, `sendall`, `close`, `fileno`, as a socket has them.
+    """An encrypted stream over a socket: `recv`, `sendall`, `close`, as a socket has them.
 
     One thread may send while another receives: OpenSSL's object serves one at a time and never waits, the waiting for
     the socket is done here, without the lock.
@@ -39,7 +39,6 @@ class TlsStream:
         self._wants_read, self._wants_write = errors.SSLWantReadError, errors.SSLWantWriteError
         self._lock = _thread.allocate_lock()
         self._seconds: float | None = sock.gettimeout()
-        self.fileno = sock.fileno
         sock.setblocking(False)
 
     def settimeout(self, seconds: float | None) -> None:
@@ -74,11 +73,6 @@ class TlsStream:
         """What the peer showed, DER."""
         return bytes(self._inner.getpeercert(True))
 
-    def pending(self) -> int:
-        """Bytes that can be had without the socket."""
-        with self._lock:
-            return int(self._inner.pending())
-
     def sendall(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
@@ -99,8 +93,11 @@ class TlsStream:
         self._sock.close()
 
 
-def wrap(sock: Any, host: str, *, ca: str, insecure: bool, certificate: str = "", key: str = "") -> TlsStream:
-    """Shake hands. Unreachable with Go's words when the server's certificate does not satisfy."""
+def wrap(sock: Any, host: str, *, ca: str, insecure: bool, certificate: str = "", key: str = "") -> Any:
+    """Shake hands over a socket or a stream that is encrypted already: a `TlsStream`, or a `TlsWithin`.
+
+    Unreachable with Go's words when the server's certificate does not satisfy.
+    """
     try:
         import _ssl as native
 
@@ -119,12 +116,23 @@ def wrap(sock: Any, host: str, *, ca: str, insecure: bool, certificate: str = ""
         raise CommandError("unable to load root certificates: unable to parse bytes as PEM block") from None
     if certificate:
         _load_pair(context, certificate, key, inner_error)
-    inner = context._wrap_socket(sock, False, host)
     try:
+        if isinstance(sock, TlsStream):
+            return _within(sock, native, lambda come, go: context._wrap_bio(come, go, False, host))
+        inner = context._wrap_socket(sock, False, host)
         inner.do_handshake()
     except inner_error as error:
         raise _explained(error, host) from None
     return TlsStream(sock, inner, native)
+
+
+def _within(outer: TlsStream, errors: Any, wrapped: Any) -> Any:
+    from .tls_within import TlsWithin
+
+    incoming, outgoing = errors.MemoryBIO(), errors.MemoryBIO()
+    stream = TlsWithin(outer, wrapped(incoming, outgoing), incoming, outgoing, errors)
+    stream.handshake()
+    return stream
 
 
 def _load_pair(context: Any, certificate: str, key: str, error: type[Exception]) -> None:
@@ -148,7 +156,7 @@ def _load_pair(context: Any, certificate: str, key: str, error: type[Exception])
             os.unlink(path)
 
 
-def _wrap_by_library(sock: Any, host: str, *, ca: str, insecure: bool, certificate: str, key: str) -> TlsStream:
+def _wrap_by_library(sock: Any, host: str, *, ca: str, insecure: bool, certificate: str, key: str) -> Any:
     import socket
     import ssl
 
@@ -161,8 +169,10 @@ def _wrap_by_library(sock: Any, host: str, *, ca: str, insecure: bool, certifica
         context.load_default_certs()
     if certificate:
         _load_pair(context, certificate, key, ssl.SSLError)
-    plain = socket.socket(fileno=sock.detach())
     try:
+        if isinstance(sock, TlsStream):
+            return _within(sock, ssl, lambda come, go: context.wrap_bio(come, go, False, host))
+        plain = socket.socket(fileno=sock.detach())
         stream = context.wrap_socket(plain, server_hostname=host)
     except ssl.SSLError as error:
         raise _explained(error, host) from None

@@ -135,7 +135,7 @@ def connect(client: Client, path: str, protocols: tuple[str, ...]) -> WebSocket:
 
     from ..client import failure_of
 
-    connection = Connection(client.target)
+    connection = Connection(client.target, tunnel=True)
     headers = [
         (name, value) for name, value in client.headers("*/*") if name not in ("Accept-Encoding", "Content-Type")
     ]
@@ -155,6 +155,6 @@ def connect(client: Client, path: str, protocols: tuple[str, ...]) -> WebSocket:
     if response.status != 101:
         data = response.read()
         connection.close()
-        raise failure_of(response.status, data, "GET", path)
+        raise failure_of(response.status, data, response.header("content-type"), "GET")
     connection.stream.settimeout(None)
     return WebSocket(connection, response.header("sec-websocket-protocol"))
