@@ -1,5 +1,6 @@
 """DaemonSets: one pod on every node that suits, and updates within the bounds."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -111,3 +112,84 @@ async def test_failed_pod_is_replaced() -> None:
 
         await world.until(replaced)
         assert "FailedDaemonPod" in await world.reasons()
+
+
+async def numbers(world: World) -> tuple[int, ...]:
+    """desired, current, misscheduled, ready, updated"""
+    status = (await world.get(DaemonSet, "agent")).status
+    return (
+        status.desired_number_scheduled,
+        status.current_number_scheduled,
+        status.number_misscheduled,
+        status.number_ready,
+        status.updated_number_scheduled or 0,
+    )
+
+
+async def test_a_pod_that_may_stay_where_none_would_be_made_is_misscheduled() -> None:
+    async with control_plane(*ONLY, node_monitor_grace_period_seconds=1e6) as world:
+        await world.run_pods()
+        for name in ("a", "b"):
+            await world.create(node(name))
+        await world.create(daemon_set())
+
+        async def are(*wanted: int) -> bool:
+            return await numbers(world) == wanted
+
+        await world.until(lambda: are(2, 2, 0, 2, 2))
+        taint = {"key": "dedicated", "value": "x", "effect": "NoSchedule"}
+        await world.client.patch(Node, "b", body={"spec": {"taints": [taint]}})
+        await world.until(lambda: are(1, 1, 1, 1, 1))
+        assert await places(world) == ["a", "b"]
+        await world.client.patch(Node, "b", body={"spec": {"taints": [{**taint, "effect": "NoExecute"}]}})
+        await world.until(lambda: are(1, 1, 0, 1, 1))
+        assert await places(world) == ["a"]
+
+
+async def test_a_pod_that_is_going_counts_until_it_has_ended() -> None:
+    async with control_plane(*ONLY, node_monitor_grace_period_seconds=1e6) as world:
+        await world.create(node("a"))
+        await world.create(daemon_set())
+        await until_places(world, "a")
+        (pod,) = await world.list(Pod)
+        # As the scheduler does: a pod on its node is given time to end.
+        name = pod.metadata.name or ""
+        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name, "namespace": "default"}}
+        target = {"apiVersion": "v1", "kind": "Node", "name": "a"}
+        await world.client.create({**binding, "target": target}, subresource="binding")
+        await world.report(await world.get(Pod, name), "Running", ready=True)
+
+        async def are(*wanted: int) -> bool:
+            return await numbers(world) == wanted
+
+        await world.until(lambda: are(1, 1, 0, 1, 1))
+        container = {"name": "main", "image": "example/web:2"}
+        body = {"spec": {"template": {"spec": {"containers": [container]}}}}
+        await world.client.patch(DaemonSet, "agent", "default", body=body)
+
+        async def is_going() -> bool:
+            return (await world.get(Pod, name)).metadata.deletion_timestamp is not None
+
+        await world.until(is_going)
+        await asyncio.sleep(5)
+        assert await numbers(world) == (1, 1, 0, 1, 0)
+        assert len(await world.list(Pod)) == 1, "the next one waits for the place"
+        await world.report(await world.get(Pod, name), "Failed", exit_code=143)
+        await world.client.delete(Pod, name, "default", grace_period_seconds=0)
+        await world.until(lambda: are(1, 1, 0, 0, 1))
+
+
+async def test_a_revision_whose_label_somebody_took_is_known_by_its_name() -> None:
+    async with control_plane(*ONLY, node_monitor_grace_period_seconds=1e6) as world:
+        await world.run_pods()
+        await world.create(node("a"))
+        await world.create(daemon_set())
+        await world.until(lambda: rolled_out(world, "example/web:1", 1))
+        (pod,) = await world.list(Pod)
+        (revision,) = await world.list(ControllerRevision)
+        body = {"metadata": {"labels": {"controller-revision-hash": None}}}
+        await world.client.patch(ControllerRevision, revision.metadata.name or "", "default", body=body)
+        await world.client.patch(DaemonSet, "agent", "default", body={"spec": {"minReadySeconds": 1}})
+        await asyncio.sleep(30)
+        assert [one.metadata.uid for one in await world.list(Pod)] == [pod.metadata.uid]
+        assert (await world.get(DaemonSet, "agent")).status.observed_generation == 2

@@ -24,7 +24,15 @@ from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import claim, controller_of
 from ...reconcile.pod_control import PodControl, in_slow_start, is_namespace_terminating
 from ...reconcile.pod_index import CONTROLLER, ORPHANS, index_pods
-from ...reconcile.pods import available_in_seconds, is_ready, node_of, phase_of, pod_from_template, structs_equal
+from ...reconcile.pods import (
+    available_in_seconds,
+    is_ready,
+    is_terminal,
+    node_of,
+    phase_of,
+    pod_from_template,
+    structs_equal,
+)
 from ...reconcile.selection import may_match
 from ...reconcile.sources import owner_key, source
 from .plan import (
@@ -32,7 +40,6 @@ from .plan import (
     HASH_LABEL,
     Changes,
     by_node,
-    is_available,
     is_current,
     manage,
     on_node,
@@ -123,7 +130,9 @@ class DaemonSetController:
             labels=daemon_set.spec.template.metadata.labels,
         )
         current = found.revision
-        hashed = (current.metadata.labels or {})[HASH_LABEL]
+        hashed = (current.metadata.labels or {}).get(HASH_LABEL) or (current.metadata.name or "").removeprefix(
+            f"{name}-"
+        )
         wait_seconds = self._expectations.wait_seconds(key, self._clock.monotonic())
         failure: BaseException | None = None
         backoff = 0.0
@@ -215,21 +224,20 @@ class DaemonSetController:
         desired = current = misscheduled = ready = available = updated = 0
         soonest = 0.0
         for node in self._nodes.list():
-            should_run, may_stay = placement(daemon_set, node)
-            found = [pod for pod in grouped.get(node.metadata.name or "", ()) if _counts(pod)]
+            should_run, _ = placement(daemon_set, node)
+            pod = min(filter(_counts, grouped.get(node.metadata.name or "", ())), key=_age, default=None)
             desired += should_run
             if not should_run:
-                misscheduled += bool(found) and not may_stay
+                misscheduled += pod is not None
                 continue
-            if not found:
+            if pod is None:
                 continue
+            # As upstream: of several pods, such as with a surge, the oldest tells.
             current += 1
-            # With a surge there are two: the newest tells how far the update is.
-            newest = max(found, key=lambda pod: (is_current(pod, revision), str(pod.metadata.creation_timestamp)))
-            updated += is_current(newest, revision)
-            ready += any(map(is_ready, found))
-            available += any(is_available(daemon_set, pod, now) for pod in found)
-            waits = available_in_seconds(newest, daemon_set.spec.min_ready_seconds or 0, now)
+            updated += is_current(pod, revision)
+            ready += is_ready(pod)
+            waits = available_in_seconds(pod, daemon_set.spec.min_ready_seconds or 0, now)
+            available += waits == 0.0
             if waits:
                 soonest = min(soonest or waits, waits)
         status = DaemonSetStatus(
@@ -255,8 +263,20 @@ class DaemonSetController:
         return soonest
 
 
+def _hash_of(revision: ControllerRevision, name: str) -> str:
+    """What the pods of a revision are labeled with; its name ends so too, should somebody have taken its label."""
+    own = (revision.metadata.labels or {}).get(HASH_LABEL)
+    return own or (revision.metadata.name or "").removeprefix(f"{name}-")
+
+
 def _counts(pod: Pod) -> bool:
-    return pod.metadata.deletion_timestamp is None
+    """Whether the pod is there: one that has ended and is going is not."""
+    return pod.metadata.deletion_timestamp is None or not is_terminal(pod)
+
+
+def _age(pod: Pod) -> tuple[bool, str, str]:
+    """Sorts pods that are on their node first, and then by age."""
+    return not node_of(pod), str(pod.metadata.creation_timestamp), pod.metadata.name or ""
 
 
 def _pod(daemon_set: DaemonSet, node: str, revision: str) -> Pod:
