@@ -18,6 +18,7 @@ from pybernetes.controllers.volume_binder.plan import (
     default_class,
     plan_claim,
     plan_volume,
+    undeletable,
 )
 
 
@@ -33,6 +34,9 @@ def volume(name: str = "v", size: str = "1Gi", *, phase: str = "Available", **sp
     metadata = {"name": name, "labels": spec.pop("labels", {}), "annotations": spec.pop("annotations", {})}
     base = {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": size}, "hostPath": {"path": "/x"}}
     return from_wire(PersistentVolume, {"metadata": metadata, "spec": {**base, **spec}, "status": {"phase": phase}})
+
+
+CSI = {"driver": "disks.example.com", "volumeHandle": "h"}
 
 
 def reference(uid: str = "", name: str = "data") -> dict[str, str]:
@@ -167,3 +171,26 @@ def test_youngest_default_class_wins() -> None:
     young = storage_class(name="young", annotations=marked, creationTimestamp="2026-01-01T00:00:00Z")
     assert default_class([old, storage_class(), young]) is young
     assert default_class([storage_class()]) is None
+
+
+NFS = {"server": "files.example.com", "path": "/x"}
+NO_DELETER = 'error getting deleter volume plugin for volume "v": no'
+
+
+@pytest.mark.parametrize(
+    ("found", "problem"),
+    [
+        (volume(annotations={PROVISIONED_BY: "disks.example.com"}, csi=CSI, hostPath=None), ""),
+        (volume(csi=CSI, hostPath=None), f"{NO_DELETER} deletable volume plugin matched"),
+        (volume(nfs=NFS, hostPath=None), f"{NO_DELETER} deletable volume plugin matched"),
+        (volume(local={"path": "/x"}, hostPath=None), f"{NO_DELETER} deletable volume plugin matched"),
+        (volume(fc={"wwids": ["1"]}, hostPath=None), f"{NO_DELETER} volume plugin matched"),
+        (volume(), "host_path deleter only supports /tmp/.+ but received provided /x"),
+        (
+            volume(annotations={PROVISIONED_BY: "kubernetes.io/gone"}),
+            "no volume plugin matched name: kubernetes.io/gone",
+        ),
+    ],
+)
+def test_who_would_delete_a_volume(found: PersistentVolume, problem: str) -> None:
+    assert undeletable(found) == problem

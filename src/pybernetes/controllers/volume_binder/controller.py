@@ -23,17 +23,17 @@ from .match import class_of_claim, class_of_volume
 from .plan import (
     BIND_COMPLETED,
     BOUND_BY_CONTROLLER,
-    PROVISIONED_BY,
+    IN_TREE,
     Do,
     Step,
     default_class,
     plan_claim,
     plan_volume,
+    undeletable,
 )
 
 PROVISIONER = "volume.kubernetes.io/storage-provisioner"
 BETA_PROVISIONER = "volume.beta.kubernetes.io/storage-provisioner"
-IN_TREE = "kubernetes.io/"
 TELL_AGAIN_SECONDS = 1800.0
 """Events are kept for an hour: what a claim waits for is told again before nobody can read it any more."""
 _CLAIM, _VOLUME = "claim ", "volume "
@@ -193,7 +193,8 @@ class VolumeBinder:
             return claim
         provisioner = storage_class.provisioner
         if provisioner.startswith(IN_TREE):
-            self._recorder.warning(claim, "ProvisioningFailed", "no volume plugin matched")
+            message = f"no volume plugin matched name: {provisioner}"
+            self._recorder.warning(claim, "ProvisioningFailed", message)
             return claim
         annotations = {**(claim.metadata.annotations or {}), PROVISIONER: provisioner, BETA_PROVISIONER: provisioner}
         if annotations != claim.metadata.annotations:
@@ -287,12 +288,9 @@ class VolumeBinder:
 
     async def _delete(self, volume: PersistentVolume) -> None:
         """The provisioner that made the volume deletes it; of one that nobody made we can only say so."""
-        name = volume.metadata.name
-        provisioner = (volume.metadata.annotations or {}).get(PROVISIONED_BY, "")
-        if volume.spec.csi is not None or (provisioner and not provisioner.startswith(IN_TREE)):
-            return
-        message = f'error getting deleter volume plugin for volume "{name}": no volume plugin matched'
-        await self._fail(volume, "VolumeFailedDelete", message)
+        problem = undeletable(volume)
+        if problem:
+            await self._fail(volume, "VolumeFailedDelete", problem)
 
     async def _fail(self, volume: PersistentVolume, reason: str, message: str) -> None:
         if volume.status.phase != "Failed":

@@ -22,6 +22,8 @@ from .match import class_of_claim, find_match, mismatch, refers_to
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+IN_TREE = "kubernetes.io/"
+"""How the names of provisioners begin that upstream itself had."""
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 BETA_DEFAULT_CLASS = "storageclass.beta.kubernetes.io/is-default-class"
@@ -149,3 +151,18 @@ def plan_volume(volume: PersistentVolume, claim: PersistentVolumeClaim | None) -
         # Made for this claim, which found another in the meantime: nobody else will want it.
         return Step(Do.RELEASE)
     return Step(Do.UNBIND)
+
+
+def undeletable(volume: PersistentVolume) -> str:
+    """Why a volume whose claim is gone cannot be deleted as its policy asks; "" when its provisioner does that."""
+    provisioner = (volume.metadata.annotations or {}).get(PROVISIONED_BY, "")
+    if provisioner.startswith(IN_TREE):
+        return f"no volume plugin matched name: {provisioner}"
+    if provisioner:
+        return ""
+    spec = volume.spec
+    if spec.host_path is not None and not spec.host_path.path.startswith("/tmp/"):
+        return f"host_path deleter only supports /tmp/.+ but received provided {spec.host_path.path}"
+    is_known = any(one is not None for one in (spec.csi, spec.nfs, spec.local, spec.host_path))
+    kind = "deletable volume" if is_known else "volume"
+    return f'error getting deleter volume plugin for volume "{volume.metadata.name}": no {kind} plugin matched'
