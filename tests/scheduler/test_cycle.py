@@ -7,6 +7,7 @@ from tests.support.scheduling import FakeApi, Recorder, node, pod
 
 from pybernetes.api.core import (
     Affinity,
+    Container,
     NodeAffinity,
     NodeSelector,
     NodeSelectorRequirement,
@@ -23,6 +24,7 @@ from pybernetes.api.core import (
     WeightedPodAffinityTerm,
 )
 from pybernetes.api.meta import LabelSelector, ObjectMeta
+from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.cycle import Decision, nodes_to_find
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.scheduler import Scheduler
@@ -33,11 +35,12 @@ WEB = LabelSelector(match_labels={"app": "web"})
 TAINT = Taint(key="dedicated", value="db", effect="NoSchedule")
 
 
-def decide(wanted, *objects, random=0) -> Decision:
-    """The decision about a pod in a cluster of these nodes, pods and services."""
+def decide(wanted, *objects, random=0, arrays_from_nodes=64) -> Decision:
+    """The decision about a pod in a cluster of these nodes, pods, services and namespaces."""
     api = FakeApi()
     api.put(*objects)
-    scheduler = Scheduler(api, api.informers, recorder=Recorder(), random=Random(random))  # type: ignore[arg-type]
+    config = SchedulerConfig(arrays_from_nodes=arrays_from_nodes)
+    scheduler = Scheduler(api, api.informers, config, recorder=Recorder(), random=Random(random))  # type: ignore[arg-type]
     for informer, handler in (
         (scheduler._nodes, scheduler.intake.node_changed),
         (scheduler._pods, scheduler.intake.pod_changed),
@@ -280,6 +283,16 @@ ACCEPTED = {
         pod("p", image="big:1"),
         [node("a"), node("b", images={"big:1": 900 << 20})],
         "b",
+    ),
+    "where the images of all containers are, init containers too": (
+        pod("p", image="big:1", init_containers=[Container(name="init", image="tool")]),
+        [node("a", images={"big:1": 500 << 20}), node("b", images={"big:1": 500 << 20, "tool:latest": 500 << 20})],
+        "b",
+    ),
+    "an image that few nodes have draws less": (
+        pod("p", cpu="1", memory="2Gi", image="big:1"),
+        [node("a", cpu="2", images={"big:1": 400 << 20}), *(node(f"n{i}", cpu="8") for i in range(1))],
+        "n0",
     ),
     "spread when it can": (
         web("p", topology_spread_constraints=[spread(when="ScheduleAnyway")]),

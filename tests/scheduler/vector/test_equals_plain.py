@@ -96,16 +96,20 @@ node_affinities = st.builds(
     st.lists(st.tuples(st.integers(1, 100), node_terms), max_size=2),
 )
 pod_terms = st.builds(
-    lambda key, selector, namespaces, everywhere: PodAffinityTerm(
+    lambda key, selector, namespaces, everywhere, same, other: PodAffinityTerm(
         topology_key=key,
         label_selector=selector,
         namespaces=sorted(namespaces) or None,
         namespace_selector=everywhere,
+        match_label_keys=same,
+        mismatch_label_keys=other,
     ),
     KEYS,
     selectors,
     st.sets(NAMESPACES, max_size=1),
     st.sampled_from([None, None, LabelSelector(), LabelSelector(match_labels={"team": "x"})]),
+    st.sampled_from([None, None, None, ["version"]]),
+    st.sampled_from([None, None, None, ["version"]]),
 )
 
 
