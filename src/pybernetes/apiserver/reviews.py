@@ -11,6 +11,7 @@ from typing import Any
 from ..api import field
 from ..api.status import bad_request, invalid
 from ..api.user import UserInfo
+from ..api.validation.access_review import self_access, subject_access
 from ..base.http.message import Request
 from .authn.tokens import InvalidToken, TokenUnion
 from .authz.authorizer import Attributes, Authorizer
@@ -19,7 +20,6 @@ from .reader import Object
 ReviewHandler = Callable[[Object, Request], Awaitable[Object]]
 
 _GROUP = "authorization.k8s.io"
-_ONE_OF = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
 
 
 def user_info(user: UserInfo) -> dict[str, Any]:
@@ -48,25 +48,21 @@ class _Reviews:
 
     async def subject_access(self, review: Object, request: Request) -> Object:
         """SubjectAccessReview: may somebody do something?"""
-        spec = review.get("spec") or {}
-        _check(review, _subject_errors(spec) + _attribute_errors(spec))
-        return await self._answered(review, _subject(spec))
+        _check(review, subject_access(review))
+        return await self._answered(review, _subject(review["spec"]))
 
     async def local_subject_access(self, review: Object, request: Request) -> Object:
         """LocalSubjectAccessReview: the same within one namespace, for those who may ask only there."""
-        spec = review.get("spec") or {}
         namespace = request.context["info"].namespace
-        errors = _subject_errors(spec) + _attribute_errors(spec)
-        if spec.get("nonResourceAttributes"):
-            errors.append(field.invalid("spec.nonResourceAttributes", {}, "disallowed on this kind of request"))
-        _check(review, errors)
+        _check(review, subject_access(review, local=True))
+        spec = review["spec"]
         if (spec["resourceAttributes"].get("namespace") or "") != namespace:
             raise bad_request(f"spec.resourceAttributes.namespace must match namespace: {namespace}")
         return await self._answered(review, _subject(spec))
 
     async def self_subject_access(self, review: Object, request: Request) -> Object:
         """SelfSubjectAccessReview: may I? (`kubectl auth can-i`)"""
-        _check(review, _attribute_errors(review.get("spec") or {}))
+        _check(review, self_access(review))
         return await self._answered(review, request.context["user"])
 
     async def _answered(self, review: Object, user: UserInfo) -> Object:
@@ -113,24 +109,6 @@ class _Reviews:
 def _check(review: Object, errors: Sequence[field.FieldError]) -> None:
     if errors:
         raise invalid(_GROUP, review.get("kind", ""), "", errors)
-
-
-def _subject_errors(spec: dict[str, Any]) -> list[field.FieldError]:
-    if spec.get("user") or spec.get("groups"):
-        return []
-    return [field.required("spec.user", "at least one of user or group must be specified")]
-
-
-def _attribute_errors(spec: dict[str, Any]) -> list[field.FieldError]:
-    """Exactly one of the two kinds of attributes."""
-    has_resource = spec.get("resourceAttributes") is not None
-    has_path = spec.get("nonResourceAttributes") is not None
-    if has_resource and has_path:
-        detail = "cannot be specified in combination with resourceAttributes"
-        return [field.invalid("spec.nonResourceAttributes", spec["nonResourceAttributes"], detail)]
-    if not has_resource and not has_path:
-        return [field.invalid("spec.resourceAttributes", None, _ONE_OF)]
-    return []
 
 
 def _subject(spec: dict[str, Any]) -> UserInfo:

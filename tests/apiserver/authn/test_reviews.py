@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from tests.apiserver.authz.memory_reader import FixedClock, MemoryReader, binding, obj, role, rule
+from tests.support.api import running_api
 
 from pybernetes.api.status import StatusError
 from pybernetes.api.user import UserInfo
@@ -42,6 +43,35 @@ def resource(**more: str) -> dict[str, Any]:
     return {"resourceAttributes": {"verb": "get", "resource": "pods", "namespace": "default", **more}}
 
 
+IN = {"key": "a", "operator": "In", "values": ["b"]}
+
+
+def selecting(**selectors: Any) -> dict[str, Any]:
+    return {"resourceAttributes": {"verb": "list", "resource": "pods", "namespace": "default", **selectors}}
+
+
+async def test_a_selector_with_an_operator_of_the_future_is_let_through() -> None:
+    spec = selecting(labelSelector={"requirements": [{"key": "a", "operator": "Later"}]})
+    assert (await review(f"selfsubjectaccessreviews.{AUTHORIZATION}", spec)) == {"allowed": False}
+
+
+async def test_a_review_has_no_name() -> None:
+    async with running_api() as api:
+        path = f"/apis/{AUTHORIZATION}/v1/"
+        body = {"metadata": {"name": "x"}, "spec": {"user": "u", **resource()}}
+        for name, words in (
+            ("subjectaccessreviews", "must be empty"),
+            ("namespaces/default/localsubjectaccessreviews", "must be empty except for namespace"),
+        ):
+            answer = await api.post(path + name, body)
+            assert answer.code == 422
+            assert 'metadata: Invalid value: {"name":"x"' in answer.message
+            assert answer.message.endswith(words)
+        elsewhere = {"spec": {"user": "u", "nonResourceAttributes": {"path": "/", "verb": "get"}}}
+        answer = await api.post(path + "namespaces/default/localsubjectaccessreviews", elsewhere)
+        assert 'Invalid value: {"Path":"/","Verb":"get"}: disallowed on this kind of request' in answer.message
+
+
 async def test_self_subject_access() -> None:
     status = await review(f"selfsubjectaccessreviews.{AUTHORIZATION}", resource())
     assert status == {
@@ -69,7 +99,29 @@ async def test_local_subject_access_stays_in_its_namespace() -> None:
     [
         ({"user": "u"}, "exactly one of nonResourceAttributes or resourceAttributes must be specified"),
         ({"user": "u", **resource(), "nonResourceAttributes": {}}, "cannot be specified in combination"),
-        (resource(), "spec.user: Required value: at least one of user or group must be specified"),
+        (resource(), 'spec.user: Invalid value: "": at least one of user or group must be specified'),
+        (
+            {},
+            '[spec.resourceAttributes: Invalid value: "null": exactly one of nonResourceAttributes or '
+            "resourceAttributes must be specified, "
+            'spec.user: Invalid value: "": at least one of user or group must be specified]',
+        ),
+        (
+            {"user": "u", **selecting(fieldSelector={})},
+            "spec.resourceAttributes.fieldSelector.requirements: Required value: when "
+            "spec.resourceAttributes.fieldSelector is specified, requirements or rawSelector is required",
+        ),
+        (
+            {"user": "u", **selecting(labelSelector={"rawSelector": "a", "requirements": [IN]})},
+            'spec.resourceAttributes.labelSelector.rawSelector: Invalid value: "a": may not specified at the same '
+            "time as requirements",
+        ),
+        (
+            {"user": "u", **selecting(fieldSelector={"requirements": [{"operator": "In"}]})},
+            "[spec.resourceAttributes.fieldSelector.requirements[0].key: Required value: must be specified, "
+            "spec.resourceAttributes.fieldSelector.requirements[0].values: Required value: must be specified when "
+            "`operator` is 'In' or 'NotIn']",
+        ),
     ],
 )
 async def test_bad_subject_access(spec: dict[str, Any], text: str) -> None:

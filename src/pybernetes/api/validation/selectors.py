@@ -11,11 +11,12 @@ def label_selector(selector: Object | None, path: str) -> Errors:
         return []
     errors = validate_labels(selector.get("matchLabels"), f"{path}.matchLabels")
     for index, term in enumerate(selector.get("matchExpressions") or ()):
-        errors += _label_term(term, f"{path}.matchExpressions[{index}]")
+        errors += label_term(term, f"{path}.matchExpressions[{index}]")
     return errors
 
 
-def _label_term(term: Object, path: str) -> Errors:
+def label_term(term: Object, path: str, *, any_operator: bool = False) -> Errors:
+    """One expression; `any_operator`: also with operators that are not known here."""
     operator, values = term.get("operator") or "", term.get("values") or []
     errors: Errors = []
     if operator in ("In", "NotIn"):
@@ -25,7 +26,7 @@ def _label_term(term: Object, path: str) -> Errors:
         if values:
             words = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
             errors.append(field.forbidden(f"{path}.values", words))
-    else:
+    elif not any_operator:
         errors.append(field.invalid(f"{path}.operator", operator, "not a valid selector operator"))
     errors += label_name(term.get("key") or "", f"{path}.key")
     for index, value in enumerate(values):
