@@ -7,6 +7,8 @@ one. `Client.each` runs a function over many items with several connections at a
 
 from __future__ import annotations
 
+import _thread
+
 from .errors import CommandError, StatusFailure, Unreachable, reason_of
 from .transport.connection import Address, Connection, Response
 from .wire.json_read import JsonError, loads
@@ -67,15 +69,16 @@ class Client:
         self._idle: list[Connection] = []
         self._opened: list[Connection] = []
         self._user_agent = user_agent
+        self._asking = _thread.allocate_lock()
+        self._refused: Unreachable | None = None
+        """Why there are no credentials."""
         self._prefix = Address(target.server).path
 
     def headers(self, accept: str = JSON, content_type: str = "") -> list[tuple[str, str]]:
         """What each request carries."""
         target = self.target
-        if target.exec:
-            from .config.exec_plugin import authenticate
-
-            authenticate(target)
+        if target.exec or target.provider:
+            self._authenticate()
         found = [("Accept", accept), ("User-Agent", self._user_agent)]
         if target.compress and not target.server.startswith(("https://127.", "https://localhost", "http://")):
             found.append(("Accept-Encoding", "gzip"))
@@ -90,6 +93,25 @@ class Client:
             found.append(("Authorization", f"Basic {pair}"))
         found.append(("Kubectl-Command", f"kubectl {self.command}"))
         return found + target.headers
+
+    def _authenticate(self) -> None:
+        """Ask a plugin or a provider for credentials, once, though several requests be made side by side."""
+        target = self.target
+        with self._asking:
+            if self._refused is not None:
+                raise Unreachable(self._refused.message, refused=self._refused.refused, detail=self._refused.detail)
+            try:
+                if target.exec:
+                    from .config.exec_plugin import authenticate
+
+                    authenticate(target)
+                elif target.provider:
+                    from .config.auth_provider import token_of
+
+                    target.token, target.provider = token_of(target), None
+            except Unreachable as error:
+                self._refused = Unreachable(error.message, refused=error.refused, detail=error.detail)
+                raise
 
     def open(
         self, method: str, path: str, *, body: bytes = b"", accept: str = JSON, content_type: str = ""
@@ -193,8 +215,6 @@ class Client:
             for position in range(len(items)):
                 run(position)
             return results
-        import _thread
-
         left = iter(range(len(items)))
         lock, done = _thread.allocate_lock(), _thread.allocate_lock()
         running = min(PARALLEL, len(items))

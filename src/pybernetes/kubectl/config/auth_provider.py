@@ -1,4 +1,7 @@
-"""The older `auth-provider` of a kubeconfig: `oidc` gives its ID token; `gcp` and `azure` were removed long ago."""
+"""The older `auth-provider` of a kubeconfig: `oidc` gives its ID token, and a new one when that has expired.
+
+`gcp` and `azure` were removed long ago.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from ..wire.json_read import JsonError, loads
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from .target import Target
 
 _REMOVED = {
     "gcp": (
@@ -23,8 +28,8 @@ _REMOVED = {
 }
 
 
-def token_of(provider: dict[str, Any]) -> str:
-    """The bearer token of an `auth-provider` entry. CommandError, Unreachable."""
+def check(provider: dict[str, Any]) -> None:
+    """CommandError for a provider that cannot be used."""
     name, config = str(provider.get("name") or ""), provider.get("config") or {}
     if name in _REMOVED:
         raise CommandError(f"The {name} auth plugin has been removed.\n{_REMOVED[name]}")
@@ -33,10 +38,19 @@ def token_of(provider: dict[str, Any]) -> str:
     for key in ("idp-issuer-url", "client-id"):
         if not config.get(key):
             raise CommandError(f"Must provide {key}")
+
+
+def token_of(target: Target) -> str:
+    """The bearer token; a new one is kept in the kubeconfig. CommandError, Unreachable."""
+    config = dict((target.provider or {}).get("config") or {})
     token = str(config.get("id-token") or "")
-    if not token or _is_over(token):
-        raise Unreachable("No valid id-token, and cannot refresh without refresh-token")
-    return token
+    if token and not _is_over(token):
+        return token
+    from .oidc_refresh import refreshed
+
+    config = refreshed(config)
+    target.keep_provider(config)
+    return str(config["id-token"])
 
 
 def _is_over(token: str) -> bool:

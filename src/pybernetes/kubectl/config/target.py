@@ -33,6 +33,10 @@ class Target:
         self.username = ""
         self.password = ""
         self.exec: dict[str, Any] | None = None
+        self.provider: dict[str, Any] | None = None
+        """An `auth-provider`; the token is asked of it when there is a request to make."""
+        self.config: Kubeconfig | None = None
+        """What the entries are from."""
         self.kuberc = ""
         """The value of --kuberc: preferences say which credential plugins may run."""
         self.headers: list[tuple[str, str]] = []
@@ -46,6 +50,16 @@ class Target:
         """The entry of the kubeconfig the credentials come from."""
         self.implicit = False
         """Nothing was configured: the server is a guess."""
+
+    def keep_provider(self, config: dict[str, Any]) -> None:
+        """Write what the provider is to know next time. CommandError."""
+        from .writing import save_entry
+
+        if self.config is None or self.user_name not in self.config.users:
+            return
+        fields = self.config.users[self.user_name]
+        provider = {**fields["auth-provider"], "config": config}
+        save_entry(self.config, "users", self.user_name, {**fields, "auth-provider": provider})
 
 
 def _text(flags: Values, name: str) -> str:
@@ -71,6 +85,7 @@ def target_of(flags: Values) -> Target:
         _fill_server(target, cluster)
         _fill_identity(target, user)
     target.kuberc = _text(flags, "kuberc")
+    target.config = config
     target.user_name = _text(flags, "user") or str(context.get("user") or "")
     _namespace(target, context, flags)
     _impersonation(target, flags)
@@ -174,7 +189,7 @@ def _fill_server(target: Target, cluster: dict[str, Any]) -> None:
     target.cluster = cluster
     target.insecure = bool(cluster.get("insecure-skip-tls-verify"))
     if not target.insecure:
-        target.ca = _pem(cluster, "certificate-authority")
+        target.ca = pem(cluster, "certificate-authority")
         if target.ca and _BEGIN not in target.ca:
             raise CommandError("unable to load root certificates: unable to parse bytes as PEM block")
     elif cluster.get("certificate-authority") or cluster.get("certificate-authority-data"):
@@ -194,8 +209,8 @@ def _check_address(server: str) -> None:
 
 
 def _fill_identity(target: Target, user: dict[str, Any]) -> None:
-    target.certificate = _pem(user, "client-certificate")
-    target.key = _pem(user, "client-key")
+    target.certificate = pem(user, "client-certificate")
+    target.key = pem(user, "client-key")
     if target.certificate and _BEGIN not in target.certificate:
         raise CommandError("tls: failed to find any PEM data in certificate input")
     target.token = str(user.get("token") or "")
@@ -206,9 +221,10 @@ def _fill_identity(target: Target, user: dict[str, Any]) -> None:
     if user.get("exec"):
         target.exec = dict(user["exec"])
     elif user.get("auth-provider"):
-        from .auth_provider import token_of
+        from .auth_provider import check
 
-        target.token = token_of(user["auth-provider"])
+        target.provider = dict(user["auth-provider"])
+        check(target.provider)
     if user.get("as"):
         target.headers.append(("Impersonate-User", str(user["as"])))
         target.headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
@@ -263,7 +279,8 @@ def timeout_seconds(text: str) -> float:
         ) from None
 
 
-def _pem(fields: dict[str, Any], key: str) -> str:
+def pem(fields: dict[str, Any], key: str) -> str:
+    """The PEM text of `KEY-data`, or of the file that `KEY` names; empty for neither. CommandError."""
     data = fields.get(f"{key}-data")
     if data:
         from binascii import Error, a2b_base64
