@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from tests.controllers.conformance.test_workloads import DAEMON, DEPLOYMENT, FOREVER, daemon_set, daemons, images
-from tests.support.control_plane import control_plane, deployment, node, replica_set, template
+from tests.support.control_plane import control_plane, deployment, node, pod, replica_set, template
 
 from pybernetes.api.apps import ControllerRevision, DaemonSet
+from pybernetes.api.core import Endpoints, Pod
+from pybernetes.api.discovery import EndpointSlice
 from pybernetes.api.resource import resource
 from pybernetes.client.client import STRATEGIC_MERGE_PATCH
 from pybernetes.client.view import View
@@ -262,3 +264,97 @@ async def test_a_new_object_tells_the_numbers_that_are_always_told() -> None:
             body = {"apiVersion": version, "kind": kind, "metadata": {"name": "x", "namespace": "default"}}
             made = await world.create({**body, "spec": spec, "status": {"replicas": 7, "currentHealthy": 7}})
             assert made["status"] == status, kind
+
+
+async def test_slices_of_pods_whose_named_port_differs() -> None:
+    """Two pods with another number behind one name: two subsets and two slices, made again when they are deleted."""
+
+    def on(name: str, *ports: tuple[str, int], **labels: str) -> dict[str, Any]:
+        body = pod(name, labels=labels)
+        body["spec"]["containers"][0]["ports"] = [{"name": port, "containerPort": number} for port, number in ports]
+        return body
+
+    def service(name: str, selector: dict[str, str], target: int | str) -> dict[str, Any]:
+        port = {"name": "http", "port": 80, "targetPort": target, "protocol": "TCP"}
+        spec = {"selector": selector, "publishNotReadyAddresses": True, "ports": [port]}
+        return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "default"}, "spec": spec}
+
+    async with control_plane("endpointslice-controller", "endpoints-controller") as world:
+        await world.create(on("pod1", ("example-name", 3000), pod1="on", shared12="on"))
+        await world.create(on("pod2", ("example-name", 3001), ("other-port", 3002), pod2="on", shared12="on"))
+        for name, address in (("pod1", "10.0.0.1"), ("pod2", "10.0.0.2")):
+            await world.report(await world.get(Pod, name), "Running", pod_ip=address)
+        await world.create(service("int-port", {"pod1": "on"}, 3000))
+        await world.create(service("named-port", {"shared12": "on"}, "example-name"))
+        await world.create(service("no-match", {"pod3": "on"}, 8080))
+
+        async def slices(name: str) -> list[EndpointSlice]:
+            found = await world.client.list(
+                EndpointSlice, "default", label_selector=f"kubernetes.io/service-name={name}"
+            )
+            return found.items or []
+
+        async def places(name: str) -> list[tuple[int | None, str, str]]:
+            return sorted(
+                ((one.ports or [])[0].port, (endpoint.addresses or [""])[0], endpoint.target_ref.name or "")
+                for one in await slices(name)
+                for endpoint in one.endpoints or ()
+                if endpoint.target_ref is not None
+            )
+
+        async def subsets(name: str) -> list[tuple[int, str, str]]:
+            found = await world.get(Endpoints, name)
+            return sorted(
+                ((one.ports or [])[0].port, address.ip, address.target_ref.name or "")
+                for one in found.subsets or ()
+                for address in one.addresses or ()
+                if address.target_ref is not None
+            )
+
+        both = [(3000, "10.0.0.1", "pod1"), (3001, "10.0.0.2", "pod2")]
+
+        async def are_there() -> bool:
+            return await places("named-port") == both and len(await slices("no-match")) == 1
+
+        await world.until(are_there)
+        assert await places("int-port") == await subsets("int-port") == both[:1]
+        assert await subsets("named-port") == both
+        assert len((await world.get(Endpoints, "named-port")).subsets or ()) == 2
+        assert await places("no-match") == await subsets("no-match") == []
+        for one in await slices("named-port"):
+            (owner,) = one.metadata.owner_references or []
+            assert (owner.kind, owner.name, owner.controller) == ("Service", "named-port", True)
+            assert (one.metadata.labels or {})["endpointslice.kubernetes.io/managed-by"] == (
+                "endpointslice-controller.k8s.io"
+            )
+        before = {one.metadata.uid for one in await slices("named-port")}
+        await world.client.delete_collection(
+            EndpointSlice, "default", label_selector="kubernetes.io/service-name=named-port"
+        )
+        await world.until(are_there)
+        assert len(await slices("named-port")) == 2
+        assert not before & {one.metadata.uid for one in await slices("named-port")}
+
+
+async def test_custom_endpoints_are_put_without_a_version_and_mirrored() -> None:
+    async with control_plane("endpointslice-mirroring-controller", "endpoints-controller") as world:
+        port = {"name": "example", "port": 80, "protocol": "TCP"}
+        metadata = {"name": "custom", "namespace": "default"}
+        await world.create({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [port]}})
+
+        def custom(*addresses: str) -> dict[str, Any]:
+            subset = {"addresses": [{"ip": one} for one in addresses], "ports": [{"port": 80}]}
+            return {"apiVersion": "v1", "kind": "Endpoints", "metadata": dict(metadata), "subsets": [subset]}
+
+        async def mirrored(*addresses: str) -> bool:
+            found = [one for one in await world.list(EndpointSlice, "default") if one.metadata.name != "kubernetes"]
+            return [
+                (one.addresses, [p.port for p in each.ports or ()]) for each in found for one in each.endpoints or ()
+            ] == [([one], [80]) for one in addresses]
+
+        await world.create(custom("10.1.2.3"))
+        await world.until(lambda: mirrored("10.1.2.3"), within_seconds=12)
+        await world.client.update(custom("10.2.3.4"))
+        await world.until(lambda: mirrored("10.2.3.4"), within_seconds=12)
+        await world.client.delete(Endpoints, "custom", "default")
+        await world.until(lambda: mirrored(), within_seconds=12)
