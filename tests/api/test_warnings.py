@@ -3,8 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pybernetes.api.validation.pod import validate_create
 from pybernetes.api.warnings import MODULES, advice_of
+from pybernetes.api.warnings.pod import of_template
 
 Object = dict[str, Any]
 NO_SELECTOR = "a null labelSelector results in matching no pod"
@@ -370,3 +374,38 @@ def test_other_kinds(case: str) -> None:
 def test_every_kind_has_its_advice() -> None:
     assert all(advice_of(kind) for kind in MODULES)
     assert advice_of("secrets") is None
+
+
+SPECS = {
+    "nodeSelector": [{"beta.kubernetes.io/os": "linux"}],
+    "terminationGracePeriodSeconds": [-1, 30],
+    "hostAliases": [[{"ip": "10.0.0.1"}, {"ip": "10.0.0.1"}]],
+    "volumes": [
+        [{"name": "kube-api-access-abcde"}],
+        [{"name": "kube-api-access-fghij"}],
+        [{"name": "a", "gitRepo": {}}, {"name": "kube-api-access-fghij"}],
+    ],
+    "containers": [
+        [{"name": "a", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)"}]}],
+        [{"name": "a", "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}],
+        [{"name": "kube-api-access-abcde", "resources": {"requests": {"memory": "1.5"}}}],
+    ],
+}
+ANNOTATIONS = [{}, {"a": "b"}, {"seccomp.security.alpha.kubernetes.io/pod": "runtime/default"}]
+SOME_PODS = st.fixed_dictionaries(
+    {
+        "metadata": st.fixed_dictionaries({"name": st.just("web"), "annotations": st.sampled_from(ANNOTATIONS)}),
+        "spec": st.fixed_dictionaries({}, optional={name: st.sampled_from(some) for name, some in SPECS.items()}),
+    }
+)
+
+
+@given(pods=st.lists(st.tuples(SOME_PODS, st.booleans()), max_size=6))
+def test_pods_that_come_again_are_advised_as_if_alone(pods: list[Any]) -> None:
+    """Whether they were just judged by the rules or not."""
+    advice = advice_of("pods")
+    assert advice is not None
+    for obj, judged in pods * 2:
+        if judged:
+            validate_create(obj)
+        assert advice(obj, None) == of_template(obj, "")

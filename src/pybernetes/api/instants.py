@@ -17,17 +17,14 @@ def format_time(instant: datetime) -> str:
     """`2026-11-23T22:52:00Z`: whole seconds, cut off."""
     if instant.tzinfo is not UTC:
         instant = instant.astimezone(UTC)
-    return (
-        f"{instant.year:04}-{instant.month:02}-{instant.day:02}"
-        f"T{instant.hour:02}:{instant.minute:02}:{instant.second:02}Z"
-    )
+    return instant.isoformat()[:19] + "Z"
 
 
 def format_micro_time(instant: datetime) -> str:
     """`2026-11-23T22:52:00.000000Z`."""
     if instant.tzinfo is not UTC:
         instant = instant.astimezone(UTC)
-    return f"{format_time(instant)[:-1]}.{instant.microsecond:06}Z"
+    return instant.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def parse_time(text: str) -> datetime:

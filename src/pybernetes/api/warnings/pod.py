@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import quantity
-from ..validation.values import label
+from ..validation.pod import told_just_now
+from ..validation.values import Passed, label
 from . import nodes
 from .addresses import ip
 
@@ -48,6 +49,10 @@ def _pod(pod: Object, old: Object | None) -> list[str]:
             "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended"
         )
         found.append(f"metadata.name: {words}: [{' '.join(messages)}]")
+    spec = pod.get("spec") or {}
+    if not _silent_spec(spec, ""):
+        annotations = pod["metadata"].get("annotations")
+        return found + _annotations(annotations, spec, "") if annotations else found
     return found + of_template(pod, "")
 
 
@@ -88,6 +93,10 @@ def of_template(pod: Object, path: str) -> list[str]:
     for kind in ("podAffinity", "podAntiAffinity") if spec.get("affinity") else ():
         found += _pod_affinity(spec["affinity"].get(kind) or {}, f"{below}.affinity.{kind}")
     return found
+
+
+_silent_spec = Passed(lambda spec, path: of_template({"spec": spec}, path), told_just_now)
+"""Nothing is said of most specs, and they come again: 1 us instead of 10 for a pod with sixteen variables."""
 
 
 def _node_affinity(affinity: Object, path: str) -> list[str]:
