@@ -190,7 +190,7 @@ def test_an_exec_plugin_gives_the_token(server: Server, tmp_path: Path) -> None:
 def test_unreachable_servers(words: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     err = io.StringIO()
-    assert run([words, "--cache-dir", str(tmp_path), "get", "pods"], io.StringIO(), err) == 1
+    assert run([words, "--token=x", "--cache-dir", str(tmp_path), "get", "pods"], io.StringIO(), err) == 1
     assert err.getvalue() == message + "\n"
 
 
@@ -202,11 +202,12 @@ def test_a_certificate_of_an_unknown_authority(
 
     url = read(str(kubeconfig))["clusters"][0]["cluster"]["server"]
     err = io.StringIO()
-    assert run(["--server", url, "--cache-dir", str(tmp_path), "get", "pods"], io.StringIO(), err) == 1
+    assert run(["--server", url, "--token=x", "--cache-dir", str(tmp_path), "get", "pods"], io.StringIO(), err) == 1
     expected = "tls: failed to verify certificate: x509: certificate signed by unknown authority\n"
     assert err.getvalue() == f"Unable to connect to the server: {expected}"
     out = io.StringIO()
-    words = ["--server", url, "--cache-dir", str(tmp_path), "--insecure-skip-tls-verify", "get", "--raw", "/version"]
+    words = ["--server", url, "--username=x", "--cache-dir", str(tmp_path), "--insecure-skip-tls-verify"]
+    words += ["get", "--raw", "/version"]
     assert run(words, out, io.StringIO()) == 0
     assert json.loads(out.getvalue())["major"] == "1"
 

@@ -2,11 +2,9 @@
 
 import base64
 import json
-import ssl
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,8 +12,8 @@ from urllib.parse import parse_qs
 import pytest
 import yaml
 from tests.kubectl.differential import Pair
-from tests.kubectl.test_certificates_against_stock import Signer
 from tests.support.kubectl import installed
+from tests.support.secure_pages import secure_pages
 
 
 def jwt(expires: float) -> str:
@@ -72,20 +70,8 @@ class Issuer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """The URL of both; `ca.pem` is there."""
-    signer = Signer("known")
-    (tmp_path / "ca.pem").write_text(signer.pem)
-    (tmp_path / "pair.pem").write_text(signer.server(("127.0.0.1",), 0))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "pair.pem")
-    found = ThreadingHTTPServer(("127.0.0.1", 0), Issuer)
-    found.socket = context.wrap_socket(found.socket, server_side=True)
-    thread = threading.Thread(target=found.serve_forever, daemon=True)
-    thread.start()
-    yield f"https://127.0.0.1:{found.server_port}"
-    found.shutdown()
-    found.server_close()
-    thread.join()
+    with secure_pages(Issuer, tmp_path) as url:
+        yield url
 
 
 @pytest.mark.parametrize("name", ANSWERS)

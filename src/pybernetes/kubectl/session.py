@@ -49,6 +49,10 @@ class Session:
         if self._client is None:
             from .client import Client
 
+            if self.target.is_anonymous():
+                from .config.prompt import ask
+
+                ask(self.target, self.out, self.stdin)
             self._client = Client(self.target, self.command, verbosity=self.flags.number("v"), user_agent=user_agent())
             self._client.on_warning = self.warn
             if self.flags.on("match-server-version"):

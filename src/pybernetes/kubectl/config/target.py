@@ -51,6 +51,11 @@ class Target:
         self.implicit = False
         """Nothing was configured: the server is a guess."""
 
+    def is_anonymous(self) -> bool:
+        """Whether nothing tells the server who we are, though what we said would be encrypted."""
+        known = self.username or self.certificate or self.token or self.provider or self.exec
+        return self.server.startswith("https://") and not known
+
     def keep_provider(self, config: dict[str, Any]) -> None:
         """Write what the provider is to know next time. CommandError."""
         from .writing import save_entry
