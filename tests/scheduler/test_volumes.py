@@ -15,6 +15,7 @@ from pybernetes.api.core import (
     PersistentVolumeClaimVolumeSource,
     PersistentVolumeSpec,
     PersistentVolumeStatus,
+    ResourceRequirements,
     Volume,
     VolumeNodeAffinity,
     VolumeResourceRequirements,
@@ -121,6 +122,19 @@ async def test_a_claim_that_cannot_be_provisioned_sends_the_pod_back(annotations
             None,
         )
         assert api.scheduler.snapshot.rows[0].pods == {}
+
+
+async def test_a_pod_that_waits_for_its_volume_gives_way_and_lives():
+    low = with_claim("low", "data")
+    low.spec.containers[0].resources = ResourceRequirements(requests={"cpu": "3"})
+    async with cluster(node("a"), WAITS, claim("data")) as api:
+        api.put(low)
+        await api.until(lambda: len(api.patches) == 2)
+        api.put(pod("high", cpu="3", priority=10))
+        await api.until(lambda: api.bound and api.pod("low").status.conditions)
+        assert (api.bound, api.deleted) == ({"high": "a"}, [])
+        assert api.condition("low").message == 'running PreBind plugin "VolumeBinding": preempted'
+        assert len(api.scheduler.queue) == 1
 
 
 async def test_a_claim_that_goes_while_it_is_provisioned_sends_the_pod_back():

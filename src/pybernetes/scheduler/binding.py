@@ -10,6 +10,7 @@ A binding whose answer was lost may have been carried out: the pod keeps its roo
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -38,6 +39,10 @@ class _Rejected(Exception):
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(", ".join(verdict.reasons))
         self.verdict = verdict
+
+
+class _Preempted(Exception):
+    """The room is needed for a more important pod."""
 
 
 class Binding:
@@ -73,6 +78,8 @@ class Binding:
         self._slots = slots
         self._profile_of = profile_of
         self._retry_seconds = retry_seconds
+        self._preparing: dict[str, asyncio.Task[Any]] = {}
+        """What is under way in a PreBind plugin, by the pod's uid."""
 
     async def bind(self, queued: QueuedPod, state: CycleState, node_name: str) -> None:
         """PreBind, Bind, PostBind; or undo everything and put the pod back."""
@@ -88,7 +95,7 @@ class Binding:
             with self._timed("PreBind", pod):
                 for step in steps:
                     doing = f'running PreBind plugin "{step.name}"'
-                    verdict = await step.pre_bind(state, pod, node_name)
+                    verdict = await self._prepare(step, state, pod, node_name)
                     if verdict is not None:
                         raise _Rejected(verdict)
             doing = "binding rejected"
@@ -113,6 +120,29 @@ class Binding:
             post.post_bind(state, pod, node_name)
         self._reports.note(pod, "Scheduled", f"Successfully assigned {pod.key} to {node_name}")
         log.debug("Pod bound", pod=pod.key, node=node_name)
+
+    async def _prepare(self, step: PreBind, state: CycleState, pod: PodInfo, node_name: str) -> Verdict | None:
+        """One PreBind plugin's work, which `interrupt` ends."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._preparing[pod.uid] = task
+        try:
+            return await step.pre_bind(state, pod, node_name)
+        except asyncio.CancelledError:
+            if pod.uid in self._preparing or task.uncancel():
+                raise  # the scheduler ends
+            raise _Preempted("preempted") from None
+        finally:
+            self._preparing.pop(pod.uid, None)
+
+    def interrupt(self, uid: str, plugin: str) -> bool:
+        """A plugin needs the room of a pod that is not bound yet: it goes back to the queue. False when it is bound, or
+        about to be."""
+        if self._permits.is_held(uid):
+            self._permits.reject(uid, plugin, "preempted")
+            return True
+        task = self._preparing.pop(uid, None)
+        return task is not None and task.cancel()
 
     def _succeeded(self, queued: QueuedPod) -> None:
         now, pod = self._clock.monotonic(), queued.pod

@@ -22,7 +22,6 @@ from pybernetes.scheduler.diagnosis import Diagnosis
 from pybernetes.scheduler.extenders import ExtenderError, Extenders
 from pybernetes.scheduler.framework import Profile
 from pybernetes.scheduler.nominations import Nominations
-from pybernetes.scheduler.permit import Permits
 from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.reports import Reports
@@ -43,22 +42,23 @@ class MakingRoom:
         reports: Reports,
         snapshot: Snapshot,
         nominations: Nominations,
-        permits: Permits,
         budgets: Informer[PodDisruptionBudget],
         random: Random,
         cycle_of: Callable[[PodInfo], CycleChoice],
         profile_of: Callable[[PodInfo], Profile],
+        interrupt: Callable[[str, str], bool],
     ) -> None:
+        """interrupt: `Binding.interrupt`."""
         self._client = client
         self._clock = clock
         self._reports = reports
         self._snapshot = snapshot
         self._nominations = nominations
-        self._permits = permits
         self._budgets = budgets
         self._random = random
         self._cycle_of = cycle_of
         self._profile_of = profile_of
+        self._interrupt = interrupt
 
     def _args(self, pod: PodInfo) -> DefaultPreemptionArgs | None:
         """None when the pod's profile does not preempt."""
@@ -107,7 +107,7 @@ class MakingRoom:
         return min(found, key=preemption.harm, default=preemption.NO_CANDIDATE)
 
     async def remove_victims(self, pod: PodInfo, plan: preemption.Plan) -> None:
-        """Delete them, after a condition that says why; one that a Permit plugin holds just loses its place. Less
+        """Delete them, after a condition that says why; those that are not bound yet just lose their place. Less
         important pods nominated for the node look elsewhere."""
         for other in self._nominations.on(plan.node_name):
             if other.priority < pod.priority:
@@ -117,9 +117,7 @@ class MakingRoom:
         for victim in plan.victims:
             if victim.terminating:
                 continue
-            if self._permits.is_held(victim.uid):
-                self._permits.reject(victim.uid, preemption.NAME, "preempted")
-            else:
+            if not self._interrupt(victim.uid, preemption.NAME):
                 await self._delete(victim, pod)
             self._reports.note(victim, "Preempted", f"Preempted by pod {pod.uid} on node {plan.node_name}")
 

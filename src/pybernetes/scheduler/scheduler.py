@@ -150,18 +150,6 @@ class Scheduler:
         self.intake = Intake(self.profiles, self.snapshot, self.queue, self.nominations, self.permits)
         self.extenders = Extenders([Extender(one) for one in self._config.extenders])
         self.metrics = SchedulerMetrics(self.queue, self.snapshot)
-        self.room = MakingRoom(
-            client,
-            clock,
-            self._reports,
-            self.snapshot,
-            self.nominations,
-            self.permits,
-            informers.of(PodDisruptionBudget),
-            self._random,
-            self.cycle_of,
-            self.profile_of,
-        )
         self._slots = asyncio.Semaphore(self._config.parallel_bindings)
         self.reservations = Reservations(self.snapshot, self.permits, self.profile_of)
         self.binding = Binding(
@@ -177,6 +165,18 @@ class Scheduler:
             slots=self._slots,
             profile_of=self.profile_of,
             retry_seconds=self._config.initial_backoff_seconds,
+        )
+        self.room = MakingRoom(
+            client,
+            clock,
+            self._reports,
+            self.snapshot,
+            self.nominations,
+            informers.of(PodDisruptionBudget),
+            self._random,
+            self.cycle_of,
+            self.profile_of,
+            self.binding.interrupt,
         )
         self._tasks: asyncio.TaskGroup | None = None
 
