@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,6 +87,39 @@ def test_they_make_a_working_cluster(parts: Parts) -> None:
     assert answer.startswith("Hello from web-")
     assert k("logs", "deployment/web") is not None
     assert parts.alive() == {"apiserver", *COMPONENTS}
+
+
+FETCH = """
+import ssl, sys, urllib.request
+url, token = sys.argv[1:]
+request = urllib.request.Request(url, headers={"authorization": f"Bearer {token}"} if token else {})
+print(urllib.request.urlopen(request, context=ssl._create_unverified_context()).read().decode())
+"""
+
+
+def test_health_is_for_everybody_and_metrics_for_who_may_monitor(parts: Parts) -> None:
+    k = parts.cluster.kubectl
+
+    def fetch(port: int, path: str, token: str = "") -> str:
+        url = f"https://127.0.0.1:{port}{path}"
+        return parts.cluster.machine.run(sys.executable, "-c", FETCH, url, token, check=False).stdout
+
+    k("create", "serviceaccount", "prometheus")
+    k(
+        "create",
+        "clusterrolebinding",
+        "prometheus",
+        "--clusterrole=system:monitoring",
+        "--serviceaccount=default:prometheus",
+    )
+    token = k("create", "token", "prometheus").strip()
+    for port, metric in (
+        (10257, 'workqueue_depth{name="replicaset"}'),
+        (10259, 'scheduler_cache_size{type="nodes"} 1'),
+    ):
+        assert fetch(port, "/healthz") == "ok\n"
+        assert fetch(port, "/metrics") == ""
+        assert metric in fetch(port, "/metrics", token)
 
 
 def test_each_is_known_by_its_own_name(parts: Parts) -> None:
