@@ -319,3 +319,40 @@ def test_zones_counted_step_by_step_are_zones_counted_anew(steps: list[tuple[str
         assert changed == (zones.states() != before)
         assert set(zones.not_ready) == {name for name, (_, is_ready) in nodes.items() if not is_ready}
         assert all(zones.size(where) == len(found) for where, found in statuses.items())
+
+
+@pytest.mark.parametrize(
+    ("size", "not_ready", "others", "seconds", "tainted"),
+    [
+        (10, 3, 5, 15, 2),  # a zone that fares well: one node in ten seconds
+        (10, 3, 5, 35, 3),
+        (10, 6, 5, 1000, 1),  # a small zone of which much is not ready: none after the first, which was alone
+        (60, 36, 5, 350, 5),  # a large one: one node in a hundred seconds
+        (5, 5, 5, 35, 4),  # a zone that is down while others are not: as fast as ever
+    ],
+    ids=["normal", "normal, later", "small and partly down", "large and partly down", "down"],
+)
+async def test_how_fast_the_nodes_of_a_zone_are_evicted(
+    size: int, not_ready: int, others: int, seconds: int, tainted: int
+) -> None:
+    zone = "topology.kubernetes.io/zone"
+    async with control_plane("node-lifecycle-controller", node_monitor_grace_period_seconds=1e6) as world:
+        for n in range(others):
+            await world.create(node(f"other-{n}", labels={zone: "b"}))
+        # All are ready at first: a zone is judged by what is known of it, not by the first node seen.
+        for n in range(size):
+            await world.create(node(f"n-{n:02}", labels={zone: "a"}))
+        await asyncio.sleep(1)
+        began = world.clock.monotonic()
+        for n in range(not_ready):
+            ready = {"type": "Ready", "status": "False", "reason": "KubeletNotReady"}
+            body = {"status": {"conditions": [ready]}}
+            await world.client.patch(Node, f"n-{n:02}", body=body, subresource="status")
+
+        async def evicted() -> int:
+            found = await world.list(Node)
+            return sum(any(taint.effect == "NoExecute" for taint in one.spec.taints or ()) for one in found)
+
+        assert world.clock.monotonic() == began
+        await asyncio.sleep(seconds)
+        assert await evicted() == tainted
