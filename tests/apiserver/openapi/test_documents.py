@@ -1,5 +1,6 @@
 """OpenAPI: what kubectl reads out of the documents is there, and every reference leads somewhere."""
 
+import struct
 from typing import Any
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 
 from pybernetes.api.resource import resources
 from pybernetes.api.status import StatusError
-from pybernetes.apiserver.openapi import OpenApi, swagger_protobuf
+from pybernetes.apiserver.openapi import OpenApi, openapi_protobuf, swagger_protobuf
 from pybernetes.base.http.message import Request, Response
 
 SERVED = [info for info in resources().values() if info.enabled]
@@ -88,9 +89,126 @@ def test_swagger_as_protobuf(openapi: OpenApi) -> None:
     assert b"io.k8s.api.core.v1.Pod" in response.body
 
 
-def test_other_forms_are_refused(openapi: OpenApi) -> None:
+Message = dict[int, list[Any]]
+
+
+def message(data: bytes) -> Message:
+    """The fields of a protocol buffer by number: bytes, or numbers."""
+    found: Message = {}
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    while at < len(data):
+        key = varint()
+        value: Any
+        if key & 7 == 0:
+            value = varint()
+        elif key & 7 == 1:
+            value = struct.unpack_from("<d", data, at)[0]
+            at += 8
+        else:
+            assert key & 7 == 2
+            size = varint()
+            value = data[at : at + size]
+            assert len(value) == size
+            at += size
+        found.setdefault(key >> 3, []).append(value)
+    return found
+
+
+def pairs(data: bytes, number: int = 1) -> dict[str, bytes]:
+    """A map of messages, as gnostic writes it."""
+    named = [message(pair) for pair in message(data).get(number, [])]
+    return {pair[1][0].decode(): pair[2][0] for pair in named}
+
+
+def as_json(data: bytes) -> Any:
+    """A SchemaOrReference of the protobuf form, as far as the comparison below goes."""
+    choice = message(data)
+    if 2 in choice:
+        return {"$ref": message(choice[2][0])[1][0].decode()}
+    return schema_as_json(choice[1][0])
+
+
+def schema_as_json(data: bytes) -> dict[str, Any]:
+    fields = message(data)
+    found: dict[str, Any] = {}
+    for key, number in (("type", 25), ("format", 35)):
+        if number in fields:
+            found[key] = fields[number][0].decode()
+    if 23 in fields:
+        found["required"] = [item.decode() for item in fields[23]]
+    for key, number in (("allOf", 26), ("oneOf", 27)):
+        if number in fields:
+            found[key] = [as_json(item) for item in fields[number]]
+    if 24 in fields:
+        found["enum"] = [msgspec.json.decode(message(item)[2][0]) for item in fields[24]]
+    if 30 in fields:
+        found["items"] = as_json(message(fields[30][0])[1][0])
+    if 31 in fields:
+        found["properties"] = {name: as_json(item) for name, item in pairs(fields[31][0]).items()}
+    if 32 in fields:
+        inner = message(fields[32][0])
+        found["additionalProperties"] = as_json(inner[1][0]) if 1 in inner else bool(inner[2][0])
+    if 33 in fields:
+        inner = message(fields[33][0])
+        value = inner[1][0] if 1 in inner else bool(inner[2][0]) if 2 in inner else None
+        found["default"] = inner[3][0].decode() if 3 in inner else {} if value is None else value
+    for pair in map(message, fields.get(36, [])):
+        found[pair[1][0].decode()] = msgspec.json.decode(message(pair[2][0])[2][0])
+    return found
+
+
+@pytest.mark.parametrize("asked", [openapi_protobuf.MEDIA_TYPE, openapi_protobuf.ANSWERED_TYPE])
+@pytest.mark.parametrize("where", ["api/v1", "apis/apiextensions.k8s.io/v1"])
+def test_a_v3_document_as_protobuf_says_the_same(openapi: OpenApi, where: str, asked: str) -> None:
+    expected = document(openapi, f"/openapi/v3/{where}")
+    response = get(openapi, f"/openapi/v3/{where}", asked)
+    assert response.header("content-type") == openapi_protobuf.ANSWERED_TYPE
+    assert response.header("etag") != get(openapi, f"/openapi/v3/{where}").header("etag")
+    assert isinstance(response.body, bytes)
+    fields = message(response.body)
+    assert fields[1] == [b"3.0.0"]
+    schemas = {name: as_json(item) for name, item in pairs(message(fields[5][0])[1][0]).items()}
+    assert schemas == expected["components"]["schemas"]
+    paths = pairs(fields[4][0])
+    assert set(paths) == set(expected["paths"])
+    numbers = {"get": 4, "put": 5, "post": 6, "delete": 7, "patch": 10}
+    for path, item in expected["paths"].items():
+        found = message(paths[path])
+        assert {verb for verb, number in numbers.items() if number in found} == set(item) & set(numbers)
+        for verb in set(item) & set(numbers):
+            operation = message(found[numbers[verb]][0])
+            assert operation[5][0].decode() == item[verb]["operationId"]
+            assert set(pairs(operation[8][0], 2)) == set(item[verb]["responses"])
+            names = [message(message(one)[1][0])[1][0].decode() for one in operation.get(6, [])]
+            assert names == [parameter["name"] for parameter in item[verb].get("parameters", [])]
+
+
+def test_swagger_is_known_by_both_its_names(openapi: OpenApi) -> None:
+    response = get(openapi, "/openapi/v2", swagger_protobuf.ANSWERED_TYPE)
+    assert response.header("content-type") == swagger_protobuf.ANSWERED_TYPE
+
+
+def test_parameters_tell_of_their_values_in_the_schema(openapi: OpenApi) -> None:
+    (parameter,) = document(openapi, "/openapi/v3/api/v1")["paths"]["/api/v1/pods"]["parameters"]
+    assert parameter == {"name": "pretty", "in": "query", "schema": {"uniqueItems": True, "type": "string"}}
+
+
+@pytest.mark.parametrize("path", ["/openapi/v2", "/openapi/v3/api/v1"])
+def test_other_forms_are_refused(openapi: OpenApi, path: str) -> None:
     with pytest.raises(StatusError) as refused:
-        get(openapi, "/openapi/v2", "text/html")
+        get(openapi, path, "text/html")
     assert refused.value.code == 406
 
 

@@ -59,7 +59,8 @@ class MergedSwagger:
             return own
         await self._merge(own.body, own.header("etag") or "")
         accept = request.header("accept") or "*/*"
-        if _JSON not in accept and "*/*" not in accept and swagger_protobuf.MEDIA_TYPE in accept:
+        by_protobuf = swagger_protobuf.MEDIA_TYPE in accept or swagger_protobuf.ANSWERED_TYPE in accept
+        if _JSON not in accept and "*/*" not in accept and by_protobuf:
             return self._respond(request, swagger_protobuf.ANSWERED_TYPE)
         if _JSON not in accept and "*/*" not in accept:
             return await next(request)

@@ -1,7 +1,7 @@
 """The documents themselves, encoded once when first asked for and dropped when what is served changes."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -11,10 +11,14 @@ from ...api import status
 from ...api.resource import ResourceInfo
 from ...api.schema.table import table as types
 from ...base.http.message import Request, Response
-from . import swagger_protobuf
+from . import openapi_protobuf, swagger_protobuf
 from .definitions import Schemas, closure, schema_name
 from .operations import Operations
 
+Build = Callable[[], dict[str, Any]]
+
+_JSON = "application/json"
+_AS_JSON = (_JSON, "application/*", "*/*")
 _INFO = {"title": "Kubernetes", "version": GIT_VERSION}
 
 
@@ -45,6 +49,16 @@ class Published(Protocol):
         """Model name -> schema, for OpenAPI 2 or 3."""
 
 
+class Protobuf(Protocol):
+    """A module that writes documents of one version of OpenAPI."""
+
+    MEDIA_TYPE: str
+    ANSWERED_TYPE: str
+
+    @property
+    def encode(self) -> Callable[[dict[str, Any]], bytes]: ...
+
+
 class OpenApi:
     """Answers `/openapi/v2`, `/openapi/v3` and `/openapi/v3/...`."""
 
@@ -67,43 +81,35 @@ class OpenApi:
         """The document of this path; None when there is none."""
         path = request.path.rstrip("/")
         if path == "/openapi/v2":
-            return self._swagger(request)
+            return self._respond(request, path, self._v2, swagger_protobuf)
         if path == "/openapi/v3":
             return self._respond(request, path, self._index)
         if path.startswith("/openapi/v3/"):
             where = path.removeprefix("/openapi/v3/")
             infos = self._by_path().get(where)
-            return self._respond(request, path, lambda: self._v3(infos)) if infos else None
+            return self._respond(request, path, lambda: self._v3(infos), openapi_protobuf) if infos else None
         return None
 
-    def _swagger(self, request: Request) -> Response:
+    def _respond(self, request: Request, key: str, build: Build, codec: Protobuf | None = None) -> Response:
+        """The document in the first form that the client accepts: JSON, or by `codec`. StatusError 406."""
         accept = request.header("accept") or "*/*"
-        if "application/json" in accept or "*/*" in accept:
-            return self._respond(request, "/openapi/v2", self._v2)
-        if swagger_protobuf.MEDIA_TYPE not in accept:
-            raise status.not_acceptable(["application/json", swagger_protobuf.MEDIA_TYPE])
-        key = "/openapi/v2 protobuf"
-        if key not in self._cache:
-            body = swagger_protobuf.encode(self._v2())
-            self._cache[key] = (body, '"' + hashlib.sha512(body).hexdigest().upper() + '"')
-        body, etag = self._cache[key]
-        headers = [("etag", etag), ("vary", "Accept-Encoding, Accept"), ("cache-control", "no-cache, private")]
-        if request.header("if-none-match") == etag:
-            return Response(304, headers)
-        return Response(200, [("content-type", swagger_protobuf.ANSWERED_TYPE), *headers], body)
-
-    def _respond(self, request: Request, key: str, build: Any) -> Response:
-        body, etag = self._encoded(key, build)
+        media = _JSON
+        encode: Callable[[dict[str, Any]], bytes] = orjson.dumps
+        if codec is not None and not any(found in accept for found in _AS_JSON):
+            if codec.MEDIA_TYPE not in accept and codec.ANSWERED_TYPE not in accept:
+                raise status.not_acceptable([_JSON, codec.MEDIA_TYPE])
+            media, encode = codec.ANSWERED_TYPE, codec.encode
+        body, etag = self._encoded(f"{key} {media}", build, encode)
         headers = [("etag", etag), ("vary", "Accept-Encoding, Accept"), ("cache-control", "no-cache, private")]
         if "hash=" in request.query:
             headers[2] = ("cache-control", "public, immutable")
         if request.header("if-none-match") == etag:
             return Response(304, headers)
-        return Response(200, [("content-type", "application/json"), *headers], body)
+        return Response(200, [("content-type", media), *headers], body)
 
-    def _encoded(self, key: str, build: Any) -> tuple[bytes, str]:
+    def _encoded(self, key: str, build: Build, encode: Callable[[Any], bytes]) -> tuple[bytes, str]:
         if key not in self._cache:
-            body = orjson.dumps(build())
+            body = encode(build())
             self._cache[key] = (body, '"' + hashlib.sha512(body).hexdigest().upper() + '"')
         return self._cache[key]
 

@@ -84,9 +84,10 @@ class Operations:
                 yield path, self._item(info, verbs, path, sub)
 
     def _parameter(self, place: str, name: str, kind: str) -> dict[str, Any]:
-        typed: dict[str, Any] = {"type": kind} if self._version == 2 else {"schema": {"type": kind}}
-        unique: dict[str, Any] = {"uniqueItems": True} if kind != "object" else {}
-        return {"name": name, "in": place, **({"required": True} if place == "path" else {}), **unique, **typed}
+        typed: dict[str, Any] = {"uniqueItems": True, "type": kind} if kind != "object" else {"type": kind}
+        if self._version == 3:
+            typed = {"schema": typed}
+        return {"name": name, "in": place, **({"required": True} if place == "path" else {}), **typed}
 
     def _item(
         self, info: ResourceInfo, verbs: list[str], path: str, sub: SubresourceInfo | None = None
