@@ -3,15 +3,19 @@
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from tests.scheduler.test_volumes import claim, with_claim
 from tests.support.scheduling import node, pod
 
-from pybernetes.api.core import Event, Node, Pod
+from pybernetes.api.core import Event, Node, PersistentVolumeClaim, Pod
+from pybernetes.api.meta import ObjectMeta
+from pybernetes.api.storage import StorageClass
 from pybernetes.api.user import AUTHENTICATED, UserInfo
 from pybernetes.base.tasks import running
 from pybernetes.client.client import Client
 from pybernetes.client.in_process import InProcessTransport
 from pybernetes.client.informers import Informers
 from pybernetes.scheduler.scheduler import Scheduler
+from pybernetes.scheduler.volume_writing import SELECTED_NODE
 from pybernetes.testing import ADMIN, api_server
 
 
@@ -112,3 +116,24 @@ async def test_preemption_removes_the_less_important_pod():
         assert found.status.nominated_node_name == "a"
         event = await until_event(client, "Preempted")
         assert event.involved_object.name == "low"
+
+
+async def test_a_pod_names_its_node_while_its_volume_is_made_and_is_sent_back_when_that_fails():
+    async with cluster(node("a")) as client:
+        metadata = ObjectMeta(name="slow")
+        waits = StorageClass(metadata=metadata, provisioner="x.example", volume_binding_mode="WaitForFirstConsumer")
+        await client.create(waits)
+        wanted = claim("data", storage_class="slow")
+        wanted.metadata.uid = None
+        await client.create(wanted)
+        await create(client, with_claim("p", "data"))
+        found = await until(client, "p", lambda one: one.status.nominated_node_name)
+        assert (found.status.nominated_node_name, found.spec.node_name) == ("a", None)
+        async with asyncio.timeout(30):
+            async for change in client.watch(PersistentVolumeClaim, "default"):
+                if SELECTED_NODE in (change.object.metadata.annotations or {}):
+                    break
+        taken_back = {"metadata": {"annotations": {SELECTED_NODE: None, "provisioner": "no"}}}
+        await client.patch(PersistentVolumeClaim, "data", "default", body=taken_back)
+        found = await until(client, "p", is_rejected)
+        assert condition_of(found).message.endswith('binding volumes: provisioning failed for PVC "data"')
