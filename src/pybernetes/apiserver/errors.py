@@ -84,7 +84,7 @@ def error_response(error: StatusError, accept: str = "") -> Response:
     """The Status body with its code; Retry-After where the error says so. Protobuf for those who ask for it first."""
     protobuf = _wants_protobuf(accept)
     media = MEDIA_TYPE if protobuf else "application/json"
-    headers: Headers = [("content-type", media), ("cache-control", "no-cache, private")]
+    headers: Headers = [("content-type", media)]
     if error.retry_after_seconds:
         headers.append(("retry-after", str(error.retry_after_seconds)))
     return Response(error.code, headers, encode(error.status()) if protobuf else orjson.dumps(error.status()))

@@ -161,6 +161,21 @@ async def test_every_answer_carries_an_audit_id() -> None:
         assert len((await api.get(CONFIG_MAPS + "/nobody")).header("audit-id")[0]) == 36
 
 
+async def test_nothing_is_kept_on_the_way_but_what_says_so() -> None:
+    async with running_api() as api:
+        await api.config_map("a")
+        for path, kept in (
+            (f"{CONFIG_MAPS}/a", ["no-cache, private"]),
+            (CONFIG_MAPS, ["no-cache, private"]),
+            (f"{CONFIG_MAPS}/none", ["no-cache, private"]),
+            ("/version", ["no-cache, private"]),
+            ("/openapi/v3/api/v1", ["no-cache, private"]),
+        ):
+            assert (await api.get(path)).header("cache-control") == kept, path
+        hashed = await api.get("/openapi/v3/api/v1", "hash=x")
+        assert hashed.header("cache-control") == ["public, immutable"]
+
+
 async def test_rights_are_asked_before_anything_else_is_read() -> None:
     async with running_api(authorization_modes=("RBAC",)) as api:
         jane = Api(api.server, JANE)

@@ -1,4 +1,5 @@
-"""The outermost filter: whatever goes wrong leaves as a Status, whatever was warned of as Warning headers.
+"""The outermost filter: whatever goes wrong leaves as a Status, whatever was warned of as Warning headers, and nothing
+is kept on the way.
 
 Headers that belong to every answer of a request, whatever it is, are gathered in `context["response_headers"]`.
 """
@@ -6,6 +7,8 @@ Headers that belong to every answer of a request, whatever it is, are gathered i
 from ...base.http.message import App, Request, Response
 from ..errors import error_response, to_status_error
 
+_NOT_KEPT = ("cache-control", "no-cache, private")
+"""No proxy keeps what the API answers, but for what says itself that it may be kept."""
 _WARNINGS_LIMIT_BYTES = 4096
 
 
@@ -17,6 +20,8 @@ def failures(next: App) -> App:
             response = await next(request)
         except Exception as error:
             response = error_response(to_status_error(error), request.header("accept") or "")
+        if len(response.headers) < 2 or response.header("cache-control") is None:
+            response.headers.append(_NOT_KEPT)
         headers = request.context.get("response_headers")
         if headers:
             response.headers += headers

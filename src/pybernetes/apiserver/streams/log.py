@@ -122,7 +122,7 @@ class PodLogs:
         options = log_options(request.params(), info.name)
         pod = find_pod(self._reader, info)
         container = choose_container(pod, options.container)
-        headers = [("content-type", "text/plain"), ("cache-control", "no-cache, private")]
+        headers = [("content-type", "text/plain")]
         node_name = pod["spec"].get("nodeName", "")
         if not node_name:
             return Response(200, headers)

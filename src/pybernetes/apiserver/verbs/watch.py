@@ -63,7 +63,7 @@ async def watch(call: Call) -> Response:
             raise
         body = _ErrorBody(error, format)
     media = PROTOBUF_WATCH if want.media == PROTOBUF else JSON
-    return Response(200, [("content-type", media), ("cache-control", "no-cache, private")], body)
+    return Response(200, [("content-type", media)], body)
 
 
 class _ErrorBody:
