@@ -324,7 +324,8 @@ def in_directory(directory: Path, environment: dict[str, str]) -> Iterator[None]
 if __name__ == "__main__":
     import tempfile
 
-    pair = Pair(sys.argv[1], Path(sys.argv[2]), Path(tempfile.mkdtemp()))
+    settling = float(os.environ.get("SETTLE", "30"))
+    pair = Pair(sys.argv[1], Path(sys.argv[2]), Path(tempfile.mkdtemp()), settling_seconds=settling)
     for name in sys.argv[3:]:
         case = re.sub("[^a-z0-9]", "", Path(name).stem) + str(int(time.time() * 10) % 100000)
         for difference in pair.run_case(case, Path(name).read_text()):

@@ -26,6 +26,10 @@ class CommandError(Exception):
 
     def text(self) -> str:
         """What is printed, without the newline."""
+        if self.prefix == "error: ":
+            # Some say so themselves, and end their line.
+            shown = self.message.removeprefix("error: ").removesuffix("\n")
+            return f"error: {shown}" if shown else ""
         return f"{self.prefix}{self.message}" if self.message else ""
 
 
@@ -86,10 +90,21 @@ class Several(Exception):
         self.errors = list(errors)
 
     def text(self) -> str:
-        """All messages, those that repeat once; of several, none says that it is an error."""
+        """All messages, those that repeat once; of several, none says that it is an error unless its message does."""
         if len(self.errors) == 1:
             return text_of(self.errors[0])
-        return "\n".join(dict.fromkeys(text_of(error).removeprefix("error: ") for error in self.errors))
+        lines: list[str] = []
+        for error in self.errors:
+            line = _of_several(error)
+            if line not in lines or line.startswith("error: "):
+                lines.append(line)
+        return "\n".join(lines)
+
+
+def _of_several(error: Exception) -> str:
+    if isinstance(error, CommandError) and error.prefix == "error: ":
+        return error.message
+    return text_of(error).removeprefix("error: ")
 
 
 def _invalid(status: dict[str, Any]) -> str:

@@ -84,11 +84,13 @@ def _kind_of(default: str) -> tuple[str, str]:
 class Values:
     """What was given, with defaults: `text`, `on`, `number`, `many`, `seconds`; and what else: `args`, `dash`."""
 
-    __slots__ = ("_given", "args", "dash", "table")
+    __slots__ = ("_given", "args", "dash", "order", "table")
 
     def __init__(self, table: dict[str, Flag]) -> None:
         self.table = table
         self._given: dict[str, Any] = {}
+        self.order: list[tuple[str, str]] = []
+        """Names and texts as they were given."""
         self.args: list[str] = []
         self.dash = -1
         """How many arguments stand before `--`; -1 without one."""
@@ -129,6 +131,7 @@ class Values:
 
     def give(self, flag: Flag, text: str) -> None:
         """Take one given value. CommandError when it does not fit the flag's type."""
+        self.order.append((flag.name, text))
         try:
             if flag.kind == "bool":
                 self._given[flag.name] = _bool(text)

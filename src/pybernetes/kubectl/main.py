@@ -73,13 +73,15 @@ def _run(words: list[str], out: TextIO, err: TextIO, stdin: Any) -> int:
     if not path and rest and rest[0][:1] != "-":
         return _unknown(rest, out, err)
     module, flags_text = module_of(path)
-    table = parse_table(f"{GLOBAL} {flags_text}")
+    table = parse_table(f"{GLOBAL} {flags_text}{' record=false' if path in _RECORDING else ''}")
     try:
         flags = parse(rest, table)
     except CommandError as error:
         if not path and len(words) > 2 and error.message.startswith("unknown"):
             raise CommandError(f"flags cannot be placed before plugin name: {words[0]}", prefix="Error: ") from None
         raise _flag_error(path, error.message) from None
+    if flags.changed("record"):
+        err.write("Flag --record has been deprecated, --record will be removed in the future\n")
     if flags.on("help"):
         from .help import write_help
 
@@ -137,6 +139,11 @@ def _group(path: str, args: list[str], out: TextIO, err: TextIO) -> int:
     return 1 if path in _FAIL_ALONE else 0
 
 
+_RECORDING = (
+    "annotate", "apply", "autoscale", "create", "edit", "expose", "label", "patch", "run", "scale", "set image",
+    "set resources", "set selector", "set serviceaccount",
+)  # fmt: skip
+"""Commands that still take `--record`, which no help tells of."""
 _HELP_TO_ERROR = ("create secret", "create service", "set", "config", "auth", "top", "plugin", "kuberc")
 _FAIL_ALONE = (*_HELP_TO_ERROR, "rollout")
 

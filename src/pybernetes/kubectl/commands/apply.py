@@ -12,6 +12,7 @@ from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect, require_files
 from ..objects.deletion import delete_options, wait_until_gone
 from ..objects.mutation import LAST_APPLIED, dry_run_of, parameters, suffix_of, validation_of, with_last_applied
+from ..objects.recording import recorded
 from ..output.go_json import compact
 from ..wire.json_read import JsonError, loads
 from .delete import cascade_of
@@ -55,6 +56,8 @@ def run(session: Session) -> int:
     require_files(session)
     dry_run = _checked(session)
     found = collect(session, [], selector=flags.text("selector"))
+    for item in found.items:
+        item.obj = recorded(session, item.obj)
     if not found.items and not found.errors:
         raise CommandError("no objects passed to apply")
     members = _apply_set(session, found.items, dry_run)

@@ -7,6 +7,7 @@ from ..errors import CommandError, StatusFailure, UsageError
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect, file_flags
 from ..objects.mutation import dry_run_of, operation_printer, parameters, refreshed_last_applied
+from ..objects.recording import recorded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run(session: Session) -> int:
     printer = operation_printer(session, "created", dry_run)
     count = 0
     for item in found.items:
-        obj = refreshed_last_applied(item.obj, create=flags.on("save-config"))
+        obj = recorded(session, refreshed_last_applied(item.obj, create=flags.on("save-config")))
         if dry_run != "client":
             try:
                 obj = item.create(obj, **parameters(session, dry_run))

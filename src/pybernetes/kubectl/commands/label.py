@@ -6,6 +6,7 @@ from ..errors import CommandError, StatusFailure, UsageError, quoted
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect, file_flags
 from ..objects.mutation import dry_run_of, operation_printer, parameters
+from ..objects.recording import recorded
 from ..output.go_json import compact
 
 TYPE_CHECKING = False
@@ -142,15 +143,15 @@ def _change(session: Session, item: Item, change: Change, noun: str, dry_run: st
     printer = operation_printer(session, operation, dry_run)
     if dry_run == "client" or flags.on("local"):
         metadata = {**(item.obj.get("metadata") or {}), field: after}
-        printer.print({**item.obj, "metadata": metadata})
+        printer.print(recorded(session, {**item.obj, "metadata": metadata}))
         return
-    if after == before and noun == "label" and not flags.text("resource-version"):
+    if after == before and noun == "label" and not flags.text("resource-version") and not flags.on("record"):
         printer.print(item.obj)
         return
     patch: dict[str, Any] = {field: {**dict.fromkeys(change.remove), **change.set}}
     if flags.text("resource-version"):
         patch["resourceVersion"] = flags.text("resource-version")
-    body = compact({"metadata": patch}).encode()
+    body = compact(recorded(session, {"metadata": patch})).encode()
     printer.print(item.patch("merge", body, **parameters(session, dry_run, validate=False)))
     if flags.on("list"):
         _list(session, item, noun, single=True)

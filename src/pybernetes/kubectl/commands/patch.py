@@ -6,6 +6,7 @@ from ..errors import CommandError, StatusFailure
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect
 from ..objects.mutation import dry_run_of, operation_printer, parameters
+from ..objects.recording import record
 from ..output.go_json import compact
 from ..wire.yaml_fast import load
 
@@ -76,6 +77,8 @@ def _apply(session: Session, item: Item, kind: str, patch: Any, dry_run: str) ->
     else:
         body = patch.encode() if isinstance(patch, str) else compact(patch).encode()
         after = item.patch(kind, body, subresource, **parameters(session, dry_run))
+        if dry_run == "none" and not subresource:
+            record(session, item)
     changed = after != before
     operation = "patched" if changed else "patched (no change)"
     operation_printer(session, operation, dry_run).print(after)

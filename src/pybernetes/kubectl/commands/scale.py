@@ -8,6 +8,7 @@ from ..errors import CommandError, StatusFailure
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect
 from ..objects.mutation import dry_run_of, operation_printer
+from ..objects.recording import record
 from ..output.go_json import compact
 
 TYPE_CHECKING = False
@@ -48,6 +49,8 @@ def run(session: Session) -> int:
         scale(session, item, replicas, dry_run)
         if flags.seconds("timeout") and dry_run == "none":
             _wait(item, replicas, flags.seconds("timeout"))
+        if dry_run == "none":
+            record(session, item)
         printer.print(item.obj)
     found.raise_errors()
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError
+from ..errors import CommandError, quoted
 from ..objects.builder import collect, file_flags
 from ..objects.settings import SET, change_each, containers_of, pod_spec, selected
 
@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..objects.item import Item
     from ..session import Session
 
 FLAGS = "-c,containers='*' -e,env=[+] from='' keys=[] list=false overwrite=true prefix='' resolve=false " + SET
@@ -31,20 +30,16 @@ def run(session: Session) -> int:
     variables = [{"name": name, "value": value} for name, value in setting.items()]
     if flags.text("from"):
         variables += _from(session)
+    if flags.on("all") and flags.text("selector"):
+        raise CommandError("cannot set --all and --selector at the same time")
     found = selected(session, names)
-    if flags.on("list"):
-        for item in found.items:
-            _list(session, item)
-        found.raise_errors()
-        if not variables and not removing:
-            return 0
 
     def change(obj: dict[str, Any]) -> None:
         matching = containers_of(pod_spec(obj), flags.text("containers"), init=False)
         if not matching:
             session.tell(
-                f"warning: {obj['kind'].lower()}s/{obj['metadata']['name']} does not have any "
-                f"containers matching {flags.text('containers')!r}".replace("'", '"')
+                f"Warning: {obj['kind']}/{obj['metadata']['name']} does not have any "
+                f"containers matching {quoted(flags.text('containers'))}"
             )
             return
         for container in matching:
@@ -59,7 +54,12 @@ def run(session: Session) -> int:
             else:
                 container.pop("env", None)
 
-    change_each(session, found, change, "env updated")
+    if flags.on("list"):
+        from .set_env_list import show_each
+
+        show_each(session, found, change)
+    else:
+        change_each(session, found, change, "env updated")
     return 0
 
 
@@ -109,31 +109,3 @@ def _from(session: Session) -> list[dict[str, Any]]:
             name = flags.text("prefix") + name
             found.append({"name": name, "valueFrom": {kind: {"name": item.name, "key": key}}})
     return found
-
-
-def _list(session: Session, item: Item) -> None:
-    for container in containers_of(pod_spec(item.obj), session.flags.text("containers"), init=False):
-        session.print(f"# {item.resource.kind} {item.name}, container {container['name']}")
-        for variable in container.get("env") or ():
-            source = variable.get("valueFrom")
-            if source is None:
-                session.print(f"{variable['name']}={variable.get('value', '')}")
-            else:
-                session.print(f"# {variable['name']} from {_source(source)}")
-
-
-def _source(source: dict[str, Any]) -> str:
-    if "secretKeyRef" in source:
-        return f"secret {source['secretKeyRef']['name']}, key {source['secretKeyRef']['key']}"
-    if "configMapKeyRef" in source:
-        return f"configmap {source['configMapKeyRef']['name']}, key {source['configMapKeyRef']['key']}"
-    if "fieldRef" in source:
-        return f"field path {source['fieldRef']['fieldPath']}"
-    if "resourceFieldRef" in source:
-        reference = source["resourceFieldRef"]
-        return (
-            f"resource field {reference['resource']}"
-            if not reference.get("containerName")
-            else (f"resource field {reference['containerName']}/{reference['resource']}")
-        )
-    return "invalid valueFrom"

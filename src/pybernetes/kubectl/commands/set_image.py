@@ -34,5 +34,5 @@ def run(session: Session) -> int:
             for container in matching:
                 container["image"] = image
 
-    change_each(session, found, change, "image updated", what="image")
+    change_each(session, found, change, "image updated", what="image update to pod template:")
     return 0

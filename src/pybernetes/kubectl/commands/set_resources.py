@@ -32,7 +32,7 @@ def run(session: Session) -> int:
             if requests:
                 resources["requests"] = {**(resources.get("requests") or {}), **requests}
 
-    change_each(session, found, change, "resource requirements updated", what="limit")
+    change_each(session, found, change, "resource requirements updated", what="resources update to pod template")
     return 0
 
 

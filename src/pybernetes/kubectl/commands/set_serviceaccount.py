@@ -24,5 +24,5 @@ def run(session: Session) -> int:
         spec = pod_spec(obj)
         spec["serviceAccountName"] = account
 
-    change_each(session, found, change, "serviceaccount updated", what="ServiceAccountName")
+    change_each(session, found, change, "serviceaccount updated", what="ServiceAccountName", always=True)
     return 0

@@ -7,6 +7,7 @@ from ..flags import DRY_RUN, PRINT
 from ..output.go_json import compact
 from .item import Item
 from .mutation import LAST_APPLIED, dry_run_of, operation_printer, parameters, validation_of
+from .recording import recorded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def finish(session: Session, obj: dict[str, Any], operation: str = "created", pr
     """Send it, unless this is a dry run of the client, and print it."""
     dry_run = dry_run_of(session)
     validation_of(session)
+    obj = recorded(session, obj)
     if session.flags.on("save-config"):
         text = compact(obj, ordered=True) + "\n"
         annotations = {**(obj["metadata"].get("annotations") or {}), LAST_APPLIED: text}

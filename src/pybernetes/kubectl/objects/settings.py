@@ -9,6 +9,7 @@ from ..flags import DRY_RUN, FILES, PRINT
 from .builder import NOTHING, collect, file_flags
 from .mutation import dry_run_of, operation_printer, parameters
 from .pod_specs import spec_of, with_times
+from .recording import recorded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..session import Session
     from .builder import Collected
+    from .item import Item
 
 SET = f"all=false field-manager='kubectl-set' local=false -l,selector='' {DRY_RUN}{FILES}{PRINT}"
 
@@ -47,24 +49,35 @@ def selected(session: Session, names: list[str]) -> Collected:
 
 
 def change_each(
-    session: Session, found: Collected, change: Callable[[dict[str, Any]], None], operation: str, *, what: str = ""
+    session: Session,
+    found: Collected,
+    change: Callable[[dict[str, Any]], None],
+    operation: str,
+    *,
+    what: str = "",
+    always: bool = False,
 ) -> None:
-    """`change(obj)` alters a copy; what it altered is sent. It may raise CommandError for one object."""
+    """`change(obj)` alters a copy; what it altered is sent, `always` even if that is nothing.
+
+    It may raise CommandError for one object.
+    """
     from ..apply.strategic import two_way
 
     dry_run = dry_run_of(session)
+    missing = 0
     printer = operation_printer(session, operation, dry_run)
     for item in found.items:
         before = item.obj
         after = deepcopy(before)
         try:
             change(after)
+            after = recorded(session, after)
             if session.flags.on("local") or dry_run == "client":
-                if after != before or session.flags.on("local"):
+                if after != before or always:
                     printer.print(with_times(after))
                 continue
             patch = two_way(before, after)
-            if not patch:
+            if not patch and not always:
                 continue
             from ..output.go_json import compact
 
@@ -72,15 +85,26 @@ def change_each(
                 item.patch("strategic", compact(patch).encode(), **parameters(session, dry_run, validate=False))
             )
         except CommandError as error:
-            bare = error.message.startswith("unable to find container")
-            found.errors.append(error if bare else CommandError(f"{item.resource.name}/{item.name} {error.message}"))
+            if error.message.startswith("unable to find container"):
+                found.errors.insert(missing, CommandError(f"error: {error.message}"))
+                missing += 1
+            elif session.command == "set selector":
+                found.errors.append(error)
+            else:
+                found.errors.append(CommandError(f"error: {_label(session, item)} {error.message}\n"))
         except StatusFailure as error:
             if what:
-                error.status["message"] = f"failed to patch {what} update to pod template: {error.message}"
-                found.errors.append(CommandError(error.message))
+                found.errors.append(CommandError(f"failed to patch {what} {error.message}"))
             else:
                 found.errors.append(error)
     found.raise_errors()
+
+
+def _label(session: Session, item: Item) -> str:
+    """How the stock client names it; without a server it ends the line after one of a group."""
+    if not session.flags.on("local"):
+        return f"{item.resource.name}/{item.name}"
+    return f"{item.label()}\n" if item.resource.group else item.label()
 
 
 def pod_spec(obj: dict[str, Any]) -> dict[str, Any]:
