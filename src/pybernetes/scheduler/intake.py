@@ -94,7 +94,8 @@ class Intake:
 
     def _pod_left(self, uid: str) -> None:
         """The pod is gone or has ended: its room is free."""
-        self._withdraw(uid)
+        if self._nominations.node_of(uid):
+            self._withdraw(uid)
         gone = self._snapshot.remove_pod(uid)
         if gone is not None:
             self._queue.on_event(ClusterEvent("Pod", Action.DELETE, gone))

@@ -166,7 +166,7 @@ class NodeResourcesFit:
                 and requests.ephemeral <= offered.get("ephemeral-storage", 0)
                 and all(amount <= offered.get(name, 0) for name, amount in requests.scalars.items())
             )
-        if event.action & Action.DELETE:
+        if event.new is None:
             return True  # its place among the node's pods is free, whatever it requested
         freed: Requests = event.old.requests
         return bool(
