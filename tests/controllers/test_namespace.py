@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.support.control_plane import World, control_plane, pod
+from tests.support.scripted_app import json_response
 
 from pybernetes.api.core import ConfigMap, Namespace, Pod, Secret, ServiceAccount
 from pybernetes.api.meta import ObjectMeta
@@ -98,3 +99,50 @@ async def test_finalizers_that_hold_content_are_reported() -> None:
             return not await exists(world, Namespace, "team")
 
         await world.until(is_gone)
+
+
+async def told(world: World, type_: str) -> tuple[str, str, str]:
+    conditions = (await world.client.get(Namespace, "team")).status.conditions or []
+    found = next((one for one in conditions if one.type == type_), None)
+    return (found.status, found.reason or "", found.message or "") if found is not None else ("", "", "")
+
+
+async def is_gone(world: World) -> bool:
+    return not await exists(world, Namespace, "team")
+
+
+async def test_what_cannot_be_deleted_is_told_and_tried_again() -> None:
+    async with control_plane("namespace-controller") as world:
+        await world.create(Namespace(metadata=ObjectMeta(name="team")))
+        await world.create(ConfigMap(metadata=ObjectMeta(name="c", namespace="team")))
+        world.refuse = lambda request: request.method == "DELETE" and request.path.endswith("/configmaps")
+        await world.client.delete(Namespace, "team")
+        message = "Failed to delete all resource types, 1 remaining: pods is forbidden: refused by the test"
+
+        async def is_told() -> bool:
+            return await told(world, "NamespaceDeletionContentFailure") == ("True", "ContentDeletionFailed", message)
+
+        await world.until(is_told)
+        world.refuse = lambda request: False
+        await world.until(lambda: is_gone(world))
+
+
+async def test_groups_that_nobody_serves_keep_a_namespace_until_they_do() -> None:
+    stale = {"version": "v1beta1", "freshness": "Stale"}
+    group = {"metadata": {"name": "metrics.k8s.io"}, "versions": [stale]}
+    async with control_plane("namespace-controller") as world:
+        await world.create(Namespace(metadata=ObjectMeta(name="team")))
+        world.answer = lambda request: json_response({"items": [group]}) if request.path == "/apis" else None
+        await world.client.delete(Namespace, "team")
+        name = "metrics.k8s.io/v1beta1"
+        message = (
+            "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: "
+            f"{name}: stale GroupVersion discovery: {name}"
+        )
+
+        async def is_told() -> bool:
+            return await told(world, "NamespaceDeletionDiscoveryFailure") == ("True", "DiscoveryFailed", message)
+
+        await world.until(is_told)
+        world.answer = lambda request: None
+        await world.until(lambda: is_gone(world))

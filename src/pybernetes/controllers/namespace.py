@@ -60,12 +60,14 @@ def conditions_of(
     finalizers = ", ".join(
         f"{name} in {count} resource instances" for name, count in sorted(remaining.finalizers.items())
     )
+    stale = ", ".join(f"{version}: stale GroupVersion discovery: {version}" for version in sorted(undiscovered))
     rows = (
         (
             "NamespaceDeletionDiscoveryFailure",
             (
                 "DiscoveryFailed",
-                f"Discovery failed for some groups, {len(undiscovered)} failing: {', '.join(undiscovered)}",
+                f"Discovery failed for some groups, {len(undiscovered)} failing: "
+                f"unable to retrieve the complete list of server APIs: {stale}",
             )
             if undiscovered
             else None,
@@ -80,7 +82,7 @@ def conditions_of(
             "NamespaceDeletionContentFailure",
             (
                 "ContentDeletionFailed",
-                f"Failed to delete all resource types, {len(failures)} remaining: {'; '.join(failures)}",
+                f"Failed to delete all resource types, {len(failures)} remaining: {', '.join(sorted(failures))}",
             )
             if failures
             else None,
@@ -178,7 +180,7 @@ class NamespaceController:
                     await self._empty_one(namespace, resource, remaining)
                 except StatusError as error:
                     if not is_not_found(error):
-                        failures.append(f"{resource.group_resource}: {error.message}")
+                        failures.append(error.message)
             if remaining.resources or failures:
                 if stage is pods:
                     remaining.grace_seconds = self._longest_grace(namespace)
