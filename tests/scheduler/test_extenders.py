@@ -252,6 +252,27 @@ async def test_it_prevents_preemption(case):
         assert not api.deleted
 
 
+NOT_HELPFUL = "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+REFUSALS = {
+    "a reason": ({"FailedNodes": {"a": "warm"}}, 'preemption: expected at least one victim pod on node "a"'),
+    "a reason for good": ({"FailedAndUnresolvableNodes": {"a": "old"}}, NOT_HELPFUL),
+    "without a word": ({}, NOT_HELPFUL),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+async def test_where_it_says_no_pods_are_not_sent_away_in_vain(case):
+    answer, message = REFUSALS[case]
+    service = Service(filter=lambda body: {"NodeNames": [], **answer})
+    objects = [node("a"), pod("q", cpu="1", on="a")]
+    async with cluster(service, *objects, filter_verb="filter", node_cache_capable=True) as api:
+        api.put(pod("p", cpu="1", priority=9))
+        await api.until(lambda: api.patches)
+        status = api.pod("p").status
+        assert (status.conditions[0].message.endswith(message), status.nominated_node_name) == (True, None)
+        assert not api.deleted
+
+
 async def test_an_ignorable_one_that_fails_does_not_stop_preemption():
     objects = [node("a", cpu="2"), pod("a1", cpu="2", priority=1, on="a")]
     async with cluster(Service(), *objects, preempt_verb="preempt", ignorable=True) as api:

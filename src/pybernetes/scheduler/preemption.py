@@ -107,6 +107,7 @@ def candidates(
             helpful.append(node)
     found = cycle.filters(pod) if helpful else None
     plans: list[Plan] = []
+    needless: list[str] = []
     harmless = False
     if found is not None:
         state, filters = found
@@ -114,14 +115,19 @@ def candidates(
         offset = random.randrange(len(helpful))
         for node in helpful[offset:] + helpful[:offset]:
             answer = try_node(cycle, state, filters, pod, node, budgets)
-            if isinstance(answer, Plan):
+            if isinstance(answer, Plan) and not answer.victims:  # an extender stands in the way, no pod does
+                needless.append(f'expected at least one victim pod on node "{node.name}"')
+            elif isinstance(answer, Plan):
                 plans.append(answer)
                 harmless = harmless or not answer.violations
                 if harmless and len(plans) >= wanted:
                     break
             else:
                 outcome.rejected[node.name] = answer
-    return plans or f"preemption: {outcome.message()}"
+    if plans or not needless:
+        return plans or f"preemption: {outcome.message()}"
+    words = ", ".join(needless)
+    return f"preemption: {words}" if len(needless) == 1 else f"preemption: [{words}]"
 
 
 def try_node(
@@ -170,8 +176,6 @@ def harm(candidate: Plan) -> tuple[float, ...]:
     """Sorts the least harmful first: violated budgets, the highest priority lost, the sum of priorities, the number of
     pods, and then the node whose most important victims started last."""
     victims = candidate.victims
-    if not victims:
-        return (candidate.violations, -(1 << 31), 0, 0, 0)
     first, number = victims[0], len(victims)
     shifted = sum([victim.priority for victim in victims]) + (number << 31)
     return (candidate.violations, first.priority, shifted, number, -_started(first))
