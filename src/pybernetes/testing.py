@@ -5,7 +5,8 @@
         await client.create(pod)
 
 Authorization is AlwaysAllow, the ServiceAccount admission plugin is off (no controller makes accounts here), and no
-APIServices and FlowSchemas are kept unless a test says otherwise; every other part is the real one.
+APIServices, no FlowSchemas and no Lease of the server are kept unless a test says otherwise; every other part is the
+real one.
 """
 
 from collections.abc import AsyncIterator
@@ -34,6 +35,7 @@ async def api_server(
         "disable_admission": ("ServiceAccount",),
         "aggregation": False,
         "keep_flow_control_objects": False,
+        "keep_identity_lease": False,
         **config,
     }
     store = MemoryStore(clock=clock) if store is None else store

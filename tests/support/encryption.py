@@ -46,6 +46,7 @@ async def api_without_store(store: Store, file: str) -> AsyncIterator[Api]:
         disable_admission=("ServiceAccount",),
         aggregation=False,
         keep_flow_control_objects=False,
+        keep_identity_lease=False,
         encryption_config_file=file,
     )
     server = ApiServer(config, store)

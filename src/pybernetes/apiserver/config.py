@@ -90,6 +90,9 @@ class ApiServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     keep_flow_control_objects: bool = True
     """Whether the built-in FlowSchemas and PriorityLevelConfigurations are written and kept."""
 
+    keep_identity_lease: bool = True
+    """Whether the server keeps a Lease that tells of it (`identity_lease.py`), where its gate is on."""
+
     shared_store: bool = False
     """Whether other API servers use the same store: each then keeps a lease there, and the `kubernetes` Service leads
     to all that are alive."""

@@ -51,6 +51,7 @@ from .history.journal import Journal
 from .history.page import PATH as HISTORY_PATH
 from .history.page import HistoryPage
 from .identity import followed, modes_of, security_filters
+from .identity_lease import IdentityLease
 from .metrics import ServerMetrics
 from .pages import Pages
 from .registry import Registry
@@ -254,6 +255,9 @@ class ApiServer:
             if self.config.priority_and_fairness and self.config.keep_flow_control_objects:
                 upkeep = Upkeep(self.cache, self.flow_control, writer(lambda: self.app), self._clock)
                 await stack.enter_async_context(running("flow control objects", upkeep.serve))
+            if self.gates["APIServerIdentity"] and self.config.keep_identity_lease:
+                lease = IdentityLease(self.cache, writer(lambda: self.app), self._clock)
+                await stack.enter_async_context(running("identity lease", lease.serve))
             if self.config.aggregation:
                 await publish_trust(self.config, self.cache, writer(lambda: self.app))
                 await stack.enter_async_context(running("aggregator", self.aggregator.serve))

@@ -5,13 +5,14 @@ import socket
 
 from ...base.clock import Clock
 from ...base.metrics import Counter, Gauge, Registry
+from ..identity_lease import identity_of
 
 _LABELS = ("apiserver_id_hash", "status")
 
 
 def server_id() -> str:
     """The name under which this server is told apart from its peers in metrics, hashed as upstream does."""
-    return "sha256:" + hashlib.sha256(f"apiserver-{socket.gethostname()}".encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(identity_of(socket.gethostname()).encode()).hexdigest()
 
 
 class ReloadMetrics:
