@@ -6,13 +6,15 @@
 import asyncio
 from collections.abc import Iterable
 
-import msgspec
-
+from ..api.codec import to_wire
 from ..api.rbac import ClusterRole, PolicyRule
 from ..api.selectors import from_label_selector
+from ..client.client import APPLY_PATCH
 from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pods import structs_equal
+
+FIELD_MANAGER = "clusterrole-aggregation-controller"
 
 
 def aggregated(role: ClusterRole, roles: Iterable[ClusterRole]) -> list[PolicyRule]:
@@ -24,12 +26,10 @@ def aggregated(role: ClusterRole, roles: Iterable[ClusterRole]) -> list[PolicyRu
         labels = from_label_selector(selector)
         for found in by_name:
             if found.metadata.uid != role.metadata.uid and labels.matches(found.metadata.labels or {}):
-                rules += [candidate for candidate in found.rules or () if not _contains(rules, candidate)]
+                for candidate in found.rules or ():
+                    if candidate not in rules:
+                        rules.append(candidate)
     return rules
-
-
-def _contains(rules: Iterable[PolicyRule], candidate: PolicyRule) -> bool:
-    return any(rule == candidate for rule in rules)
 
 
 class ClusterRoleAggregation:
@@ -58,5 +58,13 @@ class ClusterRoleAggregation:
         current = role.rules or []
         if len(rules) == len(current) and all(map(structs_equal, rules, current)):
             return None
-        await self._client.update(msgspec.structs.replace(role, rules=rules))
+        applied = {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": key},
+            "rules": [to_wire(rule) for rule in rules],
+        }
+        await self._client.patch(
+            ClusterRole, key, body=applied, content_type=APPLY_PATCH, field_manager=FIELD_MANAGER, force=True
+        )
         return None
