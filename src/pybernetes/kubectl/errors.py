@@ -26,10 +26,9 @@ class CommandError(Exception):
 
     def text(self) -> str:
         """What is printed, without the newline."""
-        if self.prefix == "error: ":
+        if self.prefix == "error: " and self.message.startswith("error: "):
             # Some say so themselves, and end their line.
-            shown = self.message.removeprefix("error: ").removesuffix("\n")
-            return f"error: {shown}" if shown else ""
+            return self.message.removesuffix("\n")
         return f"{self.prefix}{self.message}" if self.message else ""
 
 

@@ -80,6 +80,8 @@ def _run(words: list[str], out: TextIO, err: TextIO, stdin: Any) -> int:
         if not path and len(words) > 2 and error.message.startswith("unknown"):
             raise CommandError(f"flags cannot be placed before plugin name: {words[0]}", prefix="Error: ") from None
         raise _flag_error(path, error.message) from None
+    if "template" in table and flags.text("output").lower() in ("json", "yaml", "name"):
+        flags.set("output", flags.text("output").lower())
     if flags.changed("record"):
         err.write("Flag --record has been deprecated, --record will be removed in the future\n")
     if flags.on("help"):

@@ -103,19 +103,23 @@ class Mapper:
         return None
 
     def _match(self, word: str) -> Resource | None:
-        name, _, rest = word.lower().partition(".")
+        rest = word.lower().partition(".")[2]
         if rest:
             version, _, group = rest.partition(".")
-            found = self._named(name, version, group)
+            found = self._named(word, version, group)
             if found is not None:
                 return found
-            return self._named(name, "", rest)
-        return self._named(name, "", None)
+            return self._named(word, "", rest)
+        return self._named(word, "", None)
 
-    def _named(self, name: str, version: str, group: str | None) -> Resource | None:
-        """By plural, singular or short name, in the server's order of groups and each group's order of versions."""
+    def _named(self, word: str, version: str, group: str | None) -> Resource | None:
+        """By plural, singular or short name, in the server's order of groups and each group's order of versions.
+
+        Short names alone tell great letters from small ones.
+        """
         ordered = self._candidates(version, group)
-        for matches in (_by_name, _by_singular, _by_short_name):
+        short = word.partition(".")[0]
+        for matches, name in ((_by_name, short.lower()), (_by_singular, short.lower()), (_by_short_name, short)):
             for resource in ordered:
                 if matches(resource, name):
                     return resource

@@ -39,6 +39,9 @@ def run(session: Session) -> int:
             describe_all(session, prefixed)
             session.print("")
             return 0
+    if len(session.args) == 2 and any(getattr(error, "reason", "") == "NotFound" for error in found.errors):
+        # Two words are taken for a type and the beginning of a name.
+        found.raise_errors()
     describe_all(session, found.items)
     if not found.items and not found.errors:
         where = f" in {session.namespace} namespace." if not flags.on("all-namespaces") else ""

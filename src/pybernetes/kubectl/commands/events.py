@@ -12,10 +12,12 @@ from ..wire.json_read import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ..output.printers import Printer
     from ..session import Session
+    from ..transport.connection import Response
 
 FLAGS = f"-A,all-namespaces=false chunk-size=500 for='' no-headers=false types=[] -w,watch=false {PRINT}"
 
@@ -60,7 +62,9 @@ def _target(session: Session) -> tuple[str, str]:
     if not given:
         return "", ""
     kind, slash, name = given.partition("/")
-    if not slash or not name or "/" in name:
+    if "/" in name:
+        raise CommandError("arguments in resource/name form may not have more than one slash", prefix="error: ")
+    if not slash or not name:
         raise CommandError("--for must be in resource/name form")
     try:
         resource = session.mapper.resource(kind)
@@ -120,7 +124,7 @@ def _watch(session: Session, path: str, fields: str, group: str, known: list[dic
     newest = max((int(event["metadata"]["resourceVersion"]) for event in known), default=0)
     query = query_of((("fieldSelector", fields), ("watch", "true"), ("resourceVersion", str(newest) if newest else "")))
     seen = {event["metadata"]["uid"] for event in known} if not newest else set()
-    for line in session.client.stream(path + query).lines():
+    for line in _until_time_is_up(session.client.stream(path + query)):
         change = loads(line)
         event = change["object"]
         if change["type"] not in ("ADDED", "MODIFIED") or not _wanted(session, event, group):
@@ -128,3 +132,11 @@ def _watch(session: Session, path: str, fields: str, group: str, known: list[dic
         if event["metadata"]["uid"] not in seen or change["type"] == "MODIFIED":
             show(event)
     return 0
+
+
+def _until_time_is_up(response: Response) -> Iterator[bytes]:
+    """The lines that come in the time that --request-timeout gives."""
+    try:
+        yield from response.lines()
+    except TimeoutError:
+        response.close()

@@ -86,6 +86,8 @@ def _service(session: Session, item: Item) -> dict[str, Any]:
     if flags.text("external-ip"):
         spec["externalIPs"] = [flags.text("external-ip")]
     if flags.text("session-affinity"):
+        if flags.text("session-affinity") not in ("ClientIP", "None"):
+            raise CommandError(f"unknown session affinity: {flags.text('session-affinity')}")
         spec["sessionAffinity"] = flags.text("session-affinity")
     if flags.text("load-balancer-ip") and flags.text("type") == "LoadBalancer":
         spec["loadBalancerIP"] = flags.text("load-balancer-ip")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..client import JSON, TABLE, query_of
-from ..errors import CommandError, StatusFailure, UsageError
+from ..errors import CommandError, StatusFailure, UsageError, quoted
 from ..flags import FILES, PRINT
 from ..objects import arguments
 from ..objects.builder import Collected, Options, collect, explained, file_flags
@@ -66,7 +66,7 @@ def run(session: Session) -> int:
         from .get_watch import watch
 
         return watch(session)
-    if output in ("", "wide") and not flags.text("template"):
+    if output == "wide" or not (output or flags.text("template")):
         return _tables(session)
     return _objects(session)
 
@@ -75,8 +75,10 @@ def _raw(session: Session) -> int:
     if session.args:
         raise CommandError("arguments may not be passed when --raw is specified")
     path = session.flags.text("raw")
-    if not path.startswith("/"):
-        path = "/" + path.partition("://")[2].partition("/")[2] if "://" in path else "/" + path
+    if "://" in path:
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    elif not path.startswith("/"):
+        raise CommandError(f"--raw must be a valid URL path: parse {quoted(path)}: invalid URI for request")
     response = session.client.stream(path, "application/json, */*")
     session.out.flush()
     for data in response.chunks():
@@ -190,6 +192,8 @@ def _parts(session: Session, found: Collected) -> list[Part]:
     options = options_of(session)
     include = "Object" if session.flags.text("sort-by") else ""
     pairs = _pairs(session, options, found)
+    if pairs is None and options.subresource:
+        raise CommandError("subresource cannot be used when bulk resources are specified")
     if pairs is not None:
         accept = accept_of(session)
 
@@ -341,6 +345,8 @@ def object_printer(session: Session) -> Any:
         from ..output.custom_columns import CustomColumns
 
         headers = not session.flags.on("no-headers")
+        if not spec:
+            raise CommandError("custom-columns format specified but no custom columns given")
         columns = (
             CustomColumns.from_file(spec, headers=headers)
             if name.endswith("file")

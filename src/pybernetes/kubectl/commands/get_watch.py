@@ -6,6 +6,7 @@ from ..client import JSON, query_of
 from ..errors import CommandError, StatusFailure
 from ..objects import arguments
 from ..objects.builder import collect, explained, file_flags
+from ..output.go_json import compact
 from ..output.table import Columns
 from ..wire.json_read import loads
 from .get import accept_of, as_table, object_printer, options_of, shape_of
@@ -27,7 +28,7 @@ def watch(session: Session) -> int:
     flags = session.flags
     resource, namespace, name = _what(session)
     options = options_of(session)
-    human = flags.text("output") in ("", "wide") and not flags.text("template")
+    human = flags.text("output") == "wide" or not (flags.text("output") or flags.text("template"))
     accept = accept_of(session) if human else JSON
     show = _table_shower(session, resource) if human else _object_shower(session)
     fields = f"metadata.name={name}" if name else options.field_selector
@@ -40,6 +41,8 @@ def watch(session: Session) -> int:
             limit = () if flags.on("watch-only") else (("limit", 500),)
             first = session.client.get(resource.path(namespace) + query_of((*selecting, *limit)), accept)
     except StatusFailure as error:
+        if name:
+            raise
         raise explained(error, resource, options.selector, options.field_selector) from None
     version = str((first.get("metadata") or {}).get("resourceVersion") or "")
     if human and not version and (rows := first.get("rows")):
@@ -95,6 +98,7 @@ def _what(session: Session) -> tuple[Resource, str, str]:
     if len(named.resources) > 1:
         raise CommandError("you may only specify a single resource type")
     if len(pairs) > 1:
+        collect(session).raise_errors()
         raise CommandError(_ONE_ONLY)
     resource, name = pairs[0] if pairs else (named.resources[0], "")
     everywhere = session.flags.on("all-namespaces")
@@ -130,6 +134,9 @@ def _object_shower(session: Session) -> Callable[[str, dict[str, Any]], None]:
     with_events = session.flags.on("output-watch-events")
 
     def show(event: str, obj: dict[str, Any]) -> None:
+        if with_events and session.flags.text("output") == "json":
+            session.print(f'{{"type":"{event}","object":{compact(obj)}}}')
+            return
         if with_events:
             obj = {"type": event, "object": obj}
         write([obj], True)

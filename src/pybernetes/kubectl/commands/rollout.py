@@ -27,11 +27,11 @@ def run(session: Session) -> int:
     files, kustomize = file_flags(session)
     if not session.args and not files and not kustomize:
         raise CommandError("required resource not specified" if verb != "" else NOTHING)
-    found = collect(session, selector=session.flags.text("selector"), latest=True, select_all=False)
+    found = collect(session, selector=session.flags.text("selector"), latest=True, select_all=True)
     printer = operation_printer(session, _DONE[verb])
     changes = {"pause": _pause, "resume": _resume, "restart": _restart}
     if not found.items and not found.errors:
-        session.print(f"No resources found in {session.namespace} namespace.")
+        session.tell(f"No resources found in {session.namespace} namespace.")
     for item in found.items:
         try:
             after = deepcopy(item.obj)
@@ -43,7 +43,7 @@ def run(session: Session) -> int:
         except StatusFailure as error:
             found.errors.append(CommandError(f"failed to patch: {error.message}"))
         except CommandError as error:
-            found.errors.append(error)
+            found.errors.append(CommandError(f"error: {error.message}"))
     found.raise_errors()
     return 0
 
@@ -84,4 +84,10 @@ def _restart(obj: dict[str, Any]) -> dict[str, Any]:
     now = time.localtime()
     zone = time.strftime("%z", now)
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", now) + ("Z" if zone == "+0000" else f"{zone[:3]}:{zone[3:]}")
+    template = (obj.get("spec") or {}).get("template") or {}
+    if ((template.get("metadata") or {}).get("annotations") or {}).get(RESTARTED_AT) == stamp:
+        raise CommandError(
+            f"failed to create patch for {obj['metadata']['name']}: if restart has already been triggered within the "
+            "past second, please wait before attempting to trigger another"
+        )
     return {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: stamp}}}}}

@@ -22,6 +22,8 @@ FLAGS = {
     "rollout undo": f"-l,selector='' to-revision=0 {DRY_RUN}{FILES}{PRINT}",
 }
 _KINDS = ("Deployment", "DaemonSet", "StatefulSet")
+_WITHOUT = ("Job", "CronJob", "Pod", "ReplicaSet", "ReplicationController")
+"""Workloads of which no revisions are kept."""
 
 
 def run(session: Session) -> int:
@@ -33,11 +35,16 @@ def run(session: Session) -> int:
         raise CommandError(f"revision must be a positive integer: {session.flags.number('revision')}")
     if not history:
         dry_run_of(session)
-    found = collect(session, selector=session.flags.text("selector"), latest=True)
+    found = collect(session, selector=session.flags.text("selector"), latest=True, select_all=True)
     for item in found.items:
         try:
             if item.resource.kind not in _KINDS:
                 kind = item.resource.kind
+                if kind in _WITHOUT:
+                    what = "history viewer" if history else "rollbacker"
+                    group = item.resource.group
+                    full = f"{kind}.{group}" if group else kind
+                    raise CommandError(f"no {what} has been implemented for {quoted(full)}")
                 why = f"no visitor method exists for {{{item.resource.group} {kind}}}"
                 if history:
                     raise CommandError(f"error retrieving history for {quoted(kind)}, {why}")
@@ -94,11 +101,6 @@ def _undo(session: Session, item: Item) -> None:
     if wanted < 0:
         raise CommandError(f"revision number cannot be negative: {wanted}")
     known = revisions(session, item)
-    if item.resource.kind == "Deployment" and (item.obj.get("spec") or {}).get("paused"):
-        raise CommandError(
-            f"you cannot rollback a paused deployment; resume it first with "
-            f"'kubectl rollout resume deployment/{item.name}' and try again"
-        )
     if wanted:
         chosen = next((revision for revision in known if revision.number == wanted), None)
         if chosen is None:
@@ -107,6 +109,11 @@ def _undo(session: Session, item: Item) -> None:
         if len(known) < 2:
             raise CommandError(f"no rollout history found for {item.resource.kind.lower()} {quoted(item.name)}")
         chosen = known[-2]
+    if item.resource.kind == "Deployment" and (item.obj.get("spec") or {}).get("paused"):
+        raise CommandError(
+            f"you cannot rollback a paused deployment; resume it first with "
+            f"'kubectl rollout resume deployment/{item.name}' and try again"
+        )
     if dry_run == "client":
         from ..describe.pods import describe_template
 

@@ -27,11 +27,14 @@ def run(session: Session) -> int:
         raise CommandError("required resource not specified")
     if flags.number("revision") < 0:
         raise CommandError(f"revision must be a positive integer: {flags.number('revision')}")
-    found = collect(session, selector=flags.text("selector"), latest=True)
+    found = collect(session, selector=flags.text("selector"), latest=True, select_all=True)
     if not found.items and not found.errors:
-        session.print(f"No resources found in {session.namespace} namespace.")
+        session.tell(f"No resources found in {session.namespace} namespace.")
     for item in found.items:
-        _follow(session, item)
+        try:
+            _follow(session, item)
+        except (CommandError, StatusFailure) as error:
+            found.errors.append(error)
     found.raise_errors()
     return 0
 

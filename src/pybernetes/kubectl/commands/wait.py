@@ -27,6 +27,10 @@ FLAGS = (
     f"-l,selector='' timeout=30s kustomize='' {PRINT}"
 )
 WEEK = 7 * 24 * 3600.0
+LOCAL_NEEDS_FILES = (
+    "you must specify resources by --filename when --local is set.\nExample resource specifications include:\n"
+    "   '-f rsrc.yaml'\n   '--filename=rsrc.json'"
+)
 
 
 def run(session: Session) -> int:
@@ -37,6 +41,8 @@ def run(session: Session) -> int:
     timeout = flags.seconds("timeout")
     timeout = WEEK if timeout < 0 else timeout
     deadline = time.monotonic() + timeout
+    if flags.on("local") and not any(file_flags(session)):
+        raise CommandError(LOCAL_NEEDS_FILES)
     kind = wanted.lower()
     if kind == "create":
         _created(session, deadline)
@@ -47,7 +53,7 @@ def run(session: Session) -> int:
     found = _items(session)
     for item in found.items:
         try:
-            _wait(session, item, holds, deadline, forever=not timeout)
+            _wait(session, item, holds, deadline, once=not timeout)
         except (CommandError, StatusFailure) as error:
             found.errors.append(error)
             continue
@@ -137,15 +143,17 @@ def _split_path(text: str) -> tuple[str, bool, str]:
 
 
 def _wait(
-    session: Session, item: Item, holds: Callable[[dict[str, Any]], bool], deadline: float, *, forever: bool
+    session: Session, item: Item, holds: Callable[[dict[str, Any]], bool], deadline: float, *, once: bool
 ) -> None:
-    """Blocks on a watch. CommandError when time is up."""
+    """Blocks on a watch, unless it is to look but `once`. CommandError when time is up."""
     obj = item.obj
     while True:
         if holds(obj):
             item.obj = obj
             return
         left = deadline - time.monotonic()
+        if once:
+            raise CommandError(f"condition not met for {item.resource.name}/{item.name}")
         if left <= 0:
             raise CommandError(f"timed out waiting for the condition on {item.resource.name}/{item.name}")
         query = query_of(

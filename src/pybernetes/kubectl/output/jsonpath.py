@@ -127,7 +127,7 @@ class _Evaluation:
             if value is None:
                 continue
             if not isinstance(value, list):
-                raise JsonPathError(f"{_text(value)} is not array or slice")
+                raise JsonPathError(f"{_go_type(value)} is not array or slice")
             length = len(value)
             first = 0 if start is None else start + length if start < 0 else start
             last = length if end is None else end + length if end < 0 else end
@@ -195,3 +195,9 @@ def _descendants(value: Any) -> list[Any]:
         if isinstance(child, dict | list):
             found += _descendants(child)
     return found
+
+
+def _go_type(value: Any) -> str:
+    """What Go calls the type of a decoded value that is no list."""
+    names = {"str": "string", "bool": "bool", "int": "int64", "float": "float64"}
+    return names.get(type(value).__name__, "map[string]interface {}")

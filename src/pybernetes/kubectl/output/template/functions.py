@@ -196,6 +196,8 @@ def _exists(value: Any, *keys: Any) -> bool:
 
 
 def _call(*values: Any) -> Any:
+    if values[0] is None or values[0] is MISSING:
+        raise ValueError("call of nil")
     raise ValueError(f"non-function {shown(values[0])} of type {type_name(values[0])}")
 
 
