@@ -26,6 +26,7 @@ from .node_restriction import NodeRestriction
 from .owner_references import OwnerReferencesPermissionEnforcement
 from .persistent_volume_claim_resize import PersistentVolumeClaimResize
 from .plugin import AdmissionPlugin, AdmissionRequest
+from .pod_group_workload import PodGroupWorkloadExists
 from .pod_on_node import NodeDeclaredFeatureValidator, PodResizeValidator
 from .pod_placement import (
     ExtendedResourceToleration,
@@ -83,6 +84,7 @@ ORDER: dict[str, Make] = {
     "DefaultIngressClass": lambda context: DefaultIngressClass(context.reader),
     "DenyServiceExternalIPs": lambda context: DenyServiceExternalIPs(),
     "PodTopologyLabels": lambda context: PodTopologyLabels(context.reader),
+    "PodGroupWorkloadExists": lambda context: PodGroupWorkloadExists(context.reader, context.refresh),
     "NodeDeclaredFeatureValidator": lambda context: NodeDeclaredFeatureValidator(context.reader),
     "PodResizeValidator": lambda context: PodResizeValidator(context.reader),
     "MutatingAdmissionPolicy": mutating_policies,
@@ -113,13 +115,14 @@ DEFAULT_OFF = frozenset(
 )
 """Only on when asked for."""
 
-WITHOUT_WORK = frozenset({"JobValidation", "PodGroupProtection", "PodGroupWorkloadExists"})
+WITHOUT_WORK = frozenset({"JobValidation", "PodGroupProtection"})
 """Names that configurations may use and that do nothing here: they act behind alpha gates."""
 
 
 _GATES = {
     "MutatingAdmissionPolicy": "MutatingAdmissionPolicy",
     "NodeDeclaredFeatureValidator": "NodeDeclaredFeatures",
+    "PodGroupWorkloadExists": "GenericWorkload",
     "PodTopologyLabels": "PodTopologyLabelsAdmission",
 }
 """Plugin -> the feature gate without which it does nothing."""
