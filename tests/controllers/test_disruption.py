@@ -110,6 +110,26 @@ async def test_pods_that_have_ended_are_expected_and_not_healthy() -> None:
         await world.until(is_counted)
 
 
+async def test_a_pod_under_two_budgets_is_told_so_and_counts_for_both() -> None:
+    async with control_plane("disruption-controller") as world:
+        for name in ("web", "other"):
+            one = budget(minAvailable=1)
+            one["metadata"]["name"] = name
+            await world.create(one)
+        await world.create(pod("a", labels={"app": "web"}, node="n1"))
+
+        async def is_counted() -> bool:
+            found = await world.list(PodDisruptionBudget)
+            return [one.status.expected_pods for one in found] == [1, 1]
+
+        await world.until(is_counted)
+        (message,) = await world.until(lambda: world.messages("MultiplePodDisruptionBudgets"))
+        assert message in {
+            f'Pod "default"/"a" matches multiple PodDisruptionBudgets.  Chose "{name}" arbitrarily.'
+            for name in ("web", "other")
+        }
+
+
 async def test_eviction_is_blocked_until_the_budget_allows_it() -> None:
     async with control_plane(*ONLY) as world:
         await world.run_pods()

@@ -136,7 +136,12 @@ class DisruptionController:
 
     def _budgets_of(self, pod: Pod) -> list[str]:
         budgets = self._budgets.list(pod.metadata.namespace or "")
-        return [key_of(budget) for budget in budgets if _matches(budget, pod)]
+        found = [budget for budget in budgets if _matches(budget, pod)]
+        if len(found) > 1:
+            where = f'Pod "{pod.metadata.namespace}"/"{pod.metadata.name}" matches multiple PodDisruptionBudgets.'
+            message = f'{where}  Chose "{found[0].metadata.name}" arbitrarily.'
+            self._recorder.warning(pod, "MultiplePodDisruptionBudgets", message)
+        return [key_of(budget) for budget in found]
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         """A pod that was to be disrupted is looked at when that should have happened."""
