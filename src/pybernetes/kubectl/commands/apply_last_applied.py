@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure
+from ..errors import CommandError, StatusFailure, UsageError
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import NOTHING, collect
 from ..objects.mutation import LAST_APPLIED, dry_run_of, last_applied_text, operation_printer
@@ -41,8 +41,9 @@ def _view(session: Session) -> int:
         elif output == "yaml":
             session.out.write(dump(loads(text)))
         else:
-            raise CommandError(
-                f"Unexpected -o output mode: {output}, the flag 'output' must be one of yaml|json", prefix="error: "
+            raise UsageError(
+                f"Unexpected -o output mode: {output}, the flag 'output' must be one of yaml|json",
+                "apply view-last-applied",
             )
     return 0
 
@@ -56,7 +57,7 @@ def _set(session: Session) -> int:
     found.raise_errors()
     patches = []
     for item in found.items:
-        wanted = last_applied_text(item.obj)
+        wanted = last_applied_text(item.obj, bare=True)
         try:
             item.get()
         except StatusFailure as error:
@@ -70,6 +71,9 @@ def _set(session: Session) -> int:
         patches.append((item, wanted if wanted != known else ""))
     printer = operation_printer(session, "configured", dry_run)
     for item, text in patches:
+        if not text:
+            session.print(f"set-last-applied {item.name}: no changes required.")
+            continue
         if dry_run != "client" and text:
             body = compact({"metadata": {"annotations": {LAST_APPLIED: text}}}).encode()
             query = {"dryRun": "All"} if dry_run == "server" else {}

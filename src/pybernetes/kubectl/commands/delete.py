@@ -34,8 +34,6 @@ def cascade_of(session: Session) -> str:
 def run(session: Session) -> int:
     flags = session.flags
     if flags.text("raw"):
-        if session.args or flags.many("filename"):
-            raise CommandError("arguments may not be passed when --raw is specified")
         session.out.write(session.client.call("DELETE", flags.text("raw")).decode())
         return 0
     cascade = cascade_of(session)
@@ -155,8 +153,8 @@ def _tell(session: Session, item: Item, dry_run: str) -> None:
 def _agreed(session: Session, items: list[Item]) -> bool:
     """Ask before anything is deleted."""
     session.print(f"You are about to delete the following {len(items)} resource(s):")
-    session.print(*(f"{item.resource.full_name}/{item.name}" for item in items))
-    session.out.write("Do you want to continue? (y/N): ")
+    session.print(*(item.label() for item in items))
+    session.out.write("Do you want to continue? (y/n): ")
     session.out.flush()
     answer = session.stdin.readline().strip()
     if answer not in ("y", "Y", "yes"):

@@ -9,7 +9,7 @@ from ..errors import CommandError, StatusFailure, UsageError, code_of, text_of
 from ..flags import FILES
 from ..objects.builder import collect, require_files
 from ..objects.item import Item
-from ..objects.mutation import with_last_applied
+from ..objects.mutation import LAST_APPLIED
 from ..output.go_json import compact
 from ..output.go_yaml import dump
 from ..output.printers import without_managed_fields
@@ -38,7 +38,6 @@ def run(session: Session) -> int:
 
 def _diff(session: Session) -> int:
     import shutil
-    import tempfile
 
     if session.args:
         raise UsageError(f"Unexpected args: [{' '.join(session.args)}]", "diff")
@@ -48,7 +47,7 @@ def _diff(session: Session) -> int:
     found = collect(session, [], selector=session.flags.text("selector"))
     if found.errors:
         found.raise_errors()
-    live_dir, merged_dir = tempfile.mkdtemp(prefix="LIVE-"), tempfile.mkdtemp(prefix="MERGED-")
+    live_dir, merged_dir = _directory("LIVE"), _directory("MERGED")
     try:
         for item in found.items:
             live, merged = _versions(session, item)
@@ -97,7 +96,10 @@ def _versions(session: Session, item: Item) -> tuple[dict[str, Any] | None, dict
     if live is None:
         path = item.resource.path(item.namespace) + query_of(query)
         return None, loads(item.client.call("POST", path, body=compact(wanted).encode()))
-    kind, patch = patch_for(with_last_applied(wanted), live)
+    metadata = wanted.get("metadata") or {}
+    # That the annotation of apply would change is no difference.
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != LAST_APPLIED}
+    kind, patch = patch_for({**wanted, "metadata": {**metadata, "annotations": annotations}}, live)
     if not patch:
         return live, live
     merged = item.patch(kind, compact(patch).encode(), **dict(query))
@@ -121,12 +123,23 @@ def _run(session: Session, live: str, merged: str) -> int:
     try:
         done = subprocess.run([*words, live, merged], capture_output=True, check=False)
     except FileNotFoundError:
-        raise CommandError(
-            f'failed to run "{words[0]}": exec: "{words[0]}": executable file not found in $PATH', 2
-        ) from None
+        raise CommandError(f'failed to run "{words[0]}": executable file not found in $PATH', 2) from None
     session.out.write(done.stdout.decode("utf-8", "replace"))
     if done.stderr:
         session.tell(done.stderr.decode("utf-8", "replace").rstrip("\n"))
     if done.returncode > 1:
         raise CommandError(f"exit status {done.returncode}", done.returncode)
     return done.returncode
+
+
+def _directory(name: str) -> str:
+    """A new directory, with a number in its name."""
+    import tempfile
+
+    while True:
+        path = os.path.join(tempfile.gettempdir(), f"{name}-{int.from_bytes(os.urandom(4), 'big')}")
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            continue
+        return path

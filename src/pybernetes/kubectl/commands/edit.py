@@ -9,6 +9,7 @@ from ..flags import FILES, PRINT
 from ..objects.builder import collect, flattened, item_of
 from ..objects.item import Item
 from ..objects.mutation import LAST_APPLIED, operation_printer, parameters, refreshed_last_applied, validation_of
+from ..objects.recording import recorded
 from ..output.go_json import compact
 from ..output.go_yaml import dump
 from ..output.printers import unmatched, without_managed_fields
@@ -58,11 +59,17 @@ def create_edited(session: Session) -> int:
     return _Create(session).run(found.items)
 
 
+class _Changed(CommandError):
+    """An edited object is another one; there is no second visit to the editor."""
+
+
 class _Edit:
     """One visit to the editor after the other, until everything is accepted or given up."""
 
     head = _HEAD
     prefix = "kubectl-edit-"
+    may_move = False
+    """May an edited object be another one than before?"""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -84,11 +91,7 @@ class _Edit:
                 self._remove(path)
                 self.session.tell("Edit cancelled, no changes made.")
                 return 0
-            if not bare.strip():
-                self._remove(path)
-                self.session.tell("Edit cancelled, saved file was empty.")
-                return 0
-            reasons = self._apply(items, edited)
+            reasons = self._apply(items, edited, path)
             if not reasons:
                 self._remove(path)
                 return 0
@@ -152,26 +155,31 @@ class _Edit:
         if os.path.exists(path):
             os.unlink(path)
 
-    def _apply(self, items: list[Item], edited: str) -> list[str]:
+    def _apply(self, items: list[Item], edited: str, path: str) -> list[str]:
         """Send the changes; why some were refused."""
         session = self.session
         try:
             documents = [obj for document in load_all(edited) if document is not None for obj in flattened(document)]
+            wrong = _unusable(documents)
         except YamlError as error:
-            session.tell(f"error: {error}")
-            return [
-                f"The edited file had a syntax error: error parsing edited-file: error converting YAML to JSON: {error}"
-            ]
+            wrong = str(error)
+        if wrong:
+            what = f'{items[0].resource.full_name} "{items[0].name}"'
+            session.tell(f"error: {what} is invalid")
+            return [f'{what} was not valid:\n* <nil>: Invalid value: "The edited file failed validation": {wrong}']
         reasons: list[str] = []
         by_place = {self._place(item): item for item in items}
         for obj in documents:
             item = items[0]
             try:
                 new = item_of(session, obj, "edited-file")
-                known = by_place.get(self._place(new))
-                if known is None:
-                    raise CommandError("At least one of apiVersion, kind and name was changed")
-                item = known
+                if self.may_move:
+                    item = new
+                elif (known := by_place.get(self._place(new))) is not None:
+                    item = known
+                else:
+                    session.tell(f'A copy of your changes has been stored to "{path}"')
+                    raise _Changed("At least one of apiVersion, kind and name was changed")
                 self.send(item, obj)
             except StatusFailure as error:
                 if error.reason == "Conflict":
@@ -179,6 +187,8 @@ class _Edit:
                 else:
                     reasons.append(self._refused(item, error))
                 session.tell(text_of(error))
+            except _Changed:
+                raise
             except CommandError as error:
                 session.tell(text_of(error))
                 reasons.append(error.message)
@@ -206,7 +216,9 @@ class _Edit:
         """What differs as a patch. StatusFailure."""
         session = self.session
         before = self.content(item)
-        edited = refreshed_last_applied(edited, create=session.flags.on("save-config"))
+        if session.flags.on("save-config"):
+            edited = refreshed_last_applied(edited, create=True)
+        edited = recorded(session, edited)
         kind, patch = patch_between(before, edited)
         if not patch:
             operation_printer(session, "skipped").print(item.obj)
@@ -223,6 +235,8 @@ class _Edit:
 
 class _Create(_Edit):
     """Every object is created as edited."""
+
+    may_move = True
 
     def send(self, item: Item, edited: dict[str, Any]) -> None:
         item.create(edited, **parameters(self.session))
@@ -260,6 +274,16 @@ def patch_between(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, d
     if type_of(str(before.get("apiVersion", "")), str(before.get("kind", ""))):
         return "strategic", two_way(before, after)
     return "merge", json_merge.two_way(before, after)
+
+
+def _unusable(documents: list[Any]) -> str:
+    """Why there is nothing to send."""
+    for document in documents or [None]:
+        fields = document if isinstance(document, dict) else {}
+        missing = [name for name in ("apiVersion", "kind") if not fields.get(name)]
+        if missing:
+            return ", ".join(f"{name} not set" for name in missing)
+    return ""
 
 
 def _without_comments(text: str) -> str:

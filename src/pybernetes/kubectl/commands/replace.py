@@ -31,6 +31,8 @@ def run(session: Session) -> int:
         raise CommandError("--grace-period must have --force specified")
     if flags.seconds("timeout") and not flags.on("force"):
         raise CommandError("--timeout must have --force specified")
+    if flags.on("force") and dry_run_of(session) != "none":
+        raise CommandError("--dry-run can not be used when --force is set")
     if flags.text("raw"):
         text = session.read_stdin() if files[0] == "-" else open(files[0], encoding="utf-8").read()  # noqa: SIM115
         answer = session.client.call("PUT", flags.text("raw"), body=text.encode(), content_type=JSON)

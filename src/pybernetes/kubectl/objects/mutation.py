@@ -65,12 +65,13 @@ def operation_printer(session: Session, operation: str, dry_run: str = "none") -
     return printer_for(session, operation, suffix_of(dry_run))
 
 
-def last_applied_text(obj: dict[str, Any]) -> str:
-    """The annotation's value for an object: itself, without that annotation."""
+def last_applied_text(obj: dict[str, Any], *, bare: bool = False) -> str:
+    """The annotation's value for an object: itself, without that annotation; `bare`, without adding any."""
     metadata = dict(obj.get("metadata") or {})
-    metadata["annotations"] = {
-        key: value for key, value in (metadata.get("annotations") or {}).items() if key != LAST_APPLIED
-    }
+    if "annotations" in metadata or not bare:
+        metadata["annotations"] = {
+            key: value for key, value in (metadata.get("annotations") or {}).items() if key != LAST_APPLIED
+        }
     return compact({**obj, "metadata": metadata}) + "\n"
 
 
