@@ -75,7 +75,12 @@ def _masked(name: str, value: str) -> str:
     return f"{value.split(' ', 1)[0]} <masked>" if name.lower() == "authorization" else value
 
 
-def _line(source: str, text: str) -> None:
+def line(source: str, text: str, level: str = "I") -> str:
+    """A line of a log as the stock client writes it."""
     now = time.time()
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now)) + f".{int(now % 1 * 1e6):06d}"
-    sys.stderr.write(f"I{stamp} {os.getpid():7d} {source}] {text}\n")
+    return f"{level}{stamp} {os.getpid():7d} {source}] {text}"
+
+
+def _line(source: str, text: str) -> None:
+    sys.stderr.write(line(source, text) + "\n")

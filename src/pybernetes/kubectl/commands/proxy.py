@@ -11,6 +11,7 @@ import os
 
 from ..errors import CommandError, Unreachable, reason_of
 from ..transport.connection import Connection, Socket
+from .proxy_files import MISSING, PLAIN, moved, page
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,14 +71,13 @@ def run(session: Session) -> int:
         raise CommandError("cannot set --unix-socket and --port at the same time")
     if flags.text("www") and not os.path.isdir(flags.text("www")):
         if not os.path.exists(flags.text("www")):
-            session.tell(f"W proxy.go] Failed to stat static file directory {flags.text('www')}")
+            root = flags.text("www")
+            _warn(session, f"Failed to stat static file directory {root}: stat {root}: no such file or directory")
         else:
-            session.tell(f"W proxy.go] Static file directory {flags.text('www')} is not a directory")
+            _warn(session, f"Static file directory {flags.text('www')} is not a directory")
     filter_ = Filter(session)
     if filter_.off and not flags.text("unix-socket"):
-        session.tell(
-            "W proxy.go] Request filter disabled, your proxy is vulnerable to XSRF attacks, please be cautious"
-        )
+        _warn(session, "Request filter disabled, your proxy is vulnerable to XSRF attacks, please be cautious")
     listener, shown = _listener(session)
     session.print(f"Starting to serve on {shown}")
     session.out.flush()
@@ -95,6 +95,12 @@ def run(session: Session) -> int:
             os.unlink(flags.text("unix-socket"))
 
 
+def _warn(session: Session, text: str) -> None:
+    from ..wire_log import line
+
+    session.tell(line("proxy.go:165", text, "W"))
+
+
 def _listener(session: Session) -> tuple[Any, str]:
     flags = session.flags
     path = flags.text("unix-socket")
@@ -105,11 +111,15 @@ def _listener(session: Session) -> tuple[Any, str]:
         mask = os.umask(0o077)
         try:
             sock.bind(path)
+        except OSError as error:
+            raise CommandError(f"listen unix {path}: bind: {reason_of(error)}") from None
         finally:
             os.umask(mask)
         sock.listen(128)
         return sock, path
     address, port = flags.text("address"), flags.number("port")
+    if not 0 <= port < 65536:
+        raise CommandError(f"listen tcp: address {port}: invalid port")
     sock = Socket(_socket.AF_INET6 if ":" in address else _socket.AF_INET, _socket.SOCK_STREAM)
     sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
     try:
@@ -129,8 +139,9 @@ class _Serving:
         self._filter = filter_
         self._client = client
         self._buffer = b""
-        prefix = session.flags.text("api-prefix")
-        self._prefix = prefix if prefix.endswith("/") else prefix + "/"
+        self._prefix, self._static = (
+            session.flags.text(name).removesuffix("/") + "/" for name in ("api-prefix", "www-prefix")
+        )
 
     def run(self) -> None:
         """Requests one after the other; errors of a connection concern nobody else."""
@@ -152,14 +163,19 @@ class _Serving:
         headers = [(line.partition(":")[0], line.partition(":")[2].strip()) for line in lines]
         lower = {name.lower(): value for name, value in headers}
         bare = path.partition("?")[0]
-        if not self._filter.accepts(method, bare, lower.get("host", "")):
-            return self._answer(403, "Forbidden", b"Forbidden")
-        static = self._session.flags.text("www-prefix")
-        if self._session.flags.text("www") and bare.startswith(static):
-            return self._file(bare[len(static) :])
+        root = self._session.flags.text("www")
+        if root and f"{bare}/" == self._static:
+            return self._answer(*moved(self._static))
+        if root and bare.startswith(self._static):
+            return self._answer(*page(root, bare[len(self._static) :]))
+        if f"{bare}/" == self._prefix:
+            return self._answer(*moved(self._prefix))
         if not path.startswith(self._prefix):
-            return self._answer(404, "Not Found", b"404 page not found\n")
-        return self._relay(method, "/" + path[len(self._prefix) :], headers, lower)
+            return self._answer(*MISSING)
+        path = "/" + path[len(self._prefix) :]
+        if not self._filter.accepts(method, path.partition("?")[0], lower.get("host", "")):
+            return self._answer(403, "Forbidden", b"Forbidden\n")
+        return self._relay(method, path, headers, lower)
 
     def _head(self) -> bytes:
         while b"\r\n\r\n" not in self._buffer:
@@ -170,21 +186,12 @@ class _Serving:
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         return head
 
-    def _answer(self, code: int, reason: str, body: bytes, kind: str = "text/plain; charset=utf-8") -> bool:
-        head = f"HTTP/1.1 {code} {reason}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    def _answer(self, code: int, reason: str, body: bytes, kind: str = PLAIN, location: str = "") -> bool:
+        head = f"HTTP/1.1 {code} {reason}\r\nContent-Length: {len(body)}\r\n"
+        head += f"Content-Type: {kind}\r\n" if kind else ""
+        head += f"Location: {location}\r\n\r\n" if location else "\r\n"
         self._client.sendall(head.encode() + body)
         return True
-
-    def _file(self, name: str) -> bool:
-        root = os.path.realpath(self._session.flags.text("www"))
-        path = os.path.realpath(os.path.join(root, name.lstrip("/") or "index.html"))
-        if not path.startswith(root) or not os.path.isfile(path):
-            return self._answer(404, "Not Found", b"404 page not found\n")
-        import mimetypes
-
-        with open(path, "rb") as file:
-            kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-            return self._answer(200, "OK", file.read(), kind)
 
     def _relay(self, method: str, path: str, headers: list[tuple[str, str]], lower: dict[str, str]) -> bool:
         """The request with our credentials; the answer byte by byte, since its framing is the server's."""
