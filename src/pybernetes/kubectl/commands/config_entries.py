@@ -119,6 +119,8 @@ def _user(session: Session, fields: dict[str, Any]) -> dict[str, Any]:
         raise CommandError(
             "you cannot specify more than one authentication method at the same time: --token, --username/--password"
         )
+    if flags.on("embed-certs") and not (flags.text("client-certificate") or flags.text("client-key")):
+        raise CommandError("you must specify a --client-certificate or --client-key to embed")
     for key in ("client-certificate", "client-key"):
         if flags.changed(key):
             _file(session, fields, key)

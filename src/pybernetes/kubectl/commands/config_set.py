@@ -42,7 +42,7 @@ def _value(session: Session) -> str:
         try:
             a2b_base64(text)
         except Error:
-            raise CommandError("error decoding base64 encoded string: illegal base64 data at input byte 0") from None
+            raise CommandError("error decoding input value: illegal base64 data at input byte 0") from None
     elif last.endswith("-data"):
         from binascii import b2a_base64
 

@@ -56,7 +56,7 @@ def _in_order(section: str, fields: dict[str, Any]) -> dict[str, Any]:
             "provideClusterInfo": bool(plugin.get("provideClusterInfo")),
             "interactiveMode": plugin.get("interactiveMode"),
         }
-        for key in ("installHint", "interactiveMode"):
+        for key in ("apiVersion", "installHint", "interactiveMode"):
             if not found["exec"][key]:
                 del found["exec"][key]
     return found
