@@ -39,8 +39,8 @@ class _Known(msgspec.Struct, gc=False):
 
 
 class KnownSets:
-    """The sets that were decoded last. Whoever gets one never changes it, as is the rule for field sets. They hold names
-    and the keys of lists, no other values, so this is no memory of secrets."""
+    """The sets that were decoded last. Whoever gets one never changes it, as is the rule for field sets. They hold the
+    names of fields and the keys of items, no other values, so this is no memory of secrets."""
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
         self._kept_bytes = kept_bytes
