@@ -1,11 +1,14 @@
 """The resource quota controller: `status.used` of every ResourceQuota is what there is.
 
-    quota changed                              ─▶ key of the quota ─▶ count what its limits are about ─▶ status
-    an object that costs something is deleted,
-    changes its cost, or appears               ─▶ the quotas of its namespace that count it
+    limits changed                             ─▶ key of the quota ─▶ count what its limits are about ─▶ status
+    an object that costs something is deleted
+    or changes its cost                        ─▶ the quotas of its namespace that count it
+    status changed, or an object appears       ─▶ the same, five minutes later
 
-Admission adds to `used` as objects are created; this controller takes away again, and starts the count. What an object
-costs is decided by `api/quota`, for both alike. Pods, services and claims are read from the shared caches; of all else
+Admission adds to `used` before an object is created; this controller takes away again, and starts the count. A count
+right after a charge would not see the object that was paid for and give its cost away twice, so what a charge wakes is
+looked at later (upstream's `--resource-quota-sync-period`). What an object costs is decided by `api/quota`, for both
+alike. Pods, services and claims are read from the shared caches; of all else
 only the number counts, so its metadata is watched, from when the first quota names it.
 """
 
@@ -37,6 +40,7 @@ TYPED: dict[str, type[Any]] = {
 }
 UNKNOWN_RESOURCE_SECONDS = 300.0
 SETTLE_SECONDS = 1.0
+SYNC_SECONDS = 300.0
 
 
 def changes_cost(old: Any, new: Any) -> bool:
@@ -67,12 +71,16 @@ class ResourceQuotaController:
             "resourcequota_primary", self._reconcile, workers=context.config.concurrent_reconciles
         )
         source(self._quotas, self._controller.enqueue, when=_concerns_limits)
+        source(self._quotas, self._enqueue_later, when=_concerns_status)
         self._waiting: set[str] = set()
         definitions = context.informers.of(metadata_view(resource("customresourcedefinitions", "apiextensions.k8s.io")))
         definitions.add_handler(lambda old, new: self._wake_waiting())
 
     async def serve(self, ready: asyncio.Event) -> None:
         await self._controller.serve(ready)
+
+    def _enqueue_later(self, key: str) -> None:
+        self._controller.enqueue_after(key, SYNC_SECONDS)
 
     def _wake_waiting(self) -> None:
         """A new kind may be what quotas count in vain so far."""
@@ -138,9 +146,10 @@ class ResourceQuotaController:
             if not (changes_cost(old, new) if is_typed else old is None or new is None):
                 return
             obj = new if new is not None else old
+            wake = self._enqueue_later if old is None else self._controller.enqueue
             for quota in self._quotas.list(obj.metadata.namespace or ""):
                 if group_resource in sources(quota.spec.hard or ()):
-                    self._controller.enqueue(key_of(quota))
+                    wake(key_of(quota))
 
         return changed
 
@@ -176,7 +185,10 @@ def _overdue(pods: Iterable[Pod], now: datetime) -> list[float]:
 
 
 def _concerns_limits(old: ResourceQuota | None, new: ResourceQuota | None) -> bool:
-    """Whether the limits, or the status somebody else wrote, need a look."""
-    if new is None:
-        return False
-    return old is None or old.spec != new.spec or old.status != new.status
+    """Whether the limits need a look."""
+    return new is not None and (old is None or old.spec != new.spec)
+
+
+def _concerns_status(old: ResourceQuota | None, new: ResourceQuota | None) -> bool:
+    """Whether somebody charged the quota, or wrote its status otherwise."""
+    return old is not None and new is not None and old.status != new.status
