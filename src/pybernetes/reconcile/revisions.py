@@ -30,8 +30,14 @@ def stable_hash(value: Any, collision_count: int = 0) -> str:
 
 
 def template_patch(template: PodTemplateSpec) -> dict[str, Any]:
-    """The patch that makes an owner's template equal to this one."""
-    return {"spec": {"template": {**to_wire(template), "$patch": "replace"}}}
+    """The patch that makes an owner's template equal to this one.
+
+    Its keys are sorted: clients find the current revision by comparing its bytes with what Go encodes for a map.
+    """
+    sorted_patch: dict[str, Any] = msgspec.json.decode(
+        _encode({"spec": {"template": {**to_wire(template), "$patch": "replace"}}})
+    )
+    return sorted_patch
 
 
 def newest_number(revisions: Iterable[ControllerRevision]) -> int:

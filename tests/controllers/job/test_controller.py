@@ -1,5 +1,6 @@
 """Jobs, seen from outside: which pods run, how they are counted, and how a Job ends."""
 
+import asyncio
 from typing import Any
 
 from tests.support.control_plane import World, control_plane, job
@@ -64,6 +65,22 @@ async def test_no_more_pods_than_parallelism() -> None:
             return len(await running(world)) == 3
 
         await world.until(has_three)
+
+
+async def test_what_runs_goes_on_after_the_first_success_of_a_work_queue() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.create(job("work", parallelism=3))
+        await end_pods(world, 1)
+
+        async def has_succeeded() -> bool:
+            return (await world.get(Job, "work")).status.succeeded == 1
+
+        await world.until(has_succeeded)
+        await world.client.patch(Job, "work", "default", body={"spec": {"parallelism": 1}})
+        await asyncio.sleep(30)
+        assert len(await running(world)) == 2
+        await end_pods(world, 2)
+        assert (await until_condition(world, "Complete")).status.succeeded == 3
 
 
 async def test_failures_beyond_the_limit_fail_the_job() -> None:

@@ -206,8 +206,8 @@ def wanted_active(job: Job, observed: Observed) -> int:
     if is_suspended(job):
         return 0
     parallelism = job.spec.parallelism if job.spec.parallelism is not None else 1
-    if job.spec.completions is None:
-        return min(parallelism, len(observed.active)) if observed.succeeded > 0 else parallelism
+    if job.spec.completions is None:  # after the first success what runs goes on, whatever becomes of parallelism
+        return len(observed.active) if observed.succeeded > 0 else parallelism
     left = job.spec.completions - observed.succeeded - len(observed.failed_indexes)
     return max(0, min(left, parallelism))
 
