@@ -203,6 +203,37 @@ async def resize(world: World, name: str, replicas: int) -> None:
     await world.until(lambda: is_settled(world, name, replicas))
 
 
+async def test_a_stateful_set_is_patched_listed_and_deleted_as_a_collection() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.run_pods()
+        await world.create(stateful_set("test-ss", 1, {"name": "sample-pod", "pod": "httpd"}))
+        await world.until(lambda: is_settled(world, "test-ss", 1))
+        # The suite's very patch: a field in the wrong case, which names nothing, and another container.
+        containers = [{"name": "test-ss", "image": "example/pause:1"}]
+        patch = {
+            "metadata": {"labels": {"test-ss": "patched"}},
+            "spec": {
+                "replicas": 2,
+                "template": {"spec": {"TerminationGracePeriodSeconds": 1, "containers": containers}},
+            },
+        }
+        await world.client.patch(
+            STATEFUL_SETS, "test-ss", "default", body=patch, content_type=STRATEGIC_MERGE_PATCH
+        )  # fmt: skip
+        found = await world.client.get(STATEFUL_SETS, "test-ss", "default")
+        assert found["spec"]["replicas"] == 2
+        spec = found["spec"]["template"]["spec"]
+        assert spec["terminationGracePeriodSeconds"] == 30 and "TerminationGracePeriodSeconds" not in spec
+        assert [one["image"] for one in spec["containers"]] == ["example/pause:1", "example/web:1"]
+        await world.until(lambda: is_settled(world, "test-ss", 2))
+        listed = await world.client.list(STATEFUL_SETS, label_selector="test-ss=patched")
+        assert len(listed.items or ()) == 1
+        await world.client.delete_collection(
+            STATEFUL_SETS, "default", label_selector="test-ss=patched", grace_period_seconds=1
+        )
+        assert not (await world.client.list(STATEFUL_SETS, label_selector="test-ss=patched")).items
+
+
 async def test_an_evicted_pod_is_seen_to_go_and_come_back_by_a_field_selector() -> None:
     async with control_plane(*ONLY) as world:
         world.reject = lambda one: one.metadata.name == "ss-0"

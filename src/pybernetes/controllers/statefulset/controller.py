@@ -24,7 +24,7 @@ from ...reconcile.manager import ControllerContext
 from ...reconcile.ownership import adoption_patch, claim, controller_of
 from ...reconcile.pod_control import PodControl, in_slow_start, is_namespace_terminating
 from ...reconcile.pod_index import CONTROLLER, ORPHANS, index_pods
-from ...reconcile.pods import structs_equal
+from ...reconcile.pods import phase_of, structs_equal
 from ...reconcile.sources import owner_key, source
 from .claims import is_stale, owned_by, with_owner
 from .identity import claim_names, claims_of, is_member, missing_labels, ordinal_of, pod_of, revision_of
@@ -103,11 +103,16 @@ class StatefulSetController:
         now = self._clock.now()
         failure: BaseException | None = None
         waits = 0.0
+        deleted: set[str] = set()
         if stateful_set.metadata.deletion_timestamp is None:
             steps = next_steps(stateful_set, pods, update.metadata.name or "", now)
             failure, waits = await self._apply(stateful_set, steps, current, update, pods)
+            if failure is None:
+                deleted = {
+                    pod.metadata.uid or "" for pod in steps.delete if phase_of(pod) not in ("Failed", "Succeeded")
+                }
         names = (current.metadata.name or "", update.metadata.name or "")
-        soonest = await self._report(stateful_set, pods, *names, found.collision_count)
+        soonest = await self._report(stateful_set, pods, *names, found.collision_count, deleted)
         in_use = {*names, *map(revision_of, pods)}
         await revisions.clean_up(self._client, known, in_use, stateful_set.spec.revision_history_limit)
         if failure is not None and not is_namespace_terminating(failure):
@@ -316,9 +321,9 @@ class StatefulSetController:
         self._recorder.warning(stateful_set, f"Failed{verb}", message)
 
     async def _report(
-        self, stateful_set: StatefulSet, pods: list[Pod], current: str, update: str, collisions: int
+        self, stateful_set: StatefulSet, pods: list[Pod], current: str, update: str, collisions: int, deleted: set[str]
     ) -> float:
-        status, soonest = status_of(stateful_set, pods, current, update, self._clock.now())
+        status, soonest = status_of(stateful_set, pods, current, update, self._clock.now(), deleted)
         status.collision_count = collisions
         if not structs_equal(status, stateful_set.status):
             key = key_of(stateful_set)

@@ -9,7 +9,7 @@ OrderedReady makes one step at a time, and only over healthy ground:
 Parallel does all creations and deletions of scaling at once; updates proceed alike.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 
 import msgspec
@@ -163,9 +163,17 @@ def _is_down(stateful_set: StatefulSet, pod: Pod, now: datetime) -> bool:
 
 
 def status_of(
-    stateful_set: StatefulSet, pods: Iterable[Pod], current: str, update: str, now: datetime
+    stateful_set: StatefulSet,
+    pods: Iterable[Pod],
+    current: str,
+    update: str,
+    now: datetime,
+    deleted: Container[str] = (),
 ) -> tuple[StatefulSetStatus, float]:
     """The status for these pods, and in how many seconds one more pod becomes available (0: none).
+
+    `deleted` are uids of pods that were just taken down: none of a revision any more, lest the pod that an update took
+    is made from the old one again (`uses_current`).
 
     An update is complete when every wanted pod is of the update revision and ready: it is the current one from then on.
     """
@@ -180,7 +188,7 @@ def status_of(
             available += waits == 0.0
             if waits:
                 soonest = min(soonest or waits, waits)
-        if not is_terminating(pod):
+        if not is_terminating(pod) and pod.metadata.uid not in deleted:
             currents += revision_of(pod) == current
             updated += revision_of(pod) == update
     if is_rolling(stateful_set) and updated == replicas == ready == wanted(stateful_set):
