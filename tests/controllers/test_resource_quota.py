@@ -52,6 +52,29 @@ async def test_counted_objects_come_and_go() -> None:
         await used(world, configmaps="0", count__deployments_apps="1")
 
 
+async def test_what_is_created_before_admission_knows_the_limits_is_counted_soon() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.create(quota({"configmaps": "5"}))
+        for name in ("a", "b", "c"):
+            await world.create(ConfigMap(metadata=ObjectMeta(name=name, namespace="default")))
+
+        async def all_counted() -> bool:
+            return (await world.get(ResourceQuota, "limits")).status.used == {"configmaps": "3"}
+
+        await world.until(all_counted, within_seconds=30)
+
+
+async def test_a_charge_is_not_given_back_before_its_object_is_there() -> None:
+    async with control_plane(*ONLY) as world:
+        await world.create(quota({"configmaps": "1"}))
+        await used(world, configmaps="0")
+        await world.create(ConfigMap(metadata=ObjectMeta(name="a", namespace="default")))
+        for name in ("b", "c"):
+            with pytest.raises(StatusError, match="exceeded quota: limits"):
+                await world.create(ConfigMap(metadata=ObjectMeta(name=name, namespace="default")))
+        assert (await world.get(ResourceQuota, "limits")).status.used == {"configmaps": "1"}
+
+
 async def test_life_of_a_pod() -> None:
     async with control_plane(*ONLY) as world:
         await world.create(quota({"pods": "5", "requests.cpu": "2", "requests.memory": "1Gi"}))

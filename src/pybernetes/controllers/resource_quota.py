@@ -7,9 +7,11 @@
 
 Admission adds to `used` before an object is created; this controller takes away again, and starts the count. A count
 right after a charge would not see the object that was paid for and give its cost away twice, so what a charge wakes is
-looked at later (upstream's `--resource-quota-sync-period`). What an object costs is decided by `api/quota`, for both
-alike. Pods, services and claims are read from the shared caches; of all else
-only the number counts, so its metadata is watched, from when the first quota names it.
+looked at later (upstream's `--resource-quota-sync-period`). What was created while limits were new, before admission
+knew of them, is found a second after by a count that only raises.
+
+What an object costs is decided by `api/quota`, for both alike. Pods, services and claims are read from the shared
+caches; of all else only the number counts, so its metadata is watched, from when the first quota names it.
 """
 
 import asyncio
@@ -73,6 +75,7 @@ class ResourceQuotaController:
         source(self._quotas, self._controller.enqueue, when=_concerns_limits)
         source(self._quotas, self._enqueue_later, when=_concerns_status)
         self._waiting: set[str] = set()
+        self._fresh: set[str] = set()
         definitions = context.informers.of(metadata_view(resource("customresourcedefinitions", "apiextensions.k8s.io")))
         definitions.add_handler(lambda old, new: self._wake_waiting())
 
@@ -91,9 +94,12 @@ class ResourceQuotaController:
         namespace, name = split_key(key)
         quota = self._quotas.get(name, namespace)
         self._waiting.discard(key)
+        only_raises = key in self._fresh
+        self._fresh.discard(key)
         if quota is None:
             return None
         hard = quota.spec.hard or {}
+        is_new = not equal(amounts(quota.status.hard), amounts(hard))
         caches: dict[str, Informer[Any]] = {}
         unknown = False
         for group_resource in sources(hard):
@@ -106,11 +112,16 @@ class ResourceQuotaController:
         used = {limit: amount for limit, amount in amounts(quota.status.used).items() if limit in hard}
         for limit, amount in measured.items():
             if _is_known(limit, caches):
-                used[limit] = amount
-        if not equal(amounts(quota.status.hard), amounts(hard)) or not equal(amounts(quota.status.used), used):
+                used[limit] = max(amount, used.get(limit, amount)) if only_raises and not is_new else amount
+        if is_new or not equal(amounts(quota.status.used), used):
             status = msgspec.structs.replace(quota.status, hard=dict(hard) or None, used=texts(used) or None)
             await self._client.update_status(msgspec.structs.replace(quota, status=status))
         waits: list[float] = []
+        if is_new:
+            self._fresh.add(key)
+            waits.append(SETTLE_SECONDS)
+        elif only_raises:
+            waits.append(SYNC_SECONDS)
         if unknown:
             self._waiting.add(key)
             waits.append(UNKNOWN_RESOURCE_SECONDS)
@@ -146,10 +157,15 @@ class ResourceQuotaController:
             if not (changes_cost(old, new) if is_typed else old is None or new is None):
                 return
             obj = new if new is not None else old
-            wake = self._enqueue_later if old is None else self._controller.enqueue
             for quota in self._quotas.list(obj.metadata.namespace or ""):
-                if group_resource in sources(quota.spec.hard or ()):
-                    wake(key_of(quota))
+                if group_resource not in sources(quota.spec.hard or ()):
+                    continue
+                key = key_of(quota)
+                if old is None:
+                    self._enqueue_later(key)
+                else:
+                    self._fresh.discard(key)
+                    self._controller.enqueue(key)
 
         return changed
 
