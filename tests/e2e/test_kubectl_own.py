@@ -171,7 +171,7 @@ def test_port_forward_to_a_pod_and_through_a_service(own: OwnKubectl, talker: st
         assert first.rstrip().endswith("-> 8080")
         port = first.split(" ")[2].rpartition(":")[2]
         for _ in range(2):
-            assert own.machine.run("curl", "-sf", f"http://127.0.0.1:{port}/").stdout
+            assert own.machine.run("curl", "-sSf", f"http://127.0.0.1:{port}/").stdout
         assert f"Handling connection for {port}" in Machine.interrupt(process)
 
 

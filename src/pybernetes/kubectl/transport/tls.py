@@ -29,7 +29,8 @@ class TlsStream:
     """An encrypted stream over a socket: `recv`, `sendall`, `close`, as a socket has them.
 
     One thread may send while another receives: OpenSSL's object serves one at a time and never waits, the waiting for
-    the socket is done here, without the lock.
+    the socket is done here, without the lock. Any thread may close it: who waits is woken, and the descriptor is given
+    back only when nobody uses it any more, since the next socket to be opened may get its number.
     """
 
     def __init__(self, sock: Any, inner: Any, errors: Any) -> None:
@@ -38,6 +39,8 @@ class TlsStream:
         self._closed = errors.SSLZeroReturnError
         self._wants_read, self._wants_write = errors.SSLWantReadError, errors.SSLWantWriteError
         self._lock = _thread.allocate_lock()
+        self._over = False
+        self._waiting = 0
         self._seconds: float | None = sock.gettimeout()
         sock.setblocking(False)
 
@@ -48,7 +51,7 @@ class TlsStream:
         while True:
             try:
                 with self._lock:
-                    return self._inner.read(size)  # type: ignore[no-any-return]
+                    return b"" if self._over else self._inner.read(size)
             except self._wants_read:
                 self._await(_READABLE)
             except self._wants_write:
@@ -64,10 +67,20 @@ class TlsStream:
         """Until the socket is ready. TimeoutError."""
         import select
 
-        poll = select.poll()
-        poll.register(self._sock.fileno(), what)
-        if not poll.poll(None if self._seconds is None else self._seconds * 1000):
-            raise TimeoutError("timed out")
+        with self._lock:
+            if self._over:
+                return
+            self._waiting += 1
+        try:
+            poll = select.poll()
+            poll.register(self._sock.fileno(), what)
+            if not poll.poll(None if self._seconds is None else self._seconds * 1000):
+                raise TimeoutError("timed out")
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                if self._over and not self._waiting:
+                    self._sock.close()
 
     def certificate(self) -> bytes:
         """What the peer showed, DER."""
@@ -78,6 +91,8 @@ class TlsStream:
         while view:
             try:
                 with self._lock:
+                    if self._over:
+                        raise ConnectionResetError("the connection is closed")
                     count = self._inner.write(view)
             except self._wants_write:
                 self._await(_WRITABLE)
@@ -90,7 +105,15 @@ class TlsStream:
         self._sock.shutdown(how)
 
     def close(self) -> None:
-        self._sock.close()
+        with self._lock:
+            self._over = True
+            if not self._waiting:
+                self._sock.close()
+                return
+        try:
+            self._sock.shutdown(2)
+        except OSError:
+            pass
 
 
 def wrap(sock: Any, host: str, *, ca: str, insecure: bool, certificate: str = "", key: str = "") -> Any:
