@@ -68,7 +68,7 @@ def test_every_command_has_a_module_flags_and_words_for_them(path: str) -> None:
     module, flags = module_of(path)
     assert callable(module.run)
     table = parse_table(f"{GLOBAL} {flags}")
-    hidden = {"prune-whitelist", "delete-local-data", "log-flush-frequency", "profile-output", "vmodule", "custom"}
+    hidden = {"log-flush-frequency", "profile-output", "vmodule", "custom"}
     if not path.startswith(
         ("config", "kuberc", "kustomize", "debug", "top", "certificate", "autoscale", "set selector")
     ):

@@ -64,6 +64,8 @@ def parse_table(table: str) -> dict[str, Flag]:
         letter = letter.lstrip("-")
         kind, default = _kind_of(default)
         flag = Flag(name, letter, kind, default)
+        if name in found:
+            found.pop(f"-{found[name].letter}", None)
         found[name] = flag
         if letter:
             found["-" + letter] = flag

@@ -38,7 +38,8 @@ def _root() -> str:
 
 
 def _command(path: str) -> str:
-    from .help_text import EXAMPLES, LONG
+    from .help_examples import EXAMPLES
+    from .help_text import LONG
 
     lines = [*LONG.get(path, COMMANDS[path][2] + ".").split("\n"), ""]
     names = [alias.rpartition(" ")[2] for alias, target in ALIASES.items() if target == path]
@@ -55,8 +56,10 @@ def _command(path: str) -> str:
     flags = _flags_text(path)
     if flags:
         lines += ["Options:", *flags]
-    usage = COMMANDS[path][1]
-    lines += ["Usage:", f"  kubectl {path} {usage}" + ("" if "[options]" in usage else " [options]"), ""]
+    words = COMMANDS[path][1].split(" ") if COMMANDS[path][1] else []
+    if "[options]" not in words:
+        words.append("[options]")
+    lines += ["Usage:", " ".join(["  kubectl", path, *words]), ""]
     if is_parent(path):
         lines.append(f'Use "kubectl {path} <command> --help" for more information about a given command.')
     lines += ['Use "kubectl options" for a list of global command-line options (applies to all commands).', ""]
@@ -83,6 +86,8 @@ def flag_lines(table: dict[str, Flag]) -> list[str]:
 
 
 def _default(flag: Flag) -> str:
+    if flag.name == "aggregation-rule":
+        return ""
     if flag.kind == "text":
         return f"'{flag.default}'"
     return f"[{flag.default}]" if flag.kind in ("slice", "array") else flag.default

@@ -1,4 +1,4 @@
-"""Words of the help: what flags mean, longer descriptions, examples. Read only when help is asked for."""
+"""Words of the help: what flags mean, longer descriptions. Read only when help is asked for."""
 
 from __future__ import annotations
 
@@ -64,7 +64,6 @@ FLAGS: dict[str, str] = {
     "custom": "File (JSON or YAML) with a partial container specification that is laid over the debugging container.",
     "default-backend": "Where requests go that no rule matches, as service:port.",
     "delete-emptydir-data": "Go on although pods use emptyDir volumes, whose data will be lost.",
-    "delete-local-data": "Former name of --delete-emptydir-data.",
     "description": "What the class is for.",
     "disable-compression": "Ask the server not to compress its answers.",
     "disable-eviction": "Delete pods instead of evicting them; budgets are not asked.",
@@ -189,7 +188,6 @@ FLAGS: dict[str, str] = {
     "proxy-url": "The proxy to reach the cluster through.",
     "prune": "Delete what an earlier apply made and this one does not name.",
     "prune-allowlist": "Kinds that may be pruned, as group/version/kind.",
-    "prune-whitelist": "Former name of --prune-allowlist.",
     "quiet": "Say only what is needed.",
     "raw": "A path of the server to request as it is, or: show secrets as they are.",
     "recursive": "Go into directories, or fields, below as well.",
@@ -277,30 +275,4 @@ LONG: dict[str, str] = {
     "get": "Show one or many objects, as a table or in a format of one's choice.",
     "rollout": "Manage the rollout of deployments, daemon sets and stateful sets.",
     "top": "Show use of processors and memory, as the metrics API of the cluster tells it.",
-}
-
-EXAMPLES: dict[str, str] = {
-    "apply": "kubectl apply -f ./pod.json\nkubectl apply -k dir/\ncat pod.json | kubectl apply -f -",
-    "cp": "kubectl cp /tmp/foo some-pod:/tmp/bar -c container\nkubectl cp my-namespace/some-pod:/tmp/foo /tmp/bar",
-    "create deployment": "kubectl create deployment web --image=nginx --replicas=3",
-    "debug": "kubectl debug web -it --image=busybox\nkubectl debug node/mynode -it --image=busybox",
-    "delete": "kubectl delete -f ./pod.json\nkubectl delete pods,services -l name=x\nkubectl delete pod foo --now",
-    "describe": "kubectl describe nodes my-node\nkubectl describe pods -l app=web",
-    "drain": "kubectl drain foo --ignore-daemonsets --force",
-    "exec": "kubectl exec mypod -- date\nkubectl exec -it mypod -c app -- bash",
-    "explain": "kubectl explain pods\nkubectl explain pods.spec.containers --recursive",
-    "expose": "kubectl expose deployment web --port=80 --target-port=8000",
-    "get": "kubectl get pods -o wide\nkubectl get deployments.v1.apps -o json\nkubectl get -o template pod/web "
-    "--template={{.status.phase}}\nkubectl get pods --sort-by=.metadata.name -w",
-    "label": "kubectl label pods foo unhealthy=true\nkubectl label --overwrite pods foo status=unhealthy\n"
-    "kubectl label pods foo bar-",
-    "logs": "kubectl logs web\nkubectl logs -f -l app=web --all-containers\nkubectl logs -p -c ruby web-1",
-    "patch": 'kubectl patch node n1 -p \'{"spec":{"unschedulable":true}}\'',
-    "port-forward": "kubectl port-forward pod/mypod 5000 6000\nkubectl port-forward svc/web 8443:https",
-    "proxy": "kubectl proxy\nkubectl proxy --port=8011 --www=./local/www/",
-    "rollout": "kubectl rollout status deployment/web\nkubectl rollout undo deployment/web",
-    "run": "kubectl run nginx --image=nginx\nkubectl run -i -t busybox --image=busybox --restart=Never --rm",
-    "scale": "kubectl scale --replicas=3 deployment/web",
-    "set image": "kubectl set image deployment/web nginx=nginx:1.9.1",
-    "wait": "kubectl wait --for=condition=Ready pod/busybox1\nkubectl wait --for=delete pod/busybox1 --timeout=60s",
 }

@@ -360,7 +360,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "plugin list": ("plugin", "[flags]", "List all visible plugin executables on a user's PATH"),
     "version": ("version", "[flags]", "Print the client and server version information"),
     "options": ("options", "[flags]", "Print the list of flags inherited by all commands"),
-    "help": ("options", "[command]", "Help about any command"),
+    "help": ("options", "[command] [flags]", "Help about any command"),
     "__complete": ("complete", "", "What a shell may complete"),
     "__completeNoDesc": ("complete", "", "What a shell may complete, without descriptions"),
 }
@@ -395,11 +395,10 @@ ALIASES = {
     "create svc": "create service",
     "set sa": "set serviceaccount",
     "config use": "config use-context",
-    "top no": "top node",
     "top nodes": "top node",
-    "top po": "top pod",
+    "top no": "top node",
     "top pods": "top pod",
-    "log": "logs",
+    "top po": "top pod",
 }
 
 

@@ -25,7 +25,7 @@ def check(session: Session) -> None:
 
 
 def _kinds(session: Session) -> list[Resource]:
-    given = session.flags.many("prune-allowlist") or session.flags.many("prune-whitelist")
+    given = session.flags.many("prune-allowlist")
     found: list[Resource] = []
     for word in given or _DEFAULT:
         parts = word.split("/")

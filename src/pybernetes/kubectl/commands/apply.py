@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FLAGS = (
     "all=false applyset='' cascade='background' field-manager='kubectl-client-side-apply' force=false "
     "force-conflicts=false grace-period=-1 openapi-patch=true overwrite=true prune=false prune-allowlist=[+] "
-    "prune-whitelist=[+] -l,selector='' server-side=false subresource='' timeout=0s validate='strict' wait=false "
+    "-l,selector='' server-side=false subresource='' timeout=0s validate='strict' wait=false "
     f"{DRY_RUN}{FILES}{PRINT}"
 )
 _CONFLICTS = """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FLAGS = {
     "apply view-last-applied": f"all=false -o,output='yaml' -l,selector='' {FILES}",
-    "apply set-last-applied": (f"create-annotation=false -f,filename=[] kustomize='' recursive=false {DRY_RUN}{PRINT}"),
+    "apply set-last-applied": f"create-annotation=false -f,filename=[] {DRY_RUN}{PRINT}",
 }
 
 

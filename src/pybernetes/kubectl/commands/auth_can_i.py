@@ -25,6 +25,10 @@ def run(session: Session) -> int:
     if flags.on("list"):
         if session.args:
             raise CommandError("list option must be specified with no arguments")
+        if flags.on("quiet") or flags.on("all-namespaces") or flags.text("subresource"):
+            raise CommandError(
+                "list option can't be specified with neither quiet, all-namespaces nor subresource options"
+            )
         return _list(session, namespace)
     if len(session.args) != 2:
         raise CommandError(
@@ -96,30 +100,31 @@ def _list(session: Session, namespace: str) -> int:
     columns = Columns(session.out.write)
     if not session.flags.on("no-headers"):
         columns.add(["Resources", "Non-Resource URLs", "Resource Names", "Verbs"])
-    rows = _rules(status.get("resourceRules") or [])
-    for resource, names, verbs in sorted(rows, key=lambda row: (row[0].partition(".")[2], row[0])):
-        columns.add([resource, "[]", f"[{names}]", f"[{verbs}]"])
-    urls = [
-        (str(url), " ".join(rule.get("verbs") or ()))
-        for rule in status.get("nonResourceRules") or ()
-        for url in rule.get("nonResourceURLs") or ()
-    ]
-    for url, shown in sorted(urls, key=lambda pair: f"[{pair[0]}]"):
-        columns.add(["", f"[{url}]", "[]", f"[{shown}]"])
+    for row in rows(status):
+        columns.add(row)
     columns.flush()
     if status.get("incomplete"):
-        session.tell(f"warning: the list may be incomplete: {status.get('evaluationError', '')}")
+        session.tell(f"Warning: the list may be incomplete: {status.get('evaluationError', '')}")
     return 0
 
 
-def _rules(rules: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """A row per resource, group and names; verbs of several rules together."""
-    verbs: dict[tuple[str, str], list[str]] = {}
-    for rule in rules:
+def rows(status: dict[str, Any]) -> list[list[str]]:
+    """Resource, URL, names and verbs of all rules, in the order of their texts: verbs first, then group and resource.
+
+    Resources of the same group and name are one row, with the verbs of all rules; URLs are a row for each verb.
+    """
+    verbs: dict[tuple[str, str, str], list[str]] = {}
+    for rule in status.get("resourceRules") or ():
         for group in rule.get("apiGroups") or ("",):
             for resource in rule.get("resources") or ():
-                shown = f"{resource}.{group}" if group else str(resource)
-                key = (shown, " ".join(rule.get("resourceNames") or ()))
-                known = verbs.setdefault(key, [])
-                known += [verb for verb in rule.get("verbs") or () if verb not in known]
-    return [(resource, names, " ".join(found)) for (resource, names), found in verbs.items()]
+                for name in rule.get("resourceNames") or ("",):
+                    known = verbs.setdefault((str(group), str(resource), str(name)), [])
+                    known += [verb for verb in rule.get("verbs") or () if verb not in known]
+    found = [
+        ((f"[{' '.join(all_)}]", f"[{group}]", f"[{resource}]", f"[{name}]", ""), f"{resource}.{group}".rstrip("."))
+        for (group, resource, name), all_ in verbs.items()
+    ]
+    for rule in status.get("nonResourceRules") or ():
+        for url in rule.get("nonResourceURLs") or ():
+            found += [((f"[{verb}]", "[]", "[]", "[]", f"[{url}]"), "") for verb in rule.get("verbs") or ()]
+    return [[shown, key[4] or "[]", key[3], key[0]] for key, shown in sorted(found, key=lambda one: one[0])]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure
+from ..errors import CommandError, StatusFailure, Unreachable
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect, require_files
 from ..objects.item import Item
@@ -47,20 +47,22 @@ def run(session: Session) -> int:
         raise CommandError(f"error accessing --dry-run flag for command reconcile: {error.message}") from None
     if dry_run == "server":
         raise CommandError("--dry-run=server for command reconcile is not supported yet")
-    found = collect(session, [])
-    found.raise_errors()
+    found = collect(session, [], builtin=True)
     printer = operation_printer(session, "reconciled", dry_run)
     for item in found.items:
         if item.resource.kind not in _KINDS or item.resource.group != "rbac.authorization.k8s.io":
             continue
         binding = item.resource.kind.endswith("Binding")
         remove = session.flags.on("remove-extra-subjects" if binding else "remove-extra-permissions")
-        result = _compared(item, binding, remove)
-        obj = result.obj
-        if not result.protected and dry_run == "none":
-            obj = _done(session, item, result)
+        try:
+            result = _compared(item, binding, remove)
+            obj = _done(session, item, result) if not result.protected and dry_run == "none" else result.obj
+        except (StatusFailure, Unreachable) as error:
+            found.errors.append(error)
+            continue
         printer.print(obj)
         _tell(session, result, "subjects" if binding else "rules", remove)
+    found.raise_errors()
     return 0
 
 

@@ -7,6 +7,7 @@ import os
 from ..config.files import Kubeconfig, load
 from ..config.writing import save_entry
 from ..errors import CommandError, reason_of
+from ..help import write_help
 from .config_change import misused
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ FLAGS = {
         "certificate-authority='' embed-certs=false insecure-skip-tls-verify=false proxy-url='' server='' "
         "tls-server-name=''"
     ),
-    "config set-context": "cluster='' current=false -n,namespace='' user=''",
+    "config set-context": "cluster='' current=false namespace='' user=''",
     "config set-credentials": (
         "auth-provider='' auth-provider-arg=[+] client-certificate='' client-key='' embed-certs=false "
         "exec-api-version='' exec-arg=[+] exec-command='' exec-env=[+] exec-interactive-mode='' "
@@ -140,7 +141,7 @@ def _user(session: Session, fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _pairs(texts: list[str], what: str) -> tuple[dict[str, str], list[str]]:
+def _pairs(session: Session, texts: list[str], what: str) -> tuple[dict[str, str], list[str]]:
     setting: dict[str, str] = {}
     removing: list[str] = []
     for text in texts:
@@ -150,6 +151,7 @@ def _pairs(texts: list[str], what: str) -> tuple[dict[str, str], list[str]]:
         elif text.endswith("-"):
             removing.append(text[:-1])
         else:
+            write_help(session.command, session.out)
             raise CommandError(f"invalid {what} format: {text}")
     return setting, removing
 
@@ -159,7 +161,7 @@ def _provider(session: Session, fields: dict[str, Any]) -> None:
     provider = dict(fields.get("auth-provider") or {})
     if flags.changed("auth-provider") and provider.get("name") != flags.text("auth-provider"):
         provider = {"config": None, "name": flags.text("auth-provider")}
-    setting, removing = _pairs(flags.many("auth-provider-arg"), "auth-provider-arg")
+    setting, removing = _pairs(session, flags.many("auth-provider-arg"), "auth-provider-arg")
     config = {**(provider.get("config") or {}), **setting}
     for key in removing:
         config.pop(key, None)
@@ -191,7 +193,7 @@ def _plugin(session: Session, fields: dict[str, Any]) -> None:
     if flags.changed("exec-provide-cluster-info"):
         plugin["provideClusterInfo"] = flags.on("exec-provide-cluster-info")
     if flags.changed("exec-env"):
-        setting, removing = _pairs(flags.many("exec-env"), "exec-env")
+        setting, removing = _pairs(session, flags.many("exec-env"), "exec-env")
         env = {item["name"]: item["value"] for item in plugin.get("env") or () if item["name"] not in removing}
         plugin["env"] = [{"name": key, "value": value} for key, value in {**env, **setting}.items()]
     fields["exec"] = plugin

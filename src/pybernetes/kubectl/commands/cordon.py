@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..session import Session
 
-_SAME = "dry-run='none' -l,selector='' filename=[] kustomize='' recursive=false"
+_SAME = "dry-run='none' -l,selector=''"
 FLAGS = {"cordon": _SAME, "uncordon": _SAME}
 
 

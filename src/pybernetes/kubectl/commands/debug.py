@@ -25,7 +25,7 @@ FLAGS = (
     "image-pull-policy='' keep-annotations=false keep-init-containers=true keep-labels=false keep-liveness=false "
     "keep-readiness=false keep-startup=false profile='general' -q,quiet=false replace=false "
     "same-node=false set-image=[] "
-    "share-processes=true -i,stdin=false target='' -t,tty=false kustomize='' recursive=false"
+    "share-processes=true -i,stdin=false target='' -t,tty=false"
 )
 
 

@@ -46,7 +46,7 @@ def run(session: Session) -> int:
     if not found.items and not found.errors:
         where = f" in {session.namespace} namespace." if not flags.on("all-namespaces") else ""
         session.tell(f"No resources found{where}")
-    found.raise_errors()
+    found.raise_errors(bare=True)
     return 0
 
 

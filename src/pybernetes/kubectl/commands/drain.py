@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from ..session import Session
 
 FLAGS = (
-    "chunk-size=500 delete-emptydir-data=false delete-local-data=false disable-eviction=false "
+    "chunk-size=500 delete-emptydir-data=false disable-eviction=false "
     "dry-run='none' force=false "
-    "grace-period=-1 ignore-daemonsets=false pod-selector='' -l,selector='' skip-wait-for-delete-timeout=0 timeout=0s "
-    "filename=[] kustomize='' recursive=false"
+    "grace-period=-1 ignore-daemonsets=false pod-selector='' -l,selector='' skip-wait-for-delete-timeout=0 timeout=0s"
 )
 _MIRROR = "kubernetes.io/config.mirror"
 _RETRY_SECONDS = 5.0
@@ -123,7 +122,7 @@ def judged(
     chosen: list[dict[str, Any]] = []
     warnings: dict[str, list[str]] = {}
     errors: dict[str, list[str]] = {}
-    local_ok = flags.on("delete-emptydir-data") or flags.on("delete-local-data")
+    local_ok = flags.on("delete-emptydir-data")
     skip_seconds = flags.number("skip-wait-for-delete-timeout")
     for pod in pods:
         metadata, spec = pod["metadata"], pod.get("spec") or {}

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from ..session import Session
 
-_SAME = f"save-config=false validate='strict' windows-line-endings=false {FILES}{PRINT}"
+_SAME = f"validate='strict' windows-line-endings=false {FILES}{PRINT}"
 FLAGS = {
-    "edit": f"field-manager='kubectl-edit' output-patch=false subresource='' {_SAME}",
+    "edit": f"field-manager='kubectl-edit' output-patch=false save-config=false subresource='' {_SAME}",
     "apply edit-last-applied": f"field-manager='kubectl-client-side-apply' {_SAME}",
 }
 _HEAD = """# Please edit the object below. Lines beginning with a '#' will be ignored,

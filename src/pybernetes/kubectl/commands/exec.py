@@ -17,10 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..session import Session
 
-FLAGS = (
-    "-c,container='' -f,filename=[] pod-running-timeout=1m0s -q,quiet=false -i,stdin=false -t,tty=false kustomize='' "
-    "recursive=false"
-)
+FLAGS = "-c,container='' -f,filename=[] pod-running-timeout=1m0s -q,quiet=false -i,stdin=false -t,tty=false"
 
 
 def run(session: Session) -> int:

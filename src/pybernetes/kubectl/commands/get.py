@@ -120,7 +120,7 @@ def _tables(session: Session) -> int:
     found = Collected()
     parts = _parts(session, found)
     _left_out(session, found)
-    _all_or_nothing(session, found)
+    _all_or_nothing(session, found, human=True)
     show_kind = flags.on("show-kind") or len({part.resource.full_name for part in parts}) > 1
     columns = Columns(session.out.write)
     written, last, headers = False, "", None
@@ -161,13 +161,13 @@ def _left_out(session: Session, found: Collected) -> None:
         ]
 
 
-def _all_or_nothing(session: Session, found: Collected) -> None:
+def _all_or_nothing(session: Session, found: Collected, *, human: bool) -> None:
     """Objects of files are shown when all of them are there."""
     files, kustomize = file_flags(session)
     if not found.errors or not (files or kustomize):
         return
     if len(found.errors) == 1:
-        raise found.errors[0]
+        found.raise_errors(bare=human)
     messages = [str(getattr(error, "message", error)) for error in found.errors]
     raise CommandError(f"[{', '.join(messages)}]", prefix="")
 
@@ -319,7 +319,7 @@ def _objects(session: Session) -> int:
         chunk=options.chunk,
     )
     _left_out(session, found)
-    _all_or_nothing(session, found)
+    _all_or_nothing(session, found, human=False)
     if found.single:
         found.raise_errors()
     printer = object_printer(session)

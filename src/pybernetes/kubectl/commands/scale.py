@@ -6,7 +6,7 @@ import time
 
 from ..errors import CommandError, StatusFailure
 from ..flags import DRY_RUN, FILES, PRINT
-from ..objects.builder import collect
+from ..objects.builder import collect, within_file
 from ..objects.mutation import dry_run_of, operation_printer
 from ..objects.recording import record
 from ..output.go_json import compact
@@ -38,7 +38,7 @@ def run(session: Session) -> int:
     if flags.text("resource-version") and len(found.items) > 1:
         raise CommandError("cannot use --resource-version with multiple resources")
     if not found.items:
-        if found.errors and isinstance(found.errors[0], CommandError):
+        if found.errors and isinstance(found.errors[0], CommandError) and not within_file(found.errors[0]):
             found.raise_errors()
         words = "; ".join(str(getattr(error, "message", error)) for error in found.errors)
         raise CommandError(f"no objects passed to scale {words}")

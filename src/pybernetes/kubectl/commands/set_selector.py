@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
     from ..session import Session
 
-FLAGS = SET.replace("-l,selector='' ", "").replace("recursive=false", "recursive=true").replace(
-    "-k,kustomize='' ", ""
-) + (" resource-version='' kustomize=''")
+FLAGS = (
+    SET.replace("-l,selector='' ", "").replace("recursive=false", "recursive=true").replace("-k,kustomize='' ", "")
+    + " resource-version=''"
+)
 
 
 def run(session: Session) -> int:

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
     from ..session import Session
 
-FLAGS = (
-    "all=false field-manager='kubectl-taint' overwrite=false -l,selector='' validate='strict' filename=[] kustomize='' "
-    f"recursive=false {DRY_RUN}{PRINT}"
-)
+FLAGS = f"all=false field-manager='kubectl-taint' overwrite=false -l,selector='' validate='strict' {DRY_RUN}{PRINT}"
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 

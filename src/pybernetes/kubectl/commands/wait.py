@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FLAGS = (
     "all=false -A,all-namespaces=false field-selector='' -f,filename=[] for='' local=false -R,recursive=true "
-    f"-l,selector='' timeout=30s kustomize='' {PRINT}"
+    f"-l,selector='' timeout=30s {PRINT}"
 )
 WEEK = 7 * 24 * 3600.0
 LOCAL_NEEDS_FILES = (

@@ -44,12 +44,22 @@ class Collected:
         self.single = False
         """One object was named, so that it is shown itself and not as a list of one."""
 
-    def raise_errors(self) -> None:
-        """All that went wrong, as one error."""
+    def raise_errors(self, *, bare: bool = False) -> None:
+        """All that went wrong, as one error. bare: what is wrong within a file is told without `error: ` before it."""
+        if bare and len(self.errors) == 1 and within_file(self.errors[0]):
+            raise CommandError(self.errors[0].args[0], prefix="")
         if len(self.errors) == 1:
             raise self.errors[0]
         if self.errors:
             raise Several(self.errors)
+
+
+_WITHIN_FILE = ("resource mapping not found", "error parsing ", "must build at directory")
+
+
+def within_file(error: Exception) -> bool:
+    """Is it about what a file says, not about whether it is there?"""
+    return isinstance(error, CommandError) and error.message.startswith(_WITHIN_FILE)
 
 
 class Options:
@@ -59,6 +69,7 @@ class Options:
         "all_",
         "all_namespaces",
         "at",
+        "builtin",
         "chunk",
         "default_resource",
         "field_selector",
@@ -77,6 +88,7 @@ class Options:
         self.all_namespaces = False
         self.latest = False
         self.local = False
+        self.builtin = False
         self.subresource = ""
         self.at = ""
         self.default_resource = ""
@@ -107,7 +119,8 @@ def collect(session: Session, args: list[str] | None = None, **given: Any) -> Co
     """The objects of `args` (the command's by default) or of its files.
 
     selector, field_selector, all_ (`--all`), select_all (a type alone means all of it), all_namespaces; latest: fetch
-    objects that files name; local: no server is asked; default_resource: the type of names without one.
+    objects that files name; local: no server is asked; default_resource: the type of names without one;
+    builtin: files have built-in kinds, known even to one who may not discover.
     """
     options = Options(**given)
     args = session.args if args is None else args
@@ -161,7 +174,7 @@ def file_items(
         for document, source in found:
             for obj in flattened(document):
                 try:
-                    yield item_of(session, obj, source, local=options.local)
+                    yield item_of(session, obj, source, local=options.local, builtin=options.builtin)
                 except CommandError as error:
                     errors.append(error)
     except CommandError as error:
@@ -224,8 +237,11 @@ def _go_kind(value: Any) -> str:
     return {"int": "number", "float": "number", "list": "array", "dict": "object"}.get(type(value).__name__, "string")
 
 
-def item_of(session: Session, obj: Any, source: str, *, local: bool = False) -> Item:
+def item_of(session: Session, obj: Any, source: str, *, local: bool = False, builtin: bool = False) -> Item:
     """An object with its resource and namespace. CommandError."""
+    unversioned = isinstance(obj, dict) and obj.get("kind") and not obj.get("apiVersion")
+    if unversioned and not local and "validate" not in session.flags.table:
+        raise _unmapped(obj, source, NoKind("", str(obj["kind"])))
     api_version, kind = check_kind(obj, source)
     metadata = obj.get("metadata")
     if metadata is None:
@@ -235,14 +251,12 @@ def item_of(session: Session, obj: Any, source: str, *, local: bool = False) -> 
     if local:
         return Item(session.client, local_resource(api_version, kind), namespace, name, obj, source)
     try:
-        resource = session.mapper.kind(api_version, kind)
+        find = session.mapper.builtin if builtin else session.mapper.kind
+        resource = find(api_version, kind)
     except (StatusFailure, Unreachable) as error:
         raise _unrecognized(session, source, error) from None
     except NoKind as error:
-        raise CommandError(
-            f'resource mapping not found for name: "{name}" namespace: "{namespace}" from "{source}": {error}\n'
-            "ensure CRDs are installed first"
-        ) from None
+        raise _unmapped(obj, source, error) from None
     if resource.namespaced:
         target = session.target
         if not namespace:
@@ -256,6 +270,15 @@ def item_of(session: Session, obj: Any, source: str, *, local: bool = False) -> 
         namespace = ""
         metadata.pop("namespace", None)
     return Item(session.client, resource, namespace, name, obj, source)
+
+
+def _unmapped(obj: dict[str, Any], source: str, error: NoKind) -> CommandError:
+    metadata = obj.get("metadata") or {}
+    name, namespace = metadata.get("name") or "", metadata.get("namespace") or ""
+    return CommandError(
+        f'resource mapping not found for name: "{name}" namespace: "{namespace}" from "{source}": {error}\n'
+        "ensure CRDs are installed first"
+    )
 
 
 def _unrecognized(session: Session, source: str, error: StatusFailure | Unreachable) -> CommandError:
