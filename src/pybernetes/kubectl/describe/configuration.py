@@ -104,12 +104,14 @@ def _amounts(context: Context, status: dict[str, Any], level: int) -> None:
 def service_account(context: Context, item: Item) -> None:
     _head(context, item)
     obj = item.obj
+    secrets = context.items(f"/api/v1/namespaces/{item.namespace}/secrets")
+    known = {one["metadata"]["name"] for one in secrets}
     for title, key in (("Image pull secrets", "imagePullSecrets"), ("Mountable secrets", "secrets")):
         names = [reference["name"] for reference in obj.get(key) or ()]
-        _names(context, title, names)
+        _names(context, title, [name if name in known else f"{name} (not found)" for name in names])
     tokens = [
         secret_["metadata"]["name"]
-        for secret_ in context.items(f"/api/v1/namespaces/{item.namespace}/secrets")
+        for secret_ in secrets
         if secret_.get("type") == "kubernetes.io/service-account-token"
         and (secret_["metadata"].get("annotations") or {}).get("kubernetes.io/service-account.name") == item.name
     ]

@@ -25,9 +25,9 @@ def containers(
     context.line(level, f"{label}:")
     for spec in specs:
         status = known.get(spec["name"])
-        inner = level + 1
-        context.line(inner, f"{spec['name']}:")
-        inner += 1
+        # Those of a template stand one column to the right, their fields do not.
+        inner = 2
+        context.line(1, f"{' ' * level}{spec['name']}:")
         if status is not None:
             context.field("Container ID", status.get("containerID", ""), inner)
         context.field("Image", spec.get("image", ""), inner)

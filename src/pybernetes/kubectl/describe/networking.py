@@ -259,6 +259,9 @@ def _rules(context: Context, rules: list[dict[str, Any]] | None, title: str, key
             context.line(2, "To Port: <any> (traffic allowed to all ports)")
         for port in ports:
             shown = port.get("port", "<any>") if port.get("port") is not None else "<any>"
+            if port.get("endPort") is not None:
+                context.line(2, f"To Port Range: {shown}-{port['endPort']}/{port.get('protocol', 'TCP')}")
+                continue
             context.line(2, f"To Port: {shown}/{port.get('protocol', 'TCP')}")
         peers = rule.get(key) or []
         if not peers:

@@ -48,22 +48,32 @@ def autoscaler(context: Context, item: Item) -> None:
 
 def _metric(metric: dict[str, Any], current: dict[str, Any]) -> str:
     kind = metric.get("type")
-    if kind == "Resource":
-        source = metric["resource"]
+    if kind in ("Resource", "ContainerResource"):
+        field = kind[0].lower() + kind[1:]
+        source = metric[field]
         target = source.get("target") or {}
-        seen = (current.get("resource") or {}).get("current") or {}
+        seen = (current.get(field) or {}).get("current") or {}
+        what = source["name"] + (f' of container "{source["container"]}"' if source.get("container") else "")
         if target.get("averageValue") is not None:
             have = seen.get("averageValue", "<unknown>")
-            return f"resource {source['name']} on pods:\t{have} / {target['averageValue']}"
+            return f"resource {what} on pods:\t{have} / {target['averageValue']}"
         have = "<unknown>"
         if seen.get("averageUtilization") is not None:
             have = f"{seen['averageUtilization']}% ({seen.get('averageValue')})"
         wanted = f"{target['averageUtilization']}%" if target.get("averageUtilization") is not None else "<auto>"
-        return f"resource {source['name']} on pods  (as a percentage of request):\t{have} / {wanted}"
+        return f"resource {what} on pods  (as a percentage of request):\t{have} / {wanted}"
     if kind == "Pods":
         source = metric["pods"]
         seen = ((current.get("pods") or {}).get("current") or {}).get("averageValue", "<unknown>")
         return f'"{source["metric"]["name"]}" on pods:\t{seen} / {(source.get("target") or {}).get("averageValue")}'
+    if kind in ("Object", "External"):
+        source = metric[kind.lower()]
+        about = source.get("describedObject")
+        field = "averageValue" if (source.get("target") or {}).get("averageValue") is not None else "value"
+        where = f" on {about['kind']}/{about['name']}" if about else ""
+        words = "target average value" if field == "averageValue" else "target value"
+        seen = ((current.get(kind.lower()) or {}).get("current") or {}).get(field, "<unknown>")
+        return f'"{source["metric"]["name"]}"{where} ({words}):\t{seen} / {(source.get("target") or {}).get(field)}'
     return f"<unknown metric type {kind}>"
 
 

@@ -15,13 +15,13 @@ def volumes(context: Context, specs: list[dict[str, Any]], level: int = 0) -> No
         return
     context.line(level, "Volumes:")
     for volume in specs:
-        context.line(level + 1, f"{volume['name']}:")
+        context.line(1, f"{' ' * level}{volume['name']}:")
         source = next((key for key in volume if key != "name" and volume[key] is not None), "emptyDir")
         writer = _KINDS.get(source)
         if writer is None:
-            context.line(level + 2, "Type:\t<unknown>")
+            context.line(2, "Type:\t<unknown>")
         else:
-            writer(context, volume.get(source) or {}, level + 2)
+            writer(context, volume.get(source) or {}, 2)
 
 
 def _write(context: Context, level: int, kind: str, *pairs: tuple[str, Any]) -> None:
@@ -105,11 +105,15 @@ def _csi(context: Context, source: dict[str, Any], level: int) -> None:
     pairs = (
         ("Driver", source.get("driver", "")),
         ("FSType", source.get("fsType") or ""),
+        *((("VolumeHandle", source["volumeHandle"]),) if "volumeHandle" in source else ()),
         ("ReadOnly", _flag(source.get("readOnly"))),
     )
     _write(context, level, kind, *pairs)
     attributes = source.get("volumeAttributes") or {}
-    context.labels("VolumeAttributes", attributes, level)
+    shown = [f"{key}={attributes[key]}" for key in sorted(attributes)] or ["<none>"]
+    indent = "  " * level
+    for number, one in enumerate(shown):
+        context.line(level, f"{indent if number else 'VolumeAttributes:'}\t{indent}{one}")
 
 
 def _ephemeral(context: Context, source: dict[str, Any], level: int) -> None:
