@@ -39,6 +39,7 @@ from pybernetes.kubectl.main import run
 SUBSTITUTIONS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UID"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "TIME"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} UTC"), "TIME"),
     (re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"), "DATE"),
     (re.compile(r'(resourceVersion"?: ?"?)\d+'), r"\1N"),
     (re.compile(r"(Resource Version: +)\d+"), r"\1N"),
@@ -301,7 +302,7 @@ def _normal(outcome: Outcome, namespace: str) -> Outcome:
         text = text.replace(namespace, "NAMESPACE")
         for pattern, word in SUBSTITUTIONS:
             text = pattern.sub(word, text)
-        return re.sub(r" +", " ", text)
+        return re.sub(r"(?<=[^ \n]) +", " ", text)
 
     return Outcome(cleaned(outcome.out), cleaned(outcome.err), outcome.code)
 
