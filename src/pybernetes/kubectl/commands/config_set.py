@@ -70,7 +70,10 @@ def _section(session: Session, config: Kubeconfig, path: str, value: str | None)
             save_entry(config, section, name, None)
         return
     fields = dict(config.section(section).get(name) or {})
-    _put(fields, keys, value)
+    try:
+        _put(fields, keys, value)
+    except TypeError:
+        raise CommandError(f"unable to parse one or more field values of {path}") from None
     save_entry(config, section, name, fields)
 
 
@@ -86,9 +89,13 @@ def _split(rest: str, known: dict[str, Any]) -> tuple[str, list[str]]:
 
 
 def _put(fields: dict[str, Any], keys: list[str], value: str | None) -> None:
+    """Set or take away what the keys lead to. TypeError when one of them leads to a plain value."""
     *outer, last = keys
     for key in outer:
-        fields[key] = dict(fields.get(key) or {})
+        below = fields.get(key) or {}
+        if not isinstance(below, dict):
+            raise TypeError(f"{key} holds no fields")
+        fields[key] = dict(below)
         fields = fields[key]
     if value is None:
         fields.pop(last, None)
