@@ -68,22 +68,22 @@ class ComponentPages:
 
     async def __call__(self, request: Request) -> Response:
         """The App."""
+        try:
+            return await self._answer(request)
+        except StatusError as refused:
+            return Response(refused.code, list(_JSON), msgspec.json.encode(refused.status()))
+
+    async def _answer(self, request: Request) -> Response:
         if request.path not in _OPEN:
-            try:
-                await self._admit(request)
-            except StatusError as refused:
-                return Response(refused.code, list(_JSON), msgspec.json.encode(refused.status()))
+            await self._admit(request)
         health = await self._health().page(request)
         if health is not None:
             return health
         page = self.pages.get(request.path)
         if page is None:
             return Response(404, list(_TEXT), b"404 page not found\n")
-        try:
-            answer = page(request)
-            return answer if isinstance(answer, Response) else await answer
-        except StatusError as refused:
-            return Response(refused.code, list(_JSON), msgspec.json.encode(refused.status()))
+        answer = page(request)
+        return answer if isinstance(answer, Response) else await answer
 
     async def _admit(self, request: Request) -> None:
         """StatusError 401, 403, or 500 when the API server cannot be asked."""

@@ -140,6 +140,21 @@ class Informer(Generic[T]):
         """Stop calling it."""
         self._handlers.remove(handler)
 
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until this holds, which is asked now and after changes; what it raises ends the waiting."""
+        changed = asyncio.Event()
+
+        def note(old: T | None, new: T | None) -> None:
+            changed.set()
+
+        self._handlers.append(note)
+        try:
+            while not holds():
+                await changed.wait()
+                changed.clear()
+        finally:
+            self._handlers.remove(note)
+
     def __len__(self) -> int:
         return len(self._objects)
 

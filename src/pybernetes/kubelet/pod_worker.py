@@ -22,8 +22,9 @@ from typing import Literal
 import msgspec
 
 from ..api.core import Container, EphemeralContainer, Pod
+from ..base.go_text import duration_text
 from .pod_runtime import ContainerView, PodRuntime
-from .restart_back_off import RestartBackOff, go_duration
+from .restart_back_off import RestartBackOff
 from .restart_policy import is_sidecar, should_restart, spec_hash
 
 Phase = Literal["syncing", "terminating", "terminated"]
@@ -350,8 +351,8 @@ def _start(
     if failed_at is not None:
         until = situation.back_off.until(back_off_key(situation.pod, name), failed_at)
         if until is not None and until > situation.now:
-            delay = situation.back_off.delay(back_off_key(situation.pod, name))
-            message = f"back-off {go_duration(delay)} restarting failed container={name} pod={pod_id(situation.pod)}"
+            delay = duration_text(int(situation.back_off.delay(back_off_key(situation.pod, name))))
+            message = f"back-off {delay} restarting failed container={name} pod={pod_id(situation.pod)}"
             plan.waiting[name] = Waiting("CrashLoopBackOff", message)
             plan.wake(until)
             return

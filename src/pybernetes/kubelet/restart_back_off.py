@@ -56,13 +56,3 @@ class RestartBackOff:
 
     def _forgiven(self, entry: BackOffEntry, event: datetime) -> bool:
         return (event - entry.updated_at).total_seconds() > 2 * self._max
-
-
-def go_duration(seconds: float) -> str:
-    """Whole seconds as Go prints a duration: `10s`, `1m20s`, `5m0s`."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60}s"
-    return f"{whole // 3600}h{whole % 3600 // 60}m{whole % 60}s"

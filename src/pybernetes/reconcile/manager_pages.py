@@ -18,6 +18,7 @@ from ..base.http.server import HttpServer
 from ..base.metrics import Gauge, Registry, add_process_metrics
 from ..client.client import Client
 from ..client.component_pages import ComponentPages, config_page, metrics_page
+from ..client.leader import LeaseTimes
 from .config import ControllerManagerConfig
 from .manager import LEASE_NAMESPACE, MANAGER, ControllerManager
 
@@ -126,17 +127,18 @@ def flags(config: ControllerManagerConfig) -> dict[str, str]:
 
 def shown(config: ControllerManagerConfig, lease: str = MANAGER) -> dict[str, Any]:
     """The settings in force as upstream's KubeControllerManagerConfiguration, whose names begin with capitals."""
+    times = LeaseTimes()
     return {
         "Generic": {
             "Controllers": list(config.controllers),
             "LeaderElection": {
                 "LeaderElect": config.leader_elect,
-                "LeaseDuration": "15s",
-                "RenewDeadline": "10s",
+                "LeaseDuration": duration_text(times.lease_duration_seconds),
+                "RenewDeadline": duration_text(times.renew_deadline_seconds),
                 "ResourceLock": "leases",
                 "ResourceName": lease,
                 "ResourceNamespace": LEASE_NAMESPACE,
-                "RetryPeriod": "2s",
+                "RetryPeriod": duration_text(times.retry_period_seconds),
             },
         },
         "KubeCloudShared": {

@@ -100,23 +100,11 @@ class ClaimWriter:
 
     async def until_ready(self, claims: list[ResourceClaim]) -> None:
         """Wait until all of their devices are. BindingFailed when that will not be."""
-        changed = asyncio.Event()
-
-        def note(old: ResourceClaim | None, new: ResourceClaim | None) -> None:
-            changed.set()
-
-        self._claims.add_handler(note)
         try:
             async with asyncio.timeout(BINDING_TIMEOUT_SECONDS):
-                while True:
-                    changed.clear()
-                    if all(map(self._is_ready, claims)):
-                        return
-                    await changed.wait()
+                await self._claims.until(lambda: all(map(self._is_ready, claims)))
         except TimeoutError:
             raise BindingFailed("device binding timeout") from None
-        finally:
-            self._claims.remove_handler(note)
 
     def _is_ready(self, claim: ResourceClaim) -> bool:
         name = claim.metadata.name or ""

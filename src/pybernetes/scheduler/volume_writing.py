@@ -52,28 +52,17 @@ class VolumeWriter:
                 body = {"metadata": {"annotations": {SELECTED_NODE: node_name}}}
                 found = await self._client.patch(PersistentVolumeClaim, name, pod.namespace, body=body)
                 written[name] = int(found.metadata.resource_version or 0)
+
+        def are_bound() -> bool:
+            """Each claim is looked at every time: what became of any may end the waiting."""
+            found = [self._is_bound(name, pod.namespace, node_name, written.get(name)) for name in chosen]
+            return all(found)
+
         try:
             async with asyncio.timeout(self._timeout):
-                await self._all_bound(set(chosen), pod.namespace, node_name, written)
+                await self._claims.until(are_bound)
         except TimeoutError:
             raise VolumeError("binding volumes: context deadline exceeded") from None
-
-    async def _all_bound(self, names: set[str], namespace: str, node_name: str, written: Mapping[str, int]) -> None:
-        changed = asyncio.Event()
-
-        def note(old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
-            changed.set()
-
-        self._claims.add_handler(note)
-        try:
-            while True:
-                changed.clear()
-                found = [self._is_bound(name, namespace, node_name, written.get(name)) for name in names]
-                if all(found):
-                    return
-                await changed.wait()
-        finally:
-            self._claims.remove_handler(note)
 
     def _is_bound(self, name: str, namespace: str, node_name: str, written: int | None) -> bool:
         """written: the version of the claim that names the node, None when it has an existing volume. VolumeError."""

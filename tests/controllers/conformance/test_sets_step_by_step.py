@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any
 
-from tests.controllers.conformance.test_workloads import DAEMON, FOREVER, daemons, images, set_image
+from tests.controllers.conformance.test_workloads import DAEMON, FOREVER, daemons, images, set_image, start_daemons
 from tests.support.control_plane import World, control_plane, node, pod
 
 from pybernetes.api.apps import ControllerRevision, DaemonSet, StatefulSet
@@ -89,13 +89,9 @@ async def test_a_client_finds_the_current_history_by_its_bytes() -> None:
         return [one["revision"] for one in listed.items or () if json.dumps(one["data"]) == expected]
 
     async with control_plane(*DAEMON, **FOREVER) as world:
-        await world.run_pods()
-        for name in ("a", "b"):
-            await world.create(node(name))
-        made = await world.create(daemon_set())
+        made = await start_daemons(world, daemon_set(), "a", "b")
         rolling = {"maxUnavailable": 1, "maxSurge": 0}
         assert made["spec"]["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": rolling}
-        await daemons(world, 2)
         assert await current(world) == [1]
         (first,) = await world.list(ControllerRevision)
         hashes = {(one.metadata.labels or {})["controller-revision-hash"] for one in await world.list(Pod)}
@@ -107,10 +103,7 @@ async def test_a_client_finds_the_current_history_by_its_bytes() -> None:
 
 async def test_a_daemon_whose_status_is_put_as_failed_is_made_again() -> None:
     async with control_plane(*DAEMON, **FOREVER) as world:
-        await world.run_pods()
-        await world.create(node("a"))
-        await world.create(daemon_set())
-        await daemons(world, 1)
+        await start_daemons(world, daemon_set(), "a")
         listed = await world.client.list(PODS, "default", label_selector="daemonset-name=web")
         failed = {**(listed.items or [])[0], "apiVersion": "v1", "kind": "Pod"}
         failed["metadata"] = {**failed["metadata"], "resourceVersion": ""}
@@ -164,10 +157,7 @@ async def test_daemons_follow_a_label_that_is_put_on_a_node_and_a_new_selector()
 
 async def test_a_collection_of_daemon_sets_is_listed_and_deleted() -> None:
     async with control_plane(*DAEMON, "garbage-collector-controller", **FOREVER) as world:
-        await world.run_pods()
-        await world.create(node("a"))
-        await world.create(daemon_set())
-        await daemons(world, 1)
+        await start_daemons(world, daemon_set(), "a")
         selector = "daemonset-name=web"
         assert len((await world.client.list(DAEMON_SETS, label_selector=selector)).items or ()) == 1
         await world.client.delete_collection(

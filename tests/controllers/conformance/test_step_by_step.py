@@ -4,7 +4,15 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.controllers.conformance.test_workloads import DAEMON, DEPLOYMENT, FOREVER, daemon_set, daemons, images
+from tests.controllers.conformance.test_workloads import (
+    DAEMON,
+    DEPLOYMENT,
+    FOREVER,
+    daemon_set,
+    daemons,
+    images,
+    start_daemons,
+)
 from tests.support.control_plane import control_plane, deployment, node, pod, replica_set, template
 
 from pybernetes.api.apps import ControllerRevision, DaemonSet
@@ -22,10 +30,7 @@ SCALE = {"metadata": {"creationTimestamp": None}, "status": {"replicas": 0}}
 
 async def test_a_controller_revision_made_by_a_user_lives_beside_the_controllers() -> None:
     async with control_plane(*DAEMON, **FOREVER) as world:
-        await world.run_pods()
-        await world.create(node("a"))
-        await world.create(daemon_set())
-        await daemons(world, 1)
+        await start_daemons(world, daemon_set(), "a")
         (first,) = await world.list(ControllerRevision)
         meta = first.metadata
         second = {

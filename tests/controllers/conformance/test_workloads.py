@@ -273,13 +273,19 @@ async def daemons(world: World, count: int, image: str = "example/web:1") -> Non
     await world.until(is_so)
 
 
+async def start_daemons(world: World, body: dict[str, Any], *names: str) -> Any:
+    """Nodes of these names with a ready daemon each; the DaemonSet as it was made."""
+    await world.run_pods()
+    for name in names:
+        await world.create(node(name))
+    made = await world.create(body)
+    await daemons(world, len(names))
+    return made
+
+
 async def test_daemon_pod_that_is_deleted_or_fails_comes_back() -> None:
     async with control_plane(*DAEMON, **FOREVER) as world:
-        await world.run_pods()
-        for name in ("a", "b"):
-            await world.create(node(name))
-        await world.create(daemon_set())
-        await daemons(world, 2)
+        await start_daemons(world, daemon_set(), "a", "b")
         first, second = await world.list(Pod, "default")
         await world.client.delete(Pod, first.metadata.name or "", "default", grace_period_seconds=0)
         await world.report(second, "Failed", exit_code=1)
@@ -292,11 +298,7 @@ async def test_daemon_pod_that_is_deleted_or_fails_comes_back() -> None:
 async def test_rollback_restarts_only_what_has_to() -> None:
     async with control_plane(*DAEMON, **FOREVER) as world:
         world.reject = lambda one: "broken" in (one.spec.containers or [])[0].image  # type: ignore[operator]
-        await world.run_pods()
-        for name in ("a", "b", "c"):
-            await world.create(node(name))
-        await world.create(daemon_set())
-        await daemons(world, 3)
+        await start_daemons(world, daemon_set(), "a", "b", "c")
         await set_image(world, DaemonSet, "example/broken:1")
 
         async def begun() -> bool:
@@ -317,10 +319,7 @@ async def test_rollback_restarts_only_what_has_to() -> None:
 
 async def test_controller_revision_lifecycle() -> None:
     async with control_plane(*DAEMON, **FOREVER) as world:
-        await world.run_pods()
-        await world.create(node("a"))
-        await world.create(daemon_set())
-        await daemons(world, 1)
+        await start_daemons(world, daemon_set(), "a")
         (first,) = await world.list(ControllerRevision)
         assert [one.name for one in first.metadata.owner_references or ()] == ["web"]
         name = first.metadata.name or ""
@@ -342,10 +341,7 @@ async def test_controller_revision_lifecycle() -> None:
 
 async def test_daemon_set_status_is_kept_and_collection_deleted() -> None:
     async with control_plane(*DAEMON, **FOREVER) as world:
-        await world.run_pods()
-        await world.create(node("a"))
-        await world.create(daemon_set())
-        await daemons(world, 1)
+        await start_daemons(world, daemon_set(), "a")
         condition = {"type": "StatusUpdate", "status": "True", "reason": "E2E", "message": "Set from e2e test"}
         body = {"status": {"conditions": [condition]}}
         await world.client.patch(DaemonSet, "web", "default", body=body, subresource="status")

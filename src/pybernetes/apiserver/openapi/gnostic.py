@@ -1,11 +1,12 @@
 """How documents of the API become gnostic's messages, which Go clients read: tables of fields, and what writes them.
 
-    MESSAGES = Messages({"Info": {"title": (1, text), "version": (2, text)}}, extensions={"Schema": 31})
+    MESSAGES = Messages(extensions={"Schema": 31})
+    MESSAGES.fields.update({"Info": {"title": (1, text), "version": (2, text)}})
     MESSAGES.encode("Info", {"title": "Kubernetes"})
 
-A table names, by message, the fields that our documents use: JSON key -> (field number, how to write it). Keys that
-start with `x-` become vendor extensions, whose values travel as YAML text; JSON is YAML. What no table knows is left
-out.
+`fields` names, by message, those that our documents use: JSON key -> (field number, how to write it). Messages hold one
+another, so `message` may name one that is told later. Keys that start with `x-` become vendor extensions, whose values
+travel as YAML text; JSON is YAML. What is not named is left out.
 """
 
 import struct
@@ -106,17 +107,23 @@ def named(field: int, write: Write) -> Write:
     return outer
 
 
+def or_choice(write: Write) -> Write:
+    """A message that holds this (1), or a boolean (2)."""
+    itself, boolean = wrapped(1, write), wrapped(2, choice)
+    return lambda out, number, value: (boolean if isinstance(value, bool) else itself)(out, number, value)
+
+
 class Messages:
     """The messages of one version of OpenAPI."""
 
-    def __init__(self, fields: dict[str, dict[str, tuple[int, Write]]], extensions: dict[str, int]) -> None:
+    def __init__(self, extensions: dict[str, int]) -> None:
         """`extensions`: the number of the field that holds vendor extensions, by message."""
-        self._fields = fields
+        self.fields: dict[str, dict[str, tuple[int, Write]]] = {}
         self._extensions = extensions
 
     def encode(self, name: str, value: dict[str, Any]) -> bytearray:
         """One message."""
-        fields = self._fields[name]
+        fields = self.fields[name]
         out = bytearray()
         for key, item in value.items():
             known = fields.get(key)

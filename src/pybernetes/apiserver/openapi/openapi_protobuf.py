@@ -16,6 +16,7 @@ from .gnostic import (
     flag,
     integer,
     named,
+    or_choice,
     text,
     texts,
     wrapped,
@@ -27,8 +28,8 @@ ANSWERED_TYPE = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
 """As with Swagger: what the answer is labelled, and may be asked for by."""
 
 
-def _message(name: str) -> Write:
-    return lambda out, number, value: _MESSAGES.message(name)(out, number, value)
+_MESSAGES = Messages({"Operation": 13, "Parameter": 14, "PathItem": 14, "Schema": 36})
+_message = _MESSAGES.message
 
 
 def _or_reference(name: str) -> Write:
@@ -45,10 +46,6 @@ def _or_reference(name: str) -> Write:
 
 
 _schema = _or_reference("Schema")
-
-
-def _additional(out: bytearray, number: int, value: Any) -> None:
-    (wrapped(2, choice) if isinstance(value, bool) else wrapped(1, _schema))(out, number, value)
 
 
 def _default(out: bytearray, number: int, value: Any) -> None:
@@ -148,13 +145,13 @@ _FIELDS: dict[str, dict[str, tuple[int, Write]]] = {
         "not": (29, _message("Schema")),
         "items": (30, wrapped(1, _schema)),
         "properties": (31, named(1, _schema)),
-        "additionalProperties": (32, _additional),
+        "additionalProperties": (32, or_choice(_schema)),
         "default": (33, _default),
         "description": (34, text),
         "format": (35, text),
     },
 }
-_MESSAGES = Messages(_FIELDS, {"Operation": 13, "Parameter": 14, "PathItem": 14, "Schema": 36})
+_MESSAGES.fields.update(_FIELDS)
 
 
 def encode(document: dict[str, Any]) -> bytes:

@@ -6,21 +6,15 @@ OpenAPIv2; `_FIELDS` names the fields our document uses.
 
 from typing import Any
 
-from .gnostic import Messages, Write, choice, delimited, each, flag, named, text, texts, wrapped, yaml
+from .gnostic import Messages, Write, delimited, each, flag, named, or_choice, text, texts, wrapped, yaml
 
 MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 ANSWERED_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 """What the answer is labelled: Go refuses the `@` of the name that it asks for. It may be asked for by this as well."""
 
 
-def _message(name: str) -> Write:
-    return lambda out, number, value: _MESSAGES.message(name)(out, number, value)
-
-
-def _additional(out: bytearray, number: int, value: Any) -> None:
-    wrapped(2, choice)(out, number, value) if isinstance(value, bool) else wrapped(1, _message("Schema"))(
-        out, number, value
-    )
+_MESSAGES = Messages({"Operation": 13, "Schema": 31})
+_message = _MESSAGES.message
 
 
 def _parameter(out: bytearray, number: int, item: Any) -> None:
@@ -89,13 +83,13 @@ _FIELDS: dict[str, dict[str, tuple[int, Write]]] = {
         "default": (5, yaml),
         "required": (19, texts),
         "enum": (20, each(yaml)),
-        "additionalProperties": (21, _additional),
+        "additionalProperties": (21, or_choice(_message("Schema"))),
         "type": (22, wrapped(1, text)),
         "items": (23, wrapped(1, _message("Schema"))),
         "properties": (25, named(1, _message("Schema"))),
     },
 }
-_MESSAGES = Messages(_FIELDS, {"Operation": 13, "Schema": 31})
+_MESSAGES.fields.update(_FIELDS)
 
 
 def encode(document: dict[str, Any]) -> bytes:

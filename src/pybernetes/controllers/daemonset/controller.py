@@ -130,9 +130,7 @@ class DaemonSetController:
             labels=daemon_set.spec.template.metadata.labels,
         )
         current = found.revision
-        hashed = (current.metadata.labels or {}).get(HASH_LABEL) or (current.metadata.name or "").removeprefix(
-            f"{name}-"
-        )
+        hashed = _hash_of(current, name)
         wait_seconds = self._expectations.wait_seconds(key, self._clock.monotonic())
         failure: BaseException | None = None
         backoff = 0.0

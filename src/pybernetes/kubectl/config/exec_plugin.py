@@ -7,7 +7,7 @@ import sys
 
 from ..errors import CommandError, Unreachable, reason_of
 from ..kuberc import check_plugin
-from ..wire.json_read import JsonError, loads
+from ..wire.json_read import JsonError, kind_of, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def authenticate(target: Target) -> None:
     status = credential.get("status")
     if status is not None and not isinstance(status, dict):
         where = f"field ExecCredential.status of type {shown.rpartition('/')[2]}.ExecCredentialStatus"
-        raise _failed(f"decoding stdout: json: cannot unmarshal {_go_kind(status)} into Go struct {where}")
+        raise _failed(f"decoding stdout: json: cannot unmarshal {kind_of(status)} into Go struct {where}")
     if shown != version:
         raise _failed(
             f"exec plugin is configured to use API version {version}, plugin returned version {shown}",
@@ -70,11 +70,6 @@ def authenticate(target: Target) -> None:
 def _failed(why: str) -> Unreachable:
     message = f"getting credentials: {why}"
     return Unreachable(message, detail=message)
-
-
-def _go_kind(value: Any) -> str:
-    names = {"str": "string", "list": "array", "bool": "bool", "dict": "object"}
-    return names.get(type(value).__name__, "number")
 
 
 def _run(command: str, settings: dict[str, Any], version: str, target: Target) -> dict[str, Any]:
@@ -125,7 +120,7 @@ def _decoded(output: bytes) -> dict[str, Any]:
         return {}
     if not isinstance(found, dict):
         raise _failed(
-            f"decoding stdout: couldn't get version/kind; json parse error: json: cannot unmarshal {_go_kind(found)} "
+            f"decoding stdout: couldn't get version/kind; json parse error: json: cannot unmarshal {kind_of(found)} "
             f"into Go value of type {_TYPE_META}"
         )
     return found

@@ -12,6 +12,7 @@ from __future__ import annotations
 from ..client import query_of
 from ..errors import CommandError, Several, StatusFailure, Unreachable, quoted
 from ..mapper import NoKind
+from ..wire.json_read import kind_of
 from . import arguments
 from .files import documents
 from .item import Item
@@ -215,7 +216,7 @@ def _check_types(metadata: Any, source: str) -> None:
     found: list[tuple[str, Any]] = []
     if not isinstance(metadata, dict):
         raise CommandError(
-            f"unable to decode {quoted(source)}: json: cannot unmarshal {_go_kind(metadata)} into Go value of type "
+            f"unable to decode {quoted(source)}: json: cannot unmarshal {kind_of(metadata)} into Go value of type "
             "v1.ObjectMeta"
         )
     for field in ("name", "namespace"):
@@ -226,15 +227,9 @@ def _check_types(metadata: Any, source: str) -> None:
     for field, value in found:
         if value is not None and not isinstance(value, str):
             raise CommandError(
-                f"unable to decode {quoted(source)}: json: cannot unmarshal {_go_kind(value)} into Go struct field "
+                f"unable to decode {quoted(source)}: json: cannot unmarshal {kind_of(value)} into Go struct field "
                 f"ObjectMeta.metadata.{field} of type string"
             )
-
-
-def _go_kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    return {"int": "number", "float": "number", "list": "array", "dict": "object"}.get(type(value).__name__, "string")
 
 
 def item_of(session: Session, obj: Any, source: str, *, local: bool = False, builtin: bool = False) -> Item:

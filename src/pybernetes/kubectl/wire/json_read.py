@@ -12,6 +12,12 @@ class JsonError(ValueError):
     """The text is no JSON."""
 
 
+def kind_of(value: Any) -> str:
+    """What Go's decoder calls the kind of a decoded value."""
+    kinds = {"str": "string", "list": "array", "dict": "object", "bool": "bool"}
+    return kinds.get(type(value).__name__, "number")
+
+
 class _Settings:
     strict = True
     object_hook = None
