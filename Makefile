@@ -5,12 +5,16 @@ DATA_DIR ?= /var/lib/pybernetes
 VENV := .venv
 BIN := $(VENV)/bin
 DEBIAN := containerd runc crun containernetworking-plugins nftables conntrack catatonit busybox-static iproute2
-# Test files are shared out to this many processes; tests of one file stay together, on one cluster.
-WORKERS ?= 2
+# Test files are shared out to this many processes (tests/support/sharing_out.py); tests of one file stay together, on
+# one cluster. One more than the two cores that CI has, since the first one mostly waits for containers.
+WORKERS ?= 3
 PYTEST := $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
-TEST_DEBIAN := docker-registry skopeo socat procps etcd-server
+TEST_DEBIAN := docker-registry skopeo socat procps etcd-server etcd-client
 
-.PHONY: help up down status install install-dev check test unit e2e bench format clean install-kubectl
+# Compiled files are kept, whatever the environment says: each process of a cluster under test would compile all again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help up down status install install-dev check collect test unit e2e bench format clean install-kubectl
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -63,8 +67,13 @@ e2e: install-dev
 	$(PYTEST) -m e2e
 
 ## make test      check, unit and e2e: what CI runs
-test: check
+test: install-dev
+	@$(MAKE) --no-print-directory -j2 check collect
 	$(PYTEST) --durations=15
+
+# What pytest makes of the asserts is kept, so that the workers do not each compile every test again.
+collect: install-dev
+	@$(BIN)/pytest -q --collect-only >$(VENV)/collected || { tail -n 40 $(VENV)/collected; exit 1; }
 
 ## make bench     every benchmark
 bench: install-dev
@@ -74,8 +83,7 @@ bench: install-dev
 PREFIX ?= /usr/local
 install-kubectl: install
 	@! command -v kubectl >/dev/null || { echo "there is a kubectl already: $$(command -v kubectl)"; exit 1; }
-	@printf '#!/bin/sh\nexec %s -m pybernetes kubectl "$$@"\n' "$(abspath $(BIN))/python" > $(PREFIX)/bin/kubectl
-	@chmod 755 $(PREFIX)/bin/kubectl
+	@ln -s "$(abspath $(BIN))/kubectl-pybernetes" $(PREFIX)/bin/kubectl
 	@echo "installed $(PREFIX)/bin/kubectl"
 
 format:

@@ -1,10 +1,11 @@
 """How fast is our kubectl against the stock one? One server, both clients in turn, wall-clock milliseconds.
 
-    .venv/bin/python bench/kubectl.py [--rounds 11] [--stock PATH]
+    .venv/bin/python bench/kubectl.py [--rounds 11] [--stock PATH] [--record]
 
 Medians and ratios of: version --client, get pods, get -o yaml, describe, apply of one object (created, then unchanged)
-and of 100 (created, changed). `first` is the time to the first byte of output of `get pods`. The server is a process of
-its own (memory store, hollow nodes); both clients use their discovery caches, as they do from the second call on.
+and of 100 (created, changed), and of `get` in several formats and `describe` where there are 2,000 objects. `first` is
+the time to the first byte of output. The server is a process of its own (memory store, hollow nodes); both clients use
+their discovery caches, as they do from the second call on.
 """
 
 import argparse
@@ -20,7 +21,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from recording import record
+
 ROOT = Path(__file__).parent.parent
+MANY = 2000
 
 
 def stock_kubectl() -> str:
@@ -38,10 +42,11 @@ class Bench:
     def __init__(self, stock: str, rounds: int, directory: Path) -> None:
         self.rounds = rounds
         self.directory = directory
+        self.rows: dict[str, dict[str, float]] = {}
         self.kubeconfig = directory / "data" / "admin.kubeconfig"
         self.commands = {
             "stock": [stock],
-            "ours": [sys.executable, "-I", "-c", "from pybernetes.kubectl.main import main; raise SystemExit(main())"],
+            "ours": [str(Path(sys.executable).with_name("kubectl-pybernetes"))],
         }
 
     def run(self, side: str, *words: str, given: str = "") -> tuple[float, float]:
@@ -79,6 +84,12 @@ class Bench:
         stock, ours = (statistics.median(end for _, end in times[side]) for side in ("stock", "ours"))
         first = statistics.median(start for start, _ in times["ours"])
         spread = max(end for _, end in times["ours"]) - min(end for _, end in times["ours"])
+        self.rows[name] = {
+            "stock_ms": round(stock, 1),
+            "ours_ms": round(ours, 1),
+            "first_ms": round(first, 1),
+            "ratio": round(stock / ours, 2),
+        }
         print(
             f"{name:<28}{stock:>10.1f}{ours:>10.1f}{stock / ours:>8.2f}x   first {first:.1f}, spread {spread:.1f}",
             flush=True,
@@ -110,6 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--stock", default="")
+    parser.add_argument("--record", action="store_true", help="append to bench/results/kubectl.jsonl")
     arguments = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="bench-kubectl-"))
     bench = Bench(arguments.stock or stock_kubectl(), arguments.rounds, directory)
@@ -120,6 +132,8 @@ def main() -> None:
         server = subprocess.Popen(words, stdout=log, stderr=log)
     try:
         _measure(bench)
+        if arguments.record:
+            record("kubectl", {"stock": Path(bench.commands["stock"][0]).name, "rows": bench.rows})
     finally:
         server.terminate()
         server.wait(20)
@@ -153,6 +167,17 @@ def _measure(bench: Bench) -> None:
     bench.compare("apply 1 object (unchanged)", apply(1, "a"))
     bench.compare("apply 100 (created)", apply(100, "b"), few)
     bench.compare("apply 100 (configured)", apply(100, "c"), few)
+    many = bench.objects("ours", 0, MANY, "d")
+    bench.run("ours", "apply", "-f", "-", given=many)
+    names = ["get", "configmaps", "--namespace=bench-ours"]
+    for shown, words in (
+        ("table", []),
+        ("json", ["-o", "json"]),
+        ("custom-columns", ["-o", "custom-columns=NAME:.metadata.name,VALUE:.data.value"]),
+        ("go-template", ["-o", 'go-template={{range .items}}{{.metadata.name}}{{"\\n"}}{{end}}']),
+    ):
+        bench.compare(f"get {MANY:,}, {shown}", lambda side, _, more=words: bench.run(side, *names, *more), few)
+    bench.compare(f"describe {MANY:,}", lambda side, _: bench.run(side, "describe", *names[1:]), few)
 
 
 def _fails(bench: Bench) -> bool:

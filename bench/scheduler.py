@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
-    gc.set_threshold(50_000, 20, 100)  # as cluster/commands/run.py has it
+    gc.set_threshold(50_000, 20, 100)  # as cluster/commands/foreground.py has it
     print(f"{'workload':34}{'upstream asks':>14}{'ours':>10}{'ratio':>8}   (min - max), {options.nodes} nodes")
     found: dict[str, dict[str, float]] = {}
     for name, threshold in THRESHOLDS.items():

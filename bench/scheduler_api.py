@@ -66,7 +66,7 @@ async def serve(directory: Path, port: int, profile: bool) -> None:
 
 
 def _settle() -> None:
-    """As the components' own start does (cluster/commands/run.py)."""
+    """As the components' own start does (cluster/commands/foreground.py)."""
     gc.set_threshold(50_000, 20, 100)
     gc.freeze()
 

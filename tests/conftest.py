@@ -1,8 +1,12 @@
 """For every test."""
 
+import gc
 import signal
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+from tests.support.sharing_out import FromBothEnds, in_a_row
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -11,3 +15,18 @@ settings.load_profile("any machine")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: programs under test would inherit it and could not be interrupted.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    in_a_row(items)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FromBothEnds | None:
+    return FromBothEnds(config, log) if config.option.dist == "loadfile" else None

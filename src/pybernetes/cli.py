@@ -20,8 +20,12 @@ _CLUSTER = """commands for a cluster on this machine:
   up         start a cluster in the background and deploy a sample application
   down       stop it; --purge removes every trace
   status     what is running
-  image      the node's images: import, list, build
-  token      bootstrap tokens for joining nodes: create, list, delete
+  image      the node's images: list, pull, save, import, build, remove
+  ps         the node's containers
+  token      bootstrap tokens for joining machines: create, list, delete
+  member     several control planes as members of etcd: list, remove
+  snapshot   the whole cluster in a file: save, restore, status
+  certificates  how long they are valid, and new ones: check, renew
   history    every operation in order: revision, time, user, verb, object, change
 
 a client of any cluster:
@@ -34,7 +38,9 @@ components in the foreground:
   cloud-controller-manager"""
 
 
-_WRONG_COMMAND = re.compile(r"argument (?:\S*|[a-z|]+): invalid choice: ('[^']*') \(choose from '(?:up|import|create)'")
+_WRONG_COMMAND = re.compile(
+    r"argument (?:\S*|[a-z|]+): invalid choice: ('[^']*') \(choose from '(?:up|import|create|save|check)'"
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,10 +60,10 @@ class _Parser(argparse.ArgumentParser):
 
 _FLAGS: dict[str, dict[str, Any]] = {
     "--api-port": {"type": int, "metavar": "PORT", "help": "the API server listens here (6443)"},
-    "--node-ip": {"metavar": "IP", "help": "this machine's address (that of the default route)"},
+    "--node-ip": {"metavar": "IP", "help": "this machine's address, or IPv4,IPv6 (those of the default routes)"},
     "--node-name": {"metavar": "NAME", "help": "(the host's name)"},
-    "--pod-cidr": {"metavar": "CIDR", "help": "addresses of pods (10.244.0.0/16)"},
-    "--service-cidr": {"metavar": "CIDR", "help": "addresses of services (10.96.0.0/16)"},
+    "--pod-cidr": {"metavar": "CIDR", "help": "addresses of pods: a network, or IPv4,IPv6 (10.244.0.0/16)"},
+    "--service-cidr": {"metavar": "CIDR", "help": "addresses of services: a network, or IPv4,IPv6 (10.96.0.0/16)"},
     "--hollow-nodes": {"type": int, "metavar": "N", "help": "simulate N nodes instead of running containers"},
     "--kubelet-port": {"type": int, "metavar": "PORT", "help": "the kubelet listens here (10250)"},
     "--dns-port": {"type": int, "metavar": "PORT", "help": "the cluster's DNS server listens here (10053)"},
@@ -76,11 +82,33 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--runtime-config": {
         "action": "append", "metavar": "KEY=VALUE", "help": "versions and resources, such as api/beta=true",
     },
+    "--kube-apiserver-arg": {
+        "action": "append", "metavar": "NAME=VALUE", "help": "a flag of kube-apiserver, such as audit-log-path=FILE",
+    },
+    "--kubelet-arg": {
+        "action": "append", "metavar": "NAME=VALUE", "help": "a flag of this machine's kubelet, such as max-pods=50",
+    },
+    "--control-plane-endpoint": {
+        "metavar": "HOST[:PORT]", "help": "a name or load balancer by which all control planes are reached",
+    },
+    "--apiserver-cert-extra-sans": {
+        "action": "append", "metavar": "NAME,IP", "help": "more names for the API servers' certificates",
+    },
+    "--etcd": {
+        "action": "store_true", "help": "keep the state in etcd, so that more control planes can join (SQLite)",
+    },
+    "--etcd-port": {"type": int, "metavar": "PORT", "help": "etcd serves the control planes here (2379)"},
+    "--etcd-peer-port": {"type": int, "metavar": "PORT", "help": "and its members here (2380)"},
+    "--taint-control-plane": {
+        "choices": ("true", "false"), "help": "keep applications off this machine (true with --etcd and --join)",
+    },
     "--log-level": {"choices": ("debug", "info", "warning", "error"), "help": "(info)"},
 }  # fmt: skip
 _CONTROL_PLANE = (
     "--api-port --node-ip --node-name --pod-cidr --service-cidr --dns-port --hollow-nodes --node-monitor-grace-period"
     " --history-hours --history-megabytes --feature-gates --runtime-config --cloud-provider"
+    " --etcd --etcd-port --etcd-peer-port --taint-control-plane --control-plane-endpoint --apiserver-cert-extra-sans"
+    " --kube-apiserver-arg"
 )
 _COMPONENTS = {
     "apiserver": "--api-port --node-ip --node-name --service-cidr --history-hours --history-megabytes --cloud-provider",
@@ -89,7 +117,9 @@ _COMPONENTS = {
     ),
     "cloud-controller-manager": "--node-name --pod-cidr",
     "scheduler": "--node-name --feature-gates",
-    "kubelet": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port --feature-gates --cloud-provider",
+    "kubelet": (
+        "--node-ip --node-name --pod-cidr --service-cidr --kubelet-arg --kubelet-port --feature-gates --cloud-provider"
+    ),
     "proxy": "--node-ip --node-name --pod-cidr --service-cidr --kubelet-port --feature-gates",
     "dns": "--node-ip --dns-port",
     "metrics-server": "--node-ip --node-name --kubelet-port",
@@ -166,27 +196,44 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     up = commands.add_parser("up", help="start a cluster in the background")
-    _cluster_flags(up, f"{_CONTROL_PLANE} --kubelet-port")
+    _cluster_flags(up, f"{_CONTROL_PLANE} --kubelet-arg --kubelet-port")
+    up.add_argument(
+        "--join", default="", metavar="URL", help="become a further control plane of the cluster at this API server"
+    )
+    up.add_argument(
+        "--token", default="", help="with --join: all of them from: pybernetes token create --control-plane"
+    )
+    up.add_argument("--ca-cert-hash", default="", metavar="sha256:HASH", help="with --join: the cluster CA to trust")
+    up.add_argument("--certificate-key", default="", metavar="KEY", help="with --join: opens the cluster's keys")
     up.add_argument("--no-sample", action="store_true", help="do not deploy the sample application")
 
     down = commands.add_parser("down", help="stop the cluster")
     _data_dir(down)
     down.add_argument("--purge", action="store_true", help="remove every trace, the data included")
+    down.add_argument(
+        "--grace-period", type=int, default=10, metavar="SECONDS", help="the longest that containers have to end (10)"
+    )
 
     _data_dir(commands.add_parser("status", help="what is running"))
 
     _image_parser(commands)
+    ps = commands.add_parser("ps", help="the node's containers")
+    _data_dir(ps)
+    ps.add_argument("-a", "--all", action="store_true", help="those that ended too")
     _token_parser(commands)
+    _member_parser(commands)
+    _snapshot_parser(commands)
+    _certificates_parser(commands)
     _history_parser(commands)
 
     server = commands.add_parser("server", help="the control plane in the foreground")
-    _cluster_flags(server, f"{_CONTROL_PLANE} --kubelet-port")
+    _cluster_flags(server, f"{_CONTROL_PLANE} --kubelet-arg --kubelet-port")
     server.add_argument("--agent", action="store_true", help="run this machine's node in the same process")
     server.add_argument("--sample", action="store_true", help="deploy the sample application")
     server.add_argument("--memory", action="store_true", help="keep the state in memory only")
 
     agent = commands.add_parser("agent", help="a node in the foreground")
-    _cluster_flags(agent, "--node-ip --node-name --kubelet-port --feature-gates --cloud-provider")
+    _cluster_flags(agent, "--node-ip --node-name --kubelet-arg --kubelet-port --feature-gates --cloud-provider")
     _kubeconfig(agent, "kubelet")
     agent.add_argument(
         "--server", default="", metavar="URL", help="the API server to join, such as https://10.0.0.1:6443"
@@ -220,6 +267,9 @@ def _parser() -> argparse.ArgumentParser:
             component.add_argument(
                 "--container-runtime-endpoint", type=Path, metavar="SOCKET", help="(containerd below --data-dir)"
             )
+            component.add_argument(
+                "--config", type=Path, metavar="FILE", help="a KubeletConfiguration (kubelet.config.k8s.io/v1beta1)"
+            )
 
     supervise = commands.add_parser("supervise")
     _data_dir(supervise)
@@ -228,11 +278,26 @@ def _parser() -> argparse.ArgumentParser:
 
 def _image_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
     image = commands.add_parser("image", help="the node's images")
-    actions = image.add_subparsers(dest="action", metavar="import|list|build", required=True, parser_class=_Parser)
+    actions = image.add_subparsers(
+        dest="action", metavar="list|pull|save|import|build|remove", required=True, parser_class=_Parser
+    )
     importing = actions.add_parser("import", help="an OCI or docker archive into the image store")
     importing.add_argument("file", type=Path, metavar="FILE")
     _data_dir(importing)
-    _data_dir(actions.add_parser("list", help="the images there are"))
+    listing = actions.add_parser("list", help="the images there are")
+    listing.add_argument("-q", "--quiet", action="store_true", help="only their names")
+    _data_dir(listing)
+    pull = actions.add_parser("pull", help="an image from its registry")
+    pull.add_argument("name", metavar="NAME", help="such as web:1 or registry.example.com/team/web:1")
+    pull.add_argument("--creds", default="", metavar="USER:PASSWORD", help="for a private registry")
+    _data_dir(pull)
+    save = actions.add_parser("save", help="images into an OCI archive")
+    save.add_argument("name", nargs="+", metavar="NAME")
+    save.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    _data_dir(save)
+    remove = actions.add_parser("remove", help="images from the image store")
+    remove.add_argument("name", nargs="+", metavar="NAME")
+    _data_dir(remove)
     build = actions.add_parser("build", help="an image from a directory")
     build.add_argument("directory", type=Path, metavar="DIR", help="the root file system")
     build.add_argument("name", metavar="NAME", help="such as web:1")
@@ -249,12 +314,51 @@ def _token_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
     token = commands.add_parser("token", help="bootstrap tokens")
     actions = token.add_subparsers(dest="action", metavar="create|list|delete", required=True, parser_class=_Parser)
     create = actions.add_parser("create", help="make a token and print the command that joins a node")
-    create.add_argument("--ttl", type=float, default=24.0, metavar="HOURS", help="default: %(default)s")
+    create.add_argument("--ttl", type=float, metavar="HOURS", help="default: 24, for a control plane 2")
+    create.add_argument("--control-plane", action="store_true", help="the command that joins a further control plane")
     _data_dir(create)
     _data_dir(actions.add_parser("list", help="the tokens there are"))
     delete = actions.add_parser("delete", help="make a token invalid")
     delete.add_argument("id", metavar="ID", help="the part before the dot")
     _data_dir(delete)
+
+
+def _member_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    member = commands.add_parser("member", help="the control planes as members of etcd")
+    actions = member.add_subparsers(dest="action", metavar="list|remove", required=True, parser_class=_Parser)
+    _data_dir(actions.add_parser("list", help="who there is, and how each one is"))
+    remove = actions.add_parser("remove", help="take out a member whose machine will not come back")
+    remove.add_argument("name", metavar="NAME", help="its node's name")
+    _data_dir(remove)
+
+
+def _snapshot_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    snapshot = commands.add_parser("snapshot", help="the whole cluster in a file")
+    actions = snapshot.add_subparsers(dest="action", metavar="save|restore|status", required=True, parser_class=_Parser)
+    save = actions.add_parser("save", help="write the state, the keys and the settings while the cluster runs")
+    restore = actions.add_parser("restore", help="put them into a data directory; the cluster starts with `up`")
+    status = actions.add_parser("status", help="whether the file is whole, and what is in it")
+    for action in (save, restore, status):
+        action.add_argument("file", type=Path, metavar="FILE")
+    _data_dir(save)
+    _data_dir(restore)
+    restore.add_argument("--force", action="store_true", help="replace the cluster that is there, which must be down")
+    kind = restore.add_mutually_exclusive_group()
+    kind.add_argument("--etcd", dest="store", action="store_const", const="etcd", help="keep the state in etcd")
+    kind.add_argument("--sqlite", dest="store", action="store_const", const="sqlite", help="keep it in SQLite")
+    restore.set_defaults(store="")
+    restore.add_argument("--node-ip", metavar="IP", help="this machine's address (that of the default route)")
+    restore.add_argument("--node-name", metavar="NAME", help="(that of the machine that was saved)")
+    status.add_argument("-o", "--output", choices=("table", "json"), default="table")
+
+
+def _certificates_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    certificates = commands.add_parser("certificates", help="how long they are valid, and new ones")
+    actions = certificates.add_subparsers(dest="action", metavar="check|renew", required=True, parser_class=_Parser)
+    _data_dir(actions.add_parser("check", help="when each certificate of this machine ends"))
+    renew = actions.add_parser("renew", help="make them anew; the CAs stay")
+    renew.add_argument("name", nargs="*", metavar="NAME", help="as `check` shows it (all)")
+    _data_dir(renew)
 
 
 def _history_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -275,6 +379,10 @@ _MODULES = {
     "status": "status",
     "image": "image",
     "token": "token",
+    "member": "member",
+    "ps": "ps",
+    "snapshot": "snapshot",
+    "certificates": "certificates",
     "supervise": "up",
 }
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pybernetes.api.patch import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, apply_patch
+from pybernetes.api.patch.json_patch import PatchError, apply_operations
 from pybernetes.api.schema import schema_for
 from pybernetes.api.status import StatusError
 
@@ -39,7 +40,49 @@ JSON_PATCHES: dict[str, tuple[Any, list[dict[str, Any]], Any]] = {
         {"a": [1, {"b": 2}]},
     ),
     "an absent member equals null": ({}, [{"op": "test", "path": "/a", "value": None}], {}),
+    "an absent member is replaced": ({}, [{"op": "replace", "path": "/a", "value": 1}], {"a": 1}),
+    "an absent member is copied": ({}, [{"op": "copy", "from": "/a", "path": "/b"}], {"b": None}),
+    "no value is null": ({}, [{"op": "add", "path": "/a"}], {"a": None}),
 }
+"""As upstream's library (gopkg.in/evanphx/json-patch.v4) has it, where the RFC is stricter."""
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        ({"op": "test", "path": "/l/0", "value": 2}, "testing value /l/0 failed: test failed"),
+        (
+            {"op": "remove", "path": "/z"},
+            "error in remove for path: '/z': Unable to remove nonexistent key: z: missing value",
+        ),
+        (
+            {"op": "remove", "path": "/n/z"},
+            'remove operation does not apply: doc is missing path: "/n/z": missing value',
+        ),
+        (
+            {"op": "add", "path": "/l/5"},
+            "error in add for path: '/l/5': Unable to access invalid index: 5: invalid index referenced",
+        ),
+        (
+            {"op": "replace", "path": "/n/z"},
+            "replace operation does not apply: doc is missing path: /n/z: missing value",
+        ),
+        (
+            {"op": "move", "from": "/l/5", "path": "/y"},
+            "error in move for path: '5': Unable to access invalid index: 5: invalid index referenced",
+        ),
+        (
+            {"op": "move", "path": "/y"},
+            "move operation failed to decode from: operation, missing from field: missing value",
+        ),
+        ({"op": "replace"}, "replace operation failed to decode path: operation missing path field: missing value"),
+        ({"path": "/y"}, "Unexpected kind: unknown"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_the_librarys_words(operation: dict[str, Any], message: str) -> None:
+    with pytest.raises(PatchError) as caught:
+        apply_operations({"l": [1, 2]}, [operation])
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(("original", "patch", "result"), JSON_PATCHES.values(), ids=JSON_PATCHES)
@@ -51,11 +94,12 @@ def test_json_patch(original: Any, patch: list[dict[str, Any]], result: Any) -> 
     "operation",
     [
         {"op": "remove", "path": "/missing"},
-        {"op": "replace", "path": "/missing", "value": 1},
         {"op": "add", "path": "/missing/x", "value": 1},
         {"op": "add", "path": "/list/5", "value": 1},
         {"op": "add", "path": "/list/x", "value": 1},
-        {"op": "add", "path": "/list/0"},
+        {"op": "replace", "path": "/list/5", "value": 1},
+        {"op": "add", "path": "", "value": {}},
+        {"op": "test", "path": "/list/5", "value": None},
         {"op": "test", "path": "/list", "value": [True]},
         {"op": "explode", "path": "/list"},
         {"op": "remove", "path": ""},

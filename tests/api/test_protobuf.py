@@ -8,7 +8,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.api.protobuf import ProtobufError, decode, decode_message, encode, encode_message
+from pybernetes.api.protobuf import ProtobufError, decode, decode_message, encode
+from pybernetes.api.protobuf.messages import message
 from pybernetes.api.protobuf.wire import read_varint, signed, write_varint
 from pybernetes.api.resource import ResourceInfo
 from pybernetes.api.schema import schema_for
@@ -70,7 +71,7 @@ def test_a_second_implementation_reads_the_same() -> None:
         "ports": [{"name": "p", "hostPort": -1, "containerPort": 80}],
         "tty": True,
     }
-    other = cls.FromString(encode_message(wire, "core/v1.Container"))
+    other = cls.FromString(bytes(message("core/v1.Container").write(wire)))
     assert (other.name, list(other.command), other.tty) == ("a", ["x", "\u00e4"], True)
     assert (other.ports[0].name, other.ports[0].hostPort, other.ports[0].containerPort) == ("p", -1, 80)
     assert decode_message(other.SerializeToString(), "core/v1.Container") == wire
@@ -78,7 +79,7 @@ def test_a_second_implementation_reads_the_same() -> None:
 
 def test_numbers_may_come_packed() -> None:
     context = {"supplementalGroups": [1, 300]}
-    assert encode_message(context, "core/v1.PodSecurityContext").hex() == "200120ac02"
+    assert message("core/v1.PodSecurityContext").write(context).hex() == "200120ac02"
     assert decode_message(bytes.fromhex("220301ac02"), "core/v1.PodSecurityContext") == context
 
 

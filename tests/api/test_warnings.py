@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pybernetes.api.validation.pod import validate_create
-from pybernetes.api.warnings import MODULES, advice_of
+from pybernetes.api.warnings import MODULES, addresses, advice_of
 from pybernetes.api.warnings.pod import of_template
 
 Object = dict[str, Any]
@@ -409,3 +409,8 @@ def test_pods_that_come_again_are_advised_as_if_alone(pods: list[Any]) -> None:
         if judged:
             validate_create(obj)
         assert advice(obj, None) == of_template(obj, "")
+
+
+@pytest.mark.parametrize("value", ["::1", "::1/", "::1/x", "::/129", "/64", "10.0.0.1", "::1/64/64", "::/²"])
+def test_a_range_that_is_none_is_left_to_validation(value: str) -> None:
+    assert addresses.ip_range(value, "spec.podCIDR") == []

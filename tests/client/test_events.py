@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.clock import LoopClock
 from tests.support.scripted_app import json_response, status_response
 
@@ -28,6 +30,28 @@ def event(message: str = "m", *, name: str = "p.1", reason: str = "R", pod: str 
         "count": 1,
         "type": "Normal",
     }
+
+
+@given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 2), st.integers(0, 12)), max_size=60))
+def test_what_is_forgotten_of_events_decides_nothing(recorded: list[tuple[int, int, int]]) -> None:
+    forgetting, keeping = Correlator(), Correlator()
+    for table in (keeping._similar, keeping._buckets):
+        table._is_over = lambda entry, now: False  # type: ignore[assignment]
+    now = 0.0
+    for number, (seconds, pod, message) in enumerate(recorded):
+        now += seconds
+        both = [event(f"m{message}", name=f"e{number}", pod=f"p{pod}") for _ in range(2)]
+        verdicts = forgetting.correlate(both[0], now), keeping.correlate(both[1], now)
+        assert verdicts[0] == verdicts[1]
+
+
+def test_events_of_pods_that_are_gone_are_forgotten() -> None:
+    correlator = Correlator()
+    for number in range(100):
+        correlator.correlate(event(pod=f"p{number}", name=f"e{number}"), 0.0)
+    for number in range(100):
+        correlator.correlate(event(pod="another", name=f"f{number}"), 1000.0)
+    assert len(correlator._similar._entries) == len(correlator._buckets._entries) == 1
 
 
 def test_same_event_again_counts_up() -> None:

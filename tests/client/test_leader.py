@@ -7,6 +7,7 @@ import pytest
 from tests.support.clock import START, LoopClock
 from tests.support.lease_app import LeaseApp
 
+from pybernetes.base.http.message import Request, Response
 from pybernetes.base.tasks import running
 from pybernetes.client.client import Client
 from pybernetes.client.leader import LeaderElector, claim, micro_time
@@ -76,6 +77,33 @@ async def test_leader_that_cannot_renew_stops_before_its_lease_expires() -> None
         assert not leader.leads
         await asyncio.sleep(6)
         assert follower.leads
+
+
+@pytest.mark.parametrize("is_written", [False, True], ids=["lost", "written after all"])
+async def test_a_renewal_that_hangs_while_etcd_elects_costs_nobody_the_lead(is_written: bool) -> None:
+    app = LeaseApp()
+    ended: list[int] = []
+
+    async def hanging_once(request: Request) -> Response:
+        if request.method != "PUT" or ended:
+            return await app(request)
+        ended.append(0)
+        answer = await app(request) if is_written else None
+        await asyncio.sleep(7)
+        assert answer is not None
+        return answer
+
+    async def lead(ready: asyncio.Event) -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append(1)
+
+    elector = LeaderElector(Client(hanging_once), "kube-system", "lock", "a", lead, clock=LoopClock())
+    async with running("a", elector.serve):
+        await asyncio.sleep(60)
+        assert ended == [0]
+        assert elector.is_leader and elector.overdue_seconds == 0.0
 
 
 async def test_never_two_leaders() -> None:

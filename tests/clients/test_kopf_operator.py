@@ -88,7 +88,7 @@ def said(kubeconfig: Path, widgets: Any, tmp_path: Path) -> Iterator[Callable[[]
         process = subprocess.Popen(words, stdout=out, stderr=out, env={**os.environ, "KUBECONFIG": str(kubeconfig)})
     yield log.read_text
     process.terminate()
-    process.wait(20)
+    process.wait(60)
 
 
 def test_a_widget_is_looked_after_from_creation_to_deletion(widgets: Any, said: Callable[[], str]) -> None:

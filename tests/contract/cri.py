@@ -105,6 +105,18 @@ class RuntimeContract:
         assert status.network is not None and status.network.ip.startswith("10.244.")
         assert status.annotations["a"] == "1" and status.created_at > 1e18
 
+    async def test_an_image_can_be_viewed_until_the_view_is_removed(self, runtime: ContainerRuntime) -> None:
+        image = await runtime.image_status(BUSYBOX)
+        assert image is not None
+        first = await runtime.view_image(image.id, "view-1")
+        assert first and all("ro" in mount.options for mount in first if mount.type == "bind")
+        assert await runtime.view_image(image.id, "view-1") == first
+        await runtime.remove_view("view-1")
+        await runtime.remove_view("view-1")
+        with pytest.raises(RuntimeServiceError) as told:
+            await runtime.view_image("sha256:" + "0" * 64, "view-2")
+        assert told.value.code == "NOT_FOUND"
+
     async def test_stopped_sandbox_is_not_ready_and_its_containers_have_exited(
         self, runtime: ContainerRuntime, pod: Pod
     ) -> None:
@@ -216,7 +228,11 @@ class RuntimeContract:
                     seen.append(event)
 
         task = asyncio.create_task(listen())
-        await asyncio.sleep(0.1)
+        while not seen:  # nothing else tells that the stream has begun
+            other = await pod.start("other", *SLEEP)
+            await runtime.stop_container(other, 0)
+            await runtime.remove_container(other)
+            await asyncio.sleep(0.05)
         await runtime.exec_sync(container_id, ["true"])
         await runtime.stop_container(container_id, 0)
         await runtime.remove_container(container_id)

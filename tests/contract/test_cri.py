@@ -69,8 +69,10 @@ class TestContainerd(RuntimeContract):
         assert caught.value.code == "DEADLINE_EXCEEDED"
 
     async def test_stop_waits_for_the_grace_period(self, runtime: ContainerRuntime, pod: Pod) -> None:
-        container_id = await pod.start("c", "sh", "-c", "trap 'exit 9' TERM; while true; do sleep 0.1; done")
-        await asyncio.sleep(0.2)
+        container_id = await pod.start("c", "sh", "-c", "trap 'exit 9' TERM; echo set; while true; do sleep 0.1; done")
+        log = Path(pod.config.log_directory, "c", "0.log")
+        while not log.exists() or not log.read_text():  # noqa: ASYNC110 (a file tells nobody)
+            await asyncio.sleep(0.01)
         await runtime.stop_container(container_id, 10)
         assert (await ended(runtime, container_id)).exit_code == 9
 

@@ -62,3 +62,36 @@ async def test_a_namespace_takes_its_custom_resources_along() -> None:
         assert (await send(world, "DELETE", "/api/v1/namespaces/team"))[0] == 200
         await world.until(lambda: _gone(world, "/api/v1/namespaces/team"))
         assert (await send(world, "GET", f"/apis/{GROUP}/v1/crontabs"))[1]["items"] == []
+
+
+async def test_a_quota_outlives_the_definition_of_what_it_counts() -> None:
+    """Its controller neither waits for objects that nobody serves any more, nor asks for them for ever."""
+    quotas = "/api/v1/namespaces/default/resourcequotas"
+    count = f"count/crontabs.{GROUP}"
+
+    async def used(name: str, wanted: dict[str, str]) -> bool:
+        found = (await send(world, "GET", f"{quotas}/{name}"))[1]["status"].get("used") or {}
+        return {key: found.get(key) for key in wanted} == wanted
+
+    async with control_plane("resourcequota-controller", "garbage-collector-controller") as world:
+        assert (await send(world, "POST", DEFINITIONS, definition()))[0] == 201
+        assert (await send(world, "POST", path(), cron_tab("a")))[0] == 201
+        assert (await send(world, "POST", quotas, {"metadata": {"name": "q"}, "spec": {"hard": {count: "5"}}}))[
+            0
+        ] == 201
+        await world.until(lambda: used("q", {count: "1"}))
+        assert (await send(world, "DELETE", f"{DEFINITIONS}/crontabs.{GROUP}"))[0] == 200
+        await world.until(lambda: _gone(world, f"{DEFINITIONS}/crontabs.{GROUP}"))
+        await _pass(world, 120)
+        asked: list[str] = []
+        world.answer = lambda request: asked.append(request.path) if "crontabs" in request.path else None
+        await _pass(world, 120)
+        assert asked == []
+        hard = {count: "5", "count/configmaps": "9"}
+        assert (await send(world, "POST", quotas, {"metadata": {"name": "r"}, "spec": {"hard": hard}}))[0] == 201
+        await world.until(lambda: used("r", {"count/configmaps": "0"}))
+
+
+async def _pass(world: World, seconds: float) -> None:
+    end = world.clock.monotonic() + seconds
+    await world.until(lambda: world.clock.monotonic() >= end)

@@ -110,6 +110,21 @@ async def test_marked_endpoints_are_left_out() -> None:
         await until(world)
 
 
+async def test_one_address_in_two_subsets_has_a_slice_for_each_port() -> None:
+    """should mirror a custom Endpoint with multiple subsets and same IP address"""
+    async with control_plane(*ONLY) as world:
+        await world.create(service())
+        both = endpoints("10.1.2.3", port=8090)
+        second = endpoints("10.1.2.3", port=9090).subsets or []
+        both.subsets = [*(both.subsets or []), *second]
+        await world.create(both)
+        await until(world, ("10.1.2.3", True), ("10.1.2.3", True))
+        ports = [port.port for one in await slices(world) for port in one.ports or () if port.name == "http"]
+        assert sorted(port or 0 for port in ports) == [8090, 9090]
+        await world.client.delete(Endpoints, "custom", "default")
+        await until(world)
+
+
 def test_too_many_and_malformed_addresses_are_counted() -> None:
     found = mirror(endpoints(*(f"10.0.{n // 250}.{n % 250}" for n in range(MAX_ADDRESSES + 5)), "nonsense"))
     (members,) = found.groups.values()

@@ -200,3 +200,39 @@ def test_new_endpoints_fill_existing_slices_first() -> None:
     evenmore = [*more, Endpoint(addresses=["10.0.1.2"])]
     changes = pack(owner, "IPv4", {ports: evenmore}, changes.update, 4, "")
     assert (len(changes.create), len(changes.update)) == (1, 0)
+
+
+async def test_each_family_of_a_service_has_slices_of_its_own() -> None:
+    async with control_plane(*ONLY, service_cidrs=("10.96.0.0/16", "fd00:10:96::/112")) as world:
+        await world.create(service(ipFamilyPolicy="PreferDualStack"))
+        for number, addresses in enumerate((("10.0.0.1", "fd00::1"), ("10.0.0.2",), ("fd00::3",)), 1):
+            await world.create(pod(f"web-{number}", labels={"app": "web"}, node="n1"))
+            ips = [{"ip": ip} for ip in addresses]
+            ready = {"type": "Ready", "status": "True"}
+            body = {"status": {"phase": "Running", "podIP": addresses[0], "podIPs": ips, "conditions": [ready]}}
+            await world.client.patch(Pod, f"web-{number}", "default", body=body, subresource="status")
+
+        async def found() -> dict[str, list[str]]:
+            known: dict[str, list[str]] = {}
+            for one in await slices(world):
+                ips = [ip for endpoint in one.endpoints or () for ip in endpoint.addresses or ()]
+                known.setdefault(one.address_type or "", []).extend(sorted(ips))
+            return known
+
+        async def has(expected: dict[str, list[str]]) -> bool:
+            return await found() == expected
+
+        four, six = ["10.0.0.1", "10.0.0.2"], ["fd00::1", "fd00::3"]
+        await world.until(lambda: has({"IPv4": four, "IPv6": six}))
+        await world.client.patch(Service, "web", "default", body={"spec": {"ipFamilyPolicy": "SingleStack"}})
+        await world.until(lambda: has({"IPv4": four}))
+        (older,) = [e for e in await world.list(Endpoints) if e.metadata.name == "web"]
+        assert sorted(a.ip or "" for a in (older.subsets or [])[0].addresses or ()) == four
+        # The older form shows the first family only.
+        await world.create(service("six", ipFamilies=["IPv6"]))
+
+        async def shown() -> bool:
+            known = [e for e in await world.list(Endpoints) if e.metadata.name == "six" and e.subsets]
+            return bool(known) and sorted(a.ip or "" for a in (known[0].subsets or [])[0].addresses or ()) == six
+
+        await world.until(shown)

@@ -141,6 +141,30 @@ async def test_every_node_gets_a_range_of_its_own() -> None:
         assert sorted(await ranges()) == ["10.244.0.0/24", "10.244.1.0/24", "10.244.2.0/24"]
 
 
+async def test_a_node_gets_a_range_of_each_family_or_none() -> None:
+    cidrs = ("10.244.0.0/22", "fd00:10:244::/63")
+    async with control_plane("node-ipam-controller", cluster_cidrs=cidrs) as world:
+        for number in range(2):
+            await world.create(node(f"n{number}"))
+
+        async def ranges() -> list[tuple[str, ...]]:
+            return sorted(tuple(found.spec.pod_cidrs or ()) for found in await world.list(Node))
+
+        async def have_all() -> bool:
+            return all(await ranges())
+
+        await world.until(have_all)
+        expected = [("10.244.0.0/24", "fd00:10:244::/64"), ("10.244.1.0/24", "fd00:10:244:1::/64")]
+        assert await ranges() == expected
+        await world.create(node("late"))
+
+        async def is_told() -> bool:
+            return "CIDRNotAvailable" in await world.reasons()
+
+        await world.until(is_told)
+        assert await ranges() == [(), *expected]
+
+
 async def test_range_of_a_deleted_node_is_used_again() -> None:
     async with control_plane("node-ipam-controller", cluster_cidrs=("10.244.0.0/24",)) as world:
 

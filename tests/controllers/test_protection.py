@@ -10,6 +10,7 @@ from tests.support.control_plane import World, control_plane, pod
 from pybernetes.api.core import PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.api.meta import ObjectMeta
 from pybernetes.api.networking import IPAddress, ServiceCIDR, ServiceCIDRSpec
+from pybernetes.api.resource import resource
 from pybernetes.api.storage import VolumeAttributesClass
 from pybernetes.controllers.service_cidr import is_needed
 from pybernetes.reconcile.protection import has_finalizer
@@ -156,3 +157,37 @@ async def test_range_stays_while_addresses_are_in_use() -> None:
 
         await world.until(is_gone)
         assert (world.clock.now() - START).total_seconds() >= 10
+
+
+GANG = "podgroup-protection-controller"
+GROUPS = resource("podgroups", "scheduling.k8s.io", "v1alpha2")
+ALPHA = {"runtime_config": {"scheduling.k8s.io/v1alpha2": True}, "feature_gates": {"GenericWorkload": True}}
+
+
+@pytest.mark.parametrize("end", ["Succeeded", "Failed", "deleted"])
+async def test_pod_group_stays_until_its_last_pod_has_ended(end: str) -> None:
+    async with control_plane(GANG, rbac=True, server_config=ALPHA) as world:
+        made = await world.create(
+            {
+                "apiVersion": "scheduling.k8s.io/v1alpha2",
+                "kind": "PodGroup",
+                "metadata": {"name": "g", "namespace": "default"},
+                "spec": {"schedulingPolicy": {"gang": {"minCount": 2}}},
+            }
+        )
+        assert made["metadata"]["finalizers"] == ["scheduling.k8s.io/podgroup-protection"]
+        member = await world.create(pod("member", node="n1", schedulingGroup={"podGroupName": "g"}))
+        await world.create(pod("other", node="n1"))
+        await world.client.delete(GROUPS, "g", "default")
+        await asyncio.sleep(60)
+        assert (await world.client.get(GROUPS, "g", "default"))["metadata"]["deletionTimestamp"]
+        if end == "deleted":
+            await world.client.delete(Pod, "member", "default", grace_period_seconds=0)
+        else:
+            await world.report(await world.get(Pod, member["metadata"]["name"]), end)
+
+        async def none() -> bool:
+            return not (await world.client.list(GROUPS, "default")).items
+
+        await world.until(none)
+        assert not world.denied

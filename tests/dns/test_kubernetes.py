@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable
+from ipaddress import IPv6Address
 
 import pytest
 
@@ -28,6 +29,18 @@ SERVICES = {
                 Endpoint("10.244.0.6", "", (("sql", "TCP", 5433),)),
             ),
         ),
+        ServiceRecord("default", "both", cluster_ips=("10.96.0.21", "fd00:10:96::21"), ports=PORTS),
+        ServiceRecord(
+            "default",
+            "pair",
+            headless=True,
+            ports=(("sql", "TCP", 5432),),
+            endpoints=(
+                Endpoint("10.244.0.7", "pair-0", (("sql", "TCP", 5432),)),
+                Endpoint("fd00:10:244::7", "pair-0", (("sql", "TCP", 5432),)),
+                Endpoint("fd00:10:244::8", "", (("sql", "TCP", 5432),)),
+            ),
+        ),
         ServiceRecord("default", "nobody", headless=True),
         ServiceRecord("default", "away", external_name="www.example.org"),
         ServiceRecord("default", "near", external_name="web.default.svc.cluster.local"),
@@ -36,7 +49,7 @@ SERVICES = {
 
 
 class View:
-    """A cluster of five services."""
+    """A cluster of seven services."""
 
     def service(self, namespace: str, name: str) -> ServiceRecord | None:
         return SERVICES.get(name) if namespace == "default" else None
@@ -45,7 +58,12 @@ class View:
         return namespace in ("default", "other")
 
     def names_of(self, ip: str) -> Iterable[str]:
-        return {"10.96.0.20": ["web.default.svc"], "10.244.0.5": ["db-0.db.default.svc"]}.get(ip, [])
+        names = {
+            "10.96.0.20": ["web.default.svc"],
+            "10.244.0.5": ["db-0.db.default.svc"],
+            "fd00:10:96::21": ["both.default.svc"],
+        }
+        return names.get(ip, [])
 
 
 class Outside:
@@ -75,6 +93,8 @@ def shown(record: Record) -> str:
     match record.type:
         case message.A:
             return "A " + ".".join(map(str, record.data))
+        case message.AAAA:
+            return f"AAAA {IPv6Address(record.data)}"
         case message.CNAME | message.PTR:
             kind = "CNAME" if record.type == message.CNAME else "PTR"
             return f"{kind} {message.decode_name(record.data, 0)[0]}"
@@ -106,6 +126,21 @@ def shown(record: Record) -> str:
         ("10-244-0-9.default.pod." + ZONE, message.A, ["A 10.244.0.9"]),
         ("20.0.96.10.in-addr.arpa.", message.PTR, ["PTR web.default.svc." + ZONE]),
         ("5.0.244.10.in-addr.arpa.", message.PTR, ["PTR db-0.db.default.svc." + ZONE]),
+        ("both.default.svc." + ZONE, message.A, ["A 10.96.0.21"]),
+        ("both.default.svc." + ZONE, message.AAAA, ["AAAA fd00:10:96::21"]),
+        ("both.default.svc." + ZONE, message.ANY, ["A 10.96.0.21", "AAAA fd00:10:96::21"]),
+        ("_http._tcp.both.default.svc." + ZONE, message.SRV, ["SRV 0 100 80 both.default.svc." + ZONE]),
+        ("pair.default.svc." + ZONE, message.AAAA, ["AAAA fd00:10:244::7", "AAAA fd00:10:244::8"]),
+        ("pair-0.pair.default.svc." + ZONE, message.A, ["A 10.244.0.7"]),
+        ("pair-0.pair.default.svc." + ZONE, message.AAAA, ["AAAA fd00:10:244::7"]),
+        ("fd00-10-244--8.pair.default.svc." + ZONE, message.AAAA, ["AAAA fd00:10:244::8"]),
+        (
+            "_sql._tcp.pair.default.svc." + ZONE,
+            message.SRV,
+            ["SRV 0 50 5432 pair-0.pair.default.svc." + ZONE, "SRV 0 50 5432 fd00-10-244--8.pair.default.svc." + ZONE],
+        ),
+        ("fd00-10-244--9.default.pod." + ZONE, message.AAAA, ["AAAA fd00:10:244::9"]),
+        (IPv6Address("fd00:10:96::21").reverse_pointer + ".", message.PTR, ["PTR both.default.svc." + ZONE]),
         ("dns-version." + ZONE, message.TXT, ["TXT 1.1.0"]),
         (ZONE, message.SOA, ["TYPE6"]),
     ],
@@ -129,6 +164,8 @@ async def test_records(name: str, kind: int, expected: list[str]) -> None:
         (ZONE, message.A),
         ("20.0.96.10.in-addr.arpa.", message.A),
         ("10-244-0-9.default.pod." + ZONE, message.AAAA),
+        ("fd00-10-244--9.default.pod." + ZONE, message.A),
+        ("fd00-10-244--8.pair.default.svc." + ZONE, message.A),
     ],
 )
 async def test_a_name_without_such_records_is_no_error_and_tells_how_long(name: str, kind: int) -> None:
@@ -167,7 +204,9 @@ async def test_srv_answers_bring_the_addresses_along() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["www.example.org.", "1.2.3.4.in-addr.arpa.", "cluster.local.example.org."])
+@pytest.mark.parametrize(
+    "name", ["www.example.org.", "1.2.3.4.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa.", "cluster.local.example.org."]
+)
 async def test_what_is_not_the_clusters_is_passed_on(name: str) -> None:
     reply = await Chain((Kubernetes("cluster.local", View(), Outside()),)).handle(query(name, message.A))
     assert isinstance(reply, Answer)

@@ -1,9 +1,11 @@
 """The whole server over sockets: names from an API server in memory, everything else from an upstream of the test."""
 
 import asyncio
+import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import IPv6Address
 from typing import Any
 
 import msgspec
@@ -11,10 +13,12 @@ import pytest
 
 from pybernetes.api.core import Namespace, Service
 from pybernetes.api.discovery import EndpointSlice
+from pybernetes.api.status import StatusError
 from pybernetes.base.tasks import running
 from pybernetes.client.client import Client
 from pybernetes.client.in_process import InProcessTransport
 from pybernetes.dns import DnsConfig, DnsServer, message
+from pybernetes.dns.health import trouble
 from pybernetes.dns.message import FORMERR, NOERROR, NXDOMAIN, SERVFAIL, Answer
 from pybernetes.testing import ADMIN, api_server
 
@@ -109,7 +113,7 @@ class World:
 
     async def until(self, name: str, expected: list[str]) -> None:
         """Wait for the informers to bring it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await self.addresses(name) != expected:  # noqa: ASYNC110 (nothing tells when)
                 await asyncio.sleep(0.01)
 
@@ -123,6 +127,25 @@ async def world() -> AsyncIterator[World]:
         server = DnsServer(config, client)
         async with running("dns", server.serve):
             yield World(client, server, above)
+
+
+async def test_a_server_is_well_once_it_knows_the_clusters_first_name(world: World) -> None:
+    body = {"metadata": {"name": "kubernetes", "namespace": "default"}, "spec": {"ports": [{"port": 443}]}}
+    port = world.server.port
+    try:
+        await world.client.create(msgspec.convert(body, Service))
+    except StatusError as error:
+        assert error.reason == "AlreadyExists"
+    async with asyncio.timeout(60):
+        while await trouble("127.0.0.1", port, "cluster.local"):  # noqa: ASYNC110 (nothing tells when)
+            await asyncio.sleep(0.01)
+    assert await trouble("127.0.0.1", port, "x.cluster.local") == f"answered with code {NXDOMAIN}"
+
+
+async def test_a_server_that_does_not_answer_is_not_well() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        assert await trouble("127.0.0.1", deaf.getsockname()[1], "cluster.local") == "no answer"
 
 
 def service(name: str, **spec: Any) -> Service:
@@ -226,3 +249,24 @@ async def test_what_cannot_be_read_is_answered_where_it_can_be_and_harms_nobody(
     assert await reader.read() == b""
     writer.close()
     assert await world.addresses("www.example.org.") == ["198.51.0.0"]
+
+
+async def test_a_cluster_of_ipv6_is_asked_over_ipv6() -> None:
+    async with api_server(service_cidr="fd00:10:96::/112") as api:
+        server = DnsServer(DnsConfig(host="::1", port=0), Client(InProcessTransport(api.app, ADMIN)))
+        async with running("dns", server.serve):
+            async with asyncio.timeout(60):
+                while await trouble("::1", server.port, "cluster.local"):  # noqa: ASYNC110 (nothing tells when)
+                    await asyncio.sleep(0.01)
+            name = "kubernetes.default.svc.cluster.local."
+            for asked, kind in ((name, message.AAAA), (IPv6Address("fd00:10:96::1").reverse_pointer, message.PTR)):
+                question = message.encode_query(7, asked, kind)
+                reader, writer = await asyncio.open_connection("::1", server.port)
+                writer.write(struct.pack("!H", len(question)) + question)
+                (length,) = struct.unpack("!H", await reader.readexactly(2))
+                (record,) = message.answers_of(await reader.readexactly(length))
+                writer.close()
+                if kind == message.AAAA:
+                    assert record.data == IPv6Address("fd00:10:96::1").packed
+                else:
+                    assert message.decode_name(record.data, 0)[0] == name

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.cluster_report import report
 from tests.support.kubectl import Kubectl, installed
 from tests.support.machine import Machine, machine
 from tests.support.pods import Pods
@@ -49,7 +50,10 @@ class Cluster:
         self.kubectl = Kubectl(host, data_dir / "admin.kubeconfig")
 
     def pybernetes(self, *words: str, check: bool = True, timeout: float = 120.0) -> str:
-        """Run a pybernetes command on the machine with this cluster's data directory; both outputs."""
+        """Run a pybernetes command on the machine with this cluster's data directory; both outputs. Containers that do
+        not heed SIGTERM, as shells, hold `down` up for a second only."""
+        if words[0] == "down":
+            words += ("--grace-period", "1")
         done = self.machine.run(PYBERNETES, *words, "--data-dir", str(self.data_dir), check=check, timeout=timeout)
         return done.stdout + done.stderr
 
@@ -57,11 +61,26 @@ class Cluster:
         return (self.data_dir / "pybernetes.log").read_text(errors="replace")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
+    """A failure shows what the clusters it used say."""
+    found: pytest.TestReport = yield
+    if found.failed:
+        used = getattr(item, "funcargs", {}).values()
+        for cluster in [value for value in used if isinstance(value, Cluster)]:
+            found.sections.append(("the cluster", report(cluster.kubectl, cluster.data_dir / "pybernetes.log")))
+    return found
+
+
+# How full the disk of the machine is has nothing to do with what is tested.
+_ANY_DISK = ("--kubelet-arg=eviction-hard=memory.available<100Mi", "--kubelet-arg=image-gc-high-threshold=100")
+
+
 @contextlib.contextmanager
 def cluster_on(host: Machine, *flags: str) -> Iterator[Cluster]:
     """`up` on a machine; whatever it left is ended with the machine."""
     found = Cluster(host, host.directory / "data")
-    found.pybernetes("up", *flags)
+    found.pybernetes("up", *_ANY_DISK, *flags)
     yield found
 
 

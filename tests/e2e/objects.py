@@ -37,7 +37,7 @@ def deployment(
 ) -> dict[str, Any]:
     """A deployment of pods that serve HTTP on 8080 and become ready when they do."""
     labels = {"app": name}
-    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
+    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 5}
     default = [container("web", readinessProbe=probe, ports=[{"containerPort": 8080}])]
     template = {
         "metadata": {"labels": labels},

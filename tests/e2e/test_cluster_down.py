@@ -13,6 +13,8 @@ import pytest
 from tests.e2e.conftest import PYBERNETES, Cluster
 from tests.e2e.objects import pod, shell
 from tests.support.machine import Machine, machine
+from tests.support.pods import Pods
+from tests.support.waiting import until
 
 from pybernetes.cluster.config import ClusterConfig
 
@@ -45,7 +47,7 @@ def running_containers(host: Machine) -> int:
     return len(host.processes("httpd -f -p 8080"))
 
 
-def test_down_stops_up_continues_and_purge_leaves_no_trace(host: Machine) -> None:
+def test_down_stops_up_continues_purge_leaves_no_trace_and_a_snapshot_brings_all_back(host: Machine) -> None:
     found = Cluster(host, host.directory / "data")
     before = traces(host, found.data_dir)
     assert not any(before.values()), before
@@ -57,6 +59,7 @@ def test_down_stops_up_continues_and_purge_leaves_no_trace(host: Machine) -> Non
     assert all(traces(host, found.data_dir).values())
     assert running_containers(host) == 3
 
+    found.pybernetes("image", "remove", "localhost/pybernetes/pause:1")  # the next start brings it back
     assert "The cluster is down." in found.pybernetes("down")
     assert running_containers(host) == 0
     assert not any(traces(host, found.data_dir).values()), traces(host, found.data_dir)
@@ -67,10 +70,45 @@ def test_down_stops_up_continues_and_purge_leaves_no_trace(host: Machine) -> Non
     assert k("get", "configmap", "kept", "-o", "jsonpath={.data.a}") == "b"
     k.wait("pod/busy", "condition=Ready")
 
+    saved = host.directory / "snapshot.tar"
+    assert f"saved at {saved}" in found.pybernetes("snapshot", "save", str(saved))
+    uid = k("get", "pod", "busy", "-o", "jsonpath={.metadata.uid}")
+    seen = k("create", "configmap", "too-late", "-o", "jsonpath={.metadata.resourceVersion}")
+
     assert "Removed" in found.pybernetes("down", "--purge")
     assert not any(traces(host, found.data_dir).values()), traces(host, found.data_dir)
     assert not found.data_dir.exists()
     assert "There is no cluster" in found.pybernetes("down", "--purge")
+
+    restored_from(saved, found, uid, seen)
+    found.pybernetes("down", "--purge")
+
+
+def restored_from(saved: Path, found: Cluster, uid: str, seen: str) -> None:
+    """The cluster is there again as it was saved, and its pods run: the same ones, on the same node. Who had seen a
+    later resource version lists again."""
+    found.pybernetes("snapshot", "restore", str(saved))
+    assert "Sample application runs" not in found.pybernetes("up"), "it is among what was restored"
+    k = found.kubectl
+    k.wait("pod/busy", "condition=Ready")
+    k("rollout", "status", "deployment/hello", "--timeout=120s")
+    assert k("get", "pod", "busy", "-o", "jsonpath={.metadata.uid}") == uid
+    until(lambda: running_containers(found.machine) == 3)
+    assert k("get", "configmaps", "--field-selector=metadata.name=too-late", "-o", "name") == ""
+    watched = k("get", "--raw", f"/api/v1/configmaps?watch=1&resourceVersion={seen}&timeoutSeconds=30")
+    assert "too old resource version" in watched
+    names = ("apiserver", "apiserver-kubelet-client", "kubelet")
+    before = [serving_certificate(found, port) for port in (6443, 10250)]
+    assert found.pybernetes("certificates", "renew", *names) == "".join(f"{name} renewed\n" for name in names)
+    for old, port in zip(before, (6443, 10250), strict=True):
+        until(lambda old=old, port=port: serving_certificate(found, port) != old)  # type: ignore[misc]
+    assert k("exec", "busy", "--", "echo", "still served") == "still served"
+
+
+def serving_certificate(found: Cluster, port: int) -> str:
+    """What the API server, or the kubelet, shows to its clients."""
+    script = f"import ssl; print(ssl.get_server_certificate(('{found.machine.address}', {port})))"
+    return found.machine.run(sys.executable, "-c", script).stdout
 
 
 def test_purge_cleans_up_after_everything_was_killed_and_the_files_are_damaged(host: Machine) -> None:
@@ -123,15 +161,22 @@ def test_images_are_built_listed_imported_and_run(cluster: Cluster, namespace: s
         assert f"docker.io/library/{name}" in cluster.pybernetes("image", "build", str(root), name, *more)
         file = archive if name == "oci:1" else _docker_archive(archive, f"docker.io/library/{name}")
         assert cluster.pybernetes("image", "import", str(file)).strip() == f"imported docker.io/library/{name}"
-    names = cluster.pybernetes("image", "list").split()
+    names = cluster.pybernetes("image", "list", "--quiet").splitlines()
     assert {f"docker.io/library/{name}:1" for name in ("built", "oci", "docker")} <= set(names)
+
+    cluster.pybernetes("image", "save", "oci:1", "built:1", "--output", str(archive))
+    assert cluster.pybernetes("image", "remove", "oci:1").strip() == "removed docker.io/library/oci:1"
+    assert "docker.io/library/oci:1" not in cluster.pybernetes("image", "list")
+    assert "imported docker.io/library/oci:1" in cluster.pybernetes("image", "import", str(archive)).splitlines()
 
     k = cluster.kubectl
     for name in ("built", "oci", "docker"):
         containers = [{"name": "c", "image": f"{name}:1", "imagePullPolicy": "Never"}]
         k.apply(pod(name, namespace, *containers))
         k.wait(f"pod/{name}", "condition=Ready", "-n", namespace)
-        assert k("logs", name, "-n", namespace) == ("built" if name == "built" else f"{name}:1")
+        Pods(k, namespace).said(name, "built" if name == "built" else f"{name}:1")
+    shown = [line.split() for line in cluster.pybernetes("ps").splitlines()]
+    assert ["Running", "c", "0", "oci", namespace] in [words[3:] for words in shown]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class Parts:
         process = self._running.pop(name)
         (number,) = self.cluster.machine.processes(f"pybernetes {name} --data-dir")
         self.cluster.machine.kill(number, signal.SIGTERM)
-        return process.wait(20)
+        return process.wait(60)
 
     def log(self, name: str) -> str:
         return (self.cluster.machine.directory / f"{name}.log").read_text()
@@ -139,6 +139,7 @@ def test_each_is_known_by_its_own_name(parts: Parts) -> None:
     assert may("controller-manager", "delete", "pods") == "no", "controllers act as their own service accounts"
     accounts = k("get", "serviceaccounts", "-n", "kube-system", "-o", "name").split()
     assert {"serviceaccount/deployment-controller", "serviceaccount/replicaset-controller"} <= set(accounts)
+    assert k("get", "pods", "-n", "kube-system", "-o", "name") == "", "the kubelet vouches for its own process only"
 
 
 def test_the_metrics_server_asks_the_kubelet_by_its_own_name(parts: Parts) -> None:

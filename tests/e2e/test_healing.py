@@ -22,7 +22,7 @@ from tests.support.machine import Machine, machine
 from tests.support.pods import Pods
 from tests.support.waiting import until
 
-PROBE = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
+PROBE = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 5}
 
 
 class Acknowledged(msgspec.Struct):
@@ -196,7 +196,7 @@ def start(cluster: Cluster, command: str, *flags: str) -> subprocess.Popen[str]:
 def kill(host: Machine, command: str, process: subprocess.Popen[str]) -> None:
     (number,) = host.processes(f"pybernetes {command} --data-dir")
     host.kill(number)
-    process.wait(10)
+    process.wait(60)
 
 
 def test_agent_and_server_are_killed_apart(two_processes: tuple[Cluster, dict[str, subprocess.Popen[str]]]) -> None:

@@ -14,6 +14,7 @@ from tests.e2e.conftest import Cluster
 from tests.e2e.objects import IMAGE, SLEEP, container, deployment, pod, service, shell
 from tests.support.kubectl import Kubectl, versions
 from tests.support.machine import Machine
+from tests.support.pods import Pods
 
 _ENDS = list(dict.fromkeys((versions() or [""])[:1] + (versions() or [""])[-1:]))
 
@@ -32,6 +33,9 @@ def talker(cluster: Cluster) -> str:
     body = pod("talker", "kubectl-tests", container("web"), shell("loud", "echo first; while true; do sleep 0.2; done"))
     k.apply(body)
     k.wait("pod/talker", "condition=Ready", "-n", "kubectl-tests")
+    pods = Pods(k, "kubectl-tests")
+    pods.said("talker", "first", "loud")
+    pods.answers("talker", "http://127.0.0.1:8080/", "web")
     return "kubectl-tests"
 
 
@@ -214,7 +218,7 @@ def test_exec_with_a_terminal(each: Kubectl, talker: str) -> None:
     os.close(slave)
     os.write(master, b"echo $((6*7)); tty; exit 3\n")
     shown = _read_all(master, 20)
-    assert process.wait(10) == 3
+    assert process.wait(60) == 3
     assert "42" in shown
     assert "/dev/pts/" in shown
 
@@ -395,7 +399,7 @@ def test_job_runs_to_completion_with_its_logs(kubectl: Kubectl, namespace: str) 
     kubectl("create", "job", "j", f"--image={IMAGE}", "-n", namespace, "--", "sh", "-c", "echo done")
     started = time.monotonic()
     kubectl.wait("job/j", "condition=complete", "-n", namespace)
-    assert time.monotonic() - started < 20, "a container that ends at once was noticed late"
+    assert time.monotonic() - started < 40, "a container that ends at once was noticed late"
     assert kubectl("logs", "job/j", "-n", namespace) == "done"
 
 

@@ -36,6 +36,7 @@ logs nope
 logs -l no=such
 logs deploy/my-deployment -c my-container
 logs deploy/my-deployment
+logs deploy/my-deployment --all-pods
 logs job/nope
 exec my-pod -- ls /
 exec my-pod -c my-container -- ls /
@@ -163,3 +164,42 @@ def test_debugging_a_pod_and_a_node_on_a_terminal(clients: tuple[Kubectl, OwnKub
         terminal.type("echo $((6*7)); exit 0\n")
         terminal.until("42")
         assert terminal.ended() == 0
+
+
+def test_a_pod_with_what_is_piped_and_all_of_it_removed(clients: tuple[Kubectl, OwnKubectl]) -> None:
+    spoken = []
+    for name, client in zip(("piped-a", "piped-b"), clients, strict=True):
+        words = (
+            f"run {name} -i --rm --restart=Never --expose --port=80 --image={IMAGE} --command -- sh -c 'cat; exit 3'"
+        )
+        out, err, code = said(client, words, given="through\n")
+        spoken.append((out.replace(name, "NAME"), err.replace(name, "NAME"), code))
+        assert said(client, f"get service {name} -o name")[2] == 1
+    assert spoken[1] == spoken[0]
+
+
+def test_forwarding_from_a_port_that_is_taken(clients: tuple[Kubectl, OwnKubectl]) -> None:
+    first = clients[0].start("port-forward", "my-pod", "15010:8080", "-n", SPACE)
+    assert first.stdout is not None
+    assert first.stdout.readline().startswith("Forwarding from 127.0.0.1:15010")
+    try:
+        spoken = [said(client, "port-forward my-pod 15010:8080 15010:8081") for client in clients]
+        spoken += [said(client, "port-forward my-pod 15010:8080 --address=127.0.0.1,localhost") for client in clients]
+    finally:
+        Machine.interrupt(first)
+    assert spoken[1] == spoken[0]
+    assert spoken[3] == spoken[2]
+
+
+def test_forwarding_ends_with_its_pod(clients: tuple[Kubectl, OwnKubectl]) -> None:
+    for name, client in zip(("gone-a", "gone-b"), clients, strict=True):
+        client.apply(pod(name, SPACE, container("web")))
+        client.wait(f"pod/{name}", "condition=Ready", "-n", SPACE)
+        process = client.start("port-forward", name, ":8080", "--address=127.0.0.1", "-n", SPACE)
+        assert process.stdout is not None
+        port = process.stdout.readline().partition("127.0.0.1:")[2].partition(" ")[0]
+        assert client.machine.run("curl", "-sf", f"http://127.0.0.1:{port}/").stdout
+        client("delete", "pod", name, "--now", "-n", SPACE)
+        client.machine.run("curl", "-s", f"http://127.0.0.1:{port}/", check=False)
+        assert process.wait(60) == 1
+        assert process.stdout.read().endswith("error: lost connection to pod\n")

@@ -18,6 +18,7 @@ from tests.e2e.conftest import Cluster
 from tests.e2e.objects import IMAGE, SLEEP, container, deployment, pod, service, shell
 from tests.support.kubectl import Kubectl
 from tests.support.machine import Machine
+from tests.support.pods import Pods
 
 
 class OwnKubectl(Kubectl):
@@ -47,6 +48,9 @@ def talker(own: OwnKubectl) -> str:
     web = container("web", ports=[{"name": "http", "containerPort": 8080}])
     own.apply(pod("talker", namespace, web, loud), service("talker", namespace))
     own.wait("pod/talker", "condition=Ready", "-n", namespace)
+    pods = Pods(own, namespace)
+    pods.said("talker", "third", "loud")
+    pods.answers("talker", "http://127.0.0.1:8080/", "web")
     return namespace
 
 

@@ -6,6 +6,7 @@ from tests.e2e.conftest import Cluster
 from tests.e2e.objects import SLEEP, container, pod, service, shell
 from tests.support.machine import ADDRESS
 from tests.support.pods import Pods
+from tests.support.waiting import until
 
 
 def test_containers_share_address_and_volume_but_not_files_and_processes(pods: Pods, namespace: str) -> None:
@@ -14,7 +15,12 @@ def test_containers_share_address_and_volume_but_not_files_and_processes(pods: P
     body = pod(
         "two",
         namespace,
-        shell("a", serve, volumeMounts=mounts, readinessProbe={"tcpSocket": {"port": 8080}, "periodSeconds": 1}),
+        shell(
+            "a",
+            serve,
+            volumeMounts=mounts,
+            readinessProbe={"tcpSocket": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 5},
+        ),
         shell("b", SLEEP, volumeMounts=mounts),
         shell("clash", f"httpd -f -p 8080 2>&1 || {SLEEP}"),
         volumes=[{"name": "shared", "emptyDir": {}}],
@@ -26,7 +32,7 @@ def test_containers_share_address_and_volume_but_not_files_and_processes(pods: P
     here = pods.seen("two", script, "b").splitlines()
     assert here[:5] == ["hello", "hello", "two", ip, "ls: /own: No such file or directory"]
     assert int(here[5]) < 8, "processes of another container are visible"
-    assert "in use" in pods("logs", "two", "-c", "clash")
+    until(lambda: "in use" in pods("logs", "two", "-c", "clash"))
     assert pods.seen("two", "cat /proc/1/comm", "a") == "sh"
 
 
@@ -54,7 +60,7 @@ def test_the_hosts_own_namespaces(cluster: Cluster, pods: Pods, namespace: str) 
 
 def test_ports_of_the_node(cluster: Cluster, pods: Pods, namespace: str) -> None:
     def serving(name: str, *ports: dict[str, Any]) -> dict[str, Any]:
-        probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
+        probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 5}
         given = [{"containerPort": 8080, **port} for port in ports]
         return pod(name, namespace, container(ports=given, readinessProbe=probe))
 
@@ -157,7 +163,7 @@ def test_variables_from_every_source(pods: Pods, namespace: str) -> None:
         pod("env", namespace, main), pod("alone", namespace, shell("c", SLEEP), enableServiceLinks=False)
     )
     pods.ready("env", "alone")
-    lines = pods("logs", "env").splitlines()
+    lines = pods.said("env", "END")
     assert lines[0] == "one from-map"
     shown = dict(line.split("=", 1) for line in lines[1:] if "=" in line)
     ip = pods.address("env")
@@ -193,11 +199,17 @@ def test_variables_from_a_file_that_an_init_container_wrote(pods: Pods, namespac
     absent = [{"name": "X", "valueFrom": of("ABSENT")}]
     volumes = [{"name": "config", "emptyDir": {}}]
     pods.kubectl.apply(
-        pod("file", namespace, shell("c", f"env; {SLEEP}", env=variables), initContainers=[write], volumes=volumes),
+        pod(
+            "file",
+            namespace,
+            shell("c", f"env; echo END; {SLEEP}", env=variables),
+            initContainers=[write],
+            volumes=volumes,
+        ),
         pod("key", namespace, shell("c", SLEEP, env=absent), initContainers=[write], volumes=volumes),
     )
     pods.ready("file")
-    shown = pods("logs", "file").splitlines()
+    shown = pods.said("file", "END")
     assert "URL=http://db # 1" in shown and "EMPTY=" in shown
     assert not any(line.startswith("NONE=") for line in shown)
     message = 'environment variable key "ABSENT" not found in file "app/config.env"'

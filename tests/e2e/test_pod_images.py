@@ -105,7 +105,7 @@ def test_layers_whiteouts_and_what_the_image_says(pods: Pods, namespace: str, re
         pod("both", namespace, {**of_image, "command": ["ls"], "args": ["-d", "/e"]}, restartPolicy="Never"),
     )
     pods.ready("whole")
-    shown = pods("logs", "whole").splitlines()
+    shown = pods.said("whole", "new")
     assert shown[:3] == ["blue", "1234", "changed"]
     assert "gone" not in shown
     assert shown[-5:] == ["/d:", "b", "", "/e:", "new"]

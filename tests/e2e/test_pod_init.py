@@ -78,7 +78,12 @@ def test_a_failing_init_container(pods: Pods, namespace: str) -> None:
 
 
 def test_a_sidecar_starts_first_and_ends_last(pods: Pods, namespace: str, tmp_path: Path) -> None:
-    gate = {"exec": {"command": ["test", "-e", "/tmp/up"]}, "periodSeconds": 1, "failureThreshold": 60}
+    gate = {
+        "exec": {"command": ["test", "-e", "/tmp/up"]},
+        "periodSeconds": 1,
+        "failureThreshold": 60,
+        "timeoutSeconds": 5,
+    }
     main = "echo main starts >> /notes/n; trap 'sleep 0.3; echo main ends >> /notes/n; exit 0' TERM"
     body = pod(
         "side",

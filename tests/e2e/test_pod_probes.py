@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.kubectl import Kubectl
+from tests.support.waiting import until
 
 IMAGE = "localhost/pybernetes/sample-web:1"
-QUICK = {"periodSeconds": 1, "failureThreshold": 1}
+QUICK = {"periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": 5}
 
 
 def pod(name: str, namespace: str, script: str, **container: Any) -> dict[str, Any]:
@@ -67,19 +68,25 @@ def test_a_container_that_fails_its_liveness_probe_is_restarted(kubectl: Kubectl
         return any(status["restartCount"] >= 1 for status in found["status"].get("containerStatuses", []))
 
     kubectl.until(restarted, "get", "pod/l", "-n", namespace)
-    assert "Liveness probe failed: HTTP probe failed with statuscode: 404" in messages(kubectl, namespace, "Unhealthy")
-    killing = messages(kubectl, namespace, "Killing")
-    assert "Container main failed liveness probe, will be restarted" in killing
+    # The first time the server may not have been there yet.
+    failed = "Liveness probe failed: HTTP probe failed with statuscode: 404"
+    until(lambda: failed in messages(kubectl, namespace, "Unhealthy"))
+    until(lambda: "Container main failed liveness probe, will be restarted" in messages(kubectl, namespace, "Killing"))
 
 
 def test_a_startup_probe_holds_the_others_back(kubectl: Kubectl, namespace: str) -> None:
-    startup = {"exec": {"command": ["test", "-f", "/tmp/up"]}, "periodSeconds": 1, "failureThreshold": 60}
+    startup = {
+        "exec": {"command": ["test", "-f", "/tmp/up"]},
+        "periodSeconds": 1,
+        "failureThreshold": 60,
+        "timeoutSeconds": 5,
+    }
     body = pod(
         "s",
         namespace,
         "mkdir -p /tmp; sleep 2; touch /tmp/up; httpd -f -p 8080",
         startupProbe=startup,
-        livenessProbe={"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 3},
+        livenessProbe={"tcpSocket": {"port": 8080}, **QUICK, "failureThreshold": 3},
     )
     kubectl.apply(body)
     kubectl.wait("pod/s", "condition=Ready", "-n", namespace)
@@ -126,8 +133,8 @@ def test_hooks_run(kubectl: Kubectl, namespace: str) -> None:
         "postStart": {"exec": {"command": ["sh", "-c", "echo posted > /proc/1/fd/1"]}},
         "preStop": {"exec": {"command": ["sh", "-c", "echo stopping > /proc/1/fd/1; sleep 1"]}},
     }
-    body = pod("h", namespace, "sleep 1000", lifecycle=lifecycle)
-    body["spec"]["terminationGracePeriodSeconds"] = 4
+    body = pod("h", namespace, "trap 'exit 0' TERM; sleep 1000 & wait", lifecycle=lifecycle)
+    body["spec"]["terminationGracePeriodSeconds"] = 60
     kubectl.apply(body)
     kubectl.wait("pod/h", "condition=Ready", "-n", namespace)
     with kubectl.start("logs", "-n", namespace, "-f", "h") as follow:

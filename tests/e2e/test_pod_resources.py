@@ -44,7 +44,8 @@ class Cgroup:
 def pod_cgroup(cluster: Cluster, uid: str) -> str:
     """The path of a pod's cgroup below the controllers."""
     name = f"pod{uid}"
-    found = cluster.machine.run("find", "/sys/fs/cgroup", "-maxdepth", "6", "-type", "d", "-name", name).stdout.split()
+    words = ("find", "/sys/fs/cgroup", "-maxdepth", "6", "-type", "d", "-name", name)
+    found = cluster.machine.run(*words, check=False).stdout.split()  # groups of others may go away meanwhile
     base = "/sys/fs/cgroup/" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "/sys/fs/cgroup/memory/"
     return next("/" + path.removeprefix(base) for path in found if path.startswith(base))
 

@@ -120,17 +120,21 @@ def test_cluster_addresses_and_pods_are_not_reached_from_outside(scene: Scene) -
 
 
 def test_session_affinity_holds_and_ends_after_its_time(scene: Scene) -> None:
-    affinity = {"clientIP": {"timeoutSeconds": 1}}
-    more = {"sessionAffinity": "ClientIP", "sessionAffinityConfig": affinity, "selector": {"app": "web"}}
-    scene.apply(service("sticky", NAMESPACE, **more))
-    scene.served("sticky", 3)
-    ip = scene.ip("sticky")
-    until(lambda: "FAILED" not in scene.inside(f"http://{ip}/"))
-    assert len(scene.inside(f"http://{ip}/", 20)) == 1
+    def sticky(name: str, seconds: int) -> dict[str, Any]:
+        affinity = {"clientIP": {"timeoutSeconds": seconds}}
+        selector = {"app": "web"}
+        return service(name, NAMESPACE, sessionAffinity="ClientIP", sessionAffinityConfig=affinity, selector=selector)
+
+    scene.apply(sticky("sticky", 3600), sticky("fleeting", 1))
+    for name in ("sticky", "fleeting"):
+        scene.served(name, 3)
+        url = f"http://{scene.ip(name)}/"
+        until(lambda url=url: "FAILED" not in scene.inside(url))
+    assert len(scene.inside(f"http://{scene.ip('sticky')}/", 20)) == 1
     seen: set[str] = set()
 
     def another() -> bool:
-        seen.update(scene.inside(f"http://{ip}/"))
+        seen.update(scene.inside(f"http://{scene.ip('fleeting')}/"))
         time.sleep(1.2)  # longer than the affinity lasts
         return len(seen) > 1
 
@@ -221,7 +225,8 @@ def test_a_service_without_a_selector_goes_where_its_endpoints_say(scene: Scene)
 
 
 def test_a_pod_leaves_the_service_while_it_is_not_ready(scene: Scene) -> None:
-    probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1, "failureThreshold": 1}
+    often = {"periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": 5}
+    probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, **often}
     scene.apply(
         pod("moody", NAMESPACE, container("c", readinessProbe=probe)),
         service("moody", NAMESPACE, publishNotReadyAddresses=False),
@@ -280,7 +285,7 @@ class Load:
 def test_no_request_fails_during_a_rolling_update_and_while_pods_are_deleted(scene: Scene) -> None:
     # httpd ends a moment after it is asked to, as an application that finishes its requests does.
     hook = {"preStop": {"exec": {"command": ["sleep", "1"]}}}
-    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
+    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 5}
     body = deployment("busy", NAMESPACE, 2, container("web", readinessProbe=probe, lifecycle=hook))
     body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 5
     body["spec"]["strategy"] = {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
@@ -323,7 +328,7 @@ def test_a_host_port_serves_on_the_node_and_a_second_one_stays_pending(scene: Sc
 
     scene.apply(on_host("first"))
     scene.pods.ready("first")
-    assert set(scene.outside(f"http://{ADDRESS}:18080/")) == {"first"}
+    until(lambda: set(scene.outside(f"http://{ADDRESS}:18080/")) == {"first"})
     scene.apply(on_host("second"), on_host("third", hostIP="127.0.0.1"), on_host("udp-one", protocol="UDP"))
     scene.pods.ready("udp-one")
     for name in ("second", "third"):

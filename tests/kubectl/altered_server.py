@@ -55,6 +55,18 @@ def no_tables(_method: str, path: str, headers: Headers) -> tuple[int, Any] | No
     return None
 
 
+class NoFieldValidation:
+    """As up to v1.24: fields are validated by clients, by the older document."""
+
+    def __init__(self, upstream: "Upstream") -> None:
+        self._upstream = upstream
+
+    def __call__(self, _method: str, path: str, headers: Headers) -> tuple[int, Any] | None:
+        if path.partition("?")[0] != "/openapi/v2":
+            return None
+        return 200, self._upstream.get(path, headers).replace(b"fieldValidation", b"fieldvalidation")
+
+
 class GroupFails:
     """A group that is announced and cannot be asked; with aggregated discovery it is stale."""
 
@@ -185,10 +197,15 @@ def altered(kubeconfig: Path, directory: Path, alterations: Callable[[Upstream],
             return None
 
         def _say(self, status: int, document: Any) -> None:
-            data = document.encode() if isinstance(document, str) else json.dumps(document).encode()
             self.send_response(status)
-            kind = "text/plain; charset=utf-8" if isinstance(document, str) else "application/json"
-            if not isinstance(document, str) and document.get("kind") == "APIGroupDiscoveryList":
+            kind = "application/json"
+            if isinstance(document, bytes):
+                data, kind = document, "application/octet-stream"
+            elif isinstance(document, str):
+                data, kind = document.encode(), "text/plain; charset=utf-8"
+            else:
+                data = json.dumps(document).encode()
+            if isinstance(document, dict) and document.get("kind") == "APIGroupDiscoveryList":
                 kind = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))

@@ -5,15 +5,22 @@ from pathlib import Path
 
 import pytest
 from tests.kubectl.differential import Pair
-from tests.support.hollow_cluster import hollow_cluster
 from tests.support.kubectl import installed
+
+from pybernetes.kubectl import exchange
+from pybernetes.testing.cluster import cluster
+
+
+@pytest.fixture(autouse=True)
+def _lost_requests_are_asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "AGAIN_SECONDS", 0.01)
 
 
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The administrator's kubeconfig of a running control plane."""
-    with hollow_cluster(tmp_path_factory.mktemp("control-plane")) as path:
-        yield path
+    with cluster(directory=tmp_path_factory.mktemp("control-plane")) as found:
+        yield found.kubeconfig
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ class Shell:
 
     def until(self, pattern: str) -> str:
         """What is shown until the pattern is, and with it."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while (found := re.search(pattern, self._seen)) is None:
             left = deadline - time.monotonic()
             assert left > 0 and select.select([self.master], [], [], left)[0], f"{pattern!r} is not in {self._seen!r}"

@@ -212,7 +212,7 @@ def proxy(kubectl: Client) -> Iterator[Callable[..., tuple[subprocess.Popen[str]
     yield start
     for process in started:
         os.kill(process.pid, signal.SIGINT)
-        process.wait(20)
+        process.wait(60)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -233,7 +233,7 @@ def test_the_proxy_serves_on_a_unix_socket(
 def test_the_proxy_serves_on_a_port_of_its_choice(proxy: Callable[..., tuple[subprocess.Popen[str], str]]) -> None:
     _, line = proxy("-p", "0", "--disable-filter")
     port = line.strip().rpartition(":")[2]
-    with urlopen(f"http://127.0.0.1:{port}/api/", timeout=20) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/api/", timeout=60) as answer:
         assert json.load(answer)["kind"] == "APIVersions"
 
 

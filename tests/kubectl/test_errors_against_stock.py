@@ -1,13 +1,12 @@
 """Wrong command lines of every command end with the stock client's words and exit code; none needs a server."""
 
 import io
-import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.kubectl.differential import Outcome, environment, in_directory
+from tests.kubectl.differential import Outcome, environment, in_directory, without_log
 from tests.support.kubectl import installed
 
 from pybernetes.kubectl.main import run
@@ -95,5 +94,5 @@ def _ours(words: list[str], home: Path) -> Outcome:
 
 def _comparable(text: str) -> str:
     """Without log lines; a help text is a help text."""
-    text = re.sub(r"^[EIW]\d{4} .*\n", "", text, flags=re.MULTILINE)
+    text = without_log(text)
     return "HELP" if "\nUsage:\n" in text else text

@@ -5,7 +5,7 @@ import pytest
 from pybernetes.kubectl.errors import CommandError
 from pybernetes.kubectl.flags import GLOBAL, duration, parse, parse_table
 from pybernetes.kubectl.help_text import FLAGS
-from pybernetes.kubectl.main import module_of
+from pybernetes.kubectl.main import main, module_of
 from pybernetes.kubectl.tree import COMMANDS, find, similar
 
 TABLE = parse_table("-A,all=false name='x' -n,many=[] each=[+] -c,count=5 wait=10s dry-run='none' -o,output=''")
@@ -99,3 +99,13 @@ def test_finding_the_command(line: str, path: str, rest: list[str]) -> None:
 def test_what_a_mistyped_command_may_mean() -> None:
     assert similar("gett", "") == ["set", "get"]
     assert similar("foo", "") == ["top"]
+
+
+@pytest.mark.parametrize(("words", "topic"), [(["nonsense"], "`nonsense`"), (["a", "b"], "`a` `b`")])
+def test_help_about_nothing_lists_what_there_is(
+    words: list[str], topic: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["help", *words]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"Unknown help topic [{topic}]\n\n\nBasic Commands (Beginner):\n  create ")

@@ -2,20 +2,18 @@
 
 import io
 import json
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.kubectl.differential import environment, in_directory
+from tests.kubectl.differential import environment, in_directory, without_log
 from tests.support.kubectl import installed
 
 from pybernetes.kubectl.main import run
 
 _V1 = "client.authentication.k8s.io/v1"
 _ISSUER = {"idp-issuer-url": "https://127.0.0.1:1", "client-id": "x"}
-_LOGGED = re.compile(r"^[EWI]\d{4} .*?(err=<\n(\t.*\n)* >\n|\n)", re.MULTILINE)
 
 
 def plugin(*words: str, **more: Any) -> dict[str, Any]:
@@ -106,7 +104,7 @@ def test_both_clients_say_the_same(tmp_path: Path, what: str) -> None:
         cwd=tmp_path,
         check=False,
     )
-    theirs = _LOGGED.sub("", done.stderr).splitlines()
+    theirs = without_log(done.stderr).splitlines()
     out, err = io.StringIO(), io.StringIO()
     with in_directory(tmp_path, variables):
         code = run(["get", "pods"], out, err, io.StringIO())

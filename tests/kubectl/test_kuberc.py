@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pybernetes.kubectl.errors import CommandError
 from pybernetes.kubectl.kuberc import apply_preferences
@@ -57,9 +58,7 @@ def test_aliases_and_default_flags(given: str, wanted: str) -> None:
 
 
 def test_an_alias_does_not_hide_a_command() -> None:
-    told: list[str] = []
-    assert apply_preferences(["get", "pods"], PREFERENCES, told.append) == ["get", "pods"]
-    assert told == ['Warning: Setting alias "get" to a built-in command is not supported']
+    assert apply_preferences(["get", "pods"], PREFERENCES, refuse) == ["get", "pods"]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,7 @@ def test_an_alias_does_not_hide_a_command() -> None:
             "x",
             "flag name --output should be in long form without dashes",
         ),
-        ({"aliases": [{"name": "a", "command": "nope"}]}, "a", 'command "nope" not found to set alias "a": [\'nope\']'),
+        ({"aliases": [{"name": "a", "command": "nope"}]}, "a", 'command "nope" not found to set alias "a": [nope]'),
         (
             {"defaults": [{"command": "get", "options": [{"name": "nope", "default": "x"}]}]},
             "get pods",
@@ -86,6 +85,18 @@ def test_an_alias_does_not_hide_a_command() -> None:
             {"aliases": [{"name": "a", "command": "get", "options": [{"name": "nope", "default": "x"}]}]},
             "a",
             "invalid alias flag nope in alias kubectl",
+        ),
+        (
+            {"defaults": [{"command": "get", "options": [{"name": "watch", "default": "x"}]}]},
+            "get pods",
+            'could not apply override value x to flag watch in command get err: invalid argument "x" for "-w, --watch" '
+            'flag: strconv.ParseBool: parsing "x": invalid syntax',
+        ),
+        (
+            {"aliases": [{"name": "a", "command": "get", "options": [{"name": "chunk-size", "default": "x"}]}]},
+            "a",
+            'could not apply value x to flag chunk-size in alias kubectl err: invalid argument "x" for "--chunk-size" '
+            'flag: strconv.ParseInt: parsing "x": invalid syntax',
         ),
     ],
 )
@@ -122,15 +133,23 @@ def test_set_writes_what_view_shows(kuberc: Path) -> None:
         said("kuberc", "set", "--section=credentialplugin", "--policy=Allowlist", "--allowlist-entry=command=login")[0]
         == 0
     )
-    shown = json.loads(said("kuberc", "view", "-o", "json")[1])
+    more = ("--section=aliases", "--name=wide", "--command=get", "--appendarg=-A", "--appendarg=-owide")
+    assert said("kuberc", "set", *more)[0] == 0
+    shown = json.loads(said("kuberc", "view", "-o", "json", "--show-managed-fields")[1])
     assert shown == {
         "apiVersion": "kubectl.config.k8s.io/v1beta1",
         "kind": "Preference",
-        "aliases": [{"name": "gn", "command": "get", "prependArgs": ["nodes"], "options": []}],
+        "aliases": [
+            {"name": "gn", "command": "get", "prependArgs": ["nodes"]},
+            {"name": "wide", "command": "get", "appendArgs": ["-A", "-owide"]},
+        ],
         "defaults": [{"command": "get", "options": [{"name": "output", "default": "yaml"}]}],
         "credentialPluginPolicy": "Allowlist",
         "credentialPluginAllowlist": [{"command": "login"}],
     }
+    template = ("kuberc", "view", "-o", "go-template", "--template={{.kind}} {{.nope}}")
+    assert said(*template)[:2] == (0, "Preference <no value>")
+    assert 'map has no entry for key "nope"' in said(*template, "--allow-missing-template-keys=false")[2]
 
 
 @pytest.mark.parametrize(
@@ -170,17 +189,18 @@ def test_view_offers_to_write_a_file(kuberc: Path) -> None:
     assert said("kuberc", "view", "--kuberc=/nope") == (
         1,
         "",
-        "error: kuberc error kuberc: open /nope: no such file or directory\n",
+        "error occurred while applying preferences kuberc error kuberc: open /nope: no such file or directory\n",
     )
 
 
 def test_off_is_off(kuberc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBERC", "off")
     assert said("kuberc", "view")[2] == "error: KUBERC is disabled via KUBERC=off environment variable\n"
-    both = "error: disabling kuberc via KUBERC=off and passing kuberc flag are mutually exclusive\n"
-    assert said("version", "--client", "--kuberc=x")[2] == both
+    both = "kuberc error disabling kuberc via KUBERC=off and passing kuberc flag are mutually exclusive\n"
+    assert said("version", "--client", "--kuberc=x")[2] == f"error occurred while applying preferences {both}"
 
 
+TYPE = {"apiVersion": "kubectl.config.k8s.io/v1beta1", "kind": "Preference"}
 PREFIX = "Unable to connect to the server: getting credentials: "
 
 
@@ -219,13 +239,14 @@ def test_which_credential_plugins_may_run(
     plugin.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     kuberc.parent.mkdir()
-    kuberc.write_text(policy.replace("PLUGIN", str(plugin)))
+    document = yaml.safe_load(policy.replace("PLUGIN", str(plugin)))
+    kuberc.write_text(json.dumps({**TYPE, **document}))
     user = {
         "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never"}
     }
     config = {
         "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
         "users": [{"name": "u", "user": user}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
     }
@@ -236,3 +257,42 @@ def test_which_credential_plugins_may_run(
     if refusal:
         prefix = PREFIX if refusal.startswith("plugin ") else "error: "
         assert err == prefix + refusal.replace("PLUGIN", str(plugin)) + "\n"
+
+
+APPLYING = "error occurred while applying preferences "
+V1ALPHA1 = {**TYPE, "apiVersion": "kubectl.config.k8s.io/v1alpha1"}
+NAMES = [{"name": "output", "default": "name"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        (json.dumps({**TYPE, "defaults": [{"command": "version", "options": NAMES}]}), ""),
+        (json.dumps({**V1ALPHA1, "overrides": [{"command": "version", "flags": NAMES}]}), ""),
+        (
+            json.dumps({**V1ALPHA1, "overrides": [{"command": "version", "flags": NAMES}], "defaults": []}),
+            'unknown field "defaults"',
+        ),
+        (
+            json.dumps({**TYPE, "defaults": [{"command": "version", "options": NAMES, "x": 1}], "zoo": 1}),
+            'unknown field "defaults[0].x", unknown field "zoo"',
+        ),
+        ("kind: Other\n---\n" + json.dumps({**TYPE, "defaults": [{"command": "version", "options": NAMES}]}), ""),
+    ],
+)
+def test_files_of_either_version(kuberc: Path, text: str, warned: str) -> None:
+    kuberc.parent.mkdir()
+    kuberc.write_text(text)
+    code, _, err = said("version", "--client")
+    start = f"kuberc: ignoring strict decoding error in {kuberc}: strict decoding error: {warned}\n" if warned else ""
+    assert (code, err) == (1, f"{start}error: --output must be 'yaml' or 'json'\n")
+
+
+@pytest.mark.parametrize("text", ["a: [", "{}", "kind: Preference", json.dumps({**TYPE, "aliases": "x"}), "# nothing"])
+def test_files_that_say_nothing_of_use(kuberc: Path, text: str) -> None:
+    kuberc.parent.mkdir()
+    kuberc.write_text(text)
+    why = f"no valid preferences found in {kuberc}, use --v=5 to see details\n"
+    code, _, err = said("version", "--client")
+    assert (code, err) == (0, f"kuberc: no preferences loaded from {kuberc}: {why}")
+    assert said("version", "--client", f"--kuberc={kuberc}") == (1, "", f"{APPLYING}kuberc error kuberc: {why}")

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.kubectl.differential import Outcome, environment, in_directory
+from tests.kubectl.differential import Outcome, environment, in_directory, without_log
 from tests.support.kubectl import installed
 
 from pybernetes.kubectl.main import run
@@ -47,7 +47,7 @@ def _ours(directory: Path, *words: str) -> Outcome:
 
 def _comparable(out: str, err: str, code: int, directory: Path) -> Outcome:
     """Without this run's paths, addresses of Go and log lines."""
-    err = re.sub(r"^[EIW]\d{4} .*\n", "", err, flags=re.MULTILINE)
+    err = without_log(err)
     err = re.sub(r"0xc[0-9a-f]{9}", "0xc000000000", err).replace(str(directory.parent), "DIR")
     return Outcome(out, err.rstrip("\n") + "\n" if err else "", code)
 

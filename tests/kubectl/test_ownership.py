@@ -29,7 +29,7 @@ def test_fields_join_those_of_the_applier_and_others_stay() -> None:
         other,
         entry("kubectl-client-side-apply", "Update", {"f:data": {".": {}, "f:b": {}}, "f:metadata": ANNOTATION}),
     )
-    joined = entry("kubectl", "Apply", {"f:data": {"f:a": {}, ".": {}, "f:b": {}}})
+    joined = entry("kubectl", "Apply", {"f:data": {"f:a": {}, ".": {}, "f:b": {}}, "f:metadata": ANNOTATION})
     assert migration(before, "kubectl") == [
         {"op": "replace", "path": "/metadata/managedFields", "value": [joined, other]},
         {"op": "replace", "path": "/metadata/resourceVersion", "value": "5"},
@@ -41,5 +41,7 @@ def test_without_an_applier_the_entry_itself_changes_its_name() -> None:
     before = obj(entry("mine", "Update", {"f:data": {"f:b": {}}, "f:metadata": {**ANNOTATION, **labels}}))
     patch = migration(before, "other")
     assert patch is not None
-    assert patch[0]["value"] == [entry("other", "Apply", {"f:data": {"f:b": {}}, "f:metadata": labels})]
+    assert patch[0]["value"] == [
+        entry("other", "Apply", {"f:data": {"f:b": {}}, "f:metadata": {**ANNOTATION, **labels}})
+    ]
     assert before["metadata"]["managedFields"][0]["manager"] == "mine"

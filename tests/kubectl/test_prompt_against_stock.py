@@ -75,7 +75,7 @@ def talk(command: list[str], variables: dict[str, str], typed: dict[str, str]) -
         if typed and shown.endswith(words := next(iter(typed))):
             os.write(master, typed.pop(words).encode())
     os.close(master)
-    return process.wait(10), shown
+    return process.wait(60), shown
 
 
 @pytest.mark.parametrize("words", ["get --raw /seen", "version --client", "config current-context", "get --raw /other"])

@@ -30,7 +30,7 @@ DATA: dict[str, Any] = {
         ("{.kind}", "List"), ("{.n}", "3"), ("{.flag}", "true"), ("{.f}", "1.5"), ("kind is {.kind}!", "kind is List!"),
         ("{.items[*].name}", "one two three"), ("{.items[0].name}", "one"), ("{.items[-1].name}", "three"),
         ("{.items[0:2].name}", "one two"), ("{.items[0,2].name}", "one three"), ("{.items[::2].name}", "one three"),
-        (r"{.labels.a\.b/c}", "x"), ("{.labels['d']}", "y"), ("{.labels['d','a.b/c']}", "y x"), ("{.nope.x}", ""),
+        (r"{.labels.a\.b/c}", "x"), ("{.labels['d']}", "y"), (r"{.labels['d','a\.b/c']}", "y x"), ("{.nope.x}", ""),
         ('{.items[?(@.name=="two")].name}', "two"), ("{.items[?(@.on==true)].name}", "one three"),
         ("{.items[?(@.weight>100)].name}", "three"), ('{range .items[*]}{.name}{"\\n"}{end}', "one\ntwo\nthree\n"),
         ("{..name}", "one two three"), ("{.items[0].ports}", "[80,443]"), ("{@.n}{$.n}", "33"),
@@ -126,8 +126,8 @@ def test_wrong_templates(template: str, message: str) -> None:
     [
         ("{{.nope}}", 'executing "output" at <.nope>: map has no entry for key "nope"'),
         ("{{index .items 9}}", "error calling index: index out of range: 9"),
-        ("{{.kind.x}}", "can't evaluate field x in type string"),
-        ("{{len .n}}", "error calling len: len of type float64"),
+        ("{{.kind.x}}", "can't evaluate field x in type interface {}"),
+        ("{{len .n}}", "error calling len: len of type int64"),
         ("{{range .kind}}{{end}}", "range can't iterate over List"),
     ],
 )

@@ -94,3 +94,28 @@ async def test_top_without_metrics_says_the_same(tmp_path: Path) -> None:
         for words in (("top", "nodes"), ("top", "pods")):
             mine = await ours(k, tmp_path, *words)
             assert mine == await k.run(*words) == Ran(1, "", "error: Metrics API not available\n")
+
+
+SWAP_OF_NODES = """\
+NAME   CPU(cores)   CPU(%)   MEMORY(bytes)   MEMORY(%)   SWAP(bytes)   SWAP(%)
+n1     500m         14%      3072Mi          37%         0Mi           0%
+n2     1500m        42%      3072Mi          37%         <unknown>     <unknown>
+"""
+SWAP_OF_PODS = """\
+NAME   CPU(cores)   MEMORY(bytes)   SWAP(bytes)
+db     250m         900Mi           0Mi
+web    251m         67Mi            0Mi
+                    ________        ________
+                    501m            967Mi         0Mi
+"""
+
+
+@pytest.mark.skipif(not installed(), reason="no kubectl")
+async def test_swap_as_clients_show_it_since_1_34(tmp_path: Path) -> None:
+    async with kubectl_api(tmp_path, **proxied(tmp_path)) as k, serving_metrics(k.api) as world:
+        await fill(world)
+        swap = {"status": {"nodeInfo": {"swap": {"capacity": 1_000_000_000}}}}
+        await world.api.patch("/api/v1/nodes/n1/status", swap)
+        for words, shown in ((("nodes",), SWAP_OF_NODES), (("pods", "--sum"), SWAP_OF_PODS)):
+            said = await ours(k, tmp_path, "top", *words, "--show-swap")
+            assert [line.rstrip() for line in said.out.split("\n")] == shown.split("\n"), said

@@ -8,6 +8,7 @@ from tests.kubectl.altered_server import (
     Alteration,
     GroupFails,
     GroupMissing,
+    NoFieldValidation,
     Upstream,
     altered,
     no_aggregated_discovery,
@@ -22,13 +23,15 @@ SERVERS: dict[str, Callable[[Upstream], list[Alteration]]] = {
     "no-tables": lambda _: [no_tables],
     "groups-missing": lambda upstream: [GroupMissing(upstream, "events.k8s.io", "discovery.k8s.io", "autoscaling")],
     "no-openapi-v3": lambda _: [no_openapi_v3],
+    "older-fields": lambda upstream: [no_openapi_v3, NoFieldValidation(upstream)],
     "group-fails": lambda upstream: [GroupFails(upstream, aggregated=False)],
     "group-is-stale": lambda upstream: [GroupFails(upstream, aggregated=True)],
 }
 DIRECTORY = Path(__file__).with_name("servers")
 CASES = [(name, "any") for name in ("oldest", "no-tables", "groups-missing")] + [
-    (name, "discovery") for name in SERVERS
+    (name, "discovery") for name in SERVERS if name != "older-fields"
 ]
+CASES.append(("older-fields", "fields"))
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)

@@ -141,5 +141,11 @@ def test_what_this_node_is_not() -> None:
     assert found is not None and found.reason == "PodOSNotSupported"
     found = asked(pod_of({"securityContext": {"supplementalGroupsPolicy": "Strict"}}))
     assert found is not None and found.reason == "SupplementalGroupsPolicyNotSupported"
+    for profile in ({"type": "RuntimeDefault"}, {"type": "Localhost", "localhostProfile": "p"}):
+        confined = {"securityContext": {"appArmorProfile": profile}}
+        for spec in (confined, {"containers": [{"name": "c", **confined}]}):
+            found = asked(pod_of(spec))
+            assert found == Refusal("AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host")
+    assert asked(pod_of({"securityContext": {"appArmorProfile": {"type": "Unconfined"}}})) is None
     found = asked(pod_of({"securityContext": {"sysctls": [{"name": "vm.swappiness", "value": "1"}]}}))
     assert found == Refusal("SysctlForbidden", 'forbidden sysctl: "vm.swappiness" not allowlisted')

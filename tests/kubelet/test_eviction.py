@@ -7,18 +7,22 @@ from typing import Any
 import pytest
 from tests.kubelet.pods import pod_of
 
+from pybernetes.base.clock import SystemClock
 from pybernetes.kubelet.cri.messages import ContainerStats, MemoryUsage
 from pybernetes.kubelet.eviction import (
     Observation,
     Pressures,
     Threshold,
+    ThresholdWatch,
     binary_amount,
+    eviction_grace_seconds,
     eviction_message,
     rank,
     thresholds_met,
 )
 from pybernetes.kubelet.eviction_manager import EvictionManager
 from pybernetes.kubelet.eviction_storage import storage_excess
+from pybernetes.kubelet.eviction_thresholds import all_thresholds
 from pybernetes.kubelet.kernel.cgroup_layout import CgroupUsage
 from pybernetes.kubelet.kernel.recording import RecordingKernel
 from pybernetes.kubelet.stats import MachineUsage, PodUsage, Snapshot
@@ -86,10 +90,11 @@ def test_amounts(amount: int, text: str) -> None:
 class Node:
     """A node whose free memory the test sets."""
 
-    def __init__(self, pods_directory: str = "/none") -> None:
+    def __init__(self, pods_directory: str = "/none", **settings: Any) -> None:
         self.free = 1000
         self.pods = [usage("small", 10), usage("big", 500)]
         self.evicted: list[str] = []
+        self.graces: list[int] = []
         self.pressures: frozenset[str] = frozenset()
         self.events: list[str] = []
         self.reclaimed = 0
@@ -103,6 +108,7 @@ class Node:
             limited_pods=lambda: True,
             pods_directory=pods_directory,
             machine=self.machine,
+            **settings,
         )
 
     def machine(self) -> MachineUsage:
@@ -123,8 +129,11 @@ class Node:
     async def collect(self) -> Snapshot:
         return Snapshot(time=NOW, machine=self.machine(), node_fs=self.kernel.usage, image_fs=[], pods=list(self.pods))
 
-    def evict(self, uid: str, reason: str, message: str, grace: int) -> bool:
-        self.evicted.append(uid)
+    def evict(
+        self, pod_uid: str, reason: str, message: str, grace_seconds: int, *, disruption: str | None = None
+    ) -> bool:
+        self.evicted.append(pod_uid)
+        self.graces.append(grace_seconds)
         return True
 
     def set_pressures(self, pressures: frozenset[str]) -> None:
@@ -160,6 +169,88 @@ async def test_images_go_before_pods() -> None:
     )
     assert await node.manager.look() is None
     assert (node.reclaimed, node.evicted, node.pressures) == (1, [], {"DiskPressure"})
+
+
+SOFT = all_thresholds(
+    {"memory.available": "100Mi"},
+    {"memory.available": "300Mi"},
+    {"memory.available": 90.0},
+    {"memory.available": "50Mi"},
+)
+
+
+@pytest.mark.parametrize(
+    ("history", "due"),
+    [
+        ([(0, 200)], []),
+        ([(0, 200), (89, 200)], []),
+        ([(0, 200), (90, 200)], ["soft"]),
+        ([(0, 200), (60, 400), (90, 200)], []),
+        ([(0, 50)], ["hard"]),
+        ([(0, 50), (90, 50)], ["hard", "soft"]),
+        ([(0, 200), (90, 200), (100, 340)], ["soft"]),
+        ([(0, 200), (90, 200), (100, 350)], []),
+        ([(0, 200), (80, 340), (90, 340)], []),
+        ([(0, 50), (10, 149)], ["hard"]),
+        ([(0, 50), (10, 150)], []),
+    ],
+    ids=[
+        "crossed", "not for long enough", "for its grace period", "with a pause", "hard at once", "both",
+        "not enough reclaimed", "enough reclaimed", "reclaim counts once it is due", "hard: not enough", "hard: enough",
+    ],
+)  # fmt: skip
+def test_which_thresholds_are_due(history: list[tuple[float, int]], due: list[str]) -> None:
+    watch = ThresholdWatch(SOFT)
+    for seconds, free in history:
+        watch.update({"memory.available": Observation(free * MIB, 1 << 30)}, NOW + timedelta(seconds=seconds))
+    assert ["soft" if threshold.grace_seconds else "hard" for threshold in watch.due] == due
+
+
+@pytest.mark.parametrize(
+    ("soft", "grace", "message"),
+    [
+        (
+            {"memory.available": "1Gi"},
+            {},
+            "grace period must be specified for the soft eviction threshold memory.available",
+        ),
+        ({}, {"disk": 1.0}, "there is no eviction signal disk; there are: memory.available, "),
+    ],
+)
+def test_a_soft_threshold_needs_its_grace_period(soft: Any, grace: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        all_thresholds({}, soft, grace, {})
+
+
+@pytest.mark.parametrize(("own", "maximum", "expected"), [(None, 20, 20), (5, 20, 5), (30, 20, 20), (30, 0, 1)])
+def test_who_is_evicted_softly_has_time(own: int | None, maximum: int, expected: int) -> None:
+    pod = pod_of({"containers": [{"name": "web"}], "terminationGracePeriodSeconds": own})
+    hard, soft = SOFT
+    assert eviction_grace_seconds(pod, soft, maximum) == expected
+    assert eviction_grace_seconds(pod, hard, maximum) == 1
+
+
+class HandClock(SystemClock):
+    """A clock that the test sets."""
+
+    time = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+
+async def test_a_soft_threshold_tells_at_once_and_evicts_later() -> None:
+    clock = HandClock()
+    node = Node(thresholds=SOFT, maximum_grace_seconds=20, transition_seconds=0, clock=clock)
+    node.free = 200
+    assert await node.manager.look() is None
+    assert (node.pressures, node.events) == ({"MemoryPressure"}, [])
+    clock.time += timedelta(seconds=90)
+    assert await node.manager.look() == "big"
+    assert node.graces == [20]
+    node.free = 900
+    assert await node.manager.look() is None
+    assert node.pressures == frozenset()
 
 
 LIMITED: dict[str, Any] = {

@@ -34,8 +34,13 @@ def test_a_pod_on_the_host_network_sees_the_nodes_file() -> None:
 
 def test_it_is_written_in_place(tmp_path: Path) -> None:
     path = tmp_path / "pod" / "etc-hosts"
-    write(pod_of(), "10.0.0.7", str(path))
+    write(pod_of(), ["10.0.0.7"], str(path))
     inode = path.stat().st_ino
-    write(pod_of(), "10.0.0.8", str(path))
+    write(pod_of(), ["10.0.0.8"], str(path))
     assert path.stat().st_ino == inode
     assert "10.0.0.8\tweb\n" in path.read_text()
+
+
+def test_an_overriding_hostname_has_no_domain() -> None:
+    text = render(pod_of({"hostnameOverride": "db.example.org", "subdomain": "s"}), ["10.0.0.7"], "cluster.local", "")
+    assert text.endswith("\n10.0.0.7\tdb.example.org\n")

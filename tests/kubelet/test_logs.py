@@ -148,6 +148,19 @@ async def test_following_across_a_rotation(log: Path) -> None:
         await follower.task
 
 
+async def test_following_a_log_that_is_emptied(log: Path) -> None:
+    follower = Follower(log, tail_lines=1)
+    await follower.expect("five\n")
+    os.truncate(log, 0)
+    with open(log, "a") as target:  # noqa: ASYNC230
+        target.write(line("after"))
+        target.flush()
+        await follower.expect("five\nafter\n")
+        follower.alive = False
+    async with asyncio.timeout(30):
+        await follower.task
+
+
 async def test_following_a_container_that_is_over_already(log: Path) -> None:
     follower = Follower(log, tail_lines=1)
     follower.alive = False

@@ -2,10 +2,19 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.kubelet.builders import NOW, after, container, pod, run, running_on, sandbox, sidecar
 
-from pybernetes.api.core import ContainerRestartRule, ContainerRestartRuleOnExitCodes, EphemeralContainer, PodStatus
+from pybernetes.api.core import (
+    ContainerRestartRule,
+    ContainerRestartRuleOnExitCodes,
+    ContainerState,
+    ContainerStateWaiting,
+    ContainerStatus,
+    EphemeralContainer,
+    PodStatus,
+)
 from pybernetes.kubelet.pod_runtime import PodRuntime
 from pybernetes.kubelet.pod_worker import (
     START,
@@ -18,6 +27,7 @@ from pybernetes.kubelet.pod_worker import (
     StartError,
     StopSandbox,
     Termination,
+    Waiting,
     back_off_key,
     decide,
 )
@@ -197,6 +207,17 @@ def test_a_container_that_is_being_started_again_does_not_wait() -> None:
     assert not under_way.waiting and not starts(under_way)
 
 
+def test_what_a_container_waited_for_is_shown_until_it_runs() -> None:
+    waiting = ContainerStateWaiting(reason="CreateContainerConfigError", message='configmap "settings" not found')
+    status = ContainerStatus(name="web", state=ContainerState(waiting=waiting))
+    a_pod = msgspec.structs.replace(pod(), status=PodStatus(container_statuses=[status]))
+    due = plan(a_pod, running_on())
+    under_way = plan(a_pod, running_on(), busy=frozenset({"start"}), starting="web")
+    assert starts(due) == ["web"] and not starts(under_way)
+    assert due.waiting == under_way.waiting == {"web": Waiting("CreateContainerConfigError", waiting.message)}
+    assert not plan(a_pod, running_on(run())).waiting
+
+
 def test_second_crash_waits_ten_seconds_then_twenty() -> None:
     back_off, a_pod = RestartBackOff(), pod()
     crashed = running_on(run(state="exited", exit_code=1))
@@ -295,9 +316,11 @@ def test_killing_is_not_begun_twice_and_starts_nothing() -> None:
 def test_sidecars_go_last_in_reverse_order_with_what_is_left_of_the_grace_period() -> None:
     a_pod = pod(init=[sidecar("one"), sidecar("two")])
     everything = running_on(run("one"), run("two"), run("web"))
-    assert kills(plan(a_pod, everything, termination=ending())) == ["web"]
+    at_once = [a for a in plan(a_pod, everything, termination=ending()).actions if isinstance(a, KillContainer)]
+    assert [(a.name, a.after) for a in at_once] == [("web", ()), ("two", ("web-0",)), ("one", ("web-0", "two-0"))]
     late = plan(a_pod, running_on(run("one"), run("two")), termination=ending(30), now=after(12))
-    assert [(a.name, a.grace_seconds) for a in late.actions if isinstance(a, KillContainer)] == [("two", 18)]
+    found = [(a.name, a.grace_seconds, a.after) for a in late.actions if isinstance(a, KillContainer)]
+    assert found == [("two", 18, ()), ("one", 18, ("two-0",))]
     last = plan(a_pod, running_on(run("one"), run("two", "exited")), termination=ending(30), now=after(100))
     assert [(a.name, a.grace_seconds) for a in last.actions if isinstance(a, KillContainer)] == [("one", 2)]
 

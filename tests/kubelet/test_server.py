@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.kubelet.components import component
 from tests.kubelet.object_server import ObjectServer
 from tests.kubelet.pods import pod_of
 
@@ -19,9 +20,13 @@ from pybernetes.base.x509 import CertificateAuthority, client_context, server_co
 from pybernetes.client.client import Client, read_body
 from pybernetes.kubelet.cri.fake import FakeRuntime
 from pybernetes.kubelet.cri.messages import ContainerStatus, ExecSyncResponse
+from pybernetes.kubelet.cri.protocol import RuntimeServiceError
+from pybernetes.kubelet.host_status import host_pod
 from pybernetes.kubelet.server import KubeletServer, ServerConfig
 from pybernetes.kubelet.server_auth import access_of
 
+SCHEDULED = "2026-01-02T03:04:05.678 INFO scheduler.cycle Pod scheduled"
+NO_CONTAINER = "kube-scheduler is a process of the node and no container; there is only its log"
 TOKEN = [("authorization", "Bearer good")]
 RUNNING = {"name": "web", "state": {"running": {}}, "containerID": "containerd://id"}
 
@@ -33,10 +38,11 @@ class View:
         self.cri: Any = FakeRuntime()
         self.directory = directory
         self.status: dict[str, Any] = {"phase": "Running", "containerStatuses": [RUNNING]}
+        self.spec: dict[str, Any] = {}
         self.url = ""
 
     def pods(self) -> list[Any]:
-        pod = pod_of()
+        pod = pod_of(self.spec)
         pod.status = msgspec.convert(self.status, type(pod.status))
         return [pod]
 
@@ -69,7 +75,7 @@ class Setup:
         self.api = ObjectServer()
         self.api.review = review
         self.view = View(directory)
-        config = ServerConfig(
+        self.config = ServerConfig(
             node_name="node-1",
             host="127.0.0.1",
             port=0,
@@ -78,7 +84,7 @@ class Setup:
             configuration={"a": 1},
         )
         self.trouble = ""
-        self.server = KubeletServer(config, self.view, Client(self.api), healthy=lambda: self.trouble)
+        self.server = KubeletServer(self.config, self.view, Client(self.api), healthy=lambda: self.trouble)
 
     async def ask(
         self, target: str, method: str = "GET", headers: list[tuple[str, str]] = TOKEN, body: bytes = b""
@@ -115,6 +121,24 @@ def test_access(method: str, path: str, access: tuple[str, tuple[str, ...]]) -> 
 async def test_callers_without_credentials_are_refused(setup: Setup) -> None:
     assert await setup.ask("/pods", headers=[]) == (401, "Unauthorized")
     assert await setup.ask("/pods", headers=[("authorization", "Bearer bad")]) == (401, "Unauthorized")
+    assert await setup.ask("/healthz", headers=[]) == (200, "ok")
+    assert await setup.ask("/healthz", "POST", headers=[]) == (401, "Unauthorized")
+
+
+@pytest.mark.parametrize("has_terminal", [False, True])
+async def test_what_is_attached_is_a_terminal_where_the_container_has_one(setup: Setup, has_terminal: bool) -> None:
+    asked: list[dict[str, bool]] = []
+
+    async def attach_url(container_id: str, **flags: bool) -> str:
+        asked.append(flags)
+        raise RuntimeServiceError("UNAVAILABLE", "enough is known")
+
+    setup.view.cri.attach_url = attach_url
+    setup.view.spec = {"containers": [{"name": "web", "image": "i", "tty": has_terminal}]}
+    for wanted in ("", "&tty=true"):
+        status, _ = await setup.ask(f"/attach/default/web/uid-1/web?stdin=true&stdout=true&stderr=true{wanted}", "POST")
+        assert status == 500
+    assert asked == [{"stdin": True, "stdout": True, "stderr": not has_terminal, "tty": has_terminal}] * 2
 
 
 async def test_callers_without_permission_are_refused(setup: Setup) -> None:
@@ -258,10 +282,64 @@ async def test_streams_that_cannot_be(setup: Setup, target: str, expected: tuple
     assert await setup.ask(target, "POST") == expected
 
 
+class Host:
+    """One component of the host, as pod `kube-scheduler-n`."""
+
+    def __init__(self, log: Path | str) -> None:
+        self.found = component(path=log)
+
+    def pods(self) -> list[Any]:
+        return [host_pod(self.found, "n")]
+
+    def component(self, namespace: str, pod_name: str) -> Any:
+        return self.found if (namespace, pod_name) == ("kube-system", "kube-scheduler-n") else None
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("containerLogs/N/P/kube-scheduler", (200, f"{SCHEDULED}\n")),
+        ("containerLogs/N/P/other", (404, 'pod "kube-scheduler-n" does not exist\n')),
+        (
+            "containerLogs/N/P/kube-scheduler?previous=true",
+            (400, 'previous terminated container "kube-scheduler" in pod "kube-scheduler-n" not found'),
+        ),
+        *(
+            (f"{path}?output=1&command=ls&port=80", (400, NO_CONTAINER))
+            for path in ("exec/N/P/kube-scheduler", "attach/N/P/kube-scheduler", "run/N/P/uid/c", "portForward/N/P")
+        ),
+    ],
+)
+async def test_components_of_the_host_have_logs_and_nothing_else(
+    setup: Setup, tmp_path: Path, target: str, expected: tuple[int, str]
+) -> None:
+    log = tmp_path / "shared.log"
+    log.write_text(f"2026-01-02T03:04:05.678 INFO proxy.proxy Rules made\n{SCHEDULED}\n")
+    setup.server = KubeletServer(setup.config, setup.view, Client(setup.api), host=Host(log))
+    path = target.replace("N/P", "kube-system/kube-scheduler-n")
+    status, text = await setup.ask(f"/{path}", "GET" if "Logs" in target else "POST")
+    if expected[1] == NO_CONTAINER:  # a client of an upgrade shows the message of a Status, and of a text only some
+        found = msgspec.json.decode(text)
+        text = found["message"]
+        assert (found["kind"], found["reason"], found["code"]) == ("Status", "BadRequest", 400)
+    assert (status, text) == expected
+    names = [pod["metadata"]["name"] for pod in msgspec.json.decode((await setup.ask("/pods"))[1])["items"]]
+    assert names == ["web", "kube-scheduler-n"]
+
+
+async def test_a_component_whose_process_writes_to_no_file_says_so(setup: Setup) -> None:
+    setup.server = KubeletServer(setup.config, setup.view, Client(setup.api), host=Host(""))
+    status, text = await setup.ask("/containerLogs/kube-system/kube-scheduler-n/kube-scheduler")
+    assert status == 400 and text.endswith(
+        "has no log: its process writes to no file; look where its standard error goes"
+    )
+
+
 async def test_metrics(setup: Setup) -> None:
     status, text = await setup.ask("/metrics")
     assert status == 200
     assert "kubelet_running_pods 1\n" in text
+    assert "# TYPE rest_client_requests_total counter\n" in text
     assert 'kubelet_running_containers{container_state="running"} 1\n' in text
 
 
@@ -309,7 +387,7 @@ async def test_an_exec_stream_is_relayed_over_tls(
     config = ServerConfig(node_name="node-1", host="127.0.0.1", port=0, healthz_port=0)
     server = KubeletServer(config, setup.view, Client(setup.api), tls=context, clock=SYSTEM_CLOCK)
     pair = ca.issue("good", organizations=["system:masters"])
-    async with asyncio.timeout(10), running("kubelet", server.serve):
+    async with asyncio.timeout(60), running("kubelet", server.serve):
         transport = HttpTransport(f"https://127.0.0.1:{server.port}", tls=client_context(ca.certificate_pem, pair))
         headers = [("upgrade", "SPDY/3.1"), ("x-stream-protocol-version", "v4.channel.k8s.io")]
         query = "command=sh&command=-c&input=1&output=1&error=1&tty=1"

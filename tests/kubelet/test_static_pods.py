@@ -1,21 +1,9 @@
-"""Static pods: what a file says, and which mirrors the API has to have."""
-
-from datetime import UTC, datetime
+"""Static pods: what a file says."""
 
 import pytest
 
-from pybernetes.api.core import Pod
-from pybernetes.kubelet.static_pods import (
-    HASH_ANNOTATION,
-    MIRROR_ANNOTATION,
-    SOURCE_ANNOTATION,
-    StaticPodError,
-    is_mirror,
-    is_static,
-    mirror_of,
-    mirror_plan,
-    static_pod,
-)
+from pybernetes.kubelet.mirror_pods import HASH_ANNOTATION, SOURCE_ANNOTATION, is_mirror
+from pybernetes.kubelet.static_pods import StaticPodError, is_static, static_pod
 
 FILE = b"""
 apiVersion: v1
@@ -47,27 +35,3 @@ def test_other_content_and_another_node_make_another_uid() -> None:
 def test_files_that_are_no_pods(content: bytes) -> None:
     with pytest.raises(StaticPodError):
         static_pod(content, "n")
-
-
-def _seen(pod: Pod) -> dict[tuple[str, str], Pod]:
-    return {(pod.metadata.namespace or "", pod.metadata.name or ""): pod}
-
-
-def test_a_mirror_is_made_once() -> None:
-    pod = static_pod(FILE, "n")
-    assert mirror_plan([pod], {}).create == [pod]
-    assert mirror_plan([pod], {}, _seen(pod).keys()).create == []
-    mirror = mirror_of(pod, None)
-    assert (mirror.metadata.annotations or {})[MIRROR_ANNOTATION] == pod.metadata.uid
-    plan = mirror_plan([pod], _seen(mirror))
-    assert (plan.create, plan.delete) == ([], [])
-
-
-def test_a_mirror_of_other_content_one_of_nothing_and_one_that_is_deleted_go() -> None:
-    pod = static_pod(FILE, "n")
-    mirror = mirror_of(pod, None)
-    changed = static_pod(FILE + b"#", "n")
-    assert mirror_plan([changed], _seen(mirror)).delete == [mirror]
-    assert mirror_plan([], _seen(mirror)).delete == [mirror]
-    mirror.metadata.deletion_timestamp = datetime(2026, 1, 1, tzinfo=UTC)
-    assert mirror_plan([pod], _seen(mirror)).delete == [mirror]

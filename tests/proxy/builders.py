@@ -7,6 +7,7 @@ import msgspec
 from pybernetes.api.core import Service
 from pybernetes.api.discovery import EndpointSlice
 from pybernetes.proxy.endpoint_numbers import EndpointNumbers
+from pybernetes.proxy.families import IPV4, Family
 from pybernetes.proxy.model import Endpoint, ServicePort
 from pybernetes.proxy.rules import entries, skeleton
 from pybernetes.proxy.ruleset import Ruleset
@@ -14,6 +15,8 @@ from pybernetes.proxy.ruleset import Ruleset
 TABLE = "ip pybernetes"
 POD_CIDR = "10.244.0.0/16"
 SERVICE_CIDR = "10.96.0.0/16"
+POD_CIDR6 = "fd00:10:244::/56"
+SERVICE_CIDR6 = "fd00:10:96::/112"
 
 
 def service(name: str = "web", *, ip: str = "10.96.0.20", **spec: Any) -> Service:
@@ -79,18 +82,20 @@ def port(*ips: str, name: str = "web", cluster_ip: str = "10.96.0.20", **more: A
 class Table:
     """A ruleset with its numbers, as the proxy keeps them."""
 
-    def __init__(self) -> None:
-        self.ruleset = Ruleset(TABLE, skeleton(POD_CIDR, SERVICE_CIDR))
+    def __init__(self, family: Family = IPV4) -> None:
+        self.family = family
+        ranges = (POD_CIDR, SERVICE_CIDR) if family is IPV4 else (POD_CIDR6, SERVICE_CIDR6)
+        self.ruleset = Ruleset(family.table("pybernetes"), skeleton(*ranges, family))
         self.numbers = EndpointNumbers()
 
     def put(self, *ports: ServicePort, owner: str = "") -> "Table":
         """These are all ports of their service."""
         key = owner or f"{ports[0].namespace}/{ports[0].name}"
-        self.ruleset.replace(key, entries(key, ports, self.numbers))
+        self.ruleset.replace(key, entries(key, ports, self.numbers, self.family))
         return self
 
     def drop(self, owner: str) -> "Table":
-        self.ruleset.replace(owner, entries(owner, (), self.numbers))
+        self.ruleset.replace(owner, entries(owner, (), self.numbers, self.family))
         return self
 
     def step(self) -> str:

@@ -7,12 +7,14 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.proxy.builders import TABLE, Table, endpoints, port
 
-from pybernetes.proxy.model import ServicePort
+from pybernetes.proxy.families import IPV6
+from pybernetes.proxy.model import Endpoint, ServicePort
 from pybernetes.proxy.ruleset import Fragment, Ruleset
 
 needs_nft = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("nft"), reason="needs root and nft")
@@ -130,11 +132,11 @@ class Kernel:
         if commands:
             self.nft("-f", "-", given=commands)
 
-    def contents(self) -> list[str]:
+    def contents(self, table: str = TABLE) -> list[str]:
         """The whole table, in an order of its own and without handles."""
         return sorted(
             json.dumps(_plain(item), sort_keys=True)
-            for item in json.loads(self.nft("-j", "list", "table", *TABLE.split()))["nftables"]
+            for item in json.loads(self.nft("-j", "list", "table", *table.split()))["nftables"]
         )
 
     def close(self) -> None:
@@ -199,7 +201,7 @@ def histories(draw: st.DrawFn) -> list[list[tuple[str, ServicePort | None]]]:
 
 @needs_nft
 @given(histories())
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_sequence_of_changes_gives_the_table_made_from_nothing(
     kernel: Kernel, history: list[list[tuple[str, ServicePort | None]]]
 ) -> None:
@@ -216,6 +218,54 @@ def test_any_sequence_of_changes_gives_the_table_made_from_nothing(
     table.ruleset.lost()
     kernel.apply(table.step())
     assert kernel.contents() == stepwise
+
+
+def six(one: ServicePort) -> ServicePort:
+    """The same of the other family."""
+
+    def address(ip: str) -> str:
+        return f"fd00::{ip.replace('.', ':')}"
+
+    def points(found: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+        return tuple(msgspec.structs.replace(point, ip=address(point.ip)) for point in found)
+
+    ranges = {"10.0.0.0/8": "fd00::/16", "10.1.0.0/16": "fd00::/32", "0.0.0.0/0": "::/0", "192.0.2.1/32": "::1/128"}
+    return msgspec.structs.replace(
+        one,
+        cluster_ip=address(one.cluster_ip),
+        external_ips=tuple(map(address, one.external_ips)),
+        load_balancer_ips=tuple(map(address, one.load_balancer_ips)),
+        source_ranges=tuple(ranges[text] for text in one.source_ranges),
+        internal=points(one.internal),
+        everywhere=points(one.everywhere),
+        external=points(one.external),
+    )
+
+
+@needs_nft
+@given(histories())
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+def test_so_does_any_sequence_of_changes_of_the_other_family(
+    kernel: Kernel, history: list[list[tuple[str, ServicePort | None]]]
+) -> None:
+    table, name_of_table = Table(IPV6), "ip6 pybernetes"
+    kernel.apply(table.step())
+    empty = kernel.contents(name_of_table)
+    for turn in history:
+        for name, one in turn:
+            if one is None:
+                table.drop(f"default/{name}")
+            else:
+                table.put(six(one))
+        kernel.apply(table.step())
+    stepwise = kernel.contents(name_of_table)
+    table.ruleset.lost()
+    kernel.apply(table.step())
+    assert kernel.contents(name_of_table) == stepwise
+    for name in NAMES:
+        table.drop(f"default/{name}")
+    kernel.apply(table.step())
+    assert kernel.contents(name_of_table) == empty
 
 
 @needs_nft

@@ -124,6 +124,7 @@ async def test_numbers_are_shown_under_upstreams_names(tmp_path) -> None:
                 seen['workqueue_adds_total{name="deployment"}'] > 0
                 and seen['workqueue_work_duration_seconds_count{name="deployment"}'] > 0
                 and seen.get('node_collector_zone_size{zone=""}') == 2
+                and seen.get('rest_client_requests_total{code="201",method="POST",host=""}', 0) > 0
             )
 
         await eventually(is_counted)

@@ -37,7 +37,7 @@ async def test_an_etcd_that_hangs(tmp_path):
                         api.delete(f"{CONFIG_MAPS}/before"),
                         api.get("/readyz"),
                         api.get("/readyz/etcd"),
-                        api.get("/readyz", "exclude=etcd"),
+                        api.get("/readyz", "exclude=etcd&exclude=etcd-readiness"),
                         api.get("/livez/ping"),
                     )
                 assert [answer.code for answer in answers] == [504, 200, 200, 504, 504, 504, 500, 500, 200, 200]
@@ -53,7 +53,7 @@ async def test_an_etcd_that_hangs(tmp_path):
 
 async def healed(api: Api, watch: Watching) -> None:
     """Ready again without a restart, and the watch has everything that happened, once and in order."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await api.get("/readyz")).code != 200:  # noqa: ASYNC110 (health is a question, not an event)
             await asyncio.sleep(0.02)
         while (await api.post(CONFIG_MAPS, {"metadata": {"name": "after"}})).code not in (201, 409):  # noqa: ASYNC110

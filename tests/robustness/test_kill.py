@@ -29,7 +29,7 @@ async def run(process, make, fault: Callable[[], None], seed: int) -> History:
     try:
         traffic = Traffic(transport, history, seed)
         chance = random.Random(seed + 1)
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(150), asyncio.TaskGroup() as group:
             for _ in range(3):
                 group.create_task(traffic.watch())
             writers = [group.create_task(traffic.write()) for _ in range(6)] + [group.create_task(traffic.read())]

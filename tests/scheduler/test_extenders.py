@@ -247,7 +247,9 @@ async def test_it_prevents_preemption(case):
         api.put(pod("p", cpu="2", priority=9))
         await api.until(lambda: api.patches)
         condition = api.pod("p").status.conditions[0]
-        assert condition.message.startswith("0/1 nodes are available: 1 Insufficient cpu. preemption: ")
+        assert condition.message.startswith(
+            "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: "
+        )
         assert message in condition.message
         assert not api.deleted
 

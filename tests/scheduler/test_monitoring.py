@@ -91,6 +91,7 @@ async def test_metrics_are_for_those_who_may(tmp_path):
         assert status == 200
         assert 'scheduler_cache_size{type="nodes"} 1' in text
         assert "process_cpu_seconds_total" in text
+        assert 'rest_client_requests_total{code="200",method="GET",host="' in text
 
 
 async def test_the_configuration_is_shown(tmp_path):

@@ -1,6 +1,7 @@
 """Who is next, who rests, who waits for what."""
 
 import asyncio
+import weakref
 
 import pytest
 from tests.contract.store import FakeClock, settle
@@ -50,6 +51,30 @@ async def empty(queue):
 
 def info(name, **more):
     return PodInfo(pod(name, **more))
+
+
+class Something:
+    """An object in an event, whose end can be seen."""
+
+
+async def test_events_are_remembered_only_while_a_pod_is_tried():
+    async with Running() as (queue, _):
+
+        def happens() -> weakref.ref[Something]:
+            thing = Something()
+            queue.on_event(ClusterEvent("Node", Action.NODE_TAINTS, thing, thing))
+            return weakref.ref(thing)
+
+        assert happens()() is None
+        queue.add(info("a"))
+        queue.add(info("b"))
+        first, second = await queue.pop(), await queue.pop()
+        seen = happens()
+        queue.done(first.pod.uid)
+        assert seen() is not None
+        queue.rejected(second, FIT)
+        assert seen() is None
+        assert happens()() is None
 
 
 EVENTS = [

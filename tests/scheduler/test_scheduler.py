@@ -74,7 +74,7 @@ async def test_a_pod_without_a_place_gets_condition_and_event_and_is_bound_when_
         await api.until(lambda: api.patches)
         await settle()
         message = (
-            "0/1 nodes are available: 1 Insufficient cpu. "
+            "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, "
             "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
         )
         assert api.recorder.events == [("Warning", "FailedScheduling", "p", message)]

@@ -98,8 +98,8 @@ async def test_a_pod_that_fits_nowhere_says_why_and_is_bound_when_there_is_room(
         found = await until(client, "second", is_rejected)
         assert condition_of(found).reason == "Unschedulable"
         assert condition_of(found).message == (
-            "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
-            "1 No preemption victims found for incoming pod."
+            "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, "
+            "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
         )
         await client.delete(Pod, "first", "default", grace_period_seconds=0)
         found = await until(client, "second", lambda one: one.spec.node_name)

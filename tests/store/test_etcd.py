@@ -10,7 +10,7 @@ from tests.support.etcd import etcd, needs_etcd
 from pybernetes.base.clock import SYSTEM_CLOCK
 from pybernetes.base.tasks import running
 from pybernetes.base.x509 import CertificateAuthority
-from pybernetes.store.etcd import EtcdAddress, EtcdStore
+from pybernetes.store.etcd import EtcdAddress, EtcdStore, messages
 from pybernetes.store.store import Batch, Compacted, Conflict, LeaseNotFound, Unavailable
 
 pytestmark = needs_etcd
@@ -69,6 +69,17 @@ async def test_lists_longer_than_a_page_are_of_one_revision(tmp_path):
             assert all(item.mod_revision <= page.revision for item in page.items)
             part = await store.list("/a/", limit=1500)
             assert (len(part.items), part.remaining) == (1500, 1001)
+
+
+async def test_a_long_list_is_whole_where_all_before_it_was_compacted_as_after_a_restore(tmp_path):
+    with etcd(tmp_path) as server:
+        async with opened(EtcdAddress(servers=server.urls)) as store:
+            await asyncio.gather(*(store.put(f"/a/{i:05}", b"v") for i in range(1100)))
+            request = messages.CompactionRequest(revision=await store.revision())
+            await store._connection.write("KV/Compact", request, messages.CompactionResponse)
+            with pytest.raises(Compacted):
+                await store.list("/a/", revision=5)
+            assert len((await store.list("/a/")).items) == 1100
 
 
 async def test_two_stores_on_one_etcd_see_each_other(tmp_path):

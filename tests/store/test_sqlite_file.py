@@ -16,7 +16,7 @@ from tests.contract.store import FakeClock, events, settle
 from pybernetes.base.clock import SYSTEM_CLOCK
 from pybernetes.base.tasks import running
 from pybernetes.store.sqlite import SqliteStore
-from pybernetes.store.sqlite_file import FORMAT
+from pybernetes.store.sqlite_formats import FORMAT
 from pybernetes.store.store import Conflict, LeaseNotFound, Unavailable
 
 

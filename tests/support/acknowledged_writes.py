@@ -10,6 +10,7 @@ read whole; `attempt NAME` comes before a delete is sent. A request without an a
 import base64
 import http.client
 import json
+import os
 import ssl
 import sys
 import tempfile
@@ -94,8 +95,9 @@ _lock = threading.Lock()
 
 
 def say(*words: str) -> None:
+    """One line at once: who is killed has said it, or has not."""
     with _lock:
-        print(*words, flush=True)
+        os.write(sys.stdout.fileno(), f"{' '.join(words)}\n".encode())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 
 `world.run_pods()` starts a stand-in that reports pods as running and ready and confirms deletions; `world.reject` names
 a predicate for pods that shall never become ready, `world.refuse` one for requests of controllers that are forbidden;
-`world.answer` may answer a request of theirs in the server's place (an aggregated API that is not there).
+`world.answer` may answer a request of theirs in the server's place (an aggregated API that is not there);
+`world.metrics()` is what their manager tells of them.
 """
 
 import asyncio
@@ -41,6 +42,7 @@ class World:
         self.refuse: Callable[[Request], bool] = lambda request: False
         self.answer: Callable[[Request], Response | None] = lambda request: None
         self.denied: list[str] = []
+        self.metrics: Callable[[], bytes] = bytes
         self._stack = stack
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -53,9 +55,11 @@ class World:
     async def get(self, kind: type[T], name: str, namespace: str = "default") -> T:
         return await self.client.get(kind, name, namespace)
 
-    async def until(self, check: Callable[[], Any], *, within_seconds: float = 600.0) -> Any:
+    async def until(
+        self, check: Callable[[], Any], *, within_seconds: float = 600.0, longest_step_seconds: float = 1.0
+    ) -> Any:
         """Let virtual time pass until check() (or what it awaits) is true."""
-        return await eventually(check, within_seconds=within_seconds)
+        return await eventually(check, within_seconds=within_seconds, longest_step_seconds=longest_step_seconds)
 
     def later(self, action: Callable[[], Awaitable[Any]]) -> None:
         """Do something soon, from a place that cannot wait; an object that is gone by then is fine."""
@@ -143,17 +147,22 @@ class World:
 
 
 @asynccontextmanager
-async def control_plane(*controllers: str, rbac: bool = False, **config: Any) -> AsyncIterator[World]:
+async def control_plane(
+    *controllers: str, rbac: bool = False, server_config: dict[str, Any] | None = None, **config: Any
+) -> AsyncIterator[World]:
     """A running API server and those controllers (all by default); keywords are fields of ControllerManagerConfig.
 
     With `rbac` requests are authorized, and every controller acts as its own service account; answers of 403 are
-    collected in `world.denied`.
+    collected in `world.denied`. `server_config`: fields of the API server's, and of `api_server`.
     """
     clock = LoopClock()
     settings = ControllerManagerConfig(leader_elect=False, controllers=controllers or ("*",), **config)
     async with AsyncExitStack() as stack:
         modes = ("Node", "RBAC") if rbac else ("AlwaysAllow",)
-        server = await stack.enter_async_context(api_server(clock=clock, authorization_modes=modes))
+        network = {"service_cidr": ",".join(settings.service_cidrs)} if settings.service_cidrs else {}
+        server = await stack.enter_async_context(
+            api_server(clock=clock, authorization_modes=modes, **network, **(server_config or {}))
+        )
         client = Client(InProcessTransport(server.app, ADMIN))
         world = World(client, clock, stack)
 
@@ -167,6 +176,7 @@ async def control_plane(*controllers: str, rbac: bool = False, **config: Any) ->
 
         manager = ControllerManager(lambda name: client_as(name, guarded, rbac=rbac), settings, clock)
         await stack.enter_async_context(running("controller manager", manager.serve))
+        world.metrics = manager.metrics.text
         yield world
 
 

@@ -13,6 +13,9 @@ import pytest
 
 BINARY = shutil.which("etcd")
 needs_etcd = pytest.mark.skipif(not BINARY, reason="etcd is not installed")
+needs_etcdctl = pytest.mark.skipif(
+    not (BINARY and (shutil.which("etcdutl") or shutil.which("etcdctl"))), reason="etcd's tools are not installed"
+)
 
 
 def free_port() -> int:
@@ -33,7 +36,7 @@ class Member:
         self.peer_url = f"http://127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, cluster: str) -> None:
+    def start(self, cluster: str, *, state: str = "new") -> None:
         directory = self.directory / self.name
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(self.directory / f"{self.name}.log", "ab") as log:
@@ -43,7 +46,7 @@ class Member:
                     *("--name", self.name, "--data-dir", str(directory)),
                     *("--listen-client-urls", self.url, "--advertise-client-urls", self.url),
                     *("--listen-peer-urls", self.peer_url, "--initial-advertise-peer-urls", self.peer_url),
-                    *("--initial-cluster", cluster, "--initial-cluster-state", "new"),
+                    *("--initial-cluster", cluster, "--initial-cluster-state", state),
                     *("--heartbeat-interval", "20", "--election-timeout", "200", "--max-request-bytes", "3145728"),
                     *self._extra,
                 ],

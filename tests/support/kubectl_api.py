@@ -35,9 +35,10 @@ class KubectlApi:
     def __init__(self, api: Api, directory: Path, version: str) -> None:
         self.api = api
         self._directory = directory
-        binary = installed()[version] if version else list(installed().values())[-1]
+        self.kubeconfig = directory / "config"
         self._binary = directory / "kubectl"  # its own name is in its user agent
-        self._binary.symlink_to(binary)
+        if version or installed():
+            self._binary.symlink_to(installed()[version] if version else list(installed().values())[-1])
 
     async def start(
         self, *words: str, command: Sequence[str] = (), cache: Path | None = None
@@ -46,7 +47,7 @@ class KubectlApi:
         return await asyncio.create_subprocess_exec(
             *(command or (self._binary,)),
             *words,
-            f"--kubeconfig={self._directory / 'config'}",
+            f"--kubeconfig={self.kubeconfig}",
             f"--cache-dir={cache or self._directory / 'cache'}",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -100,5 +101,6 @@ async def kubectl_api(directory: Path, version: str = "", **config: Any) -> Asyn
             "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "default"}}],
             "current-context": "x",
         }
-        (directory / "config").write_bytes(orjson.dumps(document))
-        yield KubectlApi(Api(server), directory, version)
+        k = KubectlApi(Api(server), directory, version)
+        k.kubeconfig.write_bytes(orjson.dumps(document))
+        yield k

@@ -2,7 +2,8 @@
 
     outside 172.30.0.1 ──veth── 172.30.0.10 machine (default route to outside)
 
-`neighbour(m1, "m2", 11)` gives another machine on the same network, 172.30.0.11, joined through the outside host.
+`neighbour(m1, "m2", 11)` gives another machine on the same network, 172.30.0.11, joined through the outside host. The
+same network is fd30::/64 too, with the same last numbers, where the kernel has IPv6.
 
 Nothing of it is left when it is closed: killing the first process of the PID namespace ends everything inside.
 """
@@ -19,6 +20,9 @@ from pathlib import Path
 
 ADDRESS = "172.30.0.10"
 OUTSIDE_ADDRESS = "172.30.0.1"
+ADDRESS6 = "fd30::10"
+OUTSIDE_ADDRESS6 = "fd30::1"
+HAS_IPV6 = Path("/proc/sys/net/ipv6").exists()
 
 _SETUP = """
 mount --make-rshared /
@@ -43,6 +47,12 @@ ip -n outside addr add {OUTSIDE_ADDRESS}/24 dev lan
 ip -n outside link set lan up
 ip -n outside link set ext0 up
 ip route add default via {OUTSIDE_ADDRESS}
+"""
+if HAS_IPV6:
+    _WIRING += f"""
+ip addr add {ADDRESS6}/64 dev eth0 nodad
+ip -n outside addr add {OUTSIDE_ADDRESS6}/64 dev lan nodad
+ip -6 route add default via {OUTSIDE_ADDRESS6}
 """
 
 
@@ -126,7 +136,7 @@ class Machine:
     def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> str:
         """What Ctrl-C does: signal the command and its children; what it still printed."""
         Machine.send(process, number)
-        return process.communicate(timeout=10)[0] or ""
+        return process.communicate(timeout=60)[0] or ""
 
     def processes(self, pattern: str) -> list[int]:
         """Ids, as the machine sees them, of processes whose command line contains the pattern."""
@@ -179,6 +189,7 @@ def neighbour(first: Machine, name: str, number: int) -> Iterator[Machine]:
             f"addr add {address}/24 dev eth0",
             "link set eth0 up",
             f"route add default via {OUTSIDE_ADDRESS}",
+            *((f"addr add fd30::{number}/64 dev eth0 nodad",) if HAS_IPV6 else ()),
         ):
             found.run("ip", *words.split())
         yield found
@@ -189,7 +200,7 @@ def neighbour(first: Machine, name: str, number: int) -> Iterator[Machine]:
 
 def _remove(scratch: Path) -> None:
     """The machine's mounts vanish with its last process, which may take the kernel a moment."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             shutil.rmtree(scratch)

@@ -6,7 +6,8 @@
         net.nft(text)
         ask(net.outside, ("172.30.0.10", 30080))    # Reply(name="a", peer="172.30.0.10")
 
-A thread enters the namespace, makes the socket and ends; the socket stays where it was made.
+A pod's address may be of either family, 10.244.0.N or fd00:10:244::N. A thread enters the namespace, makes the socket
+and ends; the socket stays where it was made.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from tests.support.machine import Machine, machine
+from tests.support.machine import HAS_IPV6, Machine, machine
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -29,7 +30,7 @@ class Namespace:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def socket(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    def socket(self, kind: socket.SocketKind = socket.SOCK_STREAM, *, ipv6: bool = False) -> socket.socket:
         """A socket that lives in the namespace."""
         made: list[socket.socket] = []
 
@@ -37,7 +38,7 @@ class Namespace:
             with open(self._path, "rb") as file:
                 if _libc.setns(file.fileno(), _CLONE_NEWNET):
                     return
-            made.append(socket.socket(socket.AF_INET, kind))
+            made.append(socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, kind))
 
         thread = threading.Thread(target=make)
         thread.start()
@@ -73,8 +74,8 @@ class Pod(msgspec.Struct, frozen=True):
     ip: str
     namespace: Namespace
 
-    def socket(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
-        return self.namespace.socket(kind)
+    def socket(self, kind: socket.SocketKind = socket.SOCK_STREAM, *, ipv6: bool = False) -> socket.socket:
+        return self.namespace.socket(kind, ipv6=ipv6)
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -93,7 +94,7 @@ def ask(
     source: tuple[str, int] | None = None,
 ) -> Reply:
     """One connection (or datagram). ConnectionRefusedError and TimeoutError as the kernel says."""
-    with place.socket(kind) as client:
+    with place.socket(kind, ipv6=":" in to[0]) as client:
         client.settimeout(timeout)
         if source:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -114,8 +115,11 @@ class Network:
         self.node = Namespace(Path(f"/proc/{host.init}/ns/net"))
         self.outside = self._named("outside")
         self._count = 0
-        for key in ("net.ipv4.ip_forward", "net.ipv4.conf.all.route_localnet"):
-            host.run("sh", "-c", f"echo 1 > /proc/sys/{key.replace('.', '/')}")
+        switches = {"ipv4/ip_forward": 1, "ipv4/conf/all/route_localnet": 1}
+        if HAS_IPV6:
+            switches |= {"ipv6/conf/all/forwarding": 1, "ipv6/conf/default/accept_dad": 0}
+        for key, value in switches.items():
+            host.run("sh", "-c", f"echo {value} > /proc/sys/net/{key}")
 
     def _named(self, name: str) -> Namespace:
         return Namespace(Path(f"/proc/{self.machine.init}/root/run/netns/{name}"))
@@ -124,15 +128,15 @@ class Network:
         """A namespace joined to the machine by a veth pair."""
         self._count += 1
         veth = f"veth{self._count}"
-        self.machine.run("sh", "-ec", _POD.format(name=name, ip=ip, veth=veth))
+        self.machine.run("sh", "-ec", (_POD6 if ":" in ip else _POD).format(name=name, ip=ip, veth=veth))
         return Pod(name, ip, self._named(name))
 
-    def serve(self, place: Pod | Namespace, port: int, name: str) -> None:
-        """TCP and UDP servers on all addresses until the network is closed."""
+    def serve(self, place: Pod | Namespace, port: int, name: str, *, ipv6: bool = False) -> None:
+        """TCP and UDP servers on all addresses of a family until the network is closed."""
         for kind, serve in ((socket.SOCK_STREAM, _serve_tcp), (socket.SOCK_DGRAM, _serve_udp)):
-            server = place.socket(kind)
+            server = place.socket(kind, ipv6=ipv6)
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            server.bind(("0.0.0.0", port))
+            server.bind(("::" if ipv6 else "0.0.0.0", port))
             if kind == socket.SOCK_STREAM:
                 server.listen(64)
             thread = threading.Thread(target=serve, args=(server, name), daemon=True)
@@ -157,6 +161,21 @@ ip -n {name} route del 10.244.0.0/24
 ip -n {name} route add 10.244.0.1/32 dev eth0
 ip -n {name} route add 10.244.0.0/24 via 10.244.0.1
 ip -n {name} route add default via 10.244.0.1
+"""
+
+
+_POD6 = """
+ip netns add {name}
+ip netns exec {name} sh -c 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad'
+ip link add {veth} type veth peer name eth0 netns {name}
+ip addr add fd00:10:244::1/128 dev {veth} nodad
+ip link set {veth} up
+ip route add {ip}/128 dev {veth}
+ip -n {name} link set lo up
+ip -n {name} link set eth0 up
+ip -n {name} addr add {ip}/128 dev eth0 nodad
+ip -n {name} route add fd00:10:244::1/128 dev eth0
+ip -n {name} route add default via fd00:10:244::1
 """
 
 

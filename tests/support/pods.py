@@ -26,6 +26,17 @@ class Pods:
         """What a shell script prints in a container."""
         return self.kubectl("exec", "-n", self.namespace, name, "-c", of, "--", "sh", "-c", script)
 
+    def said(self, name: str, last: str, of: str = "c") -> list[str]:
+        """The lines of a container's log, once one of them is this. A container is ready before it says anything."""
+        words = ("logs", name, "-c", of)
+        until(lambda: last in self(*words).splitlines(), show=lambda: self(*words))
+        return self(*words).splitlines()
+
+    def answers(self, name: str, url: str, of: str = "c") -> None:
+        """Wait until a server in the pod answers."""
+        words = ("exec", name, "-c", of, "--", "wget", "-qO-", url)
+        until(lambda: self.kubectl.run("-n", self.namespace, *words, check=False).returncode == 0)
+
     def get(self, name: str) -> Any:
         return self.kubectl.json("get", f"pod/{name}", "-n", self.namespace)
 

@@ -132,7 +132,7 @@ def registry_on(machine: Machine, port: int, *, private: bool = False) -> Iterat
         process = machine.start("docker-registry", "serve", str(path))
         found = Registry(machine, port, private=private)
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not found.answers():
                 assert process.poll() is None, "the registry ended"
                 assert time.monotonic() < deadline, "the registry does not answer"

@@ -9,6 +9,7 @@ object that uses the feature already keeps it and may change it, so that switchi
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from .feature_gates import known_gates
@@ -36,37 +37,43 @@ _MORE: dict[str, dict[str, str]] = {
 
 def gated_fields(type_name: str, gates: Mapping[str, bool]) -> Tree:
     """The tree of a kind's fields whose gates are off, empty for most kinds. `type_name` is one of the type table."""
-    return _tree(type_name, gates, ())
+    return _gated(type_name, frozenset(gate for gate, is_on in gates.items() if not is_on))
 
 
-def _tree(type_name: str, gates: Mapping[str, bool], above: tuple[str, ...]) -> Tree:
+@lru_cache(maxsize=512)
+def _gated(type_name: str, off: frozenset[str]) -> Tree:
+    return _tree(type_name, off, ())
+
+
+def _tree(type_name: str, off: frozenset[str], above: tuple[str, ...]) -> Tree:
     found: list[tuple[str, Tree | str]] = []
     marks = _marks(type_name)
     for name, field in fields(type_name).items():
-        closed = next((gate for gate in marks.get(name, ()) if not gates[gate]), "")
+        closed = next((gate for gate in marks.get(name, ()) if gate in off), "")
         if closed:
             found.append((name, closed))
             continue
         below = element(field.type)
         if is_struct(below) and below not in above and below != type_name:
-            tree = _tree(below, gates, (*above, type_name))
+            tree = _tree(below, off, (*above, type_name))
             if tree:
                 found.append((name, ((_EACH, tree),) if field.is_map else tree))
     return tuple(found)
 
 
-def _marks(type_name: str) -> dict[str, list[str]]:
+@lru_cache(maxsize=1024)
+def _marks(type_name: str) -> dict[str, tuple[str, ...]]:
     """Field -> the gates it needs, all of them."""
     known = known_gates()
-    found: dict[str, list[str]] = {}
+    found: dict[str, tuple[str, ...]] = {}
     for row in table()[type_name]["f"]:
         names = [_ALIASES.get(name, name) for mark in row.get("fg", ()) for name in mark.split(",")]
         if row.get("inl") and is_struct(below := resolved(row["t"])):
             found |= _marks(below)
         elif names:
-            found[row["n"]] = [name for name in names if name in known]
+            found[row["n"]] = tuple(name for name in names if name in known)
     for name, gate in _MORE.get(type_name, {}).items():
-        found.setdefault(name, []).append(gate)
+        found[name] = (*found.get(name, ()), gate)
     return found
 
 

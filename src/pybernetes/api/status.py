@@ -162,8 +162,19 @@ def is_already_exists(error: BaseException) -> bool:
     return isinstance(error, StatusError) and error.reason == "AlreadyExists"
 
 
+def unmet_precondition(key: str, what: str, wanted: Any, found: Any) -> str:
+    """Why an update conflicts whose UID or ResourceVersion is not that of the object below the key of the store."""
+    why = f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+    return f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {why}"
+
+
 def is_conflict(error: BaseException) -> bool:
-    return isinstance(error, StatusError) and error.reason == "Conflict"
+    """Whether the object is not what the writer took it for: changed since, or another (patches with a uid)."""
+    if not isinstance(error, StatusError):
+        return False
+    if error.reason == "Invalid":
+        return any(cause.get("field") == "metadata.uid" for cause in (error.details or {}).get("causes") or ())
+    return error.reason == "Conflict"
 
 
 def is_invalid(error: BaseException) -> bool:

@@ -29,11 +29,11 @@ from .versions import ServedVersions
 from .watch_cache import WatchCache
 
 if TYPE_CHECKING:
-    from ..base.x509 import KeyPair
     from ..store.store import Store
     from .audit.backends import Backend
     from .encryption.store import EncryptingStore
     from .reload.keys import EncryptionKeys
+    from .reload.pairs import FollowedPair
 
 
 def admission_plugins(
@@ -69,13 +69,13 @@ def admission_plugins(
     return plugins
 
 
-def proxy_identity(config: ApiServerConfig) -> "KeyPair | None":
+def proxy_identity(config: ApiServerConfig) -> "FollowedPair | None":
     """What we show extension API servers; None when nothing is configured."""
     if not config.proxy_client_certificate:
         return None
-    from ..base.x509 import KeyPair
+    from .reload.pairs import FollowedPair
 
-    return KeyPair.load(config.proxy_client_certificate, config.proxy_client_key)
+    return FollowedPair("front proxy certificate", config.proxy_client_certificate, config.proxy_client_key)
 
 
 async def publish_trust(config: ApiServerConfig, reader: ObjectReader, write: Write) -> None:

@@ -42,19 +42,21 @@ class Bootstrap:
         self._app = app
         self._reader = reader
         self._config = config
+        self._cidrs = [cidr.strip() for cidr in config.service_cidr.split(",")]
 
     async def ensure(self) -> None:
         """Everything of this module; the namespaces first."""
         await asyncio.gather(*(self._ensure(resource("namespaces"), _namespace(name)) for name in NAMESPACES))
         classes = resource("priorityclasses", "scheduling.k8s.io")
         steps = [self._ensure(classes, _priority_class(name, *row)) for name, row in _PRIORITY_CLASSES.items()]
-        cidr = {"metadata": {"name": "kubernetes"}, "spec": {"cidrs": [self._config.service_cidr]}}
+        cidr = {"metadata": {"name": "kubernetes"}, "spec": {"cidrs": self._cidrs}}
         steps.append(self._ensure(resource("servicecidrs", "networking.k8s.io"), cidr))
         await asyncio.gather(*steps)
         await self._kubernetes_service()
 
     async def _kubernetes_service(self) -> None:
-        first = str(ipaddress.ip_network(self._config.service_cidr)[1])
+        network = ipaddress.ip_network(self._cidrs[0])
+        first = str(network[1])
         port = {"name": "https", "protocol": "TCP", "port": 443, "targetPort": self._config.advertise_port}
         service = {
             "metadata": {
@@ -66,7 +68,7 @@ class Bootstrap:
                 "type": "ClusterIP",
                 "clusterIP": first,
                 "clusterIPs": [first],
-                "ipFamilies": ["IPv4"],
+                "ipFamilies": [f"IPv{network.version}"],
                 "ipFamilyPolicy": "SingleStack",
                 "sessionAffinity": "None",
                 "ports": [port],

@@ -11,11 +11,23 @@ from ..api.user import ANONYMOUS, UserInfo
 from ..base.http.message import Headers, Request, Response
 from .authz.authorizer import Attributes
 from .authz.forbidden import forbidden
-from .negotiation import JSON, PLAIN, PROTOBUF, YAML, Representation, render_yaml, representation, to_protobuf
+from .formats import single_only, to_protobuf
+from .negotiation import (
+    FORMS,
+    JSON,
+    PLAIN,
+    PROTOBUF,
+    TABLE,
+    YAML,
+    Representation,
+    indented,
+    render_yaml,
+    representation,
+)
 from .registry import Endpoint, Registry
 from .request_info import RequestInfo
 from .resources.generic import GenericResource
-from .table import partial_metadata, to_table
+from .table import Included, ResourceRows, partial_metadata, to_table
 from .watch_cache import WatchCache
 
 _REPEATED = 128
@@ -76,9 +88,9 @@ class Call:
         found: list[str] = self.request.context.setdefault("warnings", [])
         return found
 
-    def representation(self) -> Representation:
+    def representation(self, forms: tuple[str, ...] = FORMS) -> Representation:
         """What the client wants. StatusError 406."""
-        return representation(self.request, protobuf=self.endpoint.protobuf)
+        return representation(self.request, forms=forms, protobuf=self.endpoint.protobuf)
 
     async def may_create(self) -> None:
         """StatusError 403 unless the user may create what this request names."""
@@ -102,9 +114,12 @@ class Call:
             want = self.representation()
         form = self.endpoint.formats
         if want is PLAIN:
-            return Response(code, [("content-type", JSON)], self.pretty(form.plain.encode(data)))
-        include = self.params.get("includeObject", "") if want.form == "Table" else ""
-        return self.respond_raw(form.of(want.form, include).encode(data), code, want=want)
+            return Response(code, [("content-type", JSON)], form.plain.encode(data))
+        single_only(want, self.served)
+        if want.media == PROTOBUF:
+            return Response(code, [("content-type", PROTOBUF)], form.of(want).encode(data))
+        include = self.params.get("includeObject", "") if want.form == TABLE else ""
+        return self.respond_raw(form.of(want, include).encode(data), code, want=want)
 
     def respond_raw(self, data: bytes, code: int = 200, *, want: Representation | None = None) -> Response:
         """JSON that is already in its final form; as YAML or protobuf when the client wants that."""
@@ -115,22 +130,20 @@ class Call:
             return Response(code, headers, render_yaml(data))
         if want.media == PROTOBUF:
             return Response(code, headers, to_protobuf(data))
-        return Response(code, headers, self.pretty(data))
+        return Response(code, headers, indented(data) if want.pretty else data)
 
     def respond_other(self, obj: dict[str, Any], code: int = 200) -> Response:
         """An object of another kind than the endpoint's (a Scale), as a table or cut to its metadata when the client
         wants that."""
         want = self.representation()
-        if want.form == "Table":
-            found = to_table(self.served, [obj], {"resourceVersion": obj["metadata"].get("resourceVersion", "")})
-            return self.respond_raw(orjson.dumps(found), code, want=want)
-        return self.respond_raw(orjson.dumps(partial_metadata(obj) if want.form else obj), code, want=want)
-
-    def pretty(self, data: bytes) -> bytes:
-        """Indented when `?pretty=true` asks for it."""
-        if "pretty" not in self.request.query or self.params.get("pretty", "") not in ("1", "true", ""):
-            return data
-        return orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2) + b"\n"
+        single_only(want, self.served)
+        if want.form == TABLE:
+            rows = ResourceRows(self.served, Included(api_version=want.meta), obj["kind"])
+            metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+            obj = to_table(rows, [obj], metadata, want.meta)
+        elif want.form:
+            obj = partial_metadata(obj, want.meta)
+        return self.respond_raw(orjson.dumps(obj), code, want=want)
 
 
 def not_allowed() -> status.StatusError:

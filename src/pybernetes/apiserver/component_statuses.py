@@ -14,6 +14,9 @@ from ..api.resource import resource
 from ..api.selectors import parse_fields, parse_labels
 from ..base.http.message import Response
 from .call import Call
+from .formats import lists_only
+from .negotiation import PARTIAL_LIST, TABLE
+from .table import partial_metadata
 
 Object = dict[str, Any]
 _LEASES = {"controller-manager": "kube-controller-manager", "scheduler": "kube-scheduler"}
@@ -61,14 +64,13 @@ async def read(call: Call) -> Response:
         if labels.matches({}) and all((found["metadata"]["name"] == term.value) is term.equal for term in terms)
     ]
     want = call.representation()
-    if want.form == "Table":
-        table = call.endpoint.formats.table(call.params.get("includeObject", ""))
+    lists_only(want, call.served)
+    if want.form == TABLE:
+        table = call.endpoint.formats.table(want, call.params.get("includeObject", ""))
         return call.respond_raw(table.table(chosen, {"resourceVersion": ""}), want=want)
     if want.form:
-        metadata = [
-            {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": o["metadata"]} for o in chosen
-        ]
-        found = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": metadata}
+        cut = [partial_metadata(one, want.meta) for one in chosen]
+        found = {"kind": PARTIAL_LIST, "apiVersion": want.meta, "metadata": {}, "items": cut}
     else:
         found = {"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": chosen}
     return call.respond_raw(orjson.dumps(found), want=want)

@@ -27,6 +27,7 @@ class ApiServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     advertise_address: str = ""
     advertise_port: int = 6443
     service_cidr: str = "10.96.0.0/16"
+    """One range, or one of each family with a comma between."""
     node_port_range: str = "30000-32767"
     cluster_domain: str = "cluster.local"
 

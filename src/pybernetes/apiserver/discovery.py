@@ -16,6 +16,7 @@ import orjson
 
 from ..api.resource import ResourceInfo, SubresourceInfo, group_order
 from ..base.http.message import Request, Response
+from .negotiation import indented, is_for_people
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
 _VERSIONS = ("v2", "v2beta1")
@@ -139,7 +140,8 @@ class Discovery:
             return None
         if path not in self._cache:
             self._cache[path] = (orjson.dumps(document), "")
-        return Response(200, [("content-type", "application/json")], self._cache[path][0])
+        data = self._cache[path][0]
+        return Response(200, [("content-type", "application/json")], indented(data) if is_for_people(request) else data)
 
     def _aggregated(self, request: Request, path: str, version: str) -> Response:
         key = f"{path} {version}"

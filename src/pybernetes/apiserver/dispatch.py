@@ -5,9 +5,11 @@ subresource         ->  CONNECT streams, reviews and token, scale, binding, evic
 resource            ->  one function per verb
 """
 
+import re
 from collections.abc import Awaitable, Callable
 
 from ..base.http.message import Request, Response
+from ..base.metrics import Gauge
 from . import component_statuses
 from .admission.connect import admit_connect
 from .call import Call, no_such_path, not_allowed
@@ -57,6 +59,9 @@ COMPUTED: dict[str, Handler] = {"componentstatuses": component_statuses.read}
 """Kinds that are only read, and worked out when asked."""
 
 
+_REMOVED = re.compile(r"unavailable in v(\d+\.\d+)")
+
+
 class Dispatcher:
     """The innermost `App` of the server.
 
@@ -64,13 +69,15 @@ class Dispatcher:
     `resource.group/subresource`, to handlers of objects that are answered and not stored. Both are filled at assembly.
     """
 
-    def __init__(self, registry: Registry, cache: WatchCache, pages: list[Page]) -> None:
+    def __init__(self, registry: Registry, cache: WatchCache, pages: list[Page], deprecated: Gauge) -> None:
+        """`deprecated` is set for what is asked for and will not be served for ever."""
         self.connect: dict[tuple[str, str], ConnectHandler] = {}
         self.reviews: dict[str, ReviewHandler] = {}
         self._registry = registry
         self._compresses = registry.gates["APIResponseCompression"]
         self._cache = cache
         self._pages = pages
+        self._deprecated = deprecated
 
     async def __call__(self, request: Request) -> Response:
         response = await self._dispatch(request)
@@ -92,6 +99,10 @@ class Dispatcher:
             raise no_such_path()
         if endpoint.info.deprecation:
             request.context.setdefault("warnings", []).append(endpoint.info.deprecation)
+            removed = _REMOVED.search(endpoint.info.deprecation)
+            if not info.subresource or endpoint.subresource(info.subresource) is not None:
+                labels = (info.group, info.version, info.resource, info.subresource, removed[1] if removed else "")
+                self._deprecated.set(1, labels)
         if info.subresource:
             return self._subresource(request, info, endpoint)
         verb = info.verb

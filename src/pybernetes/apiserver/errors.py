@@ -13,12 +13,12 @@ import asyncio
 
 import orjson
 
-from ..api.protobuf import MEDIA_TYPE, encode
+from ..api.protobuf import encode
 from ..api.status import StatusError, bad_request, internal_error, service_unavailable, timeout, too_large
 from ..base.http.message import BodyTooLarge, Headers, Response
 from ..base.log import logger
 from ..store.store import Compacted, StoreError, TimedOut, TooLarge, Unavailable
-from .negotiation import negotiate
+from .negotiation import PLAIN, PROTOBUF, YAML, Representation, indented, render_yaml
 
 log = logger(__name__)
 
@@ -71,20 +71,16 @@ def to_status_error(error: BaseException) -> StatusError:
     return internal_error(f"{type(error).__name__}: {error}")
 
 
-def _wants_protobuf(accept: str) -> bool:
-    if not accept.startswith(MEDIA_TYPE):
-        return False
-    try:
-        return negotiate(accept, protobuf=True).media == MEDIA_TYPE
-    except StatusError:
-        return False
-
-
-def error_response(error: StatusError, accept: str = "") -> Response:
-    """The Status body with its code; Retry-After where the error says so. Protobuf for those who ask for it first."""
-    protobuf = _wants_protobuf(accept)
-    media = MEDIA_TYPE if protobuf else "application/json"
-    headers: Headers = [("content-type", media)]
+def error_response(error: StatusError, want: Representation = PLAIN) -> Response:
+    """The Status body with its code, in the form the client wants; Retry-After where the error says so."""
+    data = orjson.dumps(error.status())
+    if want.media == PROTOBUF:
+        data = encode(error.status())
+    elif want.media == YAML:
+        data = render_yaml(data)
+    elif want.pretty:
+        data = indented(data)
+    headers: Headers = [("content-type", want.media)]
     if error.retry_after_seconds:
         headers.append(("retry-after", str(error.retry_after_seconds)))
-    return Response(error.code, headers, encode(error.status()) if protobuf else orjson.dumps(error.status()))
+    return Response(error.code, headers, data)

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 import orjson
 
 from .. import GIT_VERSION, KUBERNETES_VERSION
+from ..base.architecture import architecture
 from ..base.http.message import Request, Response
 from ..base.metrics import CONTENT_TYPE, Registry
 
 _JSON = ("content-type", "application/json")
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 Serve = Callable[[Request], Awaitable[Response]]
 
@@ -19,7 +19,6 @@ Serve = Callable[[Request], Awaitable[Response]]
 def version_info() -> dict[str, str]:
     """`/version`; build facts that have no meaning here name Python instead of Go."""
     major, minor, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
-    machine = platform.machine()
     return {
         "major": major,
         "minor": minor,
@@ -33,7 +32,7 @@ def version_info() -> dict[str, str]:
         "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": f"python{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",
         "compiler": platform.python_implementation().lower(),
-        "platform": f"{sys.platform}/{_MACHINES.get(machine, machine)}",
+        "platform": f"{sys.platform}/{architecture()}",
     }
 
 

@@ -21,8 +21,8 @@ from .admission.chain import AdmissionChain
 from .authz.authorizer import Authorizer
 from .conversion import conversion_pair
 from .field_tracking import FieldTracking
+from .formats import Convert, Formats
 from .kind_schema import BuiltinKind, KindSchema, TemplatedKind
-from .negotiation import Convert, Formats
 from .resources import STRATEGIES
 from .resources.generic import GenericResource
 from .resources.leases import LeasePool

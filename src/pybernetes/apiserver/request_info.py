@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ..base.http.message import Request
+from .parameters import flag
 
 _KNOWN: dict[tuple[str, str, str], "RequestInfo"] = {}
 """By method, path of the collection and subresource."""
@@ -93,7 +94,7 @@ def _read(request: Request) -> RequestInfo:
 
     if not name and verb == "get":
         params = request.params() if request.query else {}
-        verb = "watch" if params.get("watch", "").lower() in ("1", "true", "t") else "list"
+        verb = "watch" if flag(params, "watch") else "list"
         for term in params.get("fieldSelector", "").split(","):
             if term.startswith("metadata.name="):
                 name = term.removeprefix("metadata.name=").removeprefix("=")

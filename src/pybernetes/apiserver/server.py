@@ -56,12 +56,14 @@ from .metrics import ServerMetrics
 from .pages import Pages
 from .registry import Registry
 from .runtime_config import served
+from .start_hooks import start_hooks
 from .watch_cache import WatchCache
 
 if TYPE_CHECKING:
     from ..base.http.server import HttpServer
     from .openapi import OpenApi
     from .peers import Peers
+    from .reload.files import FollowedFiles
     from .reload.serving import ServingTls
 
 _STORE_CHECK_SECONDS = 2.0
@@ -89,6 +91,7 @@ class ApiServer:
         self._journal = Journal(store, clock, config.retention)
         store = self._journal
         self.cache = WatchCache(store)
+        self._journal.on_horizon = self.cache.forget_before
         self.admission = AdmissionChain()
         self.registry = Registry(store, self.cache, self.admission, clock)
         if encryption is not None:
@@ -112,6 +115,7 @@ class ApiServer:
             self.registry,
             self.cache,
             [self.health.page, self._discovery_page, self.pages.page, self._openapi_page],
+            self.metrics.deprecated,
         )
         history = HistoryPage(self._journal.past, self.registry.infos, lambda: self.authorizer, clock)
         self.pages.served[HISTORY_PATH] = history.serve
@@ -119,6 +123,8 @@ class ApiServer:
         self._security = security
         self.authorizer = self.registry.authorizer = security.authorizer
         self.webhooks = WebhookClient(self.cache)
+        self.metrics.registry.add(self.admission.steps)
+        self.metrics.registry.add(self.webhooks.durations)
         self.custom = CustomResources(self.registry, self.cache, self.webhooks, self._resources_changed)
         self.admission.use(
             admission_plugins(
@@ -132,7 +138,7 @@ class ApiServer:
         filters: dict[str, Filter] = {
             "failures": failures,
             "request_info": with_request_info,
-            "metrics": Measure(self.metrics),
+            "metrics": Measure(self.metrics, self.registry.find),
             **self._load_filter(),
             **audit,
             "timeout": Timeout(config.request_timeout_seconds),
@@ -140,9 +146,10 @@ class ApiServer:
             "history": remember_author,
         }
         write = writer(lambda: self.app)
-        self.aggregator = Aggregator(
-            self.cache, write, clock, identity=proxy_identity(config), infos=self.registry.infos
-        )
+        identity = proxy_identity(config)
+        self.followed: list[FollowedFiles] = [] if identity is None else [identity.files]
+        """Files whose changes are taken up while it serves; whoever builds on this server adds its own."""
+        self.aggregator = Aggregator(self.cache, write, clock, identity=identity, infos=self.registry.infos)
         self.app: App = chain(filters, self.aggregator.wrap(self.dispatcher))
         self._add_checks()
 
@@ -213,9 +220,11 @@ class ApiServer:
         health.add("etcd", self._store_check)
         for name, check in self._keys.checks().items() if self._keys is not None else ():
             health.add(name, check)
+        health.add("etcd-readiness", self._store_check, ("readyz",))
         health.add("informer-sync", self._started_check, ("readyz",))
-        health.add("poststarthook/rbac/bootstrap-roles", self._started_check, ("healthz", "readyz"))
-        health.add("poststarthook/scheduling/bootstrap-system-priority-classes", self._started_check, ("readyz",))
+        identity_lease = self.gates["APIServerIdentity"] and self.config.keep_identity_lease
+        for name in start_hooks(self.config, identity_lease=identity_lease):
+            health.add(name, self._started_check)
         health.add("shutdown", lambda: "process is shutting down" if self._state == "stopping" else "", ("readyz",))
 
     async def _store_check(self) -> str:
@@ -243,7 +252,8 @@ class ApiServer:
             await stack.enter_async_context(running("custom resources", self.custom.serve))
             if self.config.bootstrap:
                 await self._bootstrap()
-            for files in followed(self.config, self._security, self.cache, self.metrics.registry, self._clock):
+            configuration = followed(self.config, self._security, self.cache, self.metrics.registry, self._clock)
+            for files in (*configuration, *self.followed):
                 await stack.enter_async_context(running("configuration", files.serve))
             if self.config.tls is not None:
                 self.tls = self._serving_tls()
@@ -279,7 +289,7 @@ class ApiServer:
 
         await Bootstrap(self.app, self.cache, self.config).ensure()
         if "RBAC" in modes_of(self.config):
-            await ensure_rbac(self.cache, self.app)
+            await ensure_rbac(self.cache, self.app, self.gates)
         await repair_service_network(self.registry)
 
     def _peers(self) -> "Peers":

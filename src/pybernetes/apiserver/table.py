@@ -5,15 +5,18 @@ Columns come from `api/data/printcolumns.json`. A row carries, by `includeObject
 default: a PartialObjectMetadata) or the whole object.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from ..api.resource import ResourceInfo, load_data
 from .printers.cells import CELLS
 from .printers.columns import Cell, compile_key
+
+Object = dict[str, Any]
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -67,65 +70,83 @@ def _key(resource: ResourceInfo, kind: str) -> str:
     return f"{resource.group}/{resource.plural}" if resource.group else resource.plural
 
 
-def _row_conditions(resource: ResourceInfo, obj: dict[str, Any]) -> list[dict[str, str]]:
+def _row_conditions(resource: ResourceInfo, obj: Object) -> list[dict[str, str]]:
     phase = (obj.get("status") or {}).get("phase")
     if resource.plural == "pods" and not resource.group and phase in ("Succeeded", "Failed"):
         return [{"type": "Completed", "status": "True", "reason": phase}]
     return []
 
 
-def partial_metadata(obj: dict[str, Any]) -> dict[str, Any]:
-    """An object cut down to its metadata (meta/v1 PartialObjectMetadata)."""
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj.get("metadata") or {}}
+def partial_metadata(obj: Object, api_version: str = "meta.k8s.io/v1") -> Object:
+    """An object cut down to its metadata (PartialObjectMetadata of a version of meta.k8s.io)."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": api_version, "metadata": obj.get("metadata") or {}}
 
 
-def _row(
-    resource: ResourceInfo, shown: tuple[Column, ...], obj: dict[str, Any], include_object: str, now: datetime
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"cells": [column.cell(obj, now) for column in shown]}
-    conditions = _row_conditions(resource, obj)
-    if conditions:
-        row["conditions"] = conditions
-    if include_object == "Object":
-        row["object"] = obj
-    elif include_object == "None":
-        row["object"] = None
-    else:
-        row["object"] = partial_metadata(obj)
-    return row
+class Included(msgspec.Struct, frozen=True):
+    """What a row carries beside its cells: `includeObject` of the request, and the version of a table's metadata."""
+
+    what: str = "Metadata"
+    api_version: str = "meta.k8s.io/v1"
+
+    def of(self, obj: Object) -> Object | None:
+        """That of one object."""
+        if self.what == "Object":
+            return obj
+        return None if self.what == "None" else partial_metadata(obj, self.api_version)
+
+
+class Rows(Protocol):
+    """The columns of a table and what is in them."""
+
+    definitions: list[Object]
+
+    def of(self, objects: Sequence[Object], now: datetime) -> list[Object]:
+        """One row for each object."""
+
+
+class ResourceRows:
+    """Rows of a built-in resource (`kind` "") or of its Scale or Status."""
+
+    def __init__(self, resource: ResourceInfo, included: Included, kind: str = "") -> None:
+        self._resource = resource
+        self._included = included
+        self._shown = columns(_key(resource, kind))
+        self.definitions: list[Object] = [
+            {
+                "name": column.name,
+                "type": column.type,
+                "format": column.format,
+                "description": _DESCRIPTIONS.get(column.name, ""),
+                "priority": column.priority,
+            }
+            for column in self._shown
+        ]
+
+    def of(self, objects: Sequence[Object], now: datetime) -> list[Object]:
+        """See Rows."""
+        return [self._row(obj, now) for obj in objects]
+
+    def _row(self, obj: Object, now: datetime) -> Object:
+        row: Object = {"cells": [column.cell(obj, now) for column in self._shown]}
+        conditions = _row_conditions(self._resource, obj)
+        if conditions:
+            row["conditions"] = conditions
+        row["object"] = self._included.of(obj)
+        return row
 
 
 def to_table(
-    resource: ResourceInfo,
-    objects: list[dict[str, Any]],
-    metadata: dict[str, Any],
-    include_object: str = "Metadata",
-    *,
-    with_columns: bool = True,
+    rows: Rows,
+    objects: Sequence[Object],
+    metadata: Object,
+    api_version: str = "meta.k8s.io/v1",
     now: datetime | None = None,
-) -> dict[str, Any]:
-    """A meta/v1 Table of these objects (all of one resource or all Scale or Status).
-
-    `metadata` is the list's (resourceVersion, continue, ...). In a watch only the first event carries the columns:
-    `with_columns=False` for the others.
-    """
-    now = now or datetime.now(UTC)
-    kind = str(objects[0].get("kind", "")) if objects else ""
-    shown = columns(_key(resource, kind))
-    definitions = [
-        {
-            "name": column.name,
-            "type": column.type,
-            "format": column.format,
-            "description": _DESCRIPTIONS.get(column.name, ""),
-            "priority": column.priority,
-        }
-        for column in shown
-    ]
+) -> Object:
+    """A Table of these objects; `metadata` is the list's (resourceVersion, continue, ...)."""
     return {
         "kind": "Table",
-        "apiVersion": "meta.k8s.io/v1",
+        "apiVersion": api_version,
         "metadata": metadata,
-        "columnDefinitions": definitions if with_columns else [],
-        "rows": [_row(resource, shown, obj, include_object, now) for obj in objects],
+        "columnDefinitions": rows.definitions,
+        "rows": rows.of(objects, now or datetime.now(UTC)),
     }

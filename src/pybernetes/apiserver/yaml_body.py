@@ -37,6 +37,14 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+_NOT_TEXT = {
+    "invalid start byte": "invalid leading UTF-8 octet",
+    "invalid continuation byte": "invalid trailing UTF-8 octet",
+    "unexpected end of data": "incomplete UTF-8 octet sequence",
+}
+"""What is wrong with bytes that are no text, as Python and as Go's parser call it."""
+
+
 def load(data: bytes) -> Any:
     """The first document. ValueError when the text is not YAML or uses an alias. JSON, which is what kubectl sends
     where YAML is asked for, is read as such: 3 us instead of 150."""
@@ -50,7 +58,9 @@ def load(data: bytes) -> Any:
         if "*" in text and any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=_Loader)):
             raise ValueError("error converting YAML to JSON: aliases are not supported")
         return _jsonable(yaml.load(text, Loader=_Loader))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ValueError(f"error converting YAML to JSON: yaml: {_NOT_TEXT[error.reason]}") from None
+    except yaml.YAMLError as error:
         words = str(error).replace("\n", " ")
         raise ValueError(f"error converting YAML to JSON: yaml: {words}") from None
 

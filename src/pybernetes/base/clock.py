@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -33,3 +33,15 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
+
+
+_EARLIEST, _LATEST = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
+
+
+def after(instant: datetime, seconds: float) -> datetime:
+    """So many seconds after an instant, or before it; where the calendar ends, its first or last instant. For seconds
+    or instants that users chose: the API takes numbers of 64 bits, and years up to 9999."""
+    try:
+        return instant + timedelta(seconds=seconds)
+    except OverflowError:
+        return _LATEST if seconds > 0 else _EARLIEST

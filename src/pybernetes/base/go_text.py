@@ -16,8 +16,13 @@ def go_text(value: Any) -> str:
     return str(value)
 
 
+_SMALL = ((1e3, "ms"), (1e6, "µs"), (1e9, "ns"), (float("inf"), "s"))
+
+
 def duration_text(seconds: float) -> str:
-    """As Go prints a duration: 1m0s, 1h30m0s, 0s, 1.5s."""
+    """As Go prints a duration: 1m0s, 1h30m0s, 0s, 1.5s, 300ms."""
+    if 0 < seconds < 1:
+        return next(f"{seconds * scale:g}{unit}" for scale, unit in _SMALL if seconds * scale >= 1)
     whole, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(whole), 60)
     text = f"{rest:g}s"

@@ -16,6 +16,11 @@ context: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
 """Key-values added to every line of the current task (request id, reconcile id)."""
 
 
+def tag(**fields: Any) -> None:
+    """Add these to every line of the current task from now on, and of those that it starts."""
+    context.set({**(context.get() or {}), **fields})
+
+
 class Logger:
     """A thin face over the standard library's logger that takes key-values."""
 
@@ -50,7 +55,7 @@ def logger(name: str) -> Logger:
     return Logger(name.removeprefix("pybernetes."))
 
 
-class _LineFormatter(logging.Formatter):
+class LineFormatter(logging.Formatter):
     """`2026-01-02T03:04:05.678 INFO scheduler.cycle Pod scheduled pod=default/web-1 node=n1`."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -72,7 +77,7 @@ def _plain(value: Any) -> str:
 def configure(level: str = "info") -> None:
     """Send log lines of the whole process to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_LineFormatter())
+    handler.setFormatter(LineFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

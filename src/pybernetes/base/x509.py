@@ -17,7 +17,6 @@ import ipaddress
 import os
 import secrets
 import ssl
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +31,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from .files import replacing
 
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
@@ -315,17 +316,8 @@ def write_file(path: str | Path, data: bytes, *, mode: int) -> None:
     """Replace a file at once: a reader sees the old bytes or the new ones, and never with a wider mode."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replacing(path, mode=mode) as file:
+        file.write(data)
 
 
 # TLS contexts.

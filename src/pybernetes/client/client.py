@@ -14,6 +14,7 @@ raises them and its queue repeats the key.
 
 import asyncio
 import builtins
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from functools import cache
@@ -29,6 +30,7 @@ from ..api.user import UserInfo
 from ..base.http.message import App, Headers, Request, Response, ResponseBody
 from ..base.log import logger
 from .recent import RecentObjects
+from .request_metrics import RequestMetrics
 from .view import Kind, ObjectList, View, api_kind_of, identity_of, view_of
 
 T = TypeVar("T")
@@ -39,9 +41,14 @@ JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
+MOST_WARNINGS = 256
+"""So many different ones are told once; warnings may name objects, and then they never end."""
+
 MAX_RETRIES = 10
 MAX_RETRY_AFTER_SECONDS = 30
 MAX_BODY_BYTES = 512 << 20
+_KNOWINGLY = "v1 Endpoints is deprecated"
+"""Of what components use for the sake of those that still read it, nobody needs to be told."""
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
 Propagation = Literal["", "Background", "Foreground", "Orphan"]
@@ -75,7 +82,8 @@ class Client:
 
     `user` is set for in-process use only and makes every request authenticated as that user. `headers` are added to
     every request (authorization, impersonation, user-agent). `timeout_seconds` bounds each request except watches.
-    With `recent`, objects that watches bring are shared with the other clients that were given the same one.
+    With `recent`, objects that watches bring are shared with the other clients that were given the same one, and so are
+    the numbers of `metrics`.
     """
 
     def __init__(
@@ -86,8 +94,10 @@ class Client:
         headers: Headers | None = None,
         timeout_seconds: float = 60.0,
         recent: RecentObjects | None = None,
+        metrics: RequestMetrics | None = None,
     ) -> None:
         self.app = app
+        self.metrics = metrics or RequestMetrics("")
         self._recent = recent
         self.user = user
         self._headers: Headers = list(headers or ())
@@ -256,7 +266,17 @@ class Client:
         self, method: str, path: str, *, query: str = "", body: bytes = b"", headers: Headers | None = None
     ) -> Response:
         """One raw exchange; the status is the caller's to judge and a streaming body the caller's to read."""
-        return await self.app(self._request(method, path, query, body, list(headers or ())))
+        return await self._send(self._request(method, path, query, body, list(headers or ())))
+
+    async def _send(self, request: Request) -> Response:
+        began = time.perf_counter()
+        try:
+            response = await self.app(request)
+        except BaseException:
+            self.metrics.lost(request.method, time.perf_counter() - began)
+            raise
+        self.metrics.answered(request.method, response.status, time.perf_counter() - began)
+        return response
 
     def _request(self, method: str, path: str, query: str, body: bytes, headers: Headers) -> Request:
         request = Request(method, path, query, headers + self._headers, body)
@@ -281,7 +301,7 @@ class Client:
         for attempt in range(MAX_RETRIES + 1):
             try:
                 async with asyncio.timeout(self._timeout_seconds):
-                    response = await self.app(self._request(method, path, query, body, headers.copy()))
+                    response = await self._send(self._request(method, path, query, body, headers.copy()))
                     data = await read_body(response)
             except TimeoutError:
                 raise StatusError(504, "Timeout", f"{method} {path}: no answer in {self._timeout_seconds} s") from None
@@ -292,13 +312,14 @@ class Client:
             if wait_seconds is None or attempt == MAX_RETRIES:
                 raise error_of(response.status, data)
             log.debug("Server asked to retry", path=path, status=response.status, seconds=wait_seconds)
+            self.metrics.repeated(method, response.status)
             await asyncio.sleep(wait_seconds)
         raise AssertionError("unreachable")
 
     async def _watch(self, view: View[T], path: str, query: str) -> AsyncGenerator[builtins.list[WatchEvent[T]], None]:
         """Events in the batches they arrived in."""
         headers: Headers = [("accept", view.accept)]
-        response = await self.app(self._request("GET", path, query, b"", headers))
+        response = await self._send(self._request("GET", path, query, b"", headers))
         self._note_warnings(response)
         if response.status >= 300:
             raise error_of(response.status, await read_body(response))
@@ -322,8 +343,11 @@ class Client:
     def _note_warnings(self, response: Response) -> None:
         for name, value in response.headers:
             if name == "warning" and value not in self._warned:
+                if len(self._warned) >= MOST_WARNINGS:
+                    self._warned.clear()
                 self._warned.add(value)
-                log.warning("Server warned", warning=value)
+                if _KNOWINGLY not in value:
+                    log.warning("Server warned", warning=value)
 
 
 def decode_events(view: View[T], data: bytes, recent: RecentObjects | None = None) -> list[WatchEvent[T]]:
@@ -442,12 +466,16 @@ def _view_for(obj: T, subresource: str, resource: ResourceInfo | None) -> View[T
 
 
 _write_views: dict[tuple[str, str, str, type[Any]], View[Any]] = {}
+_MOST_VIEWS = 512
+"""Definitions come and go."""
 
 
 def _write_view(resource: ResourceInfo, type_: type[Any]) -> View[Any]:
     key = (resource.group, resource.version, resource.plural, type_)
     found = _write_views.get(key)
     if found is None:
+        if len(_write_views) >= _MOST_VIEWS:
+            _write_views.clear()
         found = _write_views[key] = View(resource, type_)
     return found
 

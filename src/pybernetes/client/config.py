@@ -10,11 +10,13 @@ import ssl
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ..base.http.message import App, Request, Response
 from .client import Client
+from .request_metrics import RequestMetrics
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TOKEN_REREAD_SECONDS = 60.0
@@ -85,7 +87,13 @@ def transport(config: RestConfig) -> App:
 
 def client(config: RestConfig, *, user_agent: str = "") -> Client:
     """A client over HTTPS."""
-    return Client(transport(config), headers=[("user-agent", user_agent)] if user_agent else None)
+    headers = [("user-agent", user_agent)] if user_agent else None
+    return Client(transport(config), headers=headers, metrics=RequestMetrics(host_of(config)))
+
+
+def host_of(config: RestConfig) -> str:
+    """The server's `host:port`."""
+    return urlsplit(config.server).netloc
 
 
 def in_cluster(directory: Path = SERVICE_ACCOUNT, environ: dict[str, str] | None = None) -> RestConfig:

@@ -6,10 +6,12 @@
 * Observe: an event seen before (same object, reason, message, source) is not created again: its count goes up.
 * Limit: per source and object 25 events at once, then one every 5 minutes.
 
-Each table keeps the 4096 most recently used entries. Events are core/v1 Events in wire form.
+Each table keeps the 4096 most recently used entries, and drops those that decide nothing any more as others come.
+Events are core/v1 Events in wire form.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -23,13 +25,16 @@ MAX_SIMILAR = 10
 SIMILAR_SECONDS = 600.0
 SPAM_BURST = 25.0
 SPAM_SECONDS_PER_EVENT = 300.0
+_AT_ONCE = 2
 COMBINED_PREFIX = "(combined from similar events): "
 
 
 class _Recent(Generic[K, V]):
-    """The most recently used entries of a mapping."""
+    """The most recently used entries of a mapping. `is_over` tells of an entry at an instant that it is as good as
+    absent."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_over: Callable[[V, float], bool]) -> None:
+        self._is_over = is_over
         self._entries: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
@@ -38,11 +43,17 @@ class _Recent(Generic[K, V]):
             self._entries.move_to_end(key)
         return found
 
-    def put(self, key: K, value: V) -> None:
-        self._entries[key] = value
-        self._entries.move_to_end(key)
-        if len(self._entries) > CACHE_SIZE:
-            self._entries.popitem(last=False)
+    def put(self, key: K, value: V, now: float) -> None:
+        entries = self._entries
+        entries[key] = value
+        entries.move_to_end(key)
+        if len(entries) > CACHE_SIZE:
+            entries.popitem(last=False)
+        for _ in range(_AT_ONCE):
+            oldest = next(iter(entries))
+            if oldest == key or not self._is_over(entries[oldest], now):
+                break
+            del entries[oldest]
 
 
 class _Similar(msgspec.Struct):
@@ -53,6 +64,14 @@ class _Similar(msgspec.Struct):
 class _Bucket(msgspec.Struct):
     tokens: float
     updated: float
+
+
+def _is_long_ago(similar: _Similar, now: float) -> bool:
+    return now - similar.last > SIMILAR_SECONDS
+
+
+def _is_full(bucket: _Bucket, now: float) -> bool:
+    return bucket.tokens + (now - bucket.updated) / SPAM_SECONDS_PER_EVENT >= SPAM_BURST
 
 
 class Observation(msgspec.Struct):
@@ -75,9 +94,9 @@ class Correlator:
     """Tables of what was seen; `correlate` decides about one event."""
 
     def __init__(self) -> None:
-        self._similar: _Recent[tuple[str, ...], _Similar] = _Recent()
-        self._observed: _Recent[tuple[str, ...], Observation] = _Recent()
-        self._buckets: _Recent[tuple[str, ...], _Bucket] = _Recent()
+        self._similar: _Recent[tuple[str, ...], _Similar] = _Recent(_is_long_ago)
+        self._observed: _Recent[tuple[str, ...], Observation] = _Recent(lambda seen, now: False)
+        self._buckets: _Recent[tuple[str, ...], _Bucket] = _Recent(_is_full)
 
     def correlate(self, event: Event, now: float) -> Verdict | None:
         """The write for an event at monotonic instant `now`; None when there are too many from its source."""
@@ -88,7 +107,7 @@ class Correlator:
             event["metadata"]["name"] = seen.name
             event["firstTimestamp"] = seen.first_timestamp
             event["count"] = seen.count + 1
-        self._observed.put(key, Observation(event["metadata"]["name"], event["firstTimestamp"], event["count"]))
+        self._observed.put(key, Observation(event["metadata"]["name"], event["firstTimestamp"], event["count"]), now)
         if not self._admit(event, now):
             return None
         return Verdict(event, key, existing)
@@ -101,7 +120,7 @@ class Correlator:
             similar = _Similar(now, {})
         similar.last = now
         similar.messages[event["message"]] = None
-        self._similar.put(similar_key, similar)
+        self._similar.put(similar_key, similar, now)
         if len(similar.messages) < MAX_SIMILAR:
             return event, full_key
         similar.messages.pop(next(iter(similar.messages)))
@@ -117,7 +136,7 @@ class Correlator:
         bucket = self._buckets.get(key) or _Bucket(SPAM_BURST, now)
         bucket.tokens = min(SPAM_BURST, bucket.tokens + (now - bucket.updated) / SPAM_SECONDS_PER_EVENT)
         bucket.updated = now
-        self._buckets.put(key, bucket)
+        self._buckets.put(key, bucket, now)
         if bucket.tokens < 1.0:
             return False
         bucket.tokens -= 1.0

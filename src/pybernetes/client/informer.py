@@ -136,6 +136,11 @@ class Informer(Generic[T]):
         for obj in list(self._objects.values()):
             self._call(handler, None, obj)
 
+    @property
+    def has_handlers(self) -> bool:
+        """Whether anybody is told of changes."""
+        return bool(self._handlers)
+
     def remove_handler(self, handler: Handler[T]) -> None:
         """Stop calling it."""
         self._handlers.remove(handler)

@@ -12,7 +12,7 @@ import asyncio
 from typing import Any, TypeVar
 
 from .client import Client
-from .informer import Informer
+from .informer import Handler, Informer
 from .view import Kind, view_of
 
 T = TypeVar("T")
@@ -59,6 +59,12 @@ class Informers:
                 if task is not None:
                     task.cancel()
                     await asyncio.wait([task])
+
+    async def leave(self, informer: Informer[Any], handler: Handler[Any]) -> None:
+        """Take a handler away from an informer of a resource that is no longer served; the last one ends it."""
+        informer.remove_handler(handler)
+        if not informer.has_handlers:
+            await self.stop(informer)
 
     async def synced(self) -> None:
         """Wait until every informer asked for so far has its first list."""

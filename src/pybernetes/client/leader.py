@@ -6,7 +6,8 @@
 
 A candidate never compares clocks of two machines: a lease counts as expired when *we* saw it unchanged for its whole
 duration. The numbers are upstream's: the lease lasts 15 s, a leader that could not renew for 10 s stops leading, failed
-attempts are repeated after 2 s. A healthy leader renews every 5 s, which keeps an idle cluster quiet.
+attempts are repeated after 2 s. A healthy leader renews every 5 s, which keeps an idle cluster quiet. An attempt is
+given up after 2.5 s: what was under way when etcd lost its leader hangs for longer than the election of the next one.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ class LeaseTimes(msgspec.Struct, frozen=True, kw_only=True):
     renew_deadline_seconds: float = 10.0
     renew_period_seconds: float = 5.0
     retry_period_seconds: float = 2.0
+    attempt_seconds: float = 2.5
 
 
 def claim(
@@ -94,6 +96,7 @@ class LeaderElector:
         self._recorder = recorder
         self._leases = resource("leases", "coordination.k8s.io")
         self._lease: Lease | None = None
+        self._is_certain = False
         self._seen_at = 0.0
 
     @property
@@ -140,22 +143,32 @@ class LeaderElector:
         """Keep the lease; returns when it is lost."""
         renewed_at = self._clock.monotonic()
         while True:
+            began = self._clock.monotonic()
             held = await self._try()
             if held:
                 renewed_at = self._clock.monotonic()
                 await self._clock.sleep(self._times.renew_period_seconds)
                 continue
-            if self._clock.monotonic() - renewed_at + self._times.retry_period_seconds > (
-                self._times.renew_deadline_seconds
-            ):
+            now = self._clock.monotonic()
+            pause = max(0.0, began + self._times.retry_period_seconds - now)
+            if now - renewed_at + pause > self._times.renew_deadline_seconds:
                 return
-            await self._clock.sleep(self._times.retry_period_seconds)
+            await self._clock.sleep(pause)
 
     async def _try(self) -> bool:
-        """One attempt to take or keep the lease."""
+        """One attempt to take or keep the lease, bounded."""
         try:
-            if not self.is_leader or self._lease is None:
+            async with asyncio.timeout(self._times.attempt_seconds):
+                return await self._attempt()
+        except TimeoutError:
+            self._is_certain = False  # it may have been written
+            return False
+
+    async def _attempt(self) -> bool:
+        try:
+            if not self.is_leader or self._lease is None or not self._is_certain:
                 self._note(await self._read())
+                self._is_certain = True
             return await self._write()
         except (StatusError, OSError) as error:
             log.debug("Lease not written", lease=self._name, err=error)

@@ -150,6 +150,8 @@ def _struct_view(kind: type[Any]) -> View[Any]:
 
 
 _dict_views: dict[tuple[str, str, str], View[Any]] = {}
+_MOST_VIEWS = 512
+"""Definitions come and go."""
 
 
 def view_of(kind: Kind[T]) -> View[T]:
@@ -160,6 +162,8 @@ def view_of(kind: Kind[T]) -> View[T]:
         key = (kind.group, kind.version, kind.plural)
         found = _dict_views.get(key)
         if found is None or found.resource is not kind:
+            if len(_dict_views) >= _MOST_VIEWS:
+                _dict_views.clear()
             found = _dict_views[key] = View(kind, dict)
         return found
     view: View[T] = _struct_view(kind)  # type: ignore[arg-type]

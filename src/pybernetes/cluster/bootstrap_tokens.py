@@ -34,8 +34,14 @@ def _random(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-async def create(client: Client, ttl: timedelta, now: datetime) -> BootstrapToken:
-    """Make and store a token. StatusError when the API refuses."""
+def secret_name(identifier: str) -> str:
+    """The Secret of a token."""
+    return _PREFIX + identifier
+
+
+async def create(client: Client, ttl: timedelta, now: datetime, *, groups: str = NODE_GROUP) -> BootstrapToken:
+    """Make and store a token whose user is in these groups besides system:bootstrappers (separated by commas).
+    StatusError when the API refuses."""
     expires = (now + ttl).strftime("%Y-%m-%dT%H:%M:%SZ")
     token = BootstrapToken(_random(6), _random(16), expires)
     data = {
@@ -44,11 +50,11 @@ async def create(client: Client, ttl: timedelta, now: datetime) -> BootstrapToke
         "expiration": token.expires,
         "usage-bootstrap-authentication": "true",
         "usage-bootstrap-signing": "true",
-        "auth-extra-groups": NODE_GROUP,
+        "auth-extra-groups": groups,
         "description": "made by pybernetes token create",
     }
-    meta = ObjectMeta(name=_PREFIX + token.id, namespace="kube-system")
-    encoded = {key: value.encode() for key, value in data.items()}
+    meta = ObjectMeta(name=secret_name(token.id), namespace="kube-system")
+    encoded = {key: value.encode() for key, value in data.items() if value}
     await client.create(Secret(metadata=meta, type=SECRET_TYPE, data=encoded))
     return token
 
@@ -70,4 +76,4 @@ def _text(value: bytes | str) -> str:
 
 async def delete(client: Client, identifier: str) -> None:
     """Make a token invalid. StatusError when there is none of that id."""
-    await client.delete(Secret, _PREFIX + identifier, "kube-system")
+    await client.delete(Secret, secret_name(identifier), "kube-system")

@@ -6,6 +6,8 @@ Both give `Client`s; the identity, and with it what RBAC allows, is the same eit
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from .. import GIT_VERSION
 from ..api.user import AUTHENTICATED, UserInfo, component
 from ..base.http.message import App
@@ -14,12 +16,19 @@ from ..client import kubeconfig
 from ..client.client import Client
 from ..client.in_process import InProcessTransport
 from ..client.recent import RecentObjects
+from ..client.request_metrics import RequestMetrics
+from .config import ClusterConfig
+from .endpoint import local_server
 
 MANAGER = "kube-controller-manager"
 _SERVICE_ACCOUNTS = "system:serviceaccounts"
 
 _RECENT = RecentObjects()
 """What the components in this process see of the API server in it, each object once."""
+
+_HOST = "in-process"
+_METRICS: dict[str, RequestMetrics] = {}
+"""The requests of each component in this process."""
 
 ClientFor = Callable[[str], Client]
 _AGENTS = {
@@ -48,8 +57,13 @@ def node_user(name: str) -> UserInfo:
 
 def in_process(app: App, user: UserInfo) -> Client:
     """A client of an API server in this process."""
-    agent = f"{agent_of(user)}/{GIT_VERSION}"
-    return Client(InProcessTransport(app, user), headers=[("user-agent", agent)], recent=_RECENT)
+    agent = agent_of(user)
+    return Client(
+        InProcessTransport(app, user),
+        headers=[("user-agent", f"{agent}/{GIT_VERSION}")],
+        recent=_RECENT,
+        metrics=_METRICS.setdefault(agent, RequestMetrics(_HOST)),
+    )
 
 
 def agent_of(user: UserInfo) -> str:
@@ -65,6 +79,13 @@ def agent_of(user: UserInfo) -> str:
 def from_kubeconfig(path: Path, component_name: str) -> Client:
     """A client over HTTPS. ClientError when the file is missing or of no use."""
     return rest.client(rest_config(path), user_agent=f"{_AGENTS.get(component_name, 'pybernetes')}/{GIT_VERSION}")
+
+
+def local_admin(config: ClusterConfig, component_name: str) -> Client:
+    """The administrator at this machine's API server; the kubeconfig may lead to a load balancer. ClientError."""
+    connection = rest_config(config.admin_kubeconfig)
+    own = msgspec.structs.replace(connection, server=local_server(config))
+    return rest.client(own, user_agent=f"{_AGENTS.get(component_name, 'pybernetes')}/{GIT_VERSION}")
 
 
 def rest_config(path: Path) -> rest.RestConfig:

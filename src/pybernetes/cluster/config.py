@@ -7,21 +7,17 @@ changes.
 
 import hashlib
 import ipaddress
-import json
 import socket
-import subprocess
 from pathlib import Path
 
 import msgspec
 
 from ..api import names
+from . import families
+from .families import ConfigError as ConfigError
 
 DEFAULT_DATA_DIR = Path("/var/lib/pybernetes")
 DEFAULT_API_PORT = 6443
-
-
-class ConfigError(ValueError):
-    """A setting that cannot work; the message is one line that says what to do."""
 
 
 class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,13 +27,17 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     api_port: int = DEFAULT_API_PORT
     node_name: str = ""
     node_ip: str = ""
+    other_node_ip: str = ""
+    """This machine's address of the second family, "" in a cluster of one."""
     pod_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/16"
+    """Like `pod_cidr` one network, or one of each family with a comma between (families.py)."""
     cluster_domain: str = "cluster.local"
     node_port_range: str = "30000-32767"
     hollow_nodes: int = 0
     sample: bool = True
-    taint_control_plane: bool = False
+    taint_control_plane: bool | None = None
+    """Whether applications stay off this machine; None: when there are, or will be, others for them (`etcd`)."""
     kubelet_port: int = 10250
     dns_port: int = 10053
     cloud_provider: str = "local"
@@ -51,7 +51,30 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     feature_gates: dict[str, bool] = {}
     runtime_config: dict[str, bool] = {}
     """What the API server serves beside the defaults, or not."""
+    kube_apiserver_args: tuple[str, ...] = ()
+    """Flags of this machine's API server, NAME=VALUE (commands/server_args.py)."""
+    kubelet_args: tuple[str, ...] = ()
+    """Flags of this machine's kubelet, NAME=VALUE (commands/kubelet_args.py)."""
+    control_plane_endpoint: str = ""
+    """HOST or HOST:PORT by which all control planes are reached; "" for each one's own address (endpoint.py)."""
+    apiserver_cert_extra_sans: tuple[str, ...] = ()
+    """Further names and addresses in the serving certificates of the API servers."""
+    etcd: bool = False
+    """The state is in etcd, with a member of it on this machine, and not in SQLite: others can join."""
+    etcd_port: int = 2379
+    etcd_peer_port: int = 2380
+    etcd_servers: tuple[str, ...] = ()
+    """Client URLs of the members, by which this machine's own becomes one; () before the first start of the first."""
     log_level: str = "info"
+
+    @property
+    def keeps_applications_off(self) -> bool:
+        """Whether this machine's node, as a control plane, has the taint."""
+        return self.etcd if self.taint_control_plane is None else self.taint_control_plane
+
+    @property
+    def etcd_dir(self) -> Path:
+        return self.data_dir / "etcd"
 
     @property
     def pki(self) -> Path:
@@ -82,6 +105,11 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         return self.data_dir / "pybernetes.log"
 
     @property
+    def last_run_file(self) -> Path:
+        """How the last process ended that was asked to."""
+        return self.data_dir / "last-run"
+
+    @property
     def state_file(self) -> Path:
         """The settings of the last start."""
         return self.data_dir / "cluster.json"
@@ -110,13 +138,13 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def nftables_table(self) -> str:
-        """Our packet rules for services."""
-        return f"ip pybernetes{self.suffix}"
+        """The tables of our packet rules for services, one for each address family."""
+        return f"pybernetes{self.suffix}"
 
     @property
     def nftables_policy_table(self) -> str:
-        """Our packet rules for network policies."""
-        return f"ip pybernetes-policies{self.suffix}"
+        """The tables of our packet rules for network policies."""
+        return f"pybernetes-policies{self.suffix}"
 
     @property
     def proxy_health_port(self) -> int:
@@ -142,12 +170,17 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dns_ip(self) -> str:
         """The tenth address of the service network, as kubeadm has it."""
-        return str(ipaddress.ip_network(self.service_cidr)[10])
+        return str(ipaddress.ip_network(self.service_cidr.split(",")[0])[10])
 
     @property
     def service_ip(self) -> str:
         """The address of the `kubernetes` service: the first of the service network."""
-        return str(ipaddress.ip_network(self.service_cidr)[1])
+        return str(ipaddress.ip_network(self.service_cidr.split(",")[0])[1])
+
+    @property
+    def node_ips(self) -> tuple[str, ...]:
+        """This machine's address of each family, the primary one first."""
+        return (self.node_ip, self.other_node_ip) if self.other_node_ip else (self.node_ip,)
 
     @property
     def has_containers(self) -> bool:
@@ -155,43 +188,24 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         return self.hollow_nodes == 0
 
 
-def detect_node_ip() -> str:
-    """The address this machine is reached at: that of the default route, else the first global one, else loopback.
-
-    Connecting a UDP socket sends nothing; it only makes the kernel choose the source address.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            pass
-    try:
-        shown = subprocess.run(["ip", "-j", "-4", "address"], capture_output=True, check=True).stdout
-        links = json.loads(shown or b"[]")
-    except (OSError, subprocess.CalledProcessError, ValueError):
-        links = []
-    for link in links:
-        for address in link.get("addr_info", ()):
-            if address.get("scope") == "global":
-                return str(address["local"])
-    return "127.0.0.1"
-
-
-def completed(config: ClusterConfig) -> ClusterConfig:
-    """The settings with what was left open filled in from the machine. ConfigError when they contradict."""
-    node_ip = config.node_ip or ("127.0.0.1" if config.hollow_nodes else detect_node_ip())
+def completed(config: ClusterConfig, *, fit: bool = True) -> ClusterConfig:
+    """The settings with what was left open filled in from the machine. ConfigError when they contradict. fit: whether
+    the networks are known to be the cluster's, and the machine's addresses have to be of their families."""
+    if fit:
+        families.check_networks(config.pod_cidr, config.service_cidr)
+    else:
+        families.networks(f"{config.pod_cidr},{config.service_cidr}")
+    addresses = families.node_addresses(",".join(filter(None, (config.node_ip, config.other_node_ip))))
+    if config.hollow_nodes:
+        if ":" in config.pod_cidr:
+            raise ConfigError("--hollow-nodes simulates nodes of IPv4 only; leave the networks of IPv6 out")
+        addresses = addresses or ["127.0.0.1"]
+    if fit:
+        addresses = families.fitted(addresses, config.pod_cidr)
+    node_ip, other = [*(addresses or [families.detected(4)]), ""][:2]
     node_name = (config.node_name or socket.gethostname()).lower()
-    try:
-        pods, services = ipaddress.ip_network(config.pod_cidr), ipaddress.ip_network(config.service_cidr)
-        ipaddress.ip_address(node_ip)
-    except ValueError as error:
-        raise ConfigError(f"{error}; give it as 10.0.0.0/16 (networks) or 10.0.0.1 (addresses)") from None
-    if pods.prefixlen > 24 or services.prefixlen > 27:
-        raise ConfigError("the pod network must be a /24 or larger, the service network a /27 or larger")
-    if pods.overlaps(services):
-        raise ConfigError(f"the pod network {pods} and the service network {services} overlap; choose another")
-    for flag, port in (("api", config.api_port), ("kubelet", config.kubelet_port), ("dns", config.dns_port)):
+    ports = {"api": config.api_port, "kubelet": config.kubelet_port, "dns": config.dns_port}
+    for flag, port in {**ports, "etcd": config.etcd_port, "etcd-peer": config.etcd_peer_port}.items():
         if not 0 < port < 65536:
             raise ConfigError(f"--{flag}-port {port} is not a port; choose one from 1 to 65535")
     if names.dns1123_subdomain(node_name):
@@ -203,6 +217,15 @@ def completed(config: ClusterConfig) -> ClusterConfig:
         )
     if config.hollow_nodes < 0:
         raise ConfigError(f"--hollow-nodes {config.hollow_nodes} is negative; give how many nodes to simulate")
+    directory = config.data_dir.expanduser().absolute()
     return msgspec.structs.replace(
-        config, node_ip=node_ip, node_name=node_name, data_dir=config.data_dir.expanduser().absolute()
+        config, node_ip=node_ip, other_node_ip=other, node_name=node_name, data_dir=directory
     )
+
+
+def fitted(config: ClusterConfig) -> ClusterConfig:
+    """A machine that joins, with its addresses in the families of the cluster. ConfigError."""
+    versions = {network.version for network in families.networks(config.pod_cidr)}
+    own = [address for address in config.node_ips if ipaddress.ip_address(address).version in versions]
+    node_ip, other = [*families.fitted(own, config.pod_cidr), ""][:2]
+    return msgspec.structs.replace(config, node_ip=node_ip, other_node_ip=other)

@@ -124,6 +124,7 @@ disabled_plugins = [
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "{CNI_PLUGIN_DIRECTORY}"
   conf_dir = "{paths.cni_configuration}"
+  ip_pref = "cni"
 [plugins."io.containerd.grpc.v1.cri".registry]
   config_path = "{paths.registries}"
 [plugins."io.containerd.grpc.v1.cri".containerd]

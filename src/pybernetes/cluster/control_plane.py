@@ -10,6 +10,7 @@ Start order is nesting order; the API server is ready before anybody asks it, an
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from ..api.user import SYSTEM_MASTERS, UserInfo, component
@@ -23,9 +24,11 @@ from ..base.tasks import Serve, restarting, running
 from ..client.client import Client
 from ..client.informers import Informers
 from ..store.store import Store
-from . import clients, features, metrics_server
+from . import clients, features, host_components, metrics_server
 from .addons import apply, cloud, dns, joining, metrics
+from .addons.access import after, granted
 from .config import ClusterConfig
+from .host_components import HostComponents, TellHealth, no_health
 from .pki import Pki
 from .progress import Progress
 
@@ -37,7 +40,18 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
+COMPONENTS = {
+    "controller-manager": host_components.MANAGER,
+    "scheduler": host_components.SCHEDULER,
+    "dns": host_components.DNS,
+    "metrics-server": host_components.METRICS,
+}
+"""The parts that are components, by the names that the node shows them by."""
+
 ADMIN = UserInfo("system:pybernetes", groups=(SYSTEM_MASTERS, "system:authenticated"))
+
+Adjust = Callable[[ApiServerConfig], ApiServerConfig]
+"""Changes the settings of an API server."""
 
 
 def api_server_config(config: ClusterConfig, pki: Pki) -> ApiServerConfig:
@@ -64,15 +78,28 @@ def api_server_config(config: ClusterConfig, pki: Pki) -> ApiServerConfig:
         feature_gates=config.feature_gates,
         runtime_config=config.runtime_config,
         retention=Retention(seconds=config.history_hours * 3600, size_bytes=config.history_megabytes << 20),
+        shared_store=config.etcd,
     )
 
 
-def open_store(config: ClusterConfig, *, memory: bool = False) -> Store:
-    """The store of a control plane on one machine."""
+def open_store(
+    config: ClusterConfig,
+    progress: Progress | None = None,
+    *,
+    memory: bool = False,
+    components: HostComponents | None = None,
+) -> Store:
+    """The store of this control plane. components: where a member of etcd is to be known."""
     if memory:
         from ..store.memory import MemoryStore
 
         return MemoryStore()
+    if config.etcd:
+        from .etcd.process import log_file
+        from .etcd.store import StackedStore
+
+        part = components.etcd(log_file(config)) if components is not None else None
+        return StackedStore(config, progress or Progress(), part)
     from ..store.sqlite import SqliteStore
 
     config.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -81,14 +108,25 @@ def open_store(config: ClusterConfig, *, memory: bool = False) -> Store:
 
 
 class ControlPlane:
-    """`serve` runs it; `app` is its API server for components in the same process, once it is ready."""
+    """`serve` runs it; `app` is its API server for components in the same process, once it is ready.
 
-    def __init__(self, config: ClusterConfig, pki: Pki, store: Store, progress: Progress | None = None) -> None:
+    `components`: where its parts are to be known. `adjust` has the last word on the API server's settings."""
+
+    def __init__(
+        self,
+        config: ClusterConfig,
+        pki: Pki,
+        store: Store,
+        progress: Progress | None = None,
+        components: HostComponents | None = None,
+        adjust: Adjust = lambda own: own,
+    ) -> None:
         self._config = config
         self._pki = pki
         self._store = store
         self._progress = progress or Progress()
-        self.server = make_server(config, pki, store)
+        self._components = components or HostComponents()
+        self.server = make_server(config, pki, store, adjust)
 
     @property
     def app(self) -> App:
@@ -103,36 +141,79 @@ class ControlPlane:
         """Ready once the API server answers; controllers and scheduler follow at their own pace."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(running("store", self._store.serve))
-            await stack.enter_async_context(running("apiserver", self.server.serve))
-            if self._config.node_ip != "127.0.0.1":
-                outer = self.server.listener(self._config.node_ip, self._config.api_port).serve
-                await stack.enter_async_context(running("apiserver-node-address", outer))
+            own, known = host_components.API_SERVER, self._components
+            known.health_of(own)(lambda: self.server.health.trouble("readyz"))
+            await stack.enter_async_context(running("apiserver", known.once(own, self.server.serve)))
+            for address in self._config.node_ips:
+                if address != "127.0.0.1":
+                    outer = self.server.listener(address, self._config.api_port).serve
+                    await stack.enter_async_context(running("apiserver-node-address", outer))
             self._progress.tell("apiserver")
             ready.set()
             async with asyncio.TaskGroup() as group:
                 for name, make in self._parts().items():
-                    group.create_task(restarting(name, make)(asyncio.Event()), name=name)
-                await apply.apply(self.admin, add_ons(self._config, self._pki))
+                    known_as = COMPONENTS.get(name)
+                    part = self._components.supervised(known_as, make) if known_as else restarting(name, make)
+                    group.create_task(part(asyncio.Event()), name=name)
+
+    async def _add_ons(self, ready: asyncio.Event) -> None:
+        await apply_add_ons(self.admin, self._config, self._pki)
+        ready.set()
 
     def _parts(self) -> dict[str, Callable[[], Serve]]:
-        config, app = self._config, self.app
+        config, app, health_of = self._config, self.app, self._components.health_of
         parts: dict[str, Callable[[], Serve]] = {
+            "add-ons": lambda: self._add_ons,
             **controller_manager_parts(
-                config, self._pki, lambda name: clients.in_process(app, clients.controller_user(name))
+                config,
+                self._pki,
+                lambda name: clients.in_process(app, clients.controller_user(name)),
+                health_of(host_components.MANAGER),
             ),
-            **scheduler_parts(config, self._pki, clients.in_process(app, component("system:kube-scheduler"))),
+            **scheduler_parts(
+                config,
+                self._pki,
+                clients.in_process(app, component("system:kube-scheduler")),
+                health_of(host_components.SCHEDULER),
+            ),
         }
         if config.has_containers:
-            parts["dns"] = lambda: dns_server(config, clients.in_process(app, component(dns.USER)))
+            from ..dns.health import trouble as dns_trouble
+
+            health_of(host_components.DNS)(lambda: dns_trouble(config.node_ip, config.dns_port, config.cluster_domain))
+            rights, own = granted(self.server.cache, dns.USER), clients.in_process(app, component(dns.USER))
+            parts["dns"] = lambda: after(rights, lambda: dns_server(config, own))
             parts["metrics-server"] = lambda: metrics_server.after_the_start(
-                config, self._pki, self.admin, clients.in_process(app, component(metrics.USER))
+                config,
+                self._pki,
+                self.admin,
+                clients.in_process(app, component(metrics.USER)),
+                health_of(host_components.METRICS),
             )
-        return parts
+        return {**parts, **endpoint_parts(config, self.admin)}
 
 
-def add_ons(config: ClusterConfig, pki: Pki) -> list[dict[str, Any]]:
-    """The objects that every cluster has besides what the API server makes by itself."""
-    objects = joining.objects(config, pki.ca.certificate_pem)
+def endpoint_parts(config: ClusterConfig, client: Client) -> dict[str, Callable[[], Serve]]:
+    """Who tells where the cluster's own services are; nobody where no pod could reach them."""
+    if not config.has_containers or (ip_address(config.node_ip).is_loopback and not config.etcd):
+        return {}
+    from .addons.endpoints import FollowControlPlanes
+
+    return {"endpoints": lambda: FollowControlPlanes(config, client).serve}
+
+
+async def apply_add_ons(client: Client, config: ClusterConfig, pki: Pki) -> None:
+    """Bring the API in line with the add-ons; of what names one machine, the first of several wins. StatusError."""
+    information = joining.information(config, pki.ca.certificate_pem)
+    names_one = config.etcd and not config.control_plane_endpoint
+    if not (names_one and await apply.exists(client, information)):
+        await apply.apply(client, [information])
+    await apply.apply(client, add_ons(config))
+
+
+def add_ons(config: ClusterConfig) -> list[dict[str, Any]]:
+    """The objects that every cluster has besides what the API server makes by itself, and `cluster-info`."""
+    objects = joining.objects()
     if config.has_containers:
         objects += dns.objects(config)
     if config.cloud_provider == "external":
@@ -144,19 +225,22 @@ def make_server(
     config: ClusterConfig,
     pki: Pki,
     store: Store,
-    adjust: Callable[[ApiServerConfig], ApiServerConfig] = lambda own: own,
+    adjust: Adjust = lambda own: own,
 ) -> ApiServer:
     """The API server with its streaming subresources connected to the kubelets. `adjust` has the last word on its
     settings."""
+    from ..apiserver.reload.pairs import FollowedPair
     from ..apiserver.streams.handlers import build_streams
     from ..apiserver.streams.kubelet_dialer import KubeletDialer
-    from ..base.x509 import client_context
 
     server = ApiServer(adjust(api_server_config(config, pki)), store)
+    files = (str(config.pki / f"apiserver-kubelet-client.{kind}") for kind in ("crt", "key"))
+    known = FollowedPair("kubelet client certificate", *files)
+    server.followed.append(known.files)
     dialer = KubeletDialer(
         server.cache,
-        tls=client_context(pki.ca.certificate_pem, pki.kubelet_client),
-        insecure_tls=lambda: client_context(None, pki.kubelet_client),
+        tls=known.client_context(pki.ca.certificate_pem),
+        insecure_tls=lambda: known.client_context(None),
     )
     server.dispatcher.connect.update(build_streams(server.cache, dialer, server.authorizer))
     return server
@@ -176,8 +260,8 @@ def controller_manager(
     settings = ControllerManagerConfig(
         controllers=features.controllers(config.feature_gates, selected),
         identity=config.node_name,
-        cluster_cidrs=(config.pod_cidr,),
-        service_cidrs=(config.service_cidr,),
+        cluster_cidrs=tuple(config.pod_cidr.split(",")),
+        service_cidrs=tuple(config.service_cidr.split(",")),
         node_monitor_grace_period_seconds=config.node_monitor_grace_period,
         root_ca=pki.ca.certificate_pem,
         signing_certificate=pki.ca.certificate_pem,
@@ -189,7 +273,7 @@ def controller_manager(
 
 
 def controller_manager_parts(
-    config: ClusterConfig, pki: Pki, client_for: clients.ClientFor
+    config: ClusterConfig, pki: Pki, client_for: clients.ClientFor, tell_health: TellHealth = no_health
 ) -> dict[str, Callable[[], Serve]]:
     """The controller manager; on a real node its health and metrics too, over HTTPS beside the ports of the kubelet."""
     if not config.has_containers:
@@ -197,6 +281,7 @@ def controller_manager_parts(
     from ..reconcile.manager_pages import ManagerPages
 
     pages = ManagerPages(client_for(clients.MANAGER), SYSTEM_CLOCK, client_ca=pki.ca.certificate_pem)
+    tell_health(pages.trouble)
     return {
         "controller-manager": lambda: controller_manager(config, pki, client_for, pages),
         "controller-manager-pages": lambda: pages.server("127.0.0.1", config.controller_manager_port).serve,
@@ -217,10 +302,12 @@ def local_load_balancers(config: ClusterConfig) -> "dict[str, Registration]":
 
 def reserved_ports(config: ClusterConfig) -> dict[int, str]:
     """What listens on the nodes without an EndpointSlice that says so."""
+    etcd = {config.etcd_port: "etcd", config.etcd_peer_port: "etcd"} if config.etcd else {}
     return {
         config.api_port: "the API server",
         config.kubelet_port: "the kubelet",
         config.proxy_health_port: "the proxy",
+        **etcd,
     }
 
 
@@ -248,7 +335,9 @@ def scheduler(
     return elector.serve
 
 
-def scheduler_parts(config: ClusterConfig, pki: Pki, client: Client) -> dict[str, Callable[[], Serve]]:
+def scheduler_parts(
+    config: ClusterConfig, pki: Pki, client: Client, tell_health: TellHealth = no_health
+) -> dict[str, Callable[[], Serve]]:
     """The scheduler; on a real node its health and metrics too, over HTTPS beside the ports of the kubelet."""
     if not config.has_containers:
         return {"scheduler": lambda: scheduler(config, client)}
@@ -256,6 +345,7 @@ def scheduler_parts(config: ClusterConfig, pki: Pki, client: Client) -> dict[str
     from ..scheduler.monitoring import Monitoring
 
     monitoring = Monitoring(SchedulerConfig(), client, SYSTEM_CLOCK, client_ca=pki.ca.certificate_pem)
+    tell_health(monitoring.trouble)
     return {
         "scheduler": lambda: scheduler(config, client, None, monitoring),
         "scheduler-pages": lambda: monitoring.server("127.0.0.1", config.scheduler_port).serve,

@@ -86,6 +86,7 @@ def controller_clients(connection: rest.RestConfig) -> ClientFor:
     def client_for(account: str) -> Client:
         if account == MANAGER:
             return manager
-        return Client(AccountTransport(anonymous, manager, account), headers=[("user-agent", f"{agent}/{account}")])
+        as_account = AccountTransport(anonymous, manager, account)
+        return Client(as_account, headers=[("user-agent", f"{agent}/{account}")], metrics=manager.metrics)
 
     return client_for

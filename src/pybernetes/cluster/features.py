@@ -9,7 +9,12 @@ from collections.abc import Iterable, Mapping
 from ..api.feature_gates import FeatureGates, parse_gates
 from .config import ConfigError
 
-CONTROLLER_GATES = {"device-taint-eviction-controller": "DRADeviceTaints"}
+CONTROLLER_GATES = {
+    "device-taint-eviction-controller": "DRADeviceTaints",
+    "podgroup-protection-controller": "GenericWorkload",
+    "storageversion-garbage-collector-controller": "StorageVersionAPI",
+    "storage-version-migrator-controller": "StorageVersionMigrator",
+}
 """Controllers that upstream starts only with a gate on which is not locked."""
 
 
@@ -37,8 +42,9 @@ def runtime_config(words: Iterable[str], gates: Mapping[str, bool]) -> dict[str,
 
 
 def controllers(gates: Mapping[str, bool], selected: tuple[str, ...] = ("*",)) -> tuple[str, ...]:
-    """`--controllers` as the gates have it."""
-    if not gates:
-        return selected
+    """`--controllers` as the gates have it: what needs one that is off does not run, what `*` would leave out does when
+    it is on."""
     values = FeatureGates(gates)
-    return (*(f"-{name}" for name, gate in CONTROLLER_GATES.items() if not values[gate]), *selected)
+    off = [f"-{name}" for name, gate in CONTROLLER_GATES.items() if not values[gate]]
+    on = [name for name, gate in CONTROLLER_GATES.items() if gates.get(gate)] if "*" in selected else []
+    return (*off, *selected, *(name for name in on if f"-{name}" not in selected))

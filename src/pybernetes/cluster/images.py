@@ -6,11 +6,13 @@ store.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,6 +25,9 @@ from .oci_archive import (
     layer_of_directory,
     layer_of_files,
 )
+
+if TYPE_CHECKING:
+    from ..kubelet.cri.containerd import Containerd
 
 SAMPLE_IMAGE = "localhost/pybernetes/sample-web:1"
 BUSYBOX_IMAGE = "localhost/busybox:1"
@@ -135,9 +140,24 @@ class ImageStore:
     def __init__(self, paths: ContainerdPaths) -> None:
         self._paths = paths
 
-    async def _ctr(self, *arguments: str) -> str:
+    def _must_exist(self) -> None:
         if not self._paths.socket.exists():
             raise ImageError(f"no containerd answers at {self._paths.socket}; start the cluster first: pybernetes up")
+
+    @contextlib.asynccontextmanager
+    async def runtime(self) -> "AsyncIterator[Containerd]":
+        """The node's container runtime over CRI. ImageError when it is not there, RuntimeServiceError by its calls."""
+        from ..kubelet.cri.containerd import Containerd
+
+        self._must_exist()
+        found = Containerd(str(self._paths.socket))
+        try:
+            yield found
+        finally:
+            await found.close()
+
+    async def _ctr(self, *arguments: str) -> str:
+        self._must_exist()
         process = await asyncio.create_subprocess_exec(
             "ctr", "--address", str(self._paths.socket), "--namespace", _NAMESPACE, *arguments,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -145,7 +165,7 @@ class ImageStore:
         out, err = await process.communicate()
         if process.returncode:
             lines = (err or out).decode(errors="replace").strip().splitlines()
-            raise ImageError(lines[-1] if lines else f"ctr ended with {process.returncode}")
+            raise ImageError(lines[-1].removeprefix("ctr: ") if lines else f"ctr ended with {process.returncode}")
         return out.decode(errors="replace")
 
     async def import_file(self, path: Path) -> list[str]:
@@ -155,21 +175,35 @@ class ImageStore:
         shown = await self._ctr("images", "import", "--all-platforms", str(path))
         return [line.split()[1] for line in shown.splitlines() if line.startswith("unpacking ")]
 
-    async def names(self) -> list[str]:
-        """The names of all images, without the bare digests."""
-        shown = await self._ctr("images", "list", "--quiet")
-        return sorted(line for line in shown.split() if not line.startswith("sha256:"))
+    async def export(self, names: Iterable[str], path: Path) -> None:
+        """Write images into one OCI archive, which `import_file` and `docker load` read."""
+        await self._ctr("images", "export", str(path), *names)
+
+    async def remove(self, name: str) -> None:
+        """Take a name away; the image goes with its last one. (The CRI would remove all names of an image.)"""
+        async with self.runtime() as runtime:
+            found = await runtime.image_status(name)
+            if found is None:
+                raise ImageError(f"there is no image {name}; see: pybernetes image list")
+            if len(found.repo_tags) <= 1:
+                await runtime.remove_image(name)
+                return
+        await self._ctr("images", "remove", "--sync", name)
 
     async def ensure(self, recipes: Iterable[Recipe], directory: Path) -> None:
         """Build and import those of our own images that the store does not have in their present form."""
         directory.mkdir(parents=True, exist_ok=True)
-        await asyncio.gather(*(self._ensure(recipe, directory) for recipe in recipes))
+        there: set[str] = set()
+        if any(directory.glob("*.fingerprint")):
+            async with self.runtime() as runtime:  # somebody may have removed what was imported once
+                there = {name for image in await runtime.list_images() for name in image.repo_tags}
+        await asyncio.gather(*(self._ensure(recipe, directory, there) for recipe in recipes))
 
-    async def _ensure(self, recipe: Recipe, directory: Path) -> None:
+    async def _ensure(self, recipe: Recipe, directory: Path, there: Collection[str]) -> None:
         stem = recipe.name.replace("/", "_").replace(":", "_")
         mark, path = directory / f"{stem}.fingerprint", directory / f"{stem}.tar"
         fingerprint = recipe.fingerprint()
-        if mark.exists() and mark.read_text() == fingerprint:
+        if recipe.name in there and mark.exists() and mark.read_text() == fingerprint:
             return
         image = await asyncio.to_thread(recipe.build)
         path.write_bytes(image.archive)

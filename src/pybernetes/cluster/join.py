@@ -31,7 +31,7 @@ from ..client.client import Client
 from ..reconcile.certificate_requests import KUBELET_CLIENT
 from . import leaf
 from .addons.joining import SETTINGS, SharedSettings
-from .config import ClusterConfig
+from .config import ClusterConfig, ConfigError, fitted
 from .node_certificates import NodeCertificates, RequestRefused, Wanted, request_certificate, write_credentials
 
 _CONNECT_SECONDS = 30.0
@@ -58,9 +58,11 @@ async def join(config: ClusterConfig, path: Path, server: str, token: str, ca_ce
         assert connection is not None
     try:
         settings = msgspec.json.decode(_settings_file(config).read_bytes(), type=SharedSettings)
-        config = msgspec.structs.replace(config, **msgspec.structs.asdict(settings))
+        config = fitted(msgspec.structs.replace(config, **msgspec.structs.asdict(settings)))
     except FileNotFoundError:
         pass
+    except ConfigError as error:
+        raise JoinError(str(error)) from None
     except msgspec.MsgspecError as error:
         raise JoinError(f"{_settings_file(config)} is damaged ({error}); remove it and join again") from None
     try:
@@ -99,15 +101,8 @@ async def _bootstrap(config: ClusterConfig, path: Path, server: str, token: str,
     if not (server and token and ca_cert_hash):
         flags = "--server, --token and --ca-cert-hash"
         raise JoinError(f"joining needs {flags}; a cluster prints them with: pybernetes token create")
-    server = server.rstrip("/")
-    if not server.startswith("https://"):
-        raise JoinError(f"--server {server} is not an https:// address such as https://10.0.0.1:6443")
-    untrusted = await _cluster_info(rest.RestConfig(server=server, insecure=True))
-    ca_data = pinned(certificates_of(untrusted), ca_cert_hash)
-    if not ca_data:
-        raise JoinError(f"{server} has another CA than {ca_cert_hash}; check both, somebody may be listening in")
-    trusted = rest.RestConfig(server=server, ca_data=ca_data)
-    information = await _cluster_info(trusted)
+    trusted, information = await trusted_connection(server, ca_cert_hash)
+    server = trusted.server
     client = rest.client(msgspec.structs.replace(trusted, token=token), user_agent=f"kubelet/{GIT_VERSION}")
     try:
         pair = await request_certificate(client, Wanted(KUBELET_CLIENT, config.node_name))
@@ -121,12 +116,26 @@ async def _bootstrap(config: ClusterConfig, path: Path, server: str, token: str,
         raise JoinError("nobody approved this node's certificate; see there: kubectl get csr") from None
     if information.get(SETTINGS):
         write_file(_settings_file(config), information[SETTINGS].encode(), mode=0o644)
-    write_credentials(path, server, ca_data, pair)
+    write_credentials(path, server, trusted.ca_data, pair)
+
+
+async def trusted_connection(server: str, ca_cert_hash: str) -> tuple[rest.RestConfig, dict[str, str]]:
+    """Steps 1 and 2: the connection that trusts the pinned CA, and what the cluster tells everybody. JoinError."""
+    server = server.rstrip("/")
+    if not server.startswith("https://"):
+        raise JoinError(f"{server} is not an https:// address such as https://10.0.0.1:6443")
+    untrusted = await _cluster_info(rest.RestConfig(server=server, insecure=True))
+    ca_data = pinned(certificates_of(untrusted), ca_cert_hash)
+    if not ca_data:
+        raise JoinError(f"{server} has another CA than {ca_cert_hash}; check both, somebody may be listening in")
+    trusted = rest.RestConfig(server=server, ca_data=ca_data)
+    return trusted, await _cluster_info(trusted)
 
 
 async def _cluster_info(connection: rest.RestConfig) -> dict[str, str]:
     """The data of cluster-info, asked for until the server answers. JoinError."""
     client: Client = rest.client(connection, user_agent=f"pybernetes-join/{GIT_VERSION}")
+    reason = "silence"
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             while True:
@@ -134,6 +143,9 @@ async def _cluster_info(connection: rest.RestConfig) -> dict[str, str]:
                     return (await client.get(ConfigMap, "cluster-info", "kube-public")).data or {}
                 except (TransportError, OSError) as error:
                     reason = str(error)
+                    if "not yet valid" in reason or "has expired" in reason:
+                        hint = "set this machine's clock by that one's"
+                        raise JoinError(f"{connection.server}: {reason}; {hint}") from None
                     await asyncio.sleep(_RETRY_SECONDS)
     except TimeoutError:
         raise JoinError(f"{connection.server} does not answer ({reason}); check --server and the network") from None

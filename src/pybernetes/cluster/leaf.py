@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -20,14 +21,30 @@ def common_name(pair: KeyPair) -> str:
     return subject_of(pair.certificate.public_bytes(serialization.Encoding.DER))[0]
 
 
-def covers(pair: KeyPair, names: Iterable[str]) -> bool:
-    """Whether all these host names and addresses are among the certificate's alternative names."""
+def names_in(pair: KeyPair) -> set[str]:
+    """The host names and addresses among the certificate's alternative names."""
     try:
         found = pair.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        return not list(names)
-    known = {*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress))}
-    return set(names) <= known
+        return set()
+    return {*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress))}
+
+
+def canonical(names: Iterable[str]) -> set[str]:
+    """Names as `names_in` has them: addresses in their one shortest form."""
+    return {_canonical(name) for name in names}
+
+
+def _canonical(name: str) -> str:
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name
+
+
+def covers(pair: KeyPair, names: Iterable[str]) -> bool:
+    """Whether the certificate is for all these host names and addresses."""
+    return canonical(names) <= names_in(pair)
 
 
 def is_signed_by(pair: KeyPair, authorities: bytes) -> bool:

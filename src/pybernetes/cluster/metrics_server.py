@@ -7,6 +7,7 @@ anew with each start, by the cluster's CA: one for the Service's name, and one b
 """
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from .. import GIT_VERSION
 from ..api.core import Node
@@ -17,24 +18,30 @@ from ..client.client import Client
 from .addons import metrics
 from .addons.apply import apply
 from .config import ClusterConfig
+from .host_components import TellHealth, no_health
 from .pki import Pki
 from .waiting import is_node_ready, wait_for
 
+if TYPE_CHECKING:
+    from ..metrics import MetricsServer
 
-def after_the_start(config: ClusterConfig, pki: Pki, admin: Client, own: Client) -> Serve:
-    """The whole way shown above; `admin` registers, `own` is the server's client of the API. Ready at once, since
-    nobody waits for it."""
+
+def after_the_start(
+    config: ClusterConfig, pki: Pki, admin: Client, own: Client, tell_health: TellHealth = no_health
+) -> Serve:
+    """The whole way shown above; `admin` registers, `own` is the server's client of the API. Ready when it listens."""
 
     async def serve(ready: asyncio.Event) -> None:
-        ready.set()
         await wait_for(admin, Node, "", "", is_node_ready)
-        await apply(admin, metrics.objects(config, pki.ca.certificate_pem))
-        await metrics_server(config, pki, own)(ready)
+        await apply(admin, metrics.objects(pki.ca.certificate_pem))
+        server = metrics_server(config, pki, own)
+        tell_health(server.trouble)
+        await server.serve(ready)
 
     return serve
 
 
-def metrics_server(config: ClusterConfig, pki: Pki, client: Client) -> Serve:
+def metrics_server(config: ClusterConfig, pki: Pki, client: Client) -> "MetricsServer":
     """The server itself, on the node's address."""
     from ..metrics import MetricsConfig, MetricsServer
     from ..metrics.kubelets import Kubelets
@@ -43,7 +50,7 @@ def metrics_server(config: ClusterConfig, pki: Pki, client: Client) -> Serve:
     known = pki.ca.issue(metrics.USER, usages=CLIENT)
     source = Kubelets(client_context(pki.ca.certificate_pem, known))
     settings = MetricsConfig(host=config.node_ip, port=config.metrics_port)
-    return MetricsServer(settings, client, source, serving).serve
+    return MetricsServer(settings, client, source, serving)
 
 
 def own_connection(config: ClusterConfig, pki: Pki) -> Client:

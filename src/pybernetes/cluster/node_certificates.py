@@ -5,13 +5,14 @@
 Two of them: the client certificate (`kubelet.kubeconfig`), by which the node is known, and the serving certificate
 (`pki/kubelet.crt`) of its port 10250. The serving one can only be approved once the Node object tells the addresses it
 is for, so a new node serves with a self-signed one during its first second. Both contexts are changed in place: open
-connections go on, new ones use the new certificate.
+connections go on, new ones use the new certificate. The clients go to whichever API server lives (api_servers.py).
 """
 
 import asyncio
 import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,9 +21,9 @@ from .. import GIT_VERSION
 from ..api.certificates import CertificateSigningRequest, CertificateSigningRequestSpec
 from ..api.meta import ObjectMeta
 from ..api.status import StatusError
-from ..base.http.client import HttpTransport
 from ..base.http.client_connection import TransportError
 from ..base.log import logger
+from ..base.tasks import running
 from ..base.x509 import (
     CertificateAuthority,
     CertificateError,
@@ -36,8 +37,10 @@ from ..base.x509 import (
 from ..client import config as rest
 from ..client import kubeconfig
 from ..client.client import Client
+from ..client.request_metrics import RequestMetrics
 from ..reconcile.certificate_requests import KUBELET_CLIENT, KUBELET_SERVING, condition_of
 from . import leaf
+from .api_servers import ApiServers
 from .config import ClusterConfig
 from .waiting import wait_for
 
@@ -117,11 +120,11 @@ class NodeCertificates:
             raise CertificateError(f"{connection.server} is not an https:// address")
         self._client_tls = context
         agent = ("user-agent", f"kubelet/{GIT_VERSION}")
-        transport = HttpTransport(connection.server, tls=context)
-        self.client = Client(transport, headers=[agent])
+        self._servers = ApiServers(connection.server, context, config.data_dir / "api-servers.json")
+        self.client = Client(self._servers, headers=[agent], metrics=RequestMetrics(rest.host_of(connection)))
         as_proxy = [("user-agent", f"kube-proxy/{GIT_VERSION}"), ("impersonate-user", "system:kube-proxy")]
-        self.proxy_client = Client(transport, headers=as_proxy)
-        self._names = [config.node_name, config.node_ip]
+        self.proxy_client = Client(self._servers, headers=as_proxy)
+        self._names = [config.node_name, *config.node_ips]
         stored = self._stored()
         self._is_signed = stored is not None
         self._serving = stored or CertificateAuthority.create(f"{config.node_name}-until-signed")
@@ -137,8 +140,12 @@ class NodeCertificates:
         return None
 
     async def serve(self, ready: asyncio.Event) -> None:
-        """Ready at once; runs until cancelled."""
-        ready.set()
+        """Ready when the way to the API is known; runs until cancelled."""
+        async with running("api-servers", partial(self._servers.serve, self.proxy_client)):
+            ready.set()
+            await self._keep_valid()
+
+    async def _keep_valid(self) -> None:
         while True:
             try:
                 delay = await self._renew_due()

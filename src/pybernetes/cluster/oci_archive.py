@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+from ..base.architecture import architecture
+
 DEFAULT_ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",)
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -110,7 +112,7 @@ def archive(name: str, layer: bytes, config: ImageConfig, *, compress: bool = Tr
         }
     )
     entry = _descriptor(MANIFEST_TYPE, manifest)
-    entry["platform"] = {"architecture": "amd64", "os": "linux"}
+    entry["platform"] = {"architecture": architecture(), "os": "linux"}
     entry["annotations"] = {
         "io.containerd.image.name": name,
         "org.opencontainers.image.ref.name": name.rsplit(":", 1)[-1],
@@ -152,7 +154,7 @@ def _config_document(layer: bytes, config: ImageConfig) -> dict[str, Any]:
     if config.labels:
         run["Labels"] = config.labels
     return {
-        "architecture": "amd64",
+        "architecture": architecture(),
         "os": "linux",
         "config": run,
         "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},

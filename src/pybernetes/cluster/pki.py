@@ -6,11 +6,13 @@
     pki/front-proxy-ca.{crt,key}  pki/front-proxy-client.{crt,key}
     pki/kubelet.{crt,key}                serves 10250 of this machine's node
     pki/sa.{key,pub}                     service-account tokens
+    pki/etcd/*, pki/apiserver-etcd-client.{crt,key}     where there is etcd: etcd/certificates.py
     *.kubeconfig                         admin, (cloud-)controller-manager, scheduler, kubelet, proxy, dns
 
 `ensure` makes what is missing and renews what has under 30 days left or the wrong addresses; the CAs stay.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +22,8 @@ from cryptography.hazmat.primitives import serialization
 from ..apiserver.service_account_keys import generate_signing_key, load_private_key
 from ..base.x509 import CertificateAuthority, CertificateError, KeyPair, write_file
 from ..client import kubeconfig
-from . import leaf
+from . import endpoint
+from . import leaf as leaf_contents
 from .config import ClusterConfig
 
 
@@ -42,6 +45,10 @@ class Identity(msgspec.Struct, frozen=True):
     file: str
     user: str
     groups: tuple[str, ...] = ()
+
+    def is_shared(self, config: ClusterConfig) -> bool:
+        """Whether its kubeconfig leads to all control planes, being taken to other machines; the rest are for here."""
+        return self.file == "admin" and bool(config.control_plane_endpoint)
 
 
 def identities(config: ClusterConfig) -> tuple[Identity, ...]:
@@ -65,11 +72,52 @@ def serving_names(config: ClusterConfig) -> list[str]:
         config.node_name,
         *kubernetes,
         f"kubernetes.default.svc.{config.cluster_domain}",
-        *dict.fromkeys(("127.0.0.1", config.node_ip, config.service_ip)),
+        *dict.fromkeys(("127.0.0.1", *config.node_ips, config.service_ip)),
+        *endpoint.serving_names(config),
     ]
 
 
-def _authority(config: ClusterConfig, name: str, common_name: str) -> CertificateAuthority:
+class Leaf(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate in pki/ that a CA of ours signs: its file's name, and what it says."""
+
+    name: str
+    authority: str
+    """The CA by the name of its file."""
+    common_name: str
+    organizations: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def files(self, config: ClusterConfig) -> tuple[Path, Path]:
+        """Certificate and key."""
+        return config.pki / f"{self.name}.crt", config.pki / f"{self.name}.key"
+
+
+CA, FRONT_PROXY_CA = "ca", "front-proxy-ca"
+
+
+def leaves(config: ClusterConfig) -> tuple[Leaf, Leaf, Leaf, Leaf]:
+    """The certificates of a control plane, without those for etcd."""
+    node_names = (config.node_name, "localhost", *dict.fromkeys((*config.node_ips, "127.0.0.1")))
+    return (
+        Leaf(name="apiserver", authority=CA, common_name="kube-apiserver", names=tuple(serving_names(config))),
+        Leaf(
+            name="apiserver-kubelet-client",
+            authority=CA,
+            common_name="kube-apiserver-kubelet-client",
+            organizations=("kubeadm:cluster-admins",),
+        ),
+        Leaf(
+            name="kubelet",
+            authority=CA,
+            common_name=f"system:node:{config.node_name}",
+            organizations=("system:nodes",),
+            names=node_names,
+        ),
+        Leaf(name="front-proxy-client", authority=FRONT_PROXY_CA, common_name="front-proxy-client"),
+    )
+
+
+def authority(config: ClusterConfig, name: str, common_name: str) -> CertificateAuthority:
     """The CA of that name, made at the first start. A CA that all others trust is never replaced by a new one; a key
     alone is what a start that was cut short left behind, since the key is written first."""
     certificate, key = config.pki / f"{name}.crt", config.pki / f"{name}.key"
@@ -81,35 +129,34 @@ def _authority(config: ClusterConfig, name: str, common_name: str) -> Certificat
                 f"{certificate} and {key.name} are damaged or incomplete; put both back from a copy, "
                 "or give this cluster up with: pybernetes down --purge"
             ) from None
-    authority = CertificateAuthority.create(common_name)
-    authority.save(certificate, key)
-    return authority
+    made = CertificateAuthority.create(common_name)
+    made.save(certificate, key)
+    return made
 
 
-def _usable(pair: KeyPair, authority: CertificateAuthority, names: list[str]) -> bool:
-    signed = leaf.is_signed_by(pair, authority.certificate_pem)
-    return signed and leaf.covers(pair, names) and leaf.is_fresh(pair, datetime.now(UTC))
+def _usable(pair: KeyPair, authority: CertificateAuthority, names: Sequence[str]) -> bool:
+    signed = leaf_contents.is_signed_by(pair, authority.certificate_pem)
+    is_for_these = leaf_contents.names_in(pair) == leaf_contents.canonical(names)
+    return signed and is_for_these and leaf_contents.is_fresh(pair, datetime.now(UTC))
 
 
-def _leaf(
-    config: ClusterConfig,
-    authority: CertificateAuthority,
-    name: str,
-    common_name: str,
-    *,
-    organizations: tuple[str, ...] = (),
-    names: list[str] | None = None,
-) -> KeyPair:
-    certificate, key = config.pki / f"{name}.crt", config.pki / f"{name}.key"
+def leaf_pair(config: ClusterConfig, authority: CertificateAuthority, leaf: Leaf) -> KeyPair:
+    """The certificate for client and server, signed by the CA: the one there is, while it is of use."""
+    certificate, key = leaf.files(config)
     if certificate.exists() and key.exists():
         try:
             pair = KeyPair.load(certificate, key)
-            if _usable(pair, authority, names or []):
+            if _usable(pair, authority, leaf.names):
                 return pair
         except CertificateError:
             pass
-    pair = authority.issue(common_name, organizations=organizations, names=names or [])
-    pair.save(certificate, key)
+    return issue(config, authority, leaf)
+
+
+def issue(config: ClusterConfig, authority: CertificateAuthority, leaf: Leaf) -> KeyPair:
+    """Make the certificate anew, on a new key. OSError."""
+    pair = authority.issue(leaf.common_name, organizations=leaf.organizations, names=leaf.names)
+    pair.save(*leaf.files(config))
     return pair
 
 
@@ -148,49 +195,44 @@ def _kubeconfig_usable(config: ClusterConfig, identity: Identity, server: str, a
 
 def write_kubeconfigs(config: ClusterConfig, authority: CertificateAuthority) -> None:
     """A kubeconfig for each identity, readable by its owner only."""
-    server = f"https://127.0.0.1:{config.api_port}"
     for identity in identities(config):
-        if _kubeconfig_usable(config, identity, server, authority):
-            continue
-        pair = authority.issue(identity.user, organizations=identity.groups)
-        document = kubeconfig.make(
-            server=server,
-            ca_data=authority.certificate_pem,
-            client_certificate=pair.certificate_pem,
-            client_key=pair.key_pem,
-            user=identity.user,
-            cluster="pybernetes",
-        )
-        kubeconfig.write(config.data_dir / f"{identity.file}.kubeconfig", document)
+        if not _kubeconfig_usable(config, identity, server_of(config, identity), authority):
+            issue_kubeconfig(config, authority, identity)
+
+
+def server_of(config: ClusterConfig, identity: Identity) -> str:
+    """The URL in its kubeconfig."""
+    return endpoint.server(config) if identity.is_shared(config) else endpoint.local_server(config)
+
+
+def issue_kubeconfig(config: ClusterConfig, authority: CertificateAuthority, identity: Identity) -> None:
+    """Make the kubeconfig anew, with a new certificate. OSError."""
+    pair = authority.issue(identity.user, organizations=identity.groups)
+    document = kubeconfig.make(
+        server=server_of(config, identity),
+        ca_data=authority.certificate_pem,
+        client_certificate=pair.certificate_pem,
+        client_key=pair.key_pem,
+        user=identity.user,
+        cluster="pybernetes",
+    )
+    kubeconfig.write(config.data_dir / f"{identity.file}.kubeconfig", document)
 
 
 def ensure(config: ClusterConfig) -> Pki:
     """Make or renew everything; return what the processes need. OSError, CertificateError."""
     config.pki.mkdir(parents=True, exist_ok=True)
     config.pki.chmod(0o700)
-    ca = _authority(config, "ca", "kubernetes")
-    front_proxy_ca = _authority(config, "front-proxy-ca", "front-proxy-ca")
-    node_names = [config.node_name, "localhost", *dict.fromkeys((config.node_ip, "127.0.0.1"))]
+    ca = authority(config, CA, "kubernetes")
+    front_proxy_ca = authority(config, FRONT_PROXY_CA, "front-proxy-ca")
+    apiserver, kubelet_client, kubelet_serving, front_proxy_client = leaves(config)
     pki = Pki(
         ca=ca,
         front_proxy_ca=front_proxy_ca,
-        apiserver=_leaf(config, ca, "apiserver", "kube-apiserver", names=serving_names(config)),
-        kubelet_client=_leaf(
-            config,
-            ca,
-            "apiserver-kubelet-client",
-            "kube-apiserver-kubelet-client",
-            organizations=("kubeadm:cluster-admins",),
-        ),
-        kubelet_serving=_leaf(
-            config,
-            ca,
-            "kubelet",
-            f"system:node:{config.node_name}",
-            organizations=("system:nodes",),
-            names=node_names,
-        ),
-        front_proxy_client=_leaf(config, front_proxy_ca, "front-proxy-client", "front-proxy-client"),
+        apiserver=leaf_pair(config, ca, apiserver),
+        kubelet_client=leaf_pair(config, ca, kubelet_client),
+        kubelet_serving=leaf_pair(config, ca, kubelet_serving),
+        front_proxy_client=leaf_pair(config, front_proxy_ca, front_proxy_client),
         service_account_key=_service_account_key(config),
     )
     write_kubeconfigs(config, ca)

@@ -14,12 +14,22 @@ from pathlib import Path
 
 import msgspec
 
+from .. import GIT_VERSION
 from ..base.x509 import write_file
 from .config import ClusterConfig, ConfigError
 
+FORMAT = 1
+"""Of the data directory: raised when an older version could no longer make sense of one."""
 SERVER, AGENT = "lock", "agent.lock"
 _FLOCK = "hhqqi4x"
 """struct flock on 64-bit Linux: l_type, l_whence, l_start, l_len, l_pid."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """In front of the settings: the layout of the data directory, and which version started on it last."""
+
+    format: int = 1
+    version: str = "unknown"
 
 
 class InUse(Exception):
@@ -38,7 +48,8 @@ def _decode_path(kind: type, value: object) -> Path:
 
 def save(config: ClusterConfig) -> None:
     """Write cluster.json at once, readable by its owner only."""
-    data = msgspec.json.encode(config, enc_hook=_encode_path)
+    settings = msgspec.to_builtins(config, enc_hook=_encode_path)
+    data = msgspec.json.encode({**msgspec.structs.asdict(Written(FORMAT, GIT_VERSION)), **settings})
     write_file(config.state_file, msgspec.json.format(data), mode=0o600)
 
 
@@ -46,7 +57,14 @@ def load(data_dir: Path) -> ClusterConfig | None:
     """The settings of the last start; None when there was none. ConfigError when the file cannot be read."""
     path = data_dir / "cluster.json"
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=ClusterConfig, dec_hook=_decode_path)
+        content = path.read_bytes()
+        written = msgspec.json.decode(content, type=Written)
+        if written.format > FORMAT:
+            raise ConfigError(
+                f"{path} was written by a newer version, {written.version}; use that one, "
+                "or restore a snapshot that this one made"
+            )
+        found = msgspec.json.decode(content, type=ClusterConfig, dec_hook=_decode_path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -55,6 +73,11 @@ def load(data_dir: Path) -> ClusterConfig | None:
         hint = "remove that file (only the settings are lost) and start again with the same flags"
         raise ConfigError(f"{path} is damaged ({error}); {hint}") from None
     return msgspec.structs.replace(found, data_dir=data_dir)
+
+
+def has_etcd_data(config: ClusterConfig) -> bool:
+    """Whether this machine's member of etcd has been started before."""
+    return any((config.etcd_dir / "member" / "wal").glob("*.wal"))
 
 
 def owner(data_dir: Path, lock: str = SERVER) -> int:

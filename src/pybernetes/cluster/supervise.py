@@ -17,6 +17,8 @@ from types import FrameType
 _PR_SET_PDEATHSIG = 1
 _SHORT_LIFE_SECONDS = 10.0
 _MAX_DELAY_SECONDS = 10.0
+PREDECESSOR = "PYBERNETES_PREDECESSOR"
+"""Tells a child that is not the first: how many there were, and of the last one pid, return code, begin and end."""
 FATAL_EXIT = 1
 """The child's own word that another try is of no use (a port in use, a damaged data directory)."""
 
@@ -50,9 +52,11 @@ def supervise(command: list[str]) -> int:
     signal.signal(signal.SIGINT, end)
     delay = 0.0
     first = True
+    children = 0
     while not ending:
-        began = time.monotonic()
-        child = _spawn(command)
+        began, began_at = time.monotonic(), time.time()
+        pid = child = _spawn(command)
+        children += 1
         if ending:
             os.kill(child, signal.SIGTERM)
         _, status = os.waitpid(child, 0)
@@ -65,6 +69,7 @@ def supervise(command: list[str]) -> int:
         if code == FATAL_EXIT and first and time.monotonic() - began < _SHORT_LIFE_SECONDS:
             return code
         first = False
+        os.environ[PREDECESSOR] = f"{children} {pid} {code} {began_at:.0f} {time.time():.0f}"
         lived = time.monotonic() - began
         delay = 0.0 if lived > _SHORT_LIFE_SECONDS else min(max(0.1, delay * 2), _MAX_DELAY_SECONDS)
         print(f"{command[0]} ended with {code} after {lived:.1f} s; starting it again", file=sys.stderr, flush=True)

@@ -11,18 +11,40 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.log import logger
 from .config import ClusterConfig
 from .containerd import Containerd
+
+if TYPE_CHECKING:
+    from ..kubelet.cri.protocol import ContainerRuntime
 
 log = logger(__name__)
 
 _MNT_DETACH = 2
 
 
-async def stop_sandboxes(containerd: Containerd) -> int:
-    """Stop and remove every pod sandbox; how many there were. The shims end with them."""
+async def stop_containers(runtime: "ContainerRuntime", most_seconds: int) -> None:
+    """SIGTERM to every running container, all at once, and SIGKILL when its pod's grace period is over, or
+    `most_seconds` if that is less. Hooks do not run: the kubelet is gone."""
+    from ..kubelet.cri.messages import ContainerState
+    from ..kubelet.pod_runtime import GRACE_ANNOTATION
+
+    stops = []
+    for container in await runtime.list_containers():
+        if container.state == ContainerState.RUNNING:
+            own = container.annotations.get(GRACE_ANNOTATION, "")
+            seconds = min(int(own), most_seconds) if own.isdigit() else most_seconds
+            stops.append(runtime.stop_container(container.id, seconds))
+    for result in await asyncio.gather(*stops, return_exceptions=True):
+        if isinstance(result, Exception):
+            log.warning("Container could not be stopped", err=result)
+
+
+async def stop_sandboxes(containerd: Containerd, most_seconds: int) -> int:
+    """Stop and remove every pod sandbox once its containers had so long to end; how many there were. The shims end with
+    them."""
     from ..kubelet.cri.containerd import Containerd as Runtime
 
     runtime = Runtime(str(containerd.paths.socket))
@@ -34,6 +56,8 @@ async def stop_sandboxes(containerd: Containerd) -> int:
             await runtime.remove_sandbox(identifier)
 
     try:
+        if most_seconds > 0:
+            await stop_containers(runtime, most_seconds)
         sandboxes = await runtime.list_sandboxes()
         results = await asyncio.gather(*(remove(s.id) for s in sandboxes), return_exceptions=True)
     finally:
@@ -68,16 +92,18 @@ def remove_cgroups(name: str, root: Path = Path("/sys/fs/cgroup")) -> None:
 
 def remove_rules(config: ClusterConfig) -> None:
     """Delete our packet rules and the routes to other nodes' pods."""
-    tables = (config.nftables_table, config.nftables_policy_table)
-    commands = "".join(f"add table {table}\ndelete table {table}\n" for table in tables)
+    names = (config.nftables_table, config.nftables_policy_table)
     with contextlib.suppress(OSError):
-        subprocess.run(["nft", "-f", "-"], input=commands.encode(), capture_output=True, check=False)
-        shown = subprocess.run(
-            ["ip", "-j", "route", "show", "root", config.pod_cidr], capture_output=True, check=False
-        ).stdout
-        for route in json.loads(shown or b"[]"):
-            if route.get("gateway"):
-                subprocess.run(["ip", "route", "del", route["dst"]], capture_output=True, check=False)
+        for cidr in config.pod_cidr.split(","):
+            family, number = ("ip6", "-6") if ":" in cidr else ("ip", "-4")
+            commands = "".join(f"add table {family} {name}\ndelete table {family} {name}\n" for name in names)
+            subprocess.run(["nft", "-f", "-"], input=commands.encode(), capture_output=True, check=False)
+            shown = subprocess.run(
+                ["ip", "-j", number, "route", "show", "root", cidr], capture_output=True, check=False
+            ).stdout
+            for route in json.loads(shown or b"[]"):
+                if route.get("gateway"):
+                    subprocess.run(["ip", number, "route", "del", route["dst"]], capture_output=True, check=False)
 
 
 def is_dirty(config: ClusterConfig) -> bool:
@@ -87,12 +113,12 @@ def is_dirty(config: ClusterConfig) -> bool:
     return bool(Containerd(config.containerd_dir).process_id() or f" {config.data_dir}/" in mounts or cgroups)
 
 
-async def clean(config: ClusterConfig) -> None:
-    """Everything, in the order in which one thing depends on the other."""
+async def clean(config: ClusterConfig, most_seconds: int) -> None:
+    """Everything, in the order in which one thing depends on the other; containers have at most so long to end."""
     containerd = Containerd(config.containerd_dir)
     if containerd.process_id() or (config.containerd_dir / "state").exists():
         await containerd.start()
-        await stop_sandboxes(containerd)
+        await stop_sandboxes(containerd, most_seconds)
         await containerd.stop()
     unmount_below(config.data_dir)
     remove_cgroups(config.cgroup)

@@ -10,10 +10,8 @@
 import asyncio
 from ipaddress import ip_address
 
-import msgspec
-
 from ..api.authorization import ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec
-from ..api.certificates import CertificateSigningRequest, CertificateSigningRequestCondition
+from ..api.certificates import CertificateSigningRequest
 from ..api.core import Node
 from ..base.x509 import SigningRequest
 from ..reconcile.certificate_requests import (
@@ -26,6 +24,7 @@ from ..reconcile.certificate_requests import (
     kubelet_client_problem,
     kubelet_serving_problem,
     parsed,
+    with_condition,
 )
 from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
@@ -121,17 +120,8 @@ class CSRApprover:
         return (await self._client.create(review)).status.allowed
 
     async def _approve(self, request: CertificateSigningRequest, message: str) -> None:
-        now = self._clock.now()
-        fresh = CertificateSigningRequestCondition(
-            type="Approved",
-            status="True",
-            reason="AutoApproved",
-            message=message,
-            last_update_time=now,
-            last_transition_time=now,
-        )
-        status = msgspec.structs.replace(request.status, conditions=[*(request.status.conditions or ()), fresh])
-        await self._client.update(msgspec.structs.replace(request, status=status), subresource="approval")
+        approved = with_condition(request, "Approved", "AutoApproved", message, self._clock.now())
+        await self._client.update(approved, subresource="approval")
 
 
 def _has_new_addresses(old: Node | None, new: Node | None) -> bool:

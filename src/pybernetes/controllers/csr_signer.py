@@ -11,7 +11,7 @@ import msgspec
 from cryptography.x509 import ObjectIdentifier
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ..api.certificates import CertificateSigningRequest, CertificateSigningRequestCondition
+from ..api.certificates import CertificateSigningRequest
 from ..base.x509 import CertificateAuthority
 from ..reconcile.certificate_requests import (
     API_CLIENT,
@@ -22,6 +22,7 @@ from ..reconcile.certificate_requests import (
     is_approved,
     parsed,
     signer_problem,
+    with_condition,
 )
 from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
@@ -88,17 +89,8 @@ class CSRSigner:
         return min(self._longest_seconds, max(SHORTEST_SECONDS, float(wanted)))
 
     async def _fail(self, request: CertificateSigningRequest, problem: str) -> None:
-        now = self._clock.now()
-        fresh = CertificateSigningRequestCondition(
-            type="Failed",
-            status="True",
-            reason="SignerValidationFailure",
-            message=problem,
-            last_update_time=now,
-            last_transition_time=now,
-        )
-        status = msgspec.structs.replace(request.status, conditions=[*(request.status.conditions or ()), fresh])
-        await self._client.update_status(msgspec.structs.replace(request, status=status))
+        judged = with_condition(request, "Failed", "SignerValidationFailure", problem, self._clock.now())
+        await self._client.update_status(judged)
 
 
 def _is_due(request: CertificateSigningRequest) -> bool:

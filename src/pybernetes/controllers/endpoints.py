@@ -20,13 +20,13 @@ from ..reconcile.pods import is_ready, node_of, structs_equal
 from ..reconcile.services import (
     HEADLESS_LABEL,
     addresses_of,
-    appearance,
     can_be_endpoint,
     hostname_of,
     is_headless,
     is_ipv6,
     is_selecting,
     selects,
+    services_touched,
     target_port,
 )
 from ..reconcile.sources import source
@@ -119,14 +119,8 @@ class EndpointsController:
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         pod = new or old
         assert pod is not None
-        relabeled = old is not None and new is not None and old.metadata.labels != new.metadata.labels
-        if old is not None and new is not None and not relabeled and appearance(old) == appearance(new):
-            return
-        for service in self._services.list(pod.metadata.namespace or ""):
-            if selects(service, pod.metadata.labels) or (
-                relabeled and old is not None and selects(service, old.metadata.labels)
-            ):
-                self._controller.enqueue(key_of(service))
+        for service in services_touched(self._services.list(pod.metadata.namespace or ""), old, new):
+            self._controller.enqueue(key_of(service))
 
     async def _reconcile(self, key: str) -> Result | None:
         namespace, name = split_key(key)

@@ -41,6 +41,7 @@ from .node_ipam import NodeIPAM
 from .node_lifecycle.controller import NodeLifecycleController
 from .node_ttl import NodeTTL
 from .pod_garbage_collector import PodGarbageCollector
+from .podgroup_protection import PodGroupProtection
 from .pv_protection import PVProtection
 from .pvc_protection import PVCProtection
 from .replicaset import ReplicaSetController
@@ -52,6 +53,8 @@ from .service_account import ServiceAccountController
 from .service_account_token import ServiceAccountTokenController
 from .service_cidr import ServiceCIDRController
 from .statefulset.controller import StatefulSetController
+from .storage_version_collector import StorageVersionCollector
+from .storage_version_migrator import StorageVersionMigrator
 from .taint_eviction import TaintEvictionController
 from .ttl_after_finished import TTLAfterFinished
 from .validating_admission_policy_status import ValidatingAdmissionPolicyStatus
@@ -97,6 +100,9 @@ CONTROLLERS: dict[str, Registration] = {
     "volumeattributesclass-protection-controller": Registration(
         VolumeAttributesClassProtection, "volumeattributesclass-protection-controller"
     ),
+    "podgroup-protection-controller": Registration(
+        PodGroupProtection, "podgroup-protection-controller", enabled_by_default=False
+    ),
     "ephemeral-volume-controller": Registration(EphemeralVolume, "ephemeral-volume-controller"),
     "ttl-controller": Registration(NodeTTL, "ttl-controller"),
     "service-cidr-controller": Registration(ServiceCIDRController, "service-cidrs-controller"),
@@ -105,6 +111,12 @@ CONTROLLERS: dict[str, Registration] = {
     ),
     "validatingadmissionpolicy-status-controller": Registration(
         ValidatingAdmissionPolicyStatus, "validatingadmissionpolicy-status-controller"
+    ),
+    "storageversion-garbage-collector-controller": Registration(
+        StorageVersionCollector, "storageversion-garbage-collector-controller", enabled_by_default=False
+    ),
+    "storage-version-migrator-controller": Registration(
+        StorageVersionMigrator, "storage-version-migrator-controller", enabled_by_default=False
     ),
     "garbage-collector-controller": Registration(GarbageCollector, "generic-garbage-collector"),
 }
@@ -161,12 +173,9 @@ ELSEWHERE = frozenset(
         "kube-apiserver-serving-clustertrustbundle-publisher-controller",
         "node-route-controller",
         "podcertificaterequest-cleaner-controller",
-        "podgroup-protection-controller",
         "resourcepoolstatusrequest-controller",
         "selinux-warning-controller",
         "service-lb-controller",
-        "storage-version-migrator-controller",
-        "storageversion-garbage-collector-controller",
     }
 )
 """Names of upstream's that another component has, or that are off by default: they may be disabled, not enabled."""

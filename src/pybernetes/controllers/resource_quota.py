@@ -27,8 +27,8 @@ from ..api.dynamic_resource import ResourceClaim
 from ..api.quota import amounts, equal, sources, texts, total_usage
 from ..api.resource import ResourceInfo, resource, resources
 from ..client.discovery import discover
-from ..client.informer import Informer
-from ..client.view import key_of, metadata_view, split_key
+from ..client.informer import Handler, Informer
+from ..client.view import PartialObject, key_of, metadata_view, split_key
 from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
 from ..reconcile.pods import is_terminal
@@ -43,6 +43,9 @@ TYPED: dict[str, type[Any]] = {
 UNKNOWN_RESOURCE_SECONDS = 300.0
 SETTLE_SECONDS = 1.0
 SYNC_SECONDS = 300.0
+FIRST_LIST_SECONDS = 60.0
+_GONE = "gone "
+"""Before a resource: it is no longer served. No key of a quota begins so."""
 
 
 def changes_cost(old: Any, new: Any) -> bool:
@@ -68,7 +71,7 @@ class ResourceQuotaController:
         self._clock = context.clock
         self._informers = context.informers
         self._quotas = context.informers.of(ResourceQuota)
-        self._watched: dict[str, Informer[Any]] = {}
+        self._watched: dict[str, tuple[Informer[Any], Handler[Any]]] = {}
         self._controller = context.controller(
             "resourcequota_primary", self._reconcile, workers=context.config.concurrent_reconciles
         )
@@ -77,7 +80,7 @@ class ResourceQuotaController:
         self._waiting: set[str] = set()
         self._fresh: set[str] = set()
         definitions = context.informers.of(metadata_view(resource("customresourcedefinitions", "apiextensions.k8s.io")))
-        definitions.add_handler(lambda old, new: self._wake_waiting())
+        definitions.add_handler(self._definition_changed)
 
     async def serve(self, ready: asyncio.Event) -> None:
         await self._controller.serve(ready)
@@ -85,12 +88,17 @@ class ResourceQuotaController:
     def _enqueue_later(self, key: str) -> None:
         self._controller.enqueue_after(key, SYNC_SECONDS)
 
-    def _wake_waiting(self) -> None:
-        """A new kind may be what quotas count in vain so far."""
+    def _definition_changed(self, old: PartialObject | None, new: PartialObject | None) -> None:
+        """A new kind may be what quotas count in vain so far; the objects of one that is gone are followed no more."""
+        if new is None and old is not None and old.metadata.name in self._watched:
+            self._controller.enqueue(f"{_GONE}{old.metadata.name}")
         for key in self._waiting:
             self._controller.enqueue_after(key, SETTLE_SECONDS)
 
     async def _reconcile(self, key: str) -> Result | None:
+        if key.startswith(_GONE):
+            await self._leave(key.removeprefix(_GONE))
+            return None
         namespace, name = split_key(key)
         quota = self._quotas.get(name, namespace)
         self._waiting.discard(key)
@@ -133,16 +141,31 @@ class ResourceQuotaController:
         """The cache of a resource, in sync; its changes wake quotas from now on."""
         typed = TYPED.get(group_resource)
         informer: Informer[Any] = self._informers.of(typed or metadata_view(await self._info_of(group_resource)))
-        if self._watched.get(group_resource) is not informer:
-            self._watched[group_resource] = informer
-            informer.add_handler(self._waker(group_resource, typed))
-        await informer.synced.wait()
+        watched = self._watched.get(group_resource)
+        if watched is None or watched[0] is not informer:
+            handler = self._waker(group_resource, typed)
+            self._watched[group_resource] = informer, handler
+            informer.add_handler(handler)
+        try:
+            async with asyncio.timeout(FIRST_LIST_SECONDS):
+                await informer.synced.wait()
+        except TimeoutError:
+            raise _UnknownResource(group_resource) from None
         return informer
+
+    async def _leave(self, group_resource: str) -> None:
+        """Its objects are followed no more; quotas that count them wait until it is served again."""
+        watched = self._watched.pop(group_resource, None)
+        if watched is not None:
+            await self._informers.leave(*watched)
+        for quota in self._quotas.list():
+            if group_resource in sources(quota.spec.hard or ()):
+                self._controller.enqueue(key_of(quota))
 
     async def _info_of(self, group_resource: str) -> ResourceInfo:
         watched = self._watched.get(group_resource)
         if watched is not None:
-            return watched.view.resource
+            return watched[0].view.resource
         for info in resources().values():
             if info.group_resource == group_resource and info.enabled:
                 return info

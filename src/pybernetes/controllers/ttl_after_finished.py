@@ -4,10 +4,11 @@ Each Job has one timer at its own deadline. Before deleting, the Job is read aga
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ..api.batch import Job
 from ..api.status import StatusError, is_not_found
+from ..base.clock import after
 from ..client.view import split_key
 from ..reconcile.controller import Result
 from ..reconcile.manager import ControllerContext
@@ -21,7 +22,7 @@ def due(job: Job) -> datetime | None:
     for condition in job.status.conditions or ():
         if condition.type in ("Complete", "Failed") and condition.status == "True":
             finished = condition.last_transition_time
-            return finished + timedelta(seconds=job.spec.ttl_seconds_after_finished) if finished else None
+            return after(finished, job.spec.ttl_seconds_after_finished) if finished else None
     return None
 
 

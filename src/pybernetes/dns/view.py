@@ -1,6 +1,7 @@
 """What the informers know, as DNS sees it: services with their endpoints, and names by address."""
 
 from collections.abc import Iterable
+from ipaddress import IPv6Address
 
 from ..api.core import Namespace, Service
 from ..api.discovery import EndpointSlice
@@ -17,12 +18,17 @@ def _slice_service(one: EndpointSlice) -> Iterable[str]:
 
 
 def _slice_addresses(one: EndpointSlice) -> Iterable[str]:
-    return [address for endpoint in one.endpoints or () for address in endpoint.addresses or ()]
+    return [_canonical(address) for endpoint in one.endpoints or () for address in endpoint.addresses or ()]
 
 
 def _service_addresses(service: Service) -> Iterable[str]:
     spec = service.spec
-    return [ip for ip in (spec.cluster_ips or ()) if ip != "None"] if spec else ()
+    return [_canonical(ip) for ip in (spec.cluster_ips or ()) if ip != "None"] if spec else ()
+
+
+def _canonical(address: str) -> str:
+    """An address of IPv6 can be written in many ways."""
+    return str(IPv6Address(address)) if ":" in address else address
 
 
 def _ports(items: Iterable[object]) -> tuple[tuple[str, str, int], ...]:
@@ -83,4 +89,4 @@ class InformerView:
                 namespace, _, name = key.partition("/")
                 record = self.service(namespace, name)
                 if record is not None and record.headless:
-                    yield from (f"{e.label}.{name}.{namespace}.svc" for e in record.endpoints if e.ip == ip)
+                    yield from (f"{e.label}.{name}.{namespace}.svc" for e in record.endpoints if _canonical(e.ip) == ip)

@@ -1,15 +1,27 @@
 """Requests to the server: paths, headers, failures as `StatusFailure`, warnings shown once, several in flight together.
 
-Connections are kept and reused. A request on a reused connection that the server closed meanwhile is sent again on a
-new
-one. `Client.each` runs a function over many items with several connections at a time, keeping the order of the results.
+Connections are kept and reused; when a request is sent again, and where, is told in `exchange.py`. `Client.each` runs a
+function over many items with several connections at a time, keeping the order of the results.
 """
 
 from __future__ import annotations
 
 import _thread
 
-from .errors import CommandError, StatusFailure, Unreachable, reason_of
+from .errors import CommandError, StatusFailure, Unreachable
+from .exchange import (
+    ATTEMPTS,
+    REPEATABLE,
+    Gone,
+    Silent,
+    again,
+    check_object,
+    lost,
+    pause,
+    redirection,
+    succeeded,
+    undecodable,
+)
 from .transport.connection import Address, Connection, Response
 from .wire.json_read import JsonError, loads
 
@@ -58,10 +70,24 @@ def query_of(parameters: Iterable[tuple[str, Any]]) -> str:
     return "?" + "&".join(pairs) if pairs else ""
 
 
+def timed(path: str, seconds: float) -> str:
+    """A path that tells the server too how long its answer is waited for, among its sorted parameters."""
+    from pybernetes.base.go_text import duration_text
+
+    where, _, query = path.partition("?")
+    pairs = [pair for pair in query.split("&") if pair and not pair.startswith("timeout=")]
+    before = [pair for pair in pairs if pair.partition("=")[0] <= "timeout"]
+    after = pairs[len(before) :]
+    return f"{where}?{'&'.join([*before, f'timeout={duration_text(seconds)}', *after])}"
+
+
 class Client:
     """Talks to one server as one user."""
 
-    def __init__(self, target: Target, command: str, *, verbosity: int = 0, user_agent: str = "") -> None:
+    def __init__(
+        self, target: Target, command: str, *, verbosity: int = 0, user_agent: str = "", whole_paths: bool = False
+    ) -> None:
+        """`whole_paths`: those that are asked for are not below the path that the server's address has."""
         self.target = target
         self.command = command
         self.verbosity = verbosity
@@ -72,13 +98,18 @@ class Client:
         self._asking = _thread.allocate_lock()
         self._refused: Unreachable | None = None
         """Why there are no credentials."""
-        self._prefix = Address(target.server).path
+        self._whole_paths = whole_paths
+        self.limit_seconds = target.timeout_seconds
+        """How long the server may be silent; 0: for ever."""
+        self._prefix = "" if whole_paths else Address(target.server).path
 
     def headers(self, accept: str = JSON, content_type: str = "") -> list[tuple[str, str]]:
         """What each request carries."""
         target = self.target
         if target.exec or target.provider:
             self._authenticate()
+        if target.token_file:
+            target.read_token()
         found = [("Accept", accept), ("User-Agent", self._user_agent)]
         if target.compress and not target.server.startswith(("https://127.", "https://localhost", "http://")):
             found.append(("Accept-Encoding", "gzip"))
@@ -102,9 +133,10 @@ class Client:
                 raise Unreachable(self._refused.message, refused=self._refused.refused, detail=self._refused.detail)
             try:
                 if target.exec:
-                    from .config.exec_plugin import authenticate
+                    from time import time
 
-                    authenticate(target)
+                    if time() > target.until:
+                        self._ask_plugin()
                 elif target.provider:
                     from .config.auth_provider import token_of
 
@@ -113,64 +145,149 @@ class Client:
                 self._refused = Unreachable(error.message, refused=error.refused, detail=error.detail)
                 raise
 
+    def _ask_plugin(self) -> None:
+        """New credentials; connections that showed another certificate are of no use any more."""
+        from .config.exec_plugin import authenticate
+
+        before = self.target.certificate
+        authenticate(self.target)
+        if self.target.certificate != before:
+            while self._idle:
+                self._idle.pop().close()
+
+    def _refused_token(self, headers: list[tuple[str, str]]) -> None:
+        """The server does not know us: what a plugin gave is of no use to the requests that follow."""
+        with self._asking:
+            if not self.target.token or ("Authorization", f"Bearer {self.target.token}") in headers:
+                try:
+                    self._ask_plugin()
+                except CommandError:
+                    self.target.until = 0.0
+
     def open(
         self, method: str, path: str, *, body: bytes = b"", accept: str = JSON, content_type: str = ""
     ) -> Response:
         """Send; the answer's head, whatever its status, the body still to be read. Unreachable."""
         if body and not content_type:
             content_type = JSON
+        if self.target.timeout_seconds:
+            path = timed(path, self.target.timeout_seconds)
         try:
             headers = self.headers(accept, content_type)
         except Unreachable as error:
             raise self._located(error, method, path) from None
         started = self._told(method, path, headers, body) if self.verbosity >= 6 else 0.0
+        response = self._exchanged(self.target, method, self._prefix + path, headers, body, path)
+        if 300 <= response.status < 400:
+            response = self._followed(response, method, path, headers, body)
+        if self.verbosity >= 6:
+            from .wire_log import response as tell
+
+            status = f"{response.status} {response.reason}"
+            tell(self.verbosity, method, self.target.server + path, status, response.headers, started)
+        self._warn(response)
+        if response.status == 401 and self.target.exec:
+            self._refused_token(headers)
+        return response
+
+    def _exchanged(
+        self, target: Target, method: str, where: str, headers: list[tuple[str, str]], body: bytes, path: str
+    ) -> Response:
+        """A request and the head of its answer, on an idle connection if there is one. Unreachable."""
         while True:
-            connection = self._idle.pop() if self._idle else self._new()
+            connection = self._connection(target)
             reused = connection.stream is not None
             try:
-                connection.send(method, self._prefix + path, headers, body)
-                response = connection.answer()
+                connection.limit(self.limit_seconds)
+                connection.send(method, where, headers, body)
+                return connection.answer()
             except Unreachable as error:
                 raise self._located(error, method, path) from None
             except TimeoutError:
                 connection.close()
-                raise Unreachable(
-                    "net/http: request canceled (Client.Timeout exceeded while awaiting headers)"
-                ) from None
+                words = "net/http: request canceled (Client.Timeout exceeded while awaiting headers)"
+                raise self._located(Silent(words, detail=words), method, path) from None
             except OSError as error:
                 connection.close()
-                if reused:
+                if reused and method in REPEATABLE:
                     continue
-                lost = Unreachable(_lost(error), detail=_lost(error))
-                raise self._located(lost, method, path) from None
-            if self.verbosity >= 6:
-                from .wire_log import response as tell
+                words = lost(error, connection)
+                gone = Gone if isinstance(error, ConnectionResetError) else Unreachable
+                raise self._located(gone(words, detail=words), method, path) from None
 
-                status = f"{response.status} {response.reason}"
-                tell(self.verbosity, method, self.target.server + path, status, response.headers, started)
-            self._warn(response)
-            return response
+    def _connection(self, target: Target) -> Connection:
+        """An idle one that the server has not closed, or a new one."""
+        while self._idle and target is self.target:
+            connection = self._idle.pop()
+            if connection.stream is not None and not connection.ended():
+                return connection
+            connection.close()
+        return self._new(target)
+
+    def _followed(
+        self, response: Response, method: str, path: str, headers: list[tuple[str, str]], body: bytes
+    ) -> Response:
+        """The answer at the end of its redirections. Unreachable when there are too many."""
+        target, where, asked = self.target, self._prefix + path, _verb(method)
+        for hop in range(1, ATTEMPTS + 1):
+            found = redirection(response, method, body, target.server, where)
+            if found is None:
+                return response
+            if hop == ATTEMPTS:
+                words = f"{asked} {_quoted(found.shown)}: stopped after {ATTEMPTS} redirects"
+                raise Unreachable(f"stopped after {ATTEMPTS} redirects", detail=words)
+            self.whole(response)
+            if found.server != target.server:
+                from copy import copy
+
+                target = copy(target)
+                target.server = found.server
+            method, where, body = found.method, found.path, found.body
+            response = self._exchanged(target, method, where, headers, body, path)
+        raise AssertionError("unreachable")
 
     def release(self, connection: Connection) -> None:
         """Keep a connection whose exchange is over."""
-        if connection.stream is not None and connection.idle:
+        if connection.stream is not None and connection.idle and connection.target is self.target:
             self._idle.append(connection)
 
     def call(self, method: str, path: str, *, body: bytes = b"", accept: str = JSON, content_type: str = "") -> bytes:
-        """The body of a successful answer. StatusFailure, Unreachable."""
-        for attempt in range(10):
-            response = self.open(method, path, body=body, accept=accept, content_type=content_type)
-            data = self.whole(response)
-            if response.status < 400:
-                return data
-            wait = response.header("retry-after")
-            if wait.isdigit() and response.status in (429, 500, 503) and attempt < 9 and _is_throttled(response, data):
-                import time
+        """The body of a successful answer. StatusFailure, CommandError, Unreachable."""
+        return self.answered(method, path, body, accept, content_type)[0]
 
-                time.sleep(min(int(wait), 10))
-                continue
-            raise failure_of(response.status, data, response.header("content-type"), method, path)
+    def answered(
+        self, method: str, path: str, body: bytes = b"", accept: str = JSON, content_type: str = ""
+    ) -> tuple[bytes, Response]:
+        """The body of a successful answer, and its head. A GET is asked again when the connection was lost."""
+        before = ""
+        for attempt in range(ATTEMPTS + 1):
+            try:
+                response = self._succeeded(method, path, body, accept, content_type)
+                return self.whole(response), response
+            except Gone as error:
+                if method != "GET" or (attempt == ATTEMPTS and before == error.message):
+                    raise
+                if attempt == ATTEMPTS:
+                    raise CommandError(f"{error.detail} - error from a previous attempt: {before}") from None
+                before = error.message
+                again()
         raise AssertionError("unreachable")
+
+    def _succeeded(self, method: str, path: str, body: bytes, accept: str, content_type: str) -> Response:
+        """An answer that is none of a failure, as often as the server says when to come again. StatusFailure."""
+        for attempt in range(ATTEMPTS + 1):
+            response = self.open(method, path, body=body, accept=accept, content_type=content_type)
+            if succeeded(response):
+                return response
+            data = self.whole(response)
+            wait = pause(response, data)
+            if wait < 0 or attempt == ATTEMPTS:
+                break
+            import time
+
+            time.sleep(wait)
+        where = "" if self._whole_paths else path
+        raise failure_of(response.status, data, response.header("content-type"), method, where)
 
     def whole(self, response: Response) -> bytes:
         """The body of an answer; its connection may be used again."""
@@ -181,7 +298,10 @@ class Client:
                 "context deadline exceeded (Client.Timeout or context cancellation while reading body)"
             ) from None
         except OSError as error:
-            raise Unreachable(_lost(error)) from None
+            words = lost(error, response.connection)
+            raise CommandError(
+                f"unexpected error when reading response body. Please retry. Original error: {words}"
+            ) from None
         self.release(response.connection)
         if self.verbosity >= 8:
             from .wire_log import answered
@@ -190,16 +310,34 @@ class Client:
         return data
 
     def get(self, path: str, accept: str = JSON) -> Any:
-        """A decoded answer to a GET."""
-        return loads(self.call("GET", path, accept=accept))
+        """A decoded answer to a GET. CommandError when it is no JSON."""
+        return _decoded(*self.answered("GET", path, b"", accept, ""))
+
+    def object(
+        self, method: str, path: str, *, body: bytes = b"", accept: str = JSON, content_type: str = ""
+    ) -> dict[str, Any]:
+        """The object, list, table or Status of a successful answer. CommandError for anything else."""
+        data, response = self.answered(method, path, body, accept, content_type)
+        found: dict[str, Any] = _decoded(data, response)
+        check_object(found, data)
+        if found["kind"] == "Status" and found.get("status") == "Failure":
+            # Some servers tell of failures with a good code.
+            raise StatusFailure(int(found.get("code") or response.status), found)
+        return found
+
+    def watch(self, path: str, accept: str = JSON) -> Response | None:
+        """A watch; None when the connection is lost each time. StatusFailure, Unreachable when there is no server."""
+        for attempt in range(ATTEMPTS + 1):
+            try:
+                return self._succeeded("GET", path, b"", accept, "")
+            except (Gone, Silent):
+                if attempt < ATTEMPTS:
+                    again()
+        return None
 
     def stream(self, path: str, accept: str = JSON) -> Response:
-        """An answer that keeps coming: a watch, a log. StatusFailure."""
-        response = self.open("GET", path, accept=accept)
-        if response.status >= 400:
-            data = self.whole(response)
-            raise failure_of(response.status, data, response.header("content-type"), "GET", path)
-        return response
+        """An answer that keeps coming, such as a log; asked for once. StatusFailure, Unreachable."""
+        return self._succeeded("GET", path, b"", accept, "")
 
     def each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R | Exception]:
         """The function's results in order, run several at a time; what it raises stands in a result's place."""
@@ -239,8 +377,8 @@ class Client:
         done.acquire()
         return results
 
-    def _new(self) -> Connection:
-        connection = Connection(self.target)
+    def _new(self, target: Target) -> Connection:
+        connection = Connection(target)
         self._opened.append(connection)
         return connection
 
@@ -269,16 +407,17 @@ class Client:
     def _warn(self, response: Response) -> None:
         for name, value in response.headers:
             if name == "warning":
-                self.on_warning(_warning_text(value))
+                from .warning_header import texts
+
+                for text in texts(value.encode("latin-1").decode("utf-8", "replace")):
+                    self.on_warning(text)
 
 
-def _is_throttled(response: Response, data: bytes) -> bool:
-    """May the same request be sent again? An eviction that a budget forbids may not."""
-    return response.status == 429 and b"disruption budget" not in data
-
-
-def _lost(error: OSError) -> str:
-    return "EOF" if isinstance(error, ConnectionResetError) and "EOF" in str(error) else reason_of(error)
+def _decoded(data: bytes, response: Response) -> Any:
+    try:
+        return loads(data)
+    except JsonError as error:
+        raise undecodable(error, response.header("content-type")) from None
 
 
 def _verb(method: str) -> str:
@@ -289,32 +428,14 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
-def _warning_text(value: str) -> str:
-    """The text of a `299 - "text"` header."""
-    start = value.find('"')
-    end = value.find('"', start + 1)
-    while end > 0 and value[end - 1] == "\\":
-        end = value.find('"', end + 1)
-    return value[start + 1 : end].replace('\\"', '"').replace("\\\\", "\\") if start >= 0 < end else value
-
-
 def failure_of(code: int, data: bytes, content_type: str = "", method: str = "", path: str = "") -> StatusFailure:
     """The Status of a failed answer, or one made of what it says."""
     try:
         status = loads(data)
     except (JsonError, RecursionError):
         status = None
-    if not isinstance(status, dict) or status.get("kind") != "Status":
+    if not isinstance(status, dict) or status.get("kind") != "Status" or status.get("status") != "Failure":
         from .unexpected import status_of
 
         status = status_of(code, data, content_type, method, path)
     return StatusFailure(code, status)
-
-
-def decoded(data: bytes) -> dict[str, Any]:
-    """An object as it came. CommandError when it is none."""
-    try:
-        found = loads(data)
-    except JsonError as error:
-        raise CommandError(f"the server answered no JSON: {error}") from None
-    return found if isinstance(found, dict) else {}

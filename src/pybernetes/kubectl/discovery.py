@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 
-from .errors import StatusFailure
+from . import discovery_documents as documents
+from .errors import CommandError, StatusFailure, Unreachable, quoted
 from .wire.json_read import JsonError, loads
 
 TYPE_CHECKING = False
@@ -23,6 +24,9 @@ _ACCEPT = (
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
 )
 _FORMAT = 1
+_SECONDS = 32.0
+_TIMEOUT = "?timeout=32s"
+"""No server gets more time for one of the documents."""
 
 
 class Resource:
@@ -80,9 +84,12 @@ class Resource:
         return f"{self.kind.lower()}.{self.group}" if self.group else self.kind.lower()
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The path of a collection, an object or its subresource."""
+        """The path of a collection, an object or its subresource. CommandError for names that are no part of a path."""
         from .client import segment
 
+        for text, what in ((namespace, "namespace"), (name, "resource name")):
+            if "/" in text or "%" in text or text in (".", ".."):
+                raise CommandError(f"invalid {what} {quoted(text)}: [{_wrong(text)}]")
         parts = [f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"]
         if self.namespaced and namespace:
             parts += ["namespaces", segment(namespace)]
@@ -92,6 +99,13 @@ class Resource:
         if subresource:
             parts.append(subresource)
         return "/".join(parts)
+
+
+def _wrong(text: str) -> str:
+    """Why a text is no part of a path."""
+    if text in (".", ".."):
+        return f"may not be '{text}'"
+    return " ".join(f"may not contain '{letter}'" for letter in "/%" if letter in text)
 
 
 class Discovery:
@@ -143,16 +157,12 @@ def cache_path(cache_dir: str, server: str) -> str:
 
 def cached(client: Client, cache_dir: str) -> Discovery:
     """From the disk when that is recent, else from the server."""
-    path = cache_path(cache_dir, client.target.server)
     try:
-        import time
-
-        if time.time() - os.stat(path).st_mtime < TTL_SECONDS:
-            with open(path, "rb") as file:
-                found = Discovery.restored(loads(file.read()))
-            if found is not None:
-                return found
-    except (OSError, JsonError, ValueError, KeyError, TypeError):
+        data = recent(cache_path(cache_dir, client.target.server))
+        found = Discovery.restored(loads(data)) if data is not None else None
+        if found is not None:
+            return found
+    except (JsonError, ValueError, KeyError, TypeError):
         pass
     return refreshed(client, cache_dir)
 
@@ -161,48 +171,85 @@ def refreshed(client: Client, cache_dir: str) -> Discovery:
     """From the server; the disk is brought up to date when everything answered."""
     found = read(client)
     if not found.failed and found.resources:
-        _save(cache_path(cache_dir, client.target.server), found)
+        from .output.go_json import compact
+
+        keep(cache_path(cache_dir, client.target.server), compact(found.dump()))
     return found
 
 
-def _save(path: str, found: Discovery) -> None:
-    from .output.go_json import compact
+def recent(path: str) -> bytes | None:
+    """What is in a file of the cache; None when it is not there, or too old."""
+    import time
 
+    try:
+        if time.time() - os.stat(path).st_mtime < TTL_SECONDS:
+            with open(path, "rb") as file:
+                return file.read()
+    except OSError:
+        pass
+    return None
+
+
+def keep(path: str, text: str) -> None:
+    """Write a file of the cache at once. One that cannot be written (a read-only home) costs time, nothing else."""
     partial = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
         with open(partial, "w", encoding="utf-8") as file:
-            file.write(compact(found.dump()))
+            file.write(text)
         os.replace(partial, path)
     except OSError:
-        # A cache that cannot be written (a read-only home) costs time, nothing else.
         pass
 
 
 def read(client: Client) -> Discovery:
-    """Ask the server. StatusFailure when it answers neither way."""
+    """Ask the server. StatusFailure, CommandError when one of `/api` and `/apis` cannot be had."""
     found = Discovery()
-    core, groups = client.each(lambda path: client.get(path, _ACCEPT), ["/api", "/apis"])
-    for answer in (core, groups):
-        if answer is core and isinstance(answer, StatusFailure) and answer.code == 404:
-            # An aggregated server has groups alone.
-            continue
-        if isinstance(answer, StatusFailure):
-            raise unread(answer)
-        if isinstance(answer, Exception):
-            raise answer
-        if answer.get("kind") == "APIGroupDiscoveryList":
-            for item in answer.get("items") or ():
-                _aggregated(found, item)
-        elif answer.get("kind") == "APIVersions":
-            _by_version(client, found, "", [str(version) for version in answer.get("versions") or ()])
-        else:
-            for group in answer.get("groups") or ():
-                versions = [str(entry["version"]) for entry in group.get("versions") or ()]
-                preferred = (group.get("preferredVersion") or {}).get("version")
-                versions.sort(key=lambda version: version != preferred)
-                _by_version(client, found, str(group["name"]), versions)
+    limit = client.limit_seconds
+    client.limit_seconds = limit or _SECONDS
+    try:
+        core, groups = client.each(lambda path: _index(client, path), ["/api", "/apis"])
+        for answer in (core, groups):
+            if answer is core and isinstance(answer, StatusFailure) and answer.code == 404:
+                # An aggregated server has groups alone.
+                continue
+            if isinstance(answer, StatusFailure):
+                raise unread(answer)
+            if isinstance(answer, Exception):
+                raise answer
+            try:
+                _add(client, found, answer)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise CommandError(f"the server's discovery is malformed: {error!r}") from None
+    finally:
+        client.limit_seconds = limit
     return found
+
+
+def _add(client: Client, found: Discovery, answer: dict[str, Any]) -> None:
+    """What one of the two documents tells."""
+    if answer.get("kind") == "APIGroupDiscoveryList":
+        for item in answer.get("items") or ():
+            _aggregated(found, item)
+    elif answer.get("versions") is not None:
+        _by_version(client, found, "", [str(version) for version in answer.get("versions") or ()])
+    else:
+        for group in answer.get("groups") or ():
+            versions = [str(entry["version"]) for entry in group.get("versions") or ()]
+            preferred = (group.get("preferredVersion") or {}).get("version")
+            versions.sort(key=lambda version: version != preferred)
+            _by_version(client, found, str(group["name"]), versions)
+
+
+def _index(client: Client, path: str) -> Any:
+    """One of the two documents that tell of the groups."""
+    return documents.index(path, client.answered("GET", path + _TIMEOUT, accept=_ACCEPT)[0])
+
+
+def _version(client: Client, path: str) -> dict[str, Any]:
+    """The document of one version."""
+    data, response = client.answered("GET", path + _TIMEOUT)
+    return documents.version(data, response.header("content-type"))
 
 
 def unread(failure: StatusFailure) -> StatusFailure:
@@ -212,6 +259,13 @@ def unread(failure: StatusFailure) -> StatusFailure:
     if failure.status.get("kind") != "Status":
         return failure
     return StatusFailure(failure.code, status_of(failure.code, b"", "application/json"))
+
+
+def _why(error: Exception, api_version: str) -> str:
+    """What is told of a version that cannot be read."""
+    if api_version == "v1" and isinstance(error, StatusFailure) and error.code == 404:
+        return f"received empty response for: {api_version}"
+    return (isinstance(error, Unreachable) and error.detail) or str(error)
 
 
 def _aggregated(found: Discovery, item: dict[str, Any]) -> None:
@@ -249,12 +303,15 @@ def _by_version(client: Client, found: Discovery, group: str, versions: list[str
     """One list per version, as servers before 1.26 and many aggregated ones have it."""
     served = []
     paths = [f"/apis/{group}/{version}" if group else f"/api/{version}" for version in versions]
-    for version, answer in zip(versions, client.each(client.get, paths), strict=True):
+    for version, answer in zip(versions, client.each(lambda path: _version(client, path), paths), strict=True):
+        name = f"{group}/{version}" if group else version
         if isinstance(answer, Exception):
-            found.failed[f"{group}/{version}"] = str(answer)
+            found.failed[name] = _why(answer, name)
             continue
         served.append(version)
         listed = list(answer.get("resources") or ())
+        if not listed:
+            found.failed[name] = f"received empty response for: {name}"
         for entry in listed:
             name = str(entry["name"])
             if "/" in name:

@@ -89,21 +89,26 @@ class Several(Exception):
         self.errors = list(errors)
 
     def text(self) -> str:
-        """All messages, those that repeat once; of several, none says that it is an error unless its message does."""
+        """All messages; of several, none says that it is an error unless its message does."""
         if len(self.errors) == 1:
             return text_of(self.errors[0])
-        lines: list[str] = []
-        for error in self.errors:
-            line = _of_several(error)
-            if line not in lines or line.startswith("error: "):
-                lines.append(line)
-        return "\n".join(lines)
+        return "\n".join(map(_of_several, self.errors))
 
 
 def _of_several(error: Exception) -> str:
+    if isinstance(error, Several):
+        return nested(error.errors)
     if isinstance(error, CommandError) and error.prefix == "error: ":
         return error.message
+    if isinstance(error, StatusFailure) and error.reason == "Invalid":
+        return f"Error from server (Invalid): {error.message}"
     return text_of(error).removeprefix("error: ")
+
+
+def nested(errors: Sequence[Exception]) -> str:
+    """Errors that stand together within one other, in Go's words: `[a, b]`, each once, without what they are."""
+    texts = dict.fromkeys(str(getattr(error, "message", error)) for error in errors)
+    return next(iter(texts), "") if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
 def _invalid(status: dict[str, Any]) -> str:
@@ -141,6 +146,7 @@ def code_of(error: BaseException) -> int:
 _REASONS = {
     1: "operation not permitted",
     2: "no such file or directory",
+    28: "no space left on device",
     13: "permission denied",
     17: "file exists",
     20: "not a directory",
@@ -156,7 +162,7 @@ _REASONS = {
 
 def reason_of(error: OSError) -> str:
     """The words Go has for an errno."""
-    return _REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
+    return _REASONS.get(error.errno or 0) or (error.strerror.lower() if error.strerror else str(error))
 
 
 def os_text(error: OSError, verb: str = "open") -> str:

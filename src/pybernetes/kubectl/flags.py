@@ -2,8 +2,9 @@
 
 A command's flags are one string, such as `"-A,all-namespaces=false chunk-size=500 -f,filename=[]"`: an optional letter,
 the name and the default, whose form gives the type: `false` a switch, `''` a text, `[]` a list split at commas, `[+]` a
-list that is not split, `5` a whole number, `5s` a duration. `--name=value`, `--name value`, `-n value`, `-nvalue`,
-`-n=value` and `-ab` for two switches are understood, between the arguments and after them, until `--`.
+list that is not split, `5` a whole number, `5i32` one of 32 bits, `5s` a duration. `--name=value`, `--name value`,
+`-n value`, `-nvalue`, `-n=value` and `-ab` for two switches are understood, between the arguments and after them, until
+`--`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 GLOBAL = (
-    "as='' as-group=[+] as-uid='' cache-dir='' certificate-authority='' client-certificate='' client-key='' cluster='' "
+    "as='' as-group=[+] as-uid='' as-user-extra=[+] cache-dir='' certificate-authority='' client-certificate='' "
+    "client-key='' cluster='' "
     "context='' disable-compression=false insecure-skip-tls-verify=false kubeconfig='' "
     "kuberc='' log-flush-frequency=5s "
     "match-server-version=false -n,namespace='' password='' profile='none' profile-output='profile.pprof' "
@@ -34,7 +36,7 @@ DRY_RUN = "dry-run='none' "
 
 
 class Flag:
-    """One flag's name, letter, kind (bool, text, slice, array, int, duration) and default as written."""
+    """One flag's name, letter, kind (bool, text, slice, array, int, int32, duration) and default as written."""
 
     __slots__ = ("default", "kind", "letter", "name")
 
@@ -80,6 +82,8 @@ def _kind_of(default: str) -> tuple[str, str]:
         return ("array", "") if default == "[+]" else ("slice", default[1:-1])
     if default in ("true", "false"):
         return "bool", default
+    if default.endswith("i32"):
+        return "int32", default[:-3]
     return ("int", default) if default.lstrip("-").isdigit() else ("duration", default)
 
 
@@ -143,8 +147,8 @@ class Values:
                 self._given.setdefault(flag.name, []).extend(_split(text))
             elif flag.kind == "array":
                 self._given.setdefault(flag.name, []).append(text)
-            elif flag.kind == "int":
-                self._given[flag.name] = _int(text)
+            elif flag.kind in ("int", "int32"):
+                self._given[flag.name] = _int(text, 32 if flag.kind == "int32" else 64)
             else:
                 self._given[flag.name] = duration(text)
         except ValueError as error:
@@ -227,14 +231,14 @@ def _bool(text: str) -> bool:
     raise ValueError(f"strconv.ParseBool: parsing {quoted(text)}: invalid syntax")
 
 
-def _int(text: str) -> int:
+def _int(text: str, bits: int = 64) -> int:
     try:
         number = int(text, 0) if text.strip() == text and "_" not in text else None
     except ValueError:
         number = int(text) if text.lstrip("+-").isdigit() else None
     if number is None:
         raise ValueError(f"strconv.ParseInt: parsing {quoted(text)}: invalid syntax")
-    if not -(2**63) <= number < 2**63:
+    if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
         raise ValueError(f"strconv.ParseInt: parsing {quoted(text)}: value out of range")
     return number
 

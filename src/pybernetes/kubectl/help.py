@@ -10,18 +10,24 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
-def write_help(path: str, out: TextIO) -> None:
-    """The help of a command; of kubectl itself for the empty path."""
-    out.write(_root() if not path else _command(path))
+def write_help(path: str, out: TextIO, alias: str = "") -> None:
+    """The help of a command, by the name of an alias where that was asked for; of kubectl itself for the empty path."""
+    out.write(_root() if not path else _command(path, alias))
 
 
 def _root() -> str:
-    lines = [
+    about = [
         "kubectl controls the Kubernetes cluster manager.",
         "",
         " Find more information at: https://kubernetes.io/docs/reference/kubectl/",
         "",
     ]
+    return "\n".join(about) + "\n" + root_usage()
+
+
+def root_usage() -> str:
+    """All commands by group, and where to learn more."""
+    lines: list[str] = []
     for title, names in GROUPS:
         lines.append(title)
         lines += [f"  {name:<15} {COMMANDS[name][2]}" for name in names.split()]
@@ -37,13 +43,13 @@ def _root() -> str:
     return "\n".join(lines)
 
 
-def _command(path: str) -> str:
+def _command(path: str, alias: str) -> str:
     from .help_examples import EXAMPLES
     from .help_text import LONG
 
     lines = [*LONG.get(path, COMMANDS[path][2] + ".").split("\n"), ""]
-    names = [alias.rpartition(" ")[2] for alias, target in ALIASES.items() if target == path]
-    if names:
+    names = [other.rpartition(" ")[2] for other, target in ALIASES.items() if target == path]
+    if names and not alias:
         lines += ["Aliases:", ", ".join([path.rpartition(" ")[2], *names]), ""]
     if path in EXAMPLES:
         lines += ["Examples:", *(f"  {line}" if line else "" for line in EXAMPLES[path].split("\n")), ""]
@@ -56,12 +62,12 @@ def _command(path: str) -> str:
     flags = _flags_text(path)
     if flags:
         lines += ["Options:", *flags]
-    words = COMMANDS[path][1].split(" ") if COMMANDS[path][1] else []
+    words = COMMANDS[path][1].split(" ") if COMMANDS[path][1] and not alias else []
     if "[options]" not in words:
         words.append("[options]")
-    lines += ["Usage:", " ".join(["  kubectl", path, *words]), ""]
+    lines += ["Usage:", " ".join(["  kubectl", alias or path, *words]), ""]
     if is_parent(path):
-        lines.append(f'Use "kubectl {path} <command> --help" for more information about a given command.')
+        lines.append(f'Use "kubectl {alias or path} <command> --help" for more information about a given command.')
     lines += ['Use "kubectl options" for a list of global command-line options (applies to all commands).', ""]
     return "\n".join(lines)
 

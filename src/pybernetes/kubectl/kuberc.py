@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
     from .flags import Flag
 
-    Preferences = dict[str, Any]
+    Fields = dict[str, Any]
+
+
+class Unusable(CommandError):
+    """Preferences that cannot be had or applied."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, prefix="error occurred while applying preferences ")
 
 
 def disabled() -> bool:
@@ -33,7 +40,7 @@ def path_of(words: list[str]) -> tuple[str, bool]:
         if word == "--kuberc" or word.startswith("--kuberc="):
             rest = words[position + 1 : position + 2] if word == "--kuberc" else [word[9:]]
             if not rest or not rest[0]:
-                raise CommandError("kuberc file is not found")
+                raise Unusable("kuberc file is not found")
             given = rest[0]
     return path_from(given)
 
@@ -45,105 +52,111 @@ def path_from(given: str) -> tuple[str, bool]:
     chosen = os.environ.get("KUBERC", "")
     if chosen == "off":
         if given:
-            raise CommandError("disabling kuberc via KUBERC=off and passing kuberc flag are mutually exclusive")
+            raise Unusable(
+                "kuberc error disabling kuberc via KUBERC=off and passing kuberc flag are mutually exclusive"
+            )
         return "", False
     path = given or chosen
     return path or os.path.join(os.path.expanduser("~"), ".kube", "kuberc"), bool(path)
 
 
-def expand(words: list[str], warn: Callable[[str], None]) -> list[str]:
-    """The words with aliases replaced and default flags added where they are not given. CommandError."""
+def expand(words: list[str], warn: Callable[[str], None]) -> tuple[list[str], str]:
+    """The words with aliases replaced and default flags added where they are not given, and the name of the alias,
+    empty where there was none. CommandError.
+    """
     path, explicit = path_of(words)
     if not path or not (explicit or os.path.exists(path)):
-        return words
-    return apply_preferences(words, preferences(path, explicit, warn), warn)
+        return words, ""
+    found = preferences(path, explicit, warn)
+    _, alias = _alias_of(words, found)
+    return apply_preferences(words, found, warn), str((alias or {}).get("name", ""))
 
 
-def preferences(path: str, explicit: bool, warn: Callable[[str], None]) -> Preferences:
+def preferences(path: str, explicit: bool, warn: Callable[[str], None]) -> Fields:
     """The file's content; what is wrong with a file that nobody asked for is only told."""
+    from .preferences import read
+
     try:
-        return read(path)
+        found = read(path)
     except (OSError, ValueError) as error:
         why = text_of(error).removeprefix("error: ")
         if explicit:
-            raise CommandError(f"kuberc error kuberc: {why}") from None
+            raise Unusable(f"kuberc error kuberc: {why}") from None
         warn(f"kuberc: no preferences loaded from {path}: {why}")
         return {}
+    if found.unknown:
+        shown = ", ".join(f"unknown field {quoted(name)}" for name in found.unknown)
+        warn(f"kuberc: ignoring strict decoding error in {path}: strict decoding error: {shown}")
+    return found.fields
 
 
-def read(path: str) -> Preferences:
-    """The preferences of a file. OSError, ValueError."""
-    from .wire.yaml_read import load_one
-
-    with open(path, encoding="utf-8") as file:
-        found = load_one(file.read())
-    return found if isinstance(found, dict) else {}
-
-
-def check(found: Preferences) -> None:
+def check(found: Fields) -> None:
     """CommandError for names that cannot be."""
     seen: set[str] = set()
     for alias in found.get("aliases") or ():
         name = str(alias.get("name", ""))
         if not (name.isascii() and name.isalpha()):
-            raise CommandError("invalid alias name, can only include alphabetical characters")
+            raise Unusable("invalid alias name, can only include alphabetical characters")
         if name in seen:
-            raise CommandError(f"duplicate alias name {name}")
+            raise Unusable(f"duplicate alias name {name}")
         seen.add(name)
-    for entry in [*(found.get("aliases") or ()), *_defaults(found)]:
-        for option in _options(entry):
+    for entry in [*(found.get("aliases") or ()), *(found.get("defaults") or ())]:
+        for option in entry.get("options") or ():
             if str(option.get("name", "")).startswith("-"):
-                raise CommandError(f"flag name {option['name']} should be in long form without dashes")
+                raise Unusable(f"flag name {option['name']} should be in long form without dashes")
 
 
-def _defaults(found: Preferences) -> list[dict[str, Any]]:
-    return list(found.get("defaults") or found.get("overrides") or ())
-
-
-def _options(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(entry.get("options") or entry.get("flags") or ())
-
-
-def apply_preferences(words: list[str], found: Preferences, warn: Callable[[str], None]) -> list[str]:
-    """Pure part of `expand`."""
+def apply_preferences(words: list[str], found: Fields, warn: Callable[[str], None]) -> list[str]:
+    """Pure part of `expand`. An alias does not hide a command, and takes no defaults but its own."""
     from .tree import COMMANDS, find
 
     check(found)
-    words = _with_alias(words, found.get("aliases") or [], warn)
     command, _ = find(words)
-    for default in _defaults(found):
+    words = _with_alias(words, found)
+    for default in found.get("defaults") or ():
         name = str(default.get("command", ""))
         if name not in COMMANDS:
             warn(f"Warning: command {quoted(name)} not found to set kuberc override")
         elif name == command:
-            words = _with_options(words, command, default, f"invalid flag {{}} for command {name}")
+            where = f"override {{}} in command {name}"
+            words = _with_options(words, command, default, f"invalid flag {{}} for command {name}", where)
     return words
 
 
-def _with_alias(words: list[str], aliases: list[dict[str, Any]], warn: Callable[[str], None]) -> list[str]:
-    from .tree import COMMANDS
+def _alias_of(words: list[str], found: Fields) -> tuple[int, dict[str, Any] | None]:
+    """Where an alias stands for a command, and which."""
+    from .tree import find
 
+    if find(words)[0]:
+        return 0, None
     position = next((n for n, word in enumerate(words) if word[:1] != "-"), len(words))
     name = words[position] if position < len(words) else ""
-    alias = next((alias for alias in aliases if name and alias.get("name") == name), None)
+    aliases = found.get("aliases") or ()
+    return position, next((alias for alias in aliases if name and alias.get("name") == name), None)
+
+
+def _with_alias(words: list[str], found: Fields) -> list[str]:
+    from .tree import COMMANDS
+
+    position, alias = _alias_of(words, found)
     if alias is None:
         return words
-    if name in COMMANDS:
-        warn(f"Warning: Setting alias {quoted(name)} to a built-in command is not supported")
-        return words
+    name = words[position]
     command = str(alias.get("command", ""))
     if command not in COMMANDS:
-        raise CommandError(f"command {quoted(command)} not found to set alias {quoted(name)}: {command.split()}")
+        raise Unusable(
+            f"command {quoted(command)} not found to set alias {quoted(name)}: [{' '.join(command.split())}]"
+        )
     first = [*words[:position], *command.split(), *(alias.get("prependArgs") or ())]
     replaced = [*first, *words[position + 1 :], *(alias.get("appendArgs") or ())]
-    return _with_options(replaced, command, alias, "invalid alias flag {} in alias kubectl")
+    return _with_options(replaced, command, alias, "invalid alias flag {} in alias kubectl", "{} in alias kubectl")
 
 
-def _with_options(words: list[str], command: str, entry: dict[str, Any], wrong: str) -> list[str]:
-    from .flags import GLOBAL, parse_table
+def _with_options(words: list[str], command: str, entry: dict[str, Any], wrong: str, where: str) -> list[str]:
+    from .flags import GLOBAL, parse, parse_table
     from .main import module_of
 
-    options = _options(entry)
+    options = entry.get("options") or ()
     if not options:
         return words
     table = parse_table(f"{GLOBAL} {module_of(command)[1]}")
@@ -153,9 +166,16 @@ def _with_options(words: list[str], command: str, entry: dict[str, Any], wrong: 
         name = str(option.get("name"))
         flag = table.get(name)
         if flag is None:
-            raise CommandError(wrong.format(name))
-        if not _given(flag, words[:end]):
-            added.append(f"--{name}={option.get('default', '')}")
+            raise Unusable(wrong.format(name))
+        if _given(flag, words[:end]):
+            continue
+        value = option.get("default", "")
+        try:
+            parse([f"--{name}={value}"], table)
+        except CommandError as error:
+            what = where.format(f"value {value} to flag {name}")
+            raise Unusable(f"could not apply {what} err: {error.message}") from None
+        added.append(f"--{name}={value}")
     return words[:end] + added + words[end:]
 
 

@@ -6,10 +6,11 @@ imported. `kuberc` preferences and plugins are asked only where they can matter.
 
 from __future__ import annotations
 
-import os
 import sys
+from io import TextIOWrapper
 
-from .errors import CommandError, Several, StatusFailure, UsageError, code_of, text_of
+from .ending import BROKEN_PIPE, INTERRUPT, complain, die_of, flushed, open_missing_streams, silence
+from .errors import CommandError, Several, StatusFailure, UsageError, code_of, reason_of, text_of
 from .flags import GLOBAL, parse, parse_table
 from .tree import COMMANDS, find, similar
 
@@ -24,23 +25,35 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; its exit code. Standard streams are the process's own."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    open_missing_streams()
     out, err = sys.stdout, sys.stderr
+    for stream in (out, err):
+        if isinstance(stream, TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(encoding="utf-8", errors="replace")  # as Go writes, whatever the locale
     try:
-        return run(words, out, err)
+        code = run(words, out, err)
+        out.flush()
     except KeyboardInterrupt:
-        return 130
+        return die_of(INTERRUPT)
+    except BrokenPipeError:
+        return die_of(BROKEN_PIPE)
+    except SystemExit:
+        flushed()
+        raise
+    except OSError as error:
+        # Standard output: errors of anything else became a message already.
+        silence()
+        complain(err, f"error: write /dev/stdout: {reason_of(error)}")
+        return 1
     except Exception as error:
         # A defect of ours, or a server that answers nonsense: still one line, unless more is asked for.
         if any(word in ("-v=9", "--v=9", "-v9") for word in words):
             raise
-        err.write(f"error: unexpected {type(error).__name__}: {error} (-v=9 shows where)\n")
-        return 1
-    finally:
-        try:
-            out.flush()
-        except BrokenPipeError:
-            # The reader has gone; nothing more can be said, and the interpreter must not try.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        complain(err, f"error: unexpected {type(error).__name__}: {error} (-v=9 shows where)")
+        code = 1
+    if not flushed():
+        silence()
+    return code
 
 
 def run(words: list[str], out: TextIO, err: TextIO, stdin: Any = None) -> int:
@@ -51,27 +64,47 @@ def run(words: list[str], out: TextIO, err: TextIO, stdin: Any = None) -> int:
         code = code_of(error)
         message = text_of(error)
     except BrokenPipeError:
-        return 141
+        raise
     except OSError as error:
+        if error.errno == _NO_SPACE and error.filename is None:
+            raise
         code, message = 1, text_of(error)
     else:
         return code
     out.flush()
     if message:
-        err.write(message + "\n")
-        err.flush()
+        complain(err, message)
     return code
+
+
+_NO_SPACE = 28
 
 
 def _run(words: list[str], out: TextIO, err: TextIO, stdin: Any) -> int:
     if words and words[0] in ("__complete", "__completeNoDesc"):
-        path, rest = words[0], ["--", *words[1:]]
-    else:
-        from .kuberc import expand
+        return _command(words[0], ["--", *words[1:]], words, out, err, stdin)
+    from .kuberc import expand
 
-        path, rest = find(expand(words, lambda text: print(text, file=err)))
+    expanded, alias = expand(words, lambda text: print(text, file=err))
+    path, rest = find(expanded)
+    try:
+        return _command(path, rest, words, out, err, stdin, alias=alias)
+    except CommandError as error:
+        if alias:
+            # Where to look is told by the name that was given.
+            error.message = error.message.replace(f"\nSee 'kubectl {path} -", f"\nSee 'kubectl {alias} -")
+        raise
+
+
+def _command(
+    path: str, rest: list[str], words: list[str], out: TextIO, err: TextIO, stdin: Any, *, alias: str = ""
+) -> int:
     if not path and rest and rest[0][:1] != "-":
         return _unknown(rest, out, err)
+    if path == "create" and rest and rest[0][:1] != "-":
+        from .plugins import run_plugin
+
+        run_plugin([path, *rest], least=2)
     module, flags_text = module_of(path)
     table = parse_table(f"{GLOBAL} {flags_text}{' record=false' if path in _RECORDING else ''}")
     try:
@@ -80,17 +113,25 @@ def _run(words: list[str], out: TextIO, err: TextIO, stdin: Any) -> int:
         if not path and len(words) > 2 and error.message.startswith("unknown"):
             raise CommandError(f"flags cannot be placed before plugin name: {words[0]}", prefix="Error: ") from None
         raise _flag_error(path, error.message) from None
-    if "template" in table and flags.text("output").lower() in ("json", "yaml", "name"):
+    if (
+        "template" in table
+        and flags.changed("output")
+        and flags.text("output").lower() in ("json", "kyaml", "name", "yaml")
+    ):
         flags.set("output", flags.text("output").lower())
     if flags.changed("record"):
         err.write("Flag --record has been deprecated, --record will be removed in the future\n")
     if flags.on("help"):
         from .help import write_help
 
-        write_help(path, out)
+        write_help(path, out, alias)
         return 0
+    if not path and flags.args:
+        return _unknown(words, out, err)
     if module is None:
-        return _group(path, flags.args, out, err)
+        return _group(path, flags.args, out, err, alias)
+    if table["profile"].default == "none" and flags.text("profile") not in _PROFILES:
+        raise CommandError(f"unknown profile '{flags.text('profile')}'")
     from .session import Session
 
     session = Session(path, flags, out, err, stdin)
@@ -131,13 +172,13 @@ def module_of(path: str) -> tuple[Any, str]:
     return module, flags if isinstance(flags, str) else flags[path]
 
 
-def _group(path: str, args: list[str], out: TextIO, err: TextIO) -> int:
+def _group(path: str, args: list[str], out: TextIO, err: TextIO, alias: str) -> int:
     """`kubectl rollout` alone shows its help; with a word that is no command it fails."""
     from .help import write_help
 
     if args and path and path != "certificate":
         raise CommandError(f"unknown command \"{' '.join(args)}\"\nSee 'kubectl {path} -h' for help and examples")
-    write_help(path, err if path in _HELP_TO_ERROR else out)
+    write_help(path, err if path in _HELP_TO_ERROR else out, alias)
     return 1 if path in _FAIL_ALONE else 0
 
 
@@ -146,6 +187,8 @@ _RECORDING = (
     "set resources", "set selector", "set serviceaccount",
 )  # fmt: skip
 """Commands that still take `--record`, which no help tells of."""
+_PROFILES = ("none", "cpu", "heap", "goroutine", "threadcreate", "block", "mutex", "trace")
+"""What `--profile` may ask of the stock client; here nothing is captured."""
 _HELP_TO_ERROR = ("create secret", "create service", "set", "config", "auth", "top", "plugin", "kuberc")
 _FAIL_ALONE = (*_HELP_TO_ERROR, "rollout")
 

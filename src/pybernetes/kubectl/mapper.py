@@ -6,10 +6,12 @@ When a word is unknown and what is known came from the disk, the server is asked
 from __future__ import annotations
 
 from .discovery import Discovery, Resource, cached, refreshed
-from .errors import CommandError, StatusFailure, Unreachable, quoted
+from .errors import CommandError, StatusFailure, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .client import Client
 
 
@@ -27,8 +29,9 @@ class NoKind(Exception):
 class Mapper:
     """Looks resources up."""
 
-    def __init__(self, client: Client, cache_dir: str) -> None:
+    def __init__(self, client: Client, cache_dir: str, warn: Callable[[str], None] = lambda text: None) -> None:
         self._client = client
+        self._warn = warn
         self._cache_dir = cache_dir
         self._found: Discovery | None = None
         self._refreshed = False
@@ -75,10 +78,12 @@ class Mapper:
         return list(found.values())
 
     def builtin(self, api_version: str, kind: str) -> Resource:
-        """The resource of a built-in kind; one who may not discover may be allowed to use it. NoKind."""
+        """The resource of a built-in kind; one who may not discover may be allowed to use it, and a server without it
+        says so itself.
+        """
         try:
             return self.kind(api_version, kind)
-        except (StatusFailure, Unreachable):
+        except (CommandError, StatusFailure, NoKind):
             group, _, version = api_version.rpartition("/")
             word = kind.lower()
             name = word + ("es" if word.endswith("s") else "s")
@@ -103,55 +108,44 @@ class Mapper:
         return None
 
     def _match(self, word: str) -> Resource | None:
-        rest = word.lower().partition(".")[2]
-        if rest:
-            version, _, group = rest.partition(".")
-            found = self._named(word, version, group)
-            if found is not None:
-                return found
-            return self._named(word, "", rest)
-        return self._named(word, "", None)
+        name, _, rest = word.partition(".")
+        version, dot, group = rest.partition(".")
+        found = self._named(name, group.lower(), version.lower()) if dot else None
+        return found or self._named(name, rest.lower())
 
-    def _named(self, word: str, version: str, group: str | None) -> Resource | None:
-        """By plural, singular or short name, in the server's order of groups and each group's order of versions.
+    def _named(self, name: str, group: str, version: str = "") -> Resource | None:
+        """By plural or singular, else by short name, in the server's order of groups and each group's of versions.
 
-        Short names alone tell great letters from small ones.
+        A group is preferred that is named whole to one that only begins so; no group means any. Short names alone tell
+        great letters from small ones and do not care for versions.
         """
-        ordered = self._candidates(version, group)
-        short = word.partition(".")[0]
-        for matches, name in ((_by_name, short.lower()), (_by_singular, short.lower()), (_by_short_name, short)):
-            for resource in ordered:
-                if matches(resource, name):
-                    return resource
-        return None
+        ordered = self._ordered()
+        inside = [resource for resource in ordered if not group or resource.group == group]
+        near = [resource for resource in ordered if group and resource.group.startswith(group)]
+        found = _by_name(inside, name.lower(), version) or self._by_short_name(inside, name)
+        if found is None and near:
+            found = self._by_short_name(near, name) or (None if version else _by_name(near, name.lower(), ""))
+        return found
 
-    def _candidates(self, version: str, group: str | None) -> list[Resource]:
+    def _by_short_name(self, resources: list[Resource], name: str) -> Resource | None:
+        """The first; that others have it too is told."""
+        matching = [resource for resource in resources if name in resource.short_names]
+        others = dict.fromkeys(resource.full_name for resource in matching)
+        for other in list(others)[1:]:
+            self._warn(f"short name {quoted(name)} could also match lower priority resource {other}")
+        return matching[0] if matching else None
+
+    def _ordered(self) -> list[Resource]:
         rank = {
             (name, served): (number, place)
             for number, (name, versions) in enumerate(self.discovery.groups)
             for place, served in enumerate(versions)
         }
-        chosen = [
-            resource
-            for resource in self.discovery.resources
-            if (not version or resource.version == version)
-            and (
-                group is None
-                or resource.group == group
-                or (group and resource.group.startswith(group + ".") and not version)
-            )
-        ]
         last = (len(rank), 0)
-        return sorted(chosen, key=lambda resource: rank.get((resource.group, resource.version), last))
+        return sorted(self.discovery.resources, key=lambda resource: rank.get((resource.group, resource.version), last))
 
 
-def _by_name(resource: Resource, name: str) -> bool:
-    return resource.name == name
-
-
-def _by_singular(resource: Resource, name: str) -> bool:
-    return resource.singular == name or resource.kind.lower() == name
-
-
-def _by_short_name(resource: Resource, name: str) -> bool:
-    return name in resource.short_names
+def _by_name(resources: list[Resource], name: str, version: str) -> Resource | None:
+    served = [resource for resource in resources if not version or resource.version == version]
+    found = next((resource for resource in served if resource.name == name), None)
+    return found or next((r for r in served if name in (r.singular, r.kind.lower())), None)

@@ -8,6 +8,7 @@ import os
 import sys
 
 from .. import GIT_VERSION
+from ..base.architecture import architecture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .client import Client
     from .config.target import Target
     from .discovery import Resource
+    from .field_validation import FieldValidation
     from .flags import Values
     from .mapper import Mapper
 
@@ -35,13 +37,14 @@ class Session:
         self._target: Target | None = None
         self._client: Client | None = None
         self._mapper: Mapper | None = None
+        self._field_validation: FieldValidation | None = None
 
     @property
     def target(self) -> Target:
         if self._target is None:
             from .config.target import target_of
 
-            self._target = target_of(self.flags)
+            self._target = target_of(self.flags, self.command)
         return self._target
 
     @property
@@ -53,7 +56,13 @@ class Session:
                 from .config.prompt import ask
 
                 ask(self.target, self.out, self.stdin)
-            self._client = Client(self.target, self.command, verbosity=self.flags.number("v"), user_agent=user_agent())
+            self._client = Client(
+                self.target,
+                self.command,
+                verbosity=self.flags.number("v"),
+                user_agent=user_agent(),
+                whole_paths="raw" in self.flags.table and bool(self.flags.text("raw")),
+            )
             self._client.on_warning = self.warn
             if self.flags.on("match-server-version"):
                 from .commands.version import must_match
@@ -66,8 +75,16 @@ class Session:
         if self._mapper is None:
             from .mapper import Mapper
 
-            self._mapper = Mapper(self.client, self.cache_dir)
+            self._mapper = Mapper(self.client, self.cache_dir, lambda text: self.warn(text, counted=False))
         return self._mapper
+
+    @property
+    def field_validation(self) -> FieldValidation:
+        if self._field_validation is None:
+            from .field_validation import FieldValidation
+
+            self._field_validation = FieldValidation(self.client, self.cache_dir)
+        return self._field_validation
 
     @property
     def cache_dir(self) -> str:
@@ -95,24 +112,36 @@ class Session:
             self.err.write(line + "\n")
         self.err.flush()
 
-    def warn(self, text: str) -> None:
-        """A warning of the server, once."""
+    def warn(self, text: str, *, counted: bool = True) -> None:
+        """A warning, once. `counted`: it is the server's, so that it may be taken for an error."""
         if text in self._warned:
             return
         self._warned.add(text)
-        self.warning_count += 1
+        self.warning_count += counted
         colour = self.err.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
         self.tell(f"\x1b[33;1mWarning:\x1b[0m {text}" if colour else f"Warning: {text}")
 
     def read_stdin(self) -> str:
-        """All of standard input."""
-        return str(self.stdin.read())
+        """All of standard input; what is no UTF-8 in it becomes U+FFFD, as in files."""
+        raw = getattr(self.stdin, "buffer", None)
+        return str(self.stdin.read()) if raw is None else str(raw.read(), "utf-8", "replace")
 
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
 
 
+def write_bytes(stream: TextIO, data: bytes) -> None:
+    """Bytes as they came, at once, after the text written before."""
+    stream.flush()
+    raw = getattr(stream, "buffer", None)
+    if raw is None:
+        stream.write(data.decode("utf-8", "replace"))
+    else:
+        raw.write(data)
+        raw.flush()
+
+
 def user_agent() -> str:
     """How servers see this client."""
-    return f"kubectl/{GIT_VERSION} ({sys.platform}/amd64) kubernetes/pybernetes"
+    return f"kubectl/{GIT_VERSION} ({sys.platform}/{architecture()}) kubernetes/pybernetes"

@@ -11,7 +11,9 @@ import os
 import select
 import sys
 
-from .errors import CommandError
+from .ending import interruptible
+from .errors import CommandError, reason_of
+from .session import write_bytes
 from .transport.websocket import ERROR, RESIZE, STDERR, STDIN, STDOUT
 from .wire.json_read import JsonError, loads
 
@@ -19,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .detaching import DetachKeys
     from .session import Session
     from .transport.channels import Channels
 
@@ -26,10 +29,11 @@ _CHUNK = 32768
 
 
 class Terminal:
-    """Raw while it is open; restored whatever happens."""
+    """Raw while it is open, if it is to be; restored whatever happens."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, raw: bool) -> None:
         self._descriptor = descriptor
+        self._raw = raw
         self._before: Any = None
 
     def __enter__(self) -> Terminal:
@@ -37,8 +41,9 @@ class Terminal:
         import tty
 
         self._before = termios.tcgetattr(self._descriptor)
-        # What was typed ahead is kept.
-        tty.setraw(self._descriptor, termios.TCSADRAIN)
+        if self._raw:
+            # What was typed ahead is kept.
+            tty.setraw(self._descriptor, termios.TCSADRAIN)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,20 +55,33 @@ class Terminal:
 class Attached:
     """A running exchange."""
 
-    def __init__(self, session: Session, socket: Channels, *, stdin: bool, tty: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        socket: Channels,
+        *,
+        stdin: bool,
+        tty: bool,
+        detach: DetachKeys | None = None,
+        redraw: bool = False,
+    ) -> None:
+        """`detach`: keys that leave the process running; they are looked for where there is a terminal.
+
+        `redraw`: tell a size that is not the terminal's first, so that a process that is there already draws anew.
+        """
         self._session = session
         self._socket = socket
         self._stdin = stdin
         self._tty = tty
+        self._detach = detach if tty else None
+        self._redraw = redraw
         self._status = b""
-        self._out = getattr(session.out, "buffer", None)
-        self._err = getattr(session.err, "buffer", None)
 
     def run(self) -> int:
         """Until the process ends; its exit code. CommandError when it could not be run."""
-        descriptor = sys.stdin.fileno() if self._stdin else -1
-        if self._tty and self._stdin and os.isatty(descriptor):
-            with Terminal(descriptor):
+        descriptor = _descriptor() if self._stdin else -1
+        if descriptor >= 0 and os.isatty(descriptor):
+            with interruptible(), Terminal(descriptor, raw=self._tty):
                 self._loop(descriptor)
         else:
             self._loop(descriptor)
@@ -79,6 +97,8 @@ class Attached:
         previous: Any = None
         if self._tty:
             previous = signal.signal(signal.SIGWINCH, lambda *_: os.write(wake_write, b"w"))
+            if self._redraw:
+                self._resize(more=1)
             self._resize()
         _thread.start_new_thread(self._send, (descriptor, wake_read))
         try:
@@ -105,7 +125,14 @@ class Attached:
                         self._resize()
                         continue
                     data = os.read(descriptor, _CHUNK)
-                    if data:
+                    if data and self._detach is not None:
+                        data = self._detach.passed(data)
+                        if self._detach.seen:
+                            self._socket.close()
+                            return
+                        if data:
+                            self._socket.send_channel(STDIN, data)
+                    elif data:
                         self._socket.send_channel(STDIN, data)
                     else:
                         poll.unregister(descriptor)
@@ -120,33 +147,53 @@ class Attached:
         """One message; false when it was the last."""
         try:
             message = self._socket.receive()
-        except OSError:
-            return False
+        except OSError as error:
+            if self._status or (self._detach is not None and self._detach.seen):
+                return False
+            raise torn(error) from None
         if message is None:
             return False
         channel, data = message[0] if message else STDOUT, message[1:]
         if channel == STDOUT and data:
-            self._write(self._session.out, self._out, data)
+            write_bytes(self._session.out, data)
         elif channel == STDERR and data:
-            self._write(self._session.err, self._err, data)
+            write_bytes(self._session.err, data)
         elif channel == ERROR:
             self._status += data
         return True
 
-    def _write(self, text: Any, raw: Any, data: bytes) -> None:
-        if raw is not None:
-            raw.write(data)
-            raw.flush()
-        else:
-            text.write(data.decode("utf-8", "replace"))
-
-    def _resize(self) -> None:
+    def _resize(self, more: int = 0) -> None:
         try:
-            size = os.get_terminal_size(sys.stdin.fileno())
+            size = os.get_terminal_size(_descriptor())
         except OSError:
             return
-        body = f'{{"Width":{size.columns},"Height":{size.lines}}}'
+        body = f'{{"Width":{size.columns + more},"Height":{size.lines + more}}}'
         self._socket.send_channel(RESIZE, body.encode())
+
+
+def _descriptor() -> int:
+    """Of standard input; -1 where there is none."""
+    return sys.stdin.fileno() if sys.stdin is not None else -1
+
+
+def usable_tty(session: Session, *, stdin: bool, tty: bool) -> bool:
+    """Is there a terminal to join, of those that want one? Says so when what is typed comes from none."""
+    if not (stdin and tty):
+        return False
+    if _descriptor() >= 0 and os.isatty(_descriptor()):
+        return True
+    if not session.flags.on("quiet"):
+        session.tell("Unable to use a TTY - input is not a terminal or the right kind of file")
+    return False
+
+
+def torn(error: OSError) -> CommandError:
+    """The connection ended without a close, and with it all knowledge of the process."""
+    from .transport.connection import PeerClosed
+
+    gone = isinstance(error, PeerClosed)
+    why = "websocket: close 1006 (abnormal closure): unexpected EOF" if gone else reason_of(error)
+    return CommandError(f"error reading from error stream: next reader: {why}")
 
 
 def exit_code(status: bytes) -> int:

@@ -180,9 +180,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "get": (
         "get",
-        "[(-o|--output=)json|yaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|"
-        "jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | "
-        "TYPE[.VERSION][.GROUP]/NAME ...) [flags]",
+        "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|"
+        "jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] "
+        "[NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]",
         "Display one or many resources",
     ),
     "edit": ("edit", "(RESOURCE/NAME | -f FILENAME)", "Edit a resource on the server"),
@@ -266,8 +266,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "events": (
         "events",
-        "[(-o|--output=)json|yaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|"
-        "jsonpath-file] [--for TYPE/NAME] [--watch] [--types=Normal,Warning]",
+        "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|"
+        "jsonpath-as-json|jsonpath-file] [--for TYPE/NAME] [--watch] [--types=Normal,Warning]",
         "List events",
     ),
     "diff": ("diff", "-f FILENAME", "Diff the live version against a would-be applied version"),
@@ -350,12 +350,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "config use-context": ("config_change", "CONTEXT_NAME", "Set the current-context in a kubeconfig file"),
     "config view": ("config_show", "[flags]", "Display merged kubeconfig settings or a specified kubeconfig file"),
     "kuberc": ("", "SUBCOMMAND", "Manage kuberc configuration files"),
-    "kuberc view": ("kuberc", "", "Display the current kuberc configuration"),
     "kuberc set": (
         "kuberc",
         "--section (defaults|aliases) --command COMMAND",
         "Set values in the kuberc configuration",
     ),
+    "kuberc view": ("kuberc", "", "Display the current kuberc configuration"),
     "plugin": ("", "[flags]", "Provides utilities for interacting with plugins"),
     "plugin list": ("plugin", "[flags]", "List all visible plugin executables on a user's PATH"),
     "version": ("version", "[flags]", "Print the client and server version information"),

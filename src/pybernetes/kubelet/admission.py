@@ -2,11 +2,11 @@
 
 Pods may be bound past the scheduler (spec.nodeName, static pods) and decisions may be outdated, so the kubelet refuses
 what does not fit: the pod fails with the reason and is not started. The questions are asked in upstream's order
-(`pkg/kubelet/lifecycle/predicate.go` and the admit handlers before it); a critical pod passes those about room. A pod
-that has been accepted before (it has a start time) is never refused later.
+(`pkg/kubelet/lifecycle/predicate.go` and the admit handlers before it); a critical pod passes those about room, which
+others make for it (`preemption.py`). A pod that has been accepted before (it has a start time) is never refused later.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -15,11 +15,13 @@ from ..api.core import Node, Pod, Toleration
 from ..api.node_affinity import node_affinity_matches
 from ..reconcile.taints import no_execute, tolerates
 from .kernel.resources import BEST_EFFORT, is_critical, qos_class
+from .restart_policy import all_containers
 from .static_pods import is_static
 from .sysctls import forbidden
 
 COUNTED = ("cpu", "memory")
 ALWAYS_COUNTED = (*COUNTED, "ephemeral-storage")
+DEFAULT_PODS = "110"
 MEMORY_PRESSURE = "MemoryPressure"
 MEMORY_PRESSURE_TAINT = "node.kubernetes.io/memory-pressure"
 OS_LABEL = "kubernetes.io/os"
@@ -36,6 +38,15 @@ class Refusal(msgspec.Struct, frozen=True):
         return f"Pod was rejected: {self.message}"
 
 
+class Shortage(msgspec.Struct, frozen=True):
+    """A resource of which too little is left: what a pod asks for, what others use, and what there is."""
+
+    resource: str
+    wanted: int
+    used: int
+    capacity: int
+
+
 class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     """What an admission depends on besides the pod. `others` are the pods that count already, as allocated."""
 
@@ -44,16 +55,21 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     others: Sequence[Pod]
     pressures: frozenset[str] = frozenset()
     allowed_unsafe_sysctls: Sequence[str] = ()
+    shuts_down: bool = False
+    apparmor: bool = False
+    """The kernel enforces AppArmor profiles."""
 
 
 def refusal(pod: Pod, state: NodeState) -> Refusal | None:
     """Why the node does not take the pod, or None."""
     if pod.status.start_time is not None:
         return None
+    if state.shuts_down:
+        return Refusal("NodeShutdown", "Pod was rejected as the node is shutting down.")
     found = _under_pressure(pod, state.pressures)
     if found is None:
         sysctl = forbidden(pod, state.allowed_unsafe_sysctls)
-        found = Refusal("SysctlForbidden", sysctl) if sysctl else _unsupported(pod)
+        found = Refusal("SysctlForbidden", sysctl) if sysctl else _unsupported(pod, state)
     if found is None and not is_critical(pod):
         found = lacking(pod, state.others, state.allocatable)
     return found or _misplaced(pod, state)
@@ -75,8 +91,10 @@ def _tolerates_memory_pressure(toleration: Toleration) -> bool:
     return key_fits and toleration.effect in (None, "", "NoSchedule")
 
 
-def _unsupported(pod: Pod) -> Refusal | None:
+def _unsupported(pod: Pod, state: NodeState) -> Refusal | None:
     """What this kind of node does not have."""
+    if not state.apparmor and _wants_apparmor(pod):
+        return Refusal("AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host")
     if pod.spec.os is not None and pod.spec.os.name != "linux":
         return Refusal("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
     context = pod.spec.security_context
@@ -86,20 +104,31 @@ def _unsupported(pod: Pod) -> Refusal | None:
     return None
 
 
+def _wants_apparmor(pod: Pod) -> bool:
+    """The pod, or a container of it, names a profile that must be enforced."""
+    spec = pod.spec
+    contexts = [spec.security_context, *(c.security_context for c in all_containers(pod))]
+    profiles = [context.app_armor_profile for context in contexts if context is not None]
+    return any(profile is not None and profile.type != "Unconfined" for profile in profiles)
+
+
 def lacking(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> Refusal | None:
     """The first resource of which the pods that count already leave too little."""
-    limit = int(allocatable.get("pods", "110"))
-    if len(others) + 1 > limit:
-        return _out_of("pods", 1, len(others), limit)
-    for resource in (*ALWAYS_COUNTED, *(name for name in allocatable if "/" in name or name.startswith("hugepages-"))):
+    first = next(iter(shortages(pod, others, allocatable)), None)
+    return _out_of(first) if first is not None else None
+
+
+def shortages(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> Iterator[Shortage]:
+    """The resources of which the pods that count already leave too little."""
+    counted = (name for name in allocatable if "/" in name or name.startswith("hugepages-"))
+    for resource in ("pods", *ALWAYS_COUNTED, *counted):
         wanted = requested(pod, resource)
         if not wanted:
             continue
         used = sum(requested(other, resource) for other in others)
         capacity = allocatable_amount(resource, allocatable)
         if used + wanted > capacity:
-            return _out_of(resource, wanted, used, capacity)
-    return None
+            yield Shortage(resource, wanted, used, capacity)
 
 
 def _misplaced(pod: Pod, state: NodeState) -> Refusal | None:
@@ -138,9 +167,9 @@ def _ports_clash(pod: Pod, other: Pod) -> bool:
     )
 
 
-def _out_of(resource: str, wanted: int, used: int, capacity: int) -> Refusal:
-    message = f"Node didn't have enough resource: {resource}, requested: {wanted}, used: {used}, capacity: {capacity}"
-    return Refusal(f"OutOf{resource}", message)
+def _out_of(found: Shortage) -> Refusal:
+    amounts = f"requested: {found.wanted}, used: {found.used}, capacity: {found.capacity}"
+    return Refusal(f"OutOf{found.resource}", f"Node didn't have enough resource: {found.resource}, {amounts}")
 
 
 def _amount(resource: str, text: str) -> int:
@@ -149,13 +178,15 @@ def _amount(resource: str, text: str) -> int:
 
 def allocatable_amount(resource: str, allocatable: Mapping[str, str]) -> int:
     """How much of a resource pods may use together."""
-    return _amount(resource, allocatable.get(resource, "0"))
+    return _amount(resource, allocatable.get(resource, DEFAULT_PODS if resource == "pods" else "0"))
 
 
 def requested(pod: Pod, resource: str) -> int:
     """A pod's request of one resource: its containers and sidecars together, or its largest init phase; and overhead.
 
-    CPU in thousandths, memory in bytes."""
+    CPU in thousandths, memory in bytes; each pod is one of "pods"."""
+    if resource == "pods":
+        return 1
 
     def of(container_requests: Mapping[str, str] | None) -> int:
         return _amount(resource, (container_requests or {}).get(resource, "0"))

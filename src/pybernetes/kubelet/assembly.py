@@ -1,6 +1,6 @@
 """A kubelet with its real parts: containerd, the Linux kernel, real probes, the 10250 server.
 
-    running(event recorder) > (volumes) > (probes) > (kubelet core) > log rotation, eviction, server
+    running(event recorder) > (volumes) > (probes) > (kubelet core) > devices, storage drivers, log rotation, ...
 
 The core learns of its parts through `Parts`; this is the one place that knows both.
 """
@@ -10,25 +10,34 @@ import os
 import ssl
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from ..api.core import ObjectReference
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.tasks import running
 from ..client.client import Client
 from ..client.events import EventRecorder
-from . import hosts_file, resolv
+from . import configuration, hosts_file, resolv
 from .config import KubeletConfig
 from .cri.containerd import Containerd
 from .cri.protocol import ContainerRuntime
+from .csi.service import CsiService
+from .devices.manager import PLUGIN_TYPE, DeviceManager
+from .devices.registration import DeviceRegistration
+from .dynamic_resources.drivers import PLUGIN_TYPE as DRA_PLUGIN
+from .dynamic_resources.drivers import DraDrivers
+from .dynamic_resources.manager import ClaimManager
 from .eviction_manager import EvictionManager, any_limited
+from .eviction_thresholds import all_thresholds
 from .hooks import run_hook
+from .host_component import HostComponent
+from .image_volumes import KernelImageMounts
 from .kernel.cgroup_mounts import detect
 from .kernel.cgroups import PodCgroups
 from .kernel.linux import LinuxKernel
 from .kernel.resources import container_resources
 from .kubelet import Kubelet
 from .log_rotation import LogRotation
+from .node_devices import NodeDevices
 from .parts import ExecSync, Parts
 from .probes import ProbeManager
 from .probes_prober import Prober
@@ -49,31 +58,9 @@ def exec_in(runtime: ContainerRuntime) -> ExecSync:
     return run
 
 
-def configuration(config: KubeletConfig) -> dict[str, Any]:
-    """The settings as `/configz` shows them: the fields of KubeletConfiguration (kubelet.config.k8s.io/v1beta1)."""
-    return {
-        "clusterDNS": list(config.cluster_dns),
-        "clusterDomain": config.cluster_domain,
-        "containerRuntimeEndpoint": f"unix://{config.container_runtime_socket}",
-        "evictionHard": {"memory.available": f"{config.eviction_memory_bytes >> 20}Mi"},
-        "imageGCHighThresholdPercent": config.image_gc_high_percent,
-        "imageGCLowThresholdPercent": config.image_gc_low_percent,
-        "maxPods": config.max_pods,
-        "nodeLeaseDurationSeconds": config.lease_duration_seconds,
-        "nodeStatusReportFrequency": f"{config.node_status_report_seconds:.0f}s",
-        "nodeStatusUpdateFrequency": f"{config.node_status_update_seconds:.0f}s",
-        "podLogsDir": config.logs_directory,
-        "podPidsLimit": config.pod_pids_limit or -1,
-        "port": config.port,
-        "resolvConf": config.host_resolv_conf,
-        "serializeImagePulls": config.serialize_image_pulls,
-        "staticPodPath": config.static_pod_directory,
-        "systemReserved": dict(config.system_reserved),
-    }
-
-
 class RealKubelet:
-    """`serve` runs the kubelet with everything around it; `tls` is the server's context, `host` where it listens."""
+    """`serve` runs the kubelet with everything around it; `tls` is the server's context, `host` where it listens,
+    `components` what else of the cluster this machine runs."""
 
     def __init__(
         self,
@@ -84,6 +71,7 @@ class RealKubelet:
         host: str,
         cgroup: str = "kpods",
         healthz_port: int = 10248,
+        components: Sequence[HostComponent] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._node_name = config.node_name
@@ -93,6 +81,17 @@ class RealKubelet:
         kernel = LinuxKernel()
         cgroups = PodCgroups(detect(kernel), root=cgroup, process_limit=config.pod_pids_limit)
         self._recorder = EventRecorder(client, COMPONENT, config.node_name)
+        self._devices = DeviceManager(os.path.join(config.root_directory, "device-plugins"), clock)
+        self._dra = DraDrivers(client, config.node_name, sleep=clock.sleep)
+        self._csi = CsiService(
+            client,
+            config.root_directory,
+            kernel,
+            config.node_name,
+            self._recorder.event,
+            clock,
+            {PLUGIN_TYPE: self._devices, DRA_PLUGIN: self._dra},
+        )
         self._volumes = VolumeManager(
             client,
             config.root_directory,
@@ -100,6 +99,7 @@ class RealKubelet:
             config.node_name,
             node_allocatable=lambda: self._kubelet.allocatable(),
             clock=clock,
+            csi=self._csi.volumes,
         )
         self._probes = ProbeManager(Prober(exec_in(self._runtime)), self._recorder, clock)
         parts = Parts(
@@ -109,18 +109,47 @@ class RealKubelet:
             cgroups=cgroups,
             container_resources=container_resources,
             dns_config=resolv.dns_config,
+            image_mounts=KernelImageMounts(kernel),
             write_hosts=partial(hosts_file.write, cluster_domain=config.cluster_domain),
+            devices=NodeDevices(self._devices, ClaimManager(client, config.root_directory, self._dra)),
         )
-        self._kubelet = Kubelet(config, client, self._runtime, parts, self._recorder, clock=clock)
+        self._kubelet = Kubelet(
+            config, client, self._runtime, parts, self._recorder, clock=clock, components=components
+        )
         self._volumes.on_change = self._kubelet.pod_changed
-        self._rotation = LogRotation(self._kubelet, clock=clock)
-        stats = NodeStats(self._kubelet, cgroups, kernel, config.root_directory, config.node_name, clock=clock)
+        self._devices.on_change = self._kubelet.set_devices
+        self._devices.is_active = self._kubelet.is_known
+        self._kubelet.on_node = self._csi.attachments.node_changed
+        self._csi.attachments.changed = self._kubelet.report_volumes(self._csi.attachments.in_use)
+        self._rotation = LogRotation(
+            self._kubelet,
+            maximum_bytes=config.log_maximum_bytes,
+            maximum_files=config.log_maximum_files,
+            clock=clock,
+        )
+        stats = NodeStats(
+            self._kubelet,
+            cgroups,
+            kernel,
+            config.root_directory,
+            config.node_name,
+            clock=clock,
+            volumes=self._csi.usage.of_pod,
+        )
         self._eviction = EvictionManager(
             stats,
             self._kubelet.evict,
             self._kubelet.set_pressures,
             reclaim_images=self._kubelet.collector.collect,
             node_event=self._node_event,
+            thresholds=all_thresholds(
+                config.eviction_hard,
+                config.eviction_soft,
+                config.eviction_soft_grace_seconds,
+                config.eviction_minimum_reclaim,
+            ),
+            maximum_grace_seconds=config.eviction_maximum_pod_grace_seconds,
+            transition_seconds=config.eviction_transition_seconds,
             limited_pods=lambda: any_limited(self._kubelet.pods()),
             pods_directory=os.path.join(config.root_directory, "pods"),
             clock=clock,
@@ -131,11 +160,12 @@ class RealKubelet:
                 host=host,
                 port=config.port,
                 healthz_port=healthz_port,
-                configuration=configuration(config),
+                configuration=configuration.shown(config),
             ),
             self._kubelet,
             client,
             tls=tls,
+            host=self._kubelet.host,
             stats=stats,
             probe_metrics=self._probes.metrics,
             healthy=self._kubelet.healthy,
@@ -151,6 +181,10 @@ class RealKubelet:
                 running("volumes", self._volumes.serve),
                 running("probes", self._probes.serve),
                 running("kubelet-core", self._kubelet.serve),
+                running("devices", self._devices.serve),
+                running("dynamic resources", self._dra.serve),
+                running("device registration", DeviceRegistration(self._devices).serve),
+                running("storage drivers", self._csi.serve),
                 running("log-rotation", self._rotation.serve),
                 running("eviction", self._eviction.serve),
                 running("kubelet-server", self._server.serve),
@@ -159,6 +193,10 @@ class RealKubelet:
                 await asyncio.get_running_loop().create_future()
         finally:
             await self._runtime.close()
+
+    async def shut_down(self) -> None:
+        """The machine goes down: end the pods, if the node has a shutdown grace period. Call it while `serve` runs."""
+        await self._kubelet.shut_down()
 
     def _node_event(self, reason: str, message: str) -> None:
         node = ObjectReference(kind="Node", api_version="v1", name=self._node_name, uid=self._node_name)

@@ -1,8 +1,9 @@
 """The conditions of a pod that the kubelet owns. Pure.
 
 PodReadyToStartContainers, Initialized, Ready, ContainersReady and PodScheduled are always there, PodResizePending and
-PodResizeInProgress (KEP-1287) only while they hold; all others (readiness gates,
-DisruptionTarget, ...) belong to whoever set them and are left alone. Reasons and messages are upstream's.
+PodResizeInProgress (KEP-1287) only while they hold, AllContainersRestarting (KEP-5532) where a rule of the pod may make
+it hold. DisruptionTarget is shared: the kubelet sets it when it ends a pod for the node's sake (KEP-3329). All others
+(readiness gates, ...) belong to whoever set them and are left alone. Reasons and messages are upstream's.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,15 @@ from datetime import datetime
 
 from ..api.core import ContainerStatus, Pod, PodCondition, PodStatus
 from .resize import InProgress, Pending
+from .restart_all import RESTARTING, STARTED, STARTED_MESSAGE
+from .restart_all import possible as may_restart_all
 from .restart_policy import is_sidecar
 
 READY_TO_START = "PodReadyToStartContainers"
 ALWAYS = (READY_TO_START, "Initialized", "Ready", "ContainersReady", "PodScheduled")
 PENDING, IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
-OWNED = (*ALWAYS, PENDING, IN_PROGRESS)
+OWNED = (*ALWAYS, PENDING, IN_PROGRESS, RESTARTING)
+DISRUPTION, BY_KUBELET = "DisruptionTarget", "TerminationByKubelet"
 
 Verdict = tuple[bool, str, str]
 """status, reason, message"""
@@ -31,8 +35,12 @@ def pod_conditions(
     now: datetime,
     pending: Pending | None = None,
     in_progress: InProgress | None = None,
+    restarting_all: bool = False,
+    disrupted: str = "",
 ) -> list[PodCondition]:
-    """The owned conditions of a status whose phase and container statuses are set, then the others unchanged."""
+    """The owned conditions of a status whose phase and container statuses are set, then the others unchanged.
+
+    `disrupted` is the message of a pod that is ended for the node's sake."""
     containers = _containers_ready(pod, status)
     verdicts = {
         READY_TO_START: (has_sandbox, "", ""),
@@ -46,8 +54,13 @@ def pod_conditions(
         verdicts[PENDING] = (True, pending.reason, pending.message)
     if in_progress is not None:
         verdicts[IN_PROGRESS] = (True, in_progress.reason, in_progress.message)
+    if may_restart_all(pod):
+        started: Verdict = (restarting_all, STARTED, STARTED_MESSAGE) if restarting_all else (False, "", "")
+        verdicts[RESTARTING] = _terminal(status) or started
+    if disrupted:
+        verdicts[DISRUPTION] = (True, BY_KUBELET, disrupted)
     conditions = [_condition(pod, type_, verdict, by_type.get(type_), now) for type_, verdict in verdicts.items()]
-    return conditions + [condition for condition in previous if condition.type not in OWNED]
+    return conditions + [c for c in previous if c.type not in OWNED and c.type not in verdicts]
 
 
 def _condition(pod: Pod, type_: str, verdict: Verdict, before: PodCondition | None, now: datetime) -> PodCondition:

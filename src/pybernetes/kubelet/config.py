@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from .eviction_thresholds import EVICTION_HARD
+
 
 class KubeletConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One node's settings. Sizes are bytes, times seconds, percentages whole numbers."""
@@ -41,13 +43,44 @@ class KubeletConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Taken off the capacity to give what pods may use."""
     allowed_unsafe_sysctls: Sequence[str] = ()
     """Kernel parameters beyond the safe ones that pods may set; a name, or a prefix that ends with `*`."""
-    eviction_memory_bytes: int = 100 << 20
-    """memory.available below which pods are evicted; taken off the allocatable memory too."""
+    seccomp_default: bool = False
+    """Containers that name no seccomp profile get the runtime's."""
+    eviction_hard: Mapping[str, str] = EVICTION_HARD
+    """What must be left by signal, an amount or a percentage, or pods are evicted; those of memory.available and
+    nodefs.available are taken off what pods may request too."""
+    eviction_soft: Mapping[str, str] = {}
+    """The same, for what has to hold for a while."""
+    eviction_soft_grace_seconds: Mapping[str, float] = {}
+    """For how long, by signal."""
+    eviction_maximum_pod_grace_seconds: int = 0
+    """How long pods have to end that a soft threshold evicts."""
+    eviction_minimum_reclaim: Mapping[str, str] = {}
+    """By signal, how much more than its threshold must be left again."""
+    eviction_transition_seconds: float = 300.0
+    """A pressure condition goes so long after it held for the last time."""
+    kube_reserved: Mapping[str, str] = {}
+    """As system_reserved, and beside it."""
+    log_maximum_bytes: int = 10 << 20
+    log_maximum_files: int = 5
+    """A container's log is rotated at that size; so many files of it are kept."""
+    crash_loop_maximum_seconds: float = 300.0
+    """A crashing container waits no longer than this."""
+    shutdown_grace_seconds: float = 0.0
+    """How long pods have to end when the machine goes down, all of them together; 0 leaves them alone."""
+    shutdown_critical_seconds: float = 0.0
+    """The part of it that is kept for critical pods, which end last."""
+    shutdown_by_priority: Sequence[tuple[int, int]] = ()
+    """(priority, seconds) in place of the two."""
     serialize_image_pulls: bool = True
     max_parallel_image_pulls: int = 0
+    image_credentials_policy: str = "NeverVerifyPreloadedImages"
+    """Which images on the node a pod needs the credentials for, with which they were pulled."""
+    image_credentials_allowlist: Sequence[str] = ()
     image_gc_high_percent: int = 85
     image_gc_low_percent: int = 80
     image_minimum_age_seconds: float = 120.0
+    images_kept: Sequence[str] = ()
+    """Names of images that are never collected, above all that of the sandboxes."""
     node_status_update_seconds: float = 10.0
     node_status_report_seconds: float = 300.0
     lease_renew_seconds: float = 10.0

@@ -15,7 +15,9 @@ import msgspec
 from ..api.core import Container, EphemeralContainer, Pod, VolumeMount
 from .cri import messages as m
 from .cri.protocol import CONTAINER_NAME_LABEL, POD_NAME_LABEL, POD_NAMESPACE_LABEL, POD_UID_LABEL
-from .environment import expand, expand_all
+from .devices.manager import DevicesOfContainer
+from .environment import ConfigError, expand, expand_all
+from .hosts_file import pod_hostname
 from .parts import DnsConfig
 from .pod_runtime import (
     GRACE_ANNOTATION,
@@ -35,7 +37,7 @@ PROPAGATION = {
 }
 HOSTS_PATH = "/etc/hosts"
 DEFAULT_MESSAGE_PATH = "/dev/termination-log"
-HOSTNAME_LENGTH = 63
+HOSTNAME_LENGTH = 64
 
 
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,10 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     mounts: Sequence[m.Mount]
     """Of the pod's volumes; see `volume_mount`."""
+    devices: Sequence[m.Device] = ()
+    """Of the pod's block volumes."""
+    granted: DevicesOfContainer = DevicesOfContainer()
+    """What device plugins add."""
     hosts_path: str
     """Host file for /etc/hosts, or "" for none."""
     message_path: str
@@ -66,6 +72,8 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True):
     resources: m.LinuxContainerResources | None
     target_id: str = ""
     seccomp_directory: str = ""
+    seccomp_default: bool = False
+    """Containers without a profile get the runtime's."""
 
 
 def pod_labels(pod: Pod) -> dict[str, str]:
@@ -84,18 +92,21 @@ def log_name(container_name: str, restarts: int) -> str:
 
 
 def hostname(pod: Pod, cluster_domain: str) -> str:
-    """What the pod calls itself; the whole name if setHostnameAsFQDN. Cut to what a kernel takes."""
-    spec, meta = pod.spec, pod.metadata
-    if spec.hostname_override:
-        return spec.hostname_override
-    name = (spec.hostname or meta.name or "")[:HOSTNAME_LENGTH].rstrip("-.")
-    if spec.set_hostname_as_fqdn and spec.subdomain:
-        return f"{name}.{spec.subdomain}.{meta.namespace}.svc.{cluster_domain}"
-    return name
+    """What the pod calls itself; the whole name if setHostnameAsFQDN. ConfigError if a kernel does not take that."""
+    name, domain = pod_hostname(pod, cluster_domain)
+    if not domain or not pod.spec.set_hostname_as_fqdn:
+        return name
+    whole = f"{name}.{domain}"
+    if len(whole) > HOSTNAME_LENGTH:
+        raise ConfigError(
+            f"failed to construct FQDN from pod hostname and cluster domain, FQDN {whole} is too long "
+            f"({HOSTNAME_LENGTH} characters is the max, {len(whole)} characters requested)"
+        )
+    return whole
 
 
 def sandbox_config(pod: Pod, settings: SandboxSettings) -> m.PodSandboxConfig:
-    """The sandbox of a pod."""
+    """The sandbox of a pod. ConfigError if its name is too long."""
     meta, spec = pod.metadata, pod.spec
     identity = m.PodSandboxMetadata(
         name=meta.name or "", uid=meta.uid or "", namespace=meta.namespace or "", attempt=settings.attempt
@@ -145,7 +156,8 @@ def container_config(
 ) -> m.ContainerConfig:
     """One run of a container. ConfigError if its security settings cannot be kept."""
     message_path = container.termination_message_path or DEFAULT_MESSAGE_PATH
-    mounts = list(settings.mounts)
+    mounts, granted = [*settings.mounts, *settings.granted.mounts], settings.granted
+    variables = {**granted.environment, **settings.environment}
     taken = {mount.container_path for mount in mounts}
     if settings.hosts_path and HOSTS_PATH not in taken:
         mounts.append(m.Mount(container_path=HOSTS_PATH, host_path=settings.hosts_path))
@@ -157,10 +169,11 @@ def container_config(
         command=expand_all(container.command, settings.environment),
         args=expand_all(container.args, settings.environment),
         working_dir=container.working_dir or "",
-        envs=[m.KeyValue(key=name, value=value) for name, value in settings.environment.items()],
+        envs=[m.KeyValue(key=name, value=value) for name, value in variables.items()],
         mounts=mounts,
+        devices=[*settings.devices, *granted.devices],
         labels={**pod_labels(pod), CONTAINER_NAME_LABEL: container.name},
-        annotations=container_annotations(pod, container, settings.restarts),
+        annotations={**granted.annotations, **container_annotations(pod, container, settings.restarts)},
         log_path=log_name(container.name, settings.restarts),
         stdin=bool(container.stdin),
         stdin_once=bool(container.stdin_once),
@@ -174,6 +187,7 @@ def container_config(
                 image_user=settings.image_user,
                 target_id=settings.target_id,
                 seccomp_directory=settings.seccomp_directory,
+                seccomp_default=settings.seccomp_default,
             ),
         ),
     )
@@ -204,6 +218,24 @@ def volume_mount(*, host_path: str, container_path: str, read_only: bool, propag
         readonly=read_only,
         propagation=PROPAGATION.get(propagation or "", m.MountPropagation.PRIVATE),
     )
+
+
+def volume_devices(container: Container | EphemeralContainer, volumes: Mapping[str, str]) -> list[m.Device]:
+    """The block volumes a container has as devices; volumes are their host paths. ConfigError for one that is not."""
+    found = []
+    for device in container.volume_devices or ():
+        if device.name not in volumes:
+            raise ConfigError(f'cannot find volume "{device.name}" to pass into container "{container.name}"')
+        found.append(m.Device(container_path=device.device_path, host_path=volumes[device.name], permissions="mrw"))
+    return found
+
+
+def check_recursive_read_only(mount: VolumeMount) -> None:
+    """ConfigError where a mount insists on what Debian 12's containerd cannot do (recursiveReadOnly, KEP-3857)."""
+    if mount.recursive_read_only == "Enabled":
+        raise ConfigError(
+            f'volume "{mount.name}" requested recursive read-only mode, but it is not supported by the runtime'
+        )
 
 
 def sub_path(mount: VolumeMount, environment: Mapping[str, str]) -> str:

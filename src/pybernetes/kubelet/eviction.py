@@ -1,41 +1,27 @@
 """Which pods have to go when the node runs short of memory, disk or process ids: pure decisions.
 
     observations ──▶ thresholds met ──▶ conditions (MemoryPressure, ...) with their 5 minutes of hold
-                                    └─▶ ranked pods ──▶ the one to evict, and what to tell its owner
+                                    └─▶ those that are due: hard ones at once, soft ones after their grace period
+                                         └─▶ ranked pods ──▶ the one to evict, and what to tell its owner
 
 Follows the page "Node-pressure Eviction": first the pods that use more than they asked for, then the lower priority,
 then the larger excess. Critical pods are never chosen. `eviction_manager.py` observes and acts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 import msgspec
 
 from pybernetes.api.core import Container, Pod
 
+from .eviction_thresholds import CONDITIONS, DEFAULT_THRESHOLDS, RESOURCES, Signal, Threshold
 from .kernel.resources import is_critical, memory_bytes, requests_of
 from .stats import PodUsage
 
-Signal = Literal["memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "pid.available"]
-
 TRANSITION_SECONDS = 300.0
-
-CONDITIONS: Mapping[Signal, str] = {
-    "memory.available": "MemoryPressure",
-    "nodefs.available": "DiskPressure",
-    "nodefs.inodesFree": "DiskPressure",
-    "imagefs.available": "DiskPressure",
-    "pid.available": "PIDPressure",
-}
-RESOURCES: Mapping[Signal, str] = {
-    "memory.available": "memory",
-    "nodefs.available": "ephemeral-storage",
-    "nodefs.inodesFree": "inodes",
-    "imagefs.available": "ephemeral-storage",
-    "pid.available": "pids",
-}
+HARD_GRACE_SECONDS = 1
+"""A hard eviction leaves no time, as the node has none."""
 
 
 class Observation(msgspec.Struct, frozen=True):
@@ -45,52 +31,64 @@ class Observation(msgspec.Struct, frozen=True):
     capacity: int
 
 
-class Threshold(msgspec.Struct, frozen=True, kw_only=True):
-    """Less than this calls for eviction: an amount, or a share of the capacity."""
-
-    signal: Signal
-    amount: int = 0
-    percent: float = 0.0
-
-    def limit(self, capacity: int) -> int:
-        """The amount below which the threshold is met."""
-        return int(capacity * self.percent / 100) if self.percent else self.amount
-
-
-DEFAULT_THRESHOLDS = (
-    Threshold(signal="memory.available", amount=100 << 20),
-    Threshold(signal="nodefs.available", percent=10),
-    Threshold(signal="nodefs.inodesFree", percent=5),
-    Threshold(signal="imagefs.available", percent=15),
-    Threshold(signal="pid.available", percent=2),
-)
-"""In the order in which they are dealt with: memory first, as upstream."""
-
-
 def thresholds_met(
-    observations: Mapping[Signal, Observation], thresholds: Sequence[Threshold] = DEFAULT_THRESHOLDS
+    observations: Mapping[Signal, Observation],
+    thresholds: Sequence[Threshold] = DEFAULT_THRESHOLDS,
+    crossed: Collection[Threshold] = (),
 ) -> list[Threshold]:
-    """The thresholds that are crossed now; what was not observed is not."""
+    """The thresholds that are crossed now; what was not observed is not. Those that were `crossed` before stay so until
+    their minimum is reclaimed too."""
     found = []
     for threshold in thresholds:
         seen = observations.get(threshold.signal)
-        if seen is not None and seen.capacity > 0 and seen.available < threshold.limit(seen.capacity):
+        if seen is None or seen.capacity <= 0:
+            continue
+        limit = threshold.enough(seen.capacity) if threshold in crossed else threshold.limit(seen.capacity)
+        if seen.available < limit:
             found.append(threshold)
     return found
 
 
-class Pressures:
-    """The node's pressure conditions: they come at once and go five minutes after the last time they held."""
+class ThresholdWatch:
+    """Since when thresholds are crossed, and which of them call for an eviction."""
 
-    def __init__(self) -> None:
+    def __init__(self, thresholds: Sequence[Threshold]) -> None:
+        self._thresholds = thresholds
+        self._since: dict[Threshold, datetime] = {}
+        self._due: list[Threshold] = []
+
+    def update(self, observations: Mapping[Signal, Observation], now: datetime) -> list[Threshold]:
+        """The thresholds that are crossed, for the node's conditions; `due` is brought up to date."""
+        met = thresholds_met(observations, self._thresholds, self._due)
+        self._since = {threshold: self._since.get(threshold, now) for threshold in met}
+        self._due = [t for t in met if (now - self._since[t]).total_seconds() >= t.grace_seconds]
+        return met
+
+    @property
+    def due(self) -> Sequence[Threshold]:
+        """Those that were crossed for as long as their grace period, the most urgent first."""
+        return self._due
+
+
+def eviction_grace_seconds(pod: Pod, threshold: Threshold, maximum: int) -> int:
+    """How long an evicted pod has to end: nothing for a hard threshold, its own time up to a maximum for a soft one."""
+    if not threshold.grace_seconds:
+        return HARD_GRACE_SECONDS
+    own = pod.spec.termination_grace_period_seconds
+    return max(maximum if own is None else min(own, maximum), HARD_GRACE_SECONDS)
+
+
+class Pressures:
+    """The node's pressure conditions: they come at once and go some time after the last time they held."""
+
+    def __init__(self, transition_seconds: float = TRANSITION_SECONDS) -> None:
+        self._hold = timedelta(seconds=transition_seconds)
         self._last: dict[str, datetime] = {}
 
     def update(self, met: Sequence[Threshold], now: datetime) -> frozenset[str]:
         """The conditions that hold."""
-        for threshold in met:
-            self._last[CONDITIONS[threshold.signal]] = now
-        hold = timedelta(seconds=TRANSITION_SECONDS)
-        self._last = {name: last for name, last in self._last.items() if now - last < hold}
+        current = {CONDITIONS[threshold.signal]: now for threshold in met}
+        self._last = {name: last for name, last in self._last.items() if now - last < self._hold} | current
         return frozenset(self._last)
 
 

@@ -134,7 +134,7 @@ class HollowNodes:
                 node_ips=(str(ipaddress.IPv4Address("10.250.0.0") + index + 1),),
                 labels={**LABELS, **labels(index)},
                 max_pods=max_pods,
-                eviction_memory_bytes=0,
+                eviction_hard={"nodefs.available": "10%"},
             )
             self.nodes[name] = HollowNode(config, machine, client_for_node(name), clock)
         self._queue: asyncio.Queue[Pod] = asyncio.Queue(QUEUE_SIZE)

@@ -23,7 +23,10 @@ MAXIMUM_HOSTNAME = 63
 
 
 def pod_hostname(pod: Pod, cluster_domain: str) -> tuple[str, str]:
-    """(hostname, domain) of a pod: its hostname or name, and with a subdomain `sub.namespace.svc.cluster.local`."""
+    """(hostname, domain) of a pod: its hostname or name, cut to what DNS takes, and with a subdomain
+    `sub.namespace.svc.cluster.local`; or hostnameOverride (KEP-4762) alone."""
+    if pod.spec.hostname_override:
+        return pod.spec.hostname_override, ""
     hostname = pod.spec.hostname or (pod.metadata.name or "")[:MAXIMUM_HOSTNAME].rstrip("-.")
     if not pod.spec.subdomain:
         return hostname, ""
@@ -44,7 +47,7 @@ def render(pod: Pod, pod_ips: Sequence[str], cluster_domain: str, host_hosts: st
     return text
 
 
-def write(pod: Pod, ip: str, path: str, *, cluster_domain: str = "cluster.local") -> None:
+def write(pod: Pod, pod_ips: Sequence[str], path: str, *, cluster_domain: str = "cluster.local") -> None:
     """Write the pod's file. Written in place: a container's bind mount shows the same inode."""
     host_hosts = ""
     if pod.spec.host_network:
@@ -53,7 +56,7 @@ def write(pod: Pod, ip: str, path: str, *, cluster_domain: str = "cluster.local"
                 host_hosts = source.read()
         except FileNotFoundError:
             pass
-    text = render(pod, [ip] if ip else [], cluster_domain, host_hosts)
+    text = render(pod, pod_ips, cluster_domain, host_hosts)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as target:
         target.write(text)

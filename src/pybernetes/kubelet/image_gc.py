@@ -1,11 +1,12 @@
 """Image garbage collection: when the images' file system is too full, the least recently used ones go.
 
 Above `high_percent` images are removed until `low_percent` is reached: those no container uses, unpinned, last used
-longest ago first, and not younger than `minimum_age_seconds` (page "Garbage Collection").
+longest ago first, and not younger than `minimum_age_seconds` (page "Garbage Collection"). What `kept` names stays in
+any case: without the image of its sandboxes a node starts no pod any more, and older runtimes do not pin it.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from datetime import datetime
 
 import msgspec
@@ -73,11 +74,12 @@ class ImageCollector:
         self,
         runtime: ContainerRuntime,
         clock: Clock,
-        used_at: Mapping[str, datetime],
+        used_at: MutableMapping[str, datetime],
         *,
         high_percent: int = 85,
         low_percent: int = 80,
         minimum_age_seconds: float = 120.0,
+        kept: Collection[str] = (),
         disk: Callable[[str], Disk] = disk_of,
     ) -> None:
         self._runtime = runtime
@@ -86,6 +88,7 @@ class ImageCollector:
         self._high = high_percent
         self._low = low_percent
         self._minimum_age = minimum_age_seconds
+        self._kept = kept
         self._disk = disk
         self._seen_at: dict[str, datetime] = {}
 
@@ -94,6 +97,8 @@ class ImageCollector:
         images = await self._runtime.list_images()
         now = self._clock.now()
         self._seen_at = {image.id: self._seen_at.get(image.id, now) for image in images}
+        for gone in self._used_at.keys() - self._seen_at.keys():
+            del self._used_at[gone]
         excess = 0
         for usage in await self._runtime.image_fs_info():
             if usage.fs_id is not None:
@@ -104,7 +109,7 @@ class ImageCollector:
         """Remove unused images for at least that many bytes, as far as there are any; the bytes freed."""
         if images is None:
             images = await self._runtime.list_images()
-        in_use = set()
+        in_use = set(self._kept)
         for container in await self._runtime.list_containers():
             in_use |= {container.image_ref, container.image.image if container.image is not None else ""}
         chosen = to_remove(

@@ -1,6 +1,7 @@
 """Making sure a container's image is on the node.
 
     ensure(pod, container) ──▶ policy says pull? ──▶ back-off over? ──▶ credentials ──▶ pull (one at a time) ──▶ image
+                                            └──▶ there, and the pod may use it (`pulled_images.py`) ──▶ image
 
 Failures are `ImageError`s with the waiting reason to show: ErrImagePull, then ImagePullBackOff until the delay of this
 pod and image is over; ErrImageNeverPull; InvalidImageName. Events and wording follow upstream's image manager.
@@ -19,6 +20,7 @@ from ..base.clock import Clock
 from .cri.messages import AuthConfig, Image, PodSandboxConfig
 from .cri.protocol import ContainerRuntime, RuntimeServiceError
 from .image_names import ImageNameError, default_pull_policy, keyring_lookup, normalized
+from .pulled_images import PulledImages
 from .restart_back_off import RestartBackOff
 
 Keyrings = Callable[[Pod], Awaitable[Sequence[dict[str, AuthConfig]]]]
@@ -61,9 +63,11 @@ class ImageManager:
         event: ContainerEvents,
         clock: Clock,
         *,
+        pulled: PulledImages,
         serialize: bool = True,
         max_parallel: int = 0,
     ) -> None:
+        self.pulled = pulled
         self._runtime = runtime
         self._keyrings = keyrings
         self._event = event
@@ -85,16 +89,26 @@ class ImageManager:
             raise ImageError("InvalidImageName", str(error), now + timedelta(seconds=300)) from None
         policy = container.image_pull_policy or default_pull_policy(name)
         image = await self._present(name, now)
-        if image is not None and policy != "Always":
+        if image is not None and policy != "Always" and await self._may_use(pod, image, name):
             message = f'Container image "{container.image}" already present on machine and can be accessed by the pod'
             self._event(pod, container.name, "Normal", "Pulled", message)
             return image
         if policy == "Never":
-            message = f'Container image "{container.image}" is not present with pull policy of Never'
+            what = "is not present with pull policy of Never"
+            if image is not None:
+                what = (
+                    "is present with pull policy of Never but does not have the proper credentials to access the image"
+                )
+            message = f'Container image "{container.image}" {what}'
             self._event(pod, container.name, "Warning", "ErrImageNeverPull", message)
             raise ImageError("ErrImageNeverPull", message, now + timedelta(seconds=NEVER_PULL_RETRY_SECONDS))
         self._check_back_off(pod, container, name)
         return await self._pull(pod, container, name, sandbox)
+
+    async def _may_use(self, pod: Pod, image: Image, name: str) -> bool:
+        if not self.pulled.needs_credentials(image.id, name):
+            return True
+        return self.pulled.accessible(image.id, name, keyring_lookup(name, await self._keyrings(pod)))
 
     def waiting(self, pod: Pod, container: Container | EphemeralContainer) -> ImageError | None:
         """The ImagePullBackOff a container is in now, if any."""
@@ -161,6 +175,7 @@ class ImageManager:
         for index, credentials in enumerate([*found] or [None]):
             try:
                 reference = await self._runtime.pull_image(name, credentials, sandbox)
+                used = credentials
                 break
             except RuntimeServiceError:
                 if index + 1 >= len(found):
@@ -168,6 +183,7 @@ class ImageManager:
         image = await self._runtime.image_status(reference) or await self._runtime.image_status(name)
         if image is None:
             raise RuntimeServiceError("NOT_FOUND", f'image "{name}" is not there after it was pulled')
+        self.pulled.pulled(image.id, name, used)
         return image
 
     @asynccontextmanager

@@ -10,7 +10,7 @@ nothing but renew its lease and look at itself every ten seconds.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from ..api.core import Node, Pod, Service
 from ..base.clock import SYSTEM_CLOCK, Clock
@@ -19,28 +19,39 @@ from ..base.tasks import running
 from ..client.client import Client
 from ..client.events import EventRecorder
 from ..client.informer import Informer
-from .admission import NodeState, refusal
+from . import preemption
+from .admission import NodeState, Refusal, refusal
 from .cni import write_network
 from .config import KubeletConfig
-from .container_config import log_name, pod_logs_directory
 from .cri.messages import Image
 from .cri.protocol import ContainerRuntime, RuntimeServiceError
+from .host_component import HostComponent
+from .host_pods import HostPods
+from .host_status import SOURCE as HOST
 from .image_gc import ImageCollector
 from .images import ImageManager
+from .kernel.resources import is_critical
 from .lifecycle_events import LifecycleEvents
+from .loop_services import LoopServices
 from .machine import Machine, read_machine
+from .mirror_pods import MirrorPods, source_of
 from .node_lease import NodeLease
 from .node_reporter import NodeReporter
 from .node_services import NodeServices
+from .node_shutdown import EVENT_MESSAGE, EVENT_REASON, NODE_PROBLEM, NodeShutdown, ShutdownPeriod, two_periods
 from .node_status import NodeHealth, allocatable_of, capacity_of
 from .parts import Parts, ProbeKind
-from .pod_loop import LoopServices, PodLoop
+from .pod_loop import PodLoop
 from .pod_observer import PodObserver
 from .pod_sources import PodSources
 from .pod_sync import PodSync
-from .pod_worker import Termination, pod_id
+from .pod_view import PodView
+from .pod_worker import Termination, default_grace_seconds, pod_id
+from .pulled_images import PulledImages
 from .resize import verdict
+from .runtime_health import check_runtime
 from .runtime_recovery import remove_file_orphans, remove_runtime_orphans
+from .static_pods import SOURCE as STATIC
 from .static_pods import StaticPods, is_static
 from .status_manager import StatusManager
 
@@ -53,7 +64,7 @@ RESTART_LOOP_SECONDS = 5.0
 SWEEPS_PER_COLLECTION = 5
 
 
-class Kubelet:
+class Kubelet(PodView):
     """One node's kubelet. `parts` bring their own `serve`; whoever builds them runs them around this one's."""
 
     def __init__(
@@ -66,9 +77,9 @@ class Kubelet:
         *,
         clock: Clock = SYSTEM_CLOCK,
         machine: Machine | None = None,
+        components: Sequence[HostComponent] = (),
     ) -> None:
-        self.config = config
-        self.cri = runtime
+        super().__init__(config, runtime)
         self._client = client
         self._parts = parts
         self._recorder = recorder
@@ -92,6 +103,9 @@ class Kubelet:
             self._node.keyrings,
             self._event,
             clock,
+            pulled=PulledImages(
+                config.root_directory, config.image_credentials_policy, config.image_credentials_allowlist
+            ),
             serialize=config.serialize_image_pulls,
             max_parallel=config.max_parallel_image_pulls,
         )
@@ -102,12 +116,14 @@ class Kubelet:
             high_percent=config.image_gc_high_percent,
             low_percent=config.image_gc_low_percent,
             minimum_age_seconds=config.image_minimum_age_seconds,
+            kept=config.images_kept,
         )
         self._statuses = StatusManager(client, clock, self._api_identity)
         self._lifecycle = LifecycleEvents(runtime, clock, self._runtime_changed, config.relist_seconds)
         self._lifecycle.on_availability = self._runtime_available
         self._reporter = NodeReporter(config, client, self._machine, self._health, self._look, clock)
         self._reporter.on_ready_change = self._node_ready_changed
+        self._reporter.on_news = self._tell_of_node
         self._lease = NodeLease(
             client,
             config.node_name,
@@ -115,58 +131,56 @@ class Kubelet:
             renew_seconds=config.lease_renew_seconds,
             duration_seconds=config.lease_duration_seconds,
         )
-        self._sources = PodSources(self, self._name_taken)
-        self._files = StaticPods(config.static_pod_directory, config.node_name, client, self._sources.from_files)
-        self._sources.files = self._files
+        self.host = HostPods(
+            components, config.node_name, config.node_ips, client, self._statuses, clock, self._own_node
+        )
+        mirrors = MirrorPods(client, self._own_node)
+        self._sources = PodSources(self, self._name_taken, {STATIC: mirrors, HOST: self.host.mirrors})
+        self._files = StaticPods(config.static_pod_directory, config.node_name, mirrors, self._sources.from_files)
         self._sync = PodSync(config, runtime, parts, self.images, self._node, self._event, clock)
-        self._loops: dict[str, PodLoop] = {}
         self._images: list[Image] = []
         self._images_at = float("-inf")
         self._group: asyncio.TaskGroup | None = None
-        parts.probes.on_result = self._probe_result
-
-    # RuntimeView: what the server sees.
-
-    def pods(self) -> list[Pod]:
-        """The pods of this node with their latest computed status."""
-        return [_with_status(loop) for loop in self._loops.values()]
-
-    def pod(self, namespace: str, name: str) -> Pod | None:
-        for loop in self._loops.values():
-            if loop.pod.metadata.name == name and loop.pod.metadata.namespace == namespace:
-                return _with_status(loop)
-        return None
-
-    def container_id(self, pod_uid: str, container_name: str) -> str | None:
-        found = self._loops[pod_uid].runtime.newest(container_name) if pod_uid in self._loops else None
-        return found.id if found is not None else None
-
-    def sandbox_id(self, pod_uid: str) -> str | None:
-        found = self._loops[pod_uid].runtime.sandbox if pod_uid in self._loops else None
-        return found.id if found is not None else None
-
-    def log_path(self, pod: Pod, container_name: str, previous: bool = False) -> str | None:
-        loop = self._loops.get(pod.metadata.uid or "")
-        runs = loop.runtime.runs(container_name) if loop is not None else []
-        index = 1 if previous else 0
-        if len(runs) <= index:
-            return None
-        if runs[index].log_path:
-            return runs[index].log_path
-        meta = pod.metadata
-        directory = pod_logs_directory(
-            self.config.logs_directory, meta.namespace or "", meta.name or "", meta.uid or ""
+        self._shows_host = False
+        self.on_node: Callable[[Node], None] = lambda _node: None
+        """Told of the node as the API has it, whenever it changes."""
+        self._release = asyncio.Event()
+        periods = [ShutdownPeriod(*entry) for entry in config.shutdown_by_priority]
+        self._shutdown = NodeShutdown(
+            periods or two_periods(config.shutdown_grace_seconds, config.shutdown_critical_seconds),
+            self,
+            self._shutdown_began,
+            clock,
         )
-        return f"{directory}/{log_name(container_name, runs[index].restarts)}"
+        parts.probes.on_result = self._probe_result
 
     def healthy(self) -> str:
         """What is wrong with the kubelet, "" when nothing is."""
         return "" if self._lifecycle.available else "container runtime is down"
 
-    # For the eviction manager and whoever builds the node.
+    # For the shutdown, the eviction manager and whoever builds the node.
 
-    def evict(self, pod_uid: str, reason: str, message: str, grace_seconds: int) -> bool:
-        """End a pod as Failed with this reason; False if it is not running here."""
+    async def shut_down(self) -> None:
+        """The machine goes down: end the pods, if the node has a shutdown grace period, and write how they ended."""
+        await self._shutdown.run()
+        if self._shutdown.under_way:
+            await self._statuses.settled()
+            await self._recorder.flush()
+
+    def active_pods(self) -> list[Pod]:
+        """The pods that have not ended."""
+        return [loop.pod for loop in self._loops.values() if loop.counts]
+
+    async def ended(self, pod_uids: Sequence[str]) -> None:
+        """Return once nothing of these pods runs."""
+        while any(uid in self._loops and not self._loops[uid].released for uid in pod_uids):
+            await self._release.wait()
+
+    def evict(
+        self, pod_uid: str, reason: str, message: str, grace_seconds: int, *, disruption: str | None = None
+    ) -> bool:
+        """End a pod as Failed with this reason; False if it is not running here. `disruption` is what its condition
+        DisruptionTarget says, "" for none; else it is the message."""
         loop = self._loops.get(pod_uid)
         if loop is None:
             return False
@@ -177,6 +191,7 @@ class Kubelet:
                 grace_seconds=grace_seconds,
                 phase_reason=reason,
                 message=message,
+                disruption=message if disruption is None else disruption,
             )
         )
         return True
@@ -186,6 +201,21 @@ class Kubelet:
         if pressures != self._health.pressures:
             self._health.pressures = pressures
             self._reporter.changed()
+
+    def report_volumes(self, in_use: Callable[[], list[str]]) -> Callable[[], None]:
+        """Have the node's status name the attached volumes in use; what to call when they have changed."""
+        self._reporter.volumes_in_use = in_use
+        return self._reporter.changed
+
+    def set_devices(self, capacity: Mapping[str, str], allocatable: Mapping[str, str]) -> None:
+        """What device plugins add to the node's resources."""
+        self._allocatable.update(allocatable)
+        self._reporter.devices = (capacity, allocatable)
+        self._reporter.changed()
+
+    def is_known(self, pod_uid: str) -> bool:
+        """Whether the pod is on this node."""
+        return pod_uid in self._loops
 
     def allocatable(self) -> Mapping[str, str]:
         """What pods may use together."""
@@ -210,7 +240,7 @@ class Kubelet:
         ):
             node = await self._reporter.register()
             self._recorder.event(node, "Normal", "Starting", "Starting kubelet.")
-            self._lease.node = self._files.node = node
+            self._lease.node = node
             async with running("node lease", self._lease.serve):
                 self._nodes.add_handler(self._node_changed)
                 if node.spec.pod_cidr:
@@ -234,8 +264,10 @@ class Kubelet:
             try:
                 await remove_runtime_orphans(self.cri, known, list(self._lifecycle.pods))
                 await remove_file_orphans(self._parts, self.config.root_directory, self.config.logs_directory, known)
+                self._parts.cgroups.remove_orphans(self._loops)
                 if turn % SWEEPS_PER_COLLECTION == 0:
                     await self.collector.collect()
+                    self.images.pulled.prune({image.id for image in await self.cri.list_images()})
             except (RuntimeServiceError, OSError) as error:
                 log.warning("Housekeeping was interrupted", err=error)
             turn += 1
@@ -256,6 +288,9 @@ class Kubelet:
             loop.removed()
 
     def mirror_changed(self, pod: Pod) -> None:
+        if source_of(pod) == HOST:
+            self.host.mirror_changed(pod)
+            return
         for loop in self._loops.values():
             if is_static(loop.pod) and loop.pod.metadata.name == pod.metadata.name:
                 loop.poke()
@@ -269,12 +304,16 @@ class Kubelet:
             return
         uid = pod.metadata.uid or ""
         loop = PodLoop(pod, self._loop_services(), PodObserver(self.cri, self._lifecycle, uid))
-        problem = refusal(pod, self._state(uid))
+        state = self._state(uid)
+        problem = refusal(pod, state)
+        leaving: list[str] = []
+        if problem is None and is_critical(pod) and pod.status.start_time is None:
+            problem, leaving = self._make_room(pod, state)
         if problem is not None:
             self._recorder.event(pod, "Warning", problem.reason, problem.message)
             loop.terminate(
                 Termination(
-                    cause="failed",
+                    cause="refused",
                     since=self._clock.now(),
                     grace_seconds=1,
                     phase_reason=problem.reason,
@@ -282,7 +321,20 @@ class Kubelet:
                 )
             )
         self._loops[uid] = loop
-        self._group.create_task(self._run_loop(uid, loop), name=f"pod {pod_id(pod)}")
+        self._group.create_task(self._run_loop(uid, loop, leaving), name=f"pod {pod_id(pod)}")
+
+    def _make_room(self, pod: Pod, state: NodeState) -> tuple[Refusal | None, list[str]]:
+        """End the pods that stand in a critical one's way; why it cannot be admitted all the same, or their uids."""
+        found = preemption.victims(pod, state)
+        if isinstance(found, Refusal):
+            return found, []
+        leaving = []
+        for victim in found:
+            uid, grace = victim.metadata.uid or "", default_grace_seconds(victim)
+            leaving.append(uid)
+            self._event(victim, "", "Warning", preemption.REASON, preemption.MESSAGE)
+            self.evict(uid, preemption.REASON, preemption.MESSAGE, grace, disruption=preemption.DISRUPTION_MESSAGE)
+        return None, leaving
 
     def _loop_services(self) -> LoopServices:
         return LoopServices(
@@ -296,10 +348,12 @@ class Kubelet:
             runtime_name=lambda: self._health.runtime_version.partition(":")[0] or "containerd",
             grant=lambda pod: verdict(pod, self._others(pod.metadata.uid or ""), self._allocatable),
             room_made=self._room_made,
+            crash_loop_maximum_seconds=self.config.crash_loop_maximum_seconds,
         )
 
-    async def _run_loop(self, uid: str, loop: PodLoop) -> None:
-        """Run a pod's loop; one that breaks is begun again, without touching the others."""
+    async def _run_loop(self, uid: str, loop: PodLoop, after: Sequence[str]) -> None:
+        """Run a pod's loop once others have left; one that breaks is begun again, without touching the others."""
+        await self.ended(after)
         while True:
             try:
                 await loop.run()
@@ -318,7 +372,7 @@ class Kubelet:
     def _api_identity(self, pod: Pod) -> tuple[str, str] | None:
         if not is_static(pod):
             return pod.metadata.uid or "", pod.metadata.name or ""
-        mirror = self._files.mirror(pod)
+        mirror = self._files.mirrors.mirror(pod)
         return (mirror.metadata.uid or "", mirror.metadata.name or "") if mirror is not None else None
 
     # What wakes loops.
@@ -339,26 +393,35 @@ class Kubelet:
 
     # The node itself.
 
+    def _own_node(self) -> Node | None:
+        return self._nodes.get(self.config.node_name) or self._reporter.node
+
     def _others(self, uid: str) -> list[Pod]:
         """The other pods that count, with what they are allocated."""
         return [loop.resizer.allocated for other, loop in self._loops.items() if other != uid and loop.counts]
 
     def _state(self, uid: str) -> NodeState:
         return NodeState(
-            node=self._nodes.get(self.config.node_name) or self._reporter.node,
+            node=self._own_node(),
             allocatable=self._allocatable,
             others=self._others(uid),
             pressures=self._health.pressures,
             allowed_unsafe_sysctls=self.config.allowed_unsafe_sysctls,
+            shuts_down=self._shutdown.under_way,
+            apparmor=self._machine.apparmor,
         )
 
     def _room_made(self) -> None:
-        """Pods whose wish for more was deferred ask again, the more important ones first."""
+        """A pod has ended or shrunk: those whose wish was deferred ask again, the more important ones first."""
+        self._release.set()
+        self._release = asyncio.Event()
         deferred = [loop for loop in self._loops.values() if loop.resizer.resources.pending is not None]
         for loop in sorted(deferred, key=lambda loop: -(loop.pod.spec.priority or 0)):
             loop.poke()
 
     def _node_changed(self, _old: Node | None, new: Node | None) -> None:
+        if new is not None:
+            self.on_node(new)
         if new is not None and new.spec.pod_cidr:
             self._network_assigned(new)
 
@@ -379,33 +442,16 @@ class Kubelet:
             await self._clock.sleep(NETWORK_CHECK_SECONDS)
 
     async def _check_runtime(self) -> None:
-        """Ask the runtime how it is."""
-        try:
-            if not self._health.runtime_version:
-                version = await self.cri.version()
-                self._health.runtime_version = f"{version.runtime_name}://{version.runtime_version}"
-            conditions = {c.type: c for c in (await self.cri.status()).conditions}
-        except RuntimeServiceError as error:
-            self._health.runtime_problem = "container runtime is down"
-            log.debug("Runtime status failed", err=error)
-            return
-        runtime, network = conditions.get("RuntimeReady"), conditions.get("NetworkReady")
-        self._health.runtime_problem = ""
-        if runtime is None or not runtime.status:
-            reason = runtime.message if runtime is not None else "no RuntimeReady condition"
-            self._health.runtime_problem = f"container runtime not ready: {reason}"
-        if network is not None and network.status:
-            self._health.network_problem = ""
+        network = await check_runtime(self.cri, self._health)
+        if network:
             self._node.network.set()
-        else:
-            reason = network.reason if network is not None else ""
-            message = network.message if network is not None else ""
-            self._health.network_problem = f"NetworkReady=false reason:{reason} message:{message}"
+        elif network is not None:
             self._node.network.clear()
 
     async def _look(self) -> list[Image]:
         """Bring the node's health up to date; the images, listed now and then."""
         await self._check_runtime()
+        self.host.look()
         now = self._clock.monotonic()
         if not self._health.runtime_problem and now - self._images_at >= IMAGES_LISTED_EVERY_SECONDS:
             try:
@@ -421,13 +467,19 @@ class Kubelet:
         self._reporter.changed()
 
     def _node_ready_changed(self, node: Node, is_ready: bool) -> None:
-        reason = "NodeReady" if is_ready else "NodeNotReady"
+        if is_ready and not self._shows_host and self._group is not None:
+            self._shows_host = True
+            self._group.create_task(self.host.serve(asyncio.Event()), name="host components")
+        self._tell_of_node(node, "NodeReady" if is_ready else "NodeNotReady")
+
+    def _shutdown_began(self) -> None:
+        self._health.shutdown_problem = NODE_PROBLEM
+        self._reporter.changed()
+        if self._reporter.node is not None:
+            self._recorder.event(self._reporter.node, "Normal", EVENT_REASON, EVENT_MESSAGE)
+
+    def _tell_of_node(self, node: Node, reason: str) -> None:
         self._recorder.event(node, "Normal", reason, f"Node {self.config.node_name} status is now: {reason}")
-
-
-def _with_status(loop: PodLoop) -> Pod:
-    pod = loop.pod
-    return Pod(metadata=pod.metadata, spec=pod.spec, status=loop.status)
 
 
 def _field_path(pod: Pod, container: str) -> str:

@@ -13,6 +13,7 @@ import io
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
@@ -69,11 +70,36 @@ def instant_of(timestamp: bytes) -> datetime | None:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
+class LogFormat(Protocol):
+    """What the lines of a file mean. One object reads one file; it may remember where it is."""
+
+    def parse(self, raw: bytes) -> LogLine | None:
+        """The next raw line, without its newline; None when it is not wanted."""
+
+    def backwards(self, lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, LogLine]]:
+        """(offset, line) of those wanted among (offset, raw line), from the last to the first. Afterwards `parse` goes
+        on from wherever the caller stopped."""
+
+
+class CriLog:
+    """The runtime's files, in which each line stands for itself."""
+
+    def parse(self, raw: bytes) -> LogLine | None:
+        return parse_line(raw)
+
+    def backwards(self, lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, LogLine]]:
+        for offset, raw in lines:
+            line = parse_line(raw)
+            if line is not None:
+                yield offset, line
+
+
 class LineFilter:
     """Turns raw lines into the text a client sees: the chosen stream and time, with or without timestamps, limited."""
 
-    def __init__(self, options: LogOptions) -> None:
+    def __init__(self, options: LogOptions, form: LogFormat) -> None:
         self._options = options
+        self._form = form
         self._stream = {"Stdout": b"stdout", "Stderr": b"stderr"}.get(options.stream)
         self._left = options.limit_bytes
         self._waiting_for_since = options.since is not None
@@ -86,7 +112,7 @@ class LineFilter:
 
     def feed(self, raw: bytes) -> bytes:
         """The text of one raw line (without newline), b"" when it is not wanted."""
-        line = parse_line(raw)
+        line = self._form.parse(raw)
         if line is None or (self._stream is not None and line.stream != self._stream):
             return b""
         if self._waiting_for_since:
@@ -106,16 +132,15 @@ class LineFilter:
         return text
 
 
-def tail_offset(source: io.FileIO, lines: int, stream: str = "All") -> int:
+def tail_offset(source: io.FileIO, lines: int, form: LogFormat, stream: str = "All") -> int:
     """Where the last `lines` whole lines begin, counting only those of the stream and pieces of one line as one."""
     wanted = {"Stdout": b"stdout", "Stderr": b"stderr"}.get(stream)
     end = source.seek(0, os.SEEK_END)
     if lines <= 0:
         return end
     found, start = 0, end
-    for offset, raw in _lines_backwards(source, end):
-        line = parse_line(raw)
-        if line is None or (wanted is not None and line.stream != wanted):
+    for offset, line in form.backwards(_lines_backwards(source, end)):
+        if wanted is not None and line.stream != wanted:
             continue
         if not line.partial or start == end:
             found += 1
@@ -178,13 +203,13 @@ class _LogFile:
         return lines.feed(rest) if rest else b""
 
     def was_rotated(self) -> bool:
-        """Whether the path is another file by now."""
+        """Whether the path is another file by now, or the file was emptied."""
         try:
             now = os.stat(self._path)
         except FileNotFoundError:
             return False
         mine = os.fstat(self.source.fileno())
-        return (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino)
+        return (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino) or mine.st_size < self.source.tell()
 
     def reopen(self) -> None:
         """Go on with the file that is at the path now."""
@@ -194,21 +219,25 @@ class _LogFile:
 
 
 async def read_log(
-    path: str, options: LogOptions, running: "Callable[[], Awaitable[bool]] | None" = None
+    path: str,
+    options: LogOptions,
+    running: "Callable[[], Awaitable[bool]] | None" = None,
+    form: LogFormat | None = None,
 ) -> AsyncIterator[bytes]:
     """The log at path as text, in pieces; with `follow` also what is written until the container ends.
 
-    running() tells whether the container still does; without it a followed log never ends by itself. FileNotFoundError
-    when there is no log."""
+    form: None for the runtime's. running() tells whether the container still does; without it a followed log never ends
+    by itself. FileNotFoundError when there is no log."""
     watch = DirectoryWatch(os.path.dirname(path), LOG_EVENTS) if options.follow else None
-    lines = LineFilter(options)
+    form = form or CriLog()
+    lines = LineFilter(options, form)
     log: _LogFile | None = None
     checks = iter((0.0,))  # ask once at the first end of the file: the container may be over already
     over = False
     try:
         log = _LogFile(path)
         if options.tail_lines is not None:
-            log.source.seek(tail_offset(log.source, options.tail_lines, options.stream))
+            log.source.seek(await asyncio.to_thread(tail_offset, log.source, options.tail_lines, form, options.stream))
         while not lines.full:
             rotated = watch is not None and log.was_rotated()
             text = log.read(lines)

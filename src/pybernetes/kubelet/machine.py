@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
+from ..base.architecture import architecture
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +22,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     system_uuid: str = ""
     boot_id: str = ""
     architecture: str = "amd64"
+    apparmor: bool = False
+    """The kernel enforces AppArmor profiles."""
 
 
 def read_machine(root_directory: str) -> Machine:
@@ -39,7 +41,8 @@ def read_machine(root_directory: str) -> Machine:
         machine_id=machine_id,
         system_uuid=_first_line("/sys/class/dmi/id/product_uuid") or machine_id,
         boot_id=_first_line("/proc/sys/kernel/random/boot_id"),
-        architecture=ARCHITECTURES.get(platform.machine(), platform.machine()),
+        architecture=architecture(),
+        apparmor=_first_line("/sys/module/apparmor/parameters/enabled") == "Y",
     )
 
 

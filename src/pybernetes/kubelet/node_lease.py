@@ -1,7 +1,8 @@
 """The node's heartbeat: a Lease in kube-node-lease, renewed every ten seconds (KEP-589).
 
 The node lifecycle controller takes a node whose lease has expired for dead, so renewing comes before everything else:
-one small PUT with the version of the last answer, and a fresh read only after a conflict.
+one small PUT with the version of the last answer, and a fresh read only after a conflict. It waits for an answer no
+longer than until the next renewal is due: who carries the request learns by its being given up that nobody is there.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ class NodeLease:
         self._clock = clock
         self._renew_seconds = renew_seconds
         self._duration = duration_seconds
+        self._patience = min(renew_seconds, duration_seconds)
         self._lease: Lease | None = None
         self.node: Node | None = None
         """Becomes the lease's owner, so that both go together."""
@@ -42,7 +44,7 @@ class NodeLease:
         attempt = 0
         while True:
             try:
-                await self.renew()
+                await self._renew_in_time()
                 ready.set()
                 attempt = 0
                 delay = self._renew_seconds
@@ -51,6 +53,13 @@ class NodeLease:
                 delay = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
                 attempt += 1
             await self._clock.sleep(delay)
+
+    async def _renew_in_time(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self.renew()
+        except TimeoutError:
+            raise TimeoutError(f"no answer in {self._patience:g} s") from None
 
     async def renew(self) -> None:
         """Write the lease once. StatusError, OSError."""

@@ -6,7 +6,7 @@ range, which the CNI configuration waits for.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from ..api.codec import to_wire
 from ..api.core import Node, NodeStatus
@@ -17,7 +17,7 @@ from ..client.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, Client
 from .config import KubeletConfig
 from .cri.messages import Image
 from .machine import Machine
-from .node_status import NodeHealth, node_object, node_status, same_but_heartbeat
+from .node_status import NodeHealth, node_object, node_status, pressure_news, same_but_heartbeat
 
 log = logger(__name__)
 
@@ -50,6 +50,12 @@ class NodeReporter:
         self._reported_at = 0.0
         self.node: Node | None = None
         self.on_ready_change: Callable[[Node, bool], None] = lambda _node, _ready: None
+        self.volumes_in_use: Callable[[], list[str]] = list
+        """The attached volumes that pods here use (`volumesInUse`)."""
+        self.devices: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+        """(capacity, allocatable) of device plugins."""
+        self.on_news: Callable[[Node, str], None] = lambda _node, _reason: None
+        """Pressures that came or went, by the reasons of their events."""
 
     def changed(self) -> None:
         """Something about the node changed: look now."""
@@ -112,13 +118,19 @@ class NodeReporter:
         status = node_status(self._config, self._machine, self._health, images, previous, self._clock.now())
         if self._config.external_cloud_provider and node.status.addresses:
             status.addresses = None
+        status.capacity = {**(status.capacity or {}), **self.devices[0]}
+        status.allocatable = {**(status.allocatable or {}), **self.devices[1]}
+        status.volumes_in_use = self.volumes_in_use() or None
         due = self._clock.monotonic() - self._reported_at >= self._config.node_status_report_seconds
         if self._reported is not None and not due and same_but_heartbeat(self._reported, status):
             return
         await self._write(status)
 
     async def _write(self, status: NodeStatus) -> None:
-        wire = {"images": None, **to_wire(status)}
+        wire = {"images": None, "volumesInUse": None, **to_wire(status)}
+        if len(self._config.node_ips) > 1 and wire.get("addresses"):
+            # The list is merged by type, of which two addresses have the same one: it can only be replaced whole.
+            wire["addresses"] = [*wire["addresses"], {"$patch": "replace"}]
         try:
             self.node = await self._client.patch(
                 Node,
@@ -134,6 +146,8 @@ class NodeReporter:
                 await self.register()
             raise
         node = self.node
+        for reason in pressure_news(self._reported, status):
+            self.on_news(node, reason)
         was, now_ready = _is_ready(self._reported), _is_ready(status)
         self._reported, self._reported_at = status, self._clock.monotonic()
         if was != now_ready:

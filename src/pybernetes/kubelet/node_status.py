@@ -27,6 +27,7 @@ from ..api.core import (
 from ..api.meta import ObjectMeta
 from .config import KubeletConfig
 from .cri.messages import Image
+from .eviction_thresholds import kept_back
 from .machine import Machine
 
 VERSION = "v1.36.2+pybernetes"
@@ -49,6 +50,24 @@ PRESSURES = {
 }
 
 
+PRESSURE_EVENTS = {
+    "MemoryPressure": ("NodeHasSufficientMemory", "NodeHasInsufficientMemory"),
+    "DiskPressure": ("NodeHasNoDiskPressure", "NodeHasDiskPressure"),
+    "PIDPressure": ("NodeHasSufficientPID", "NodeHasInsufficientPID"),
+}
+"""The reasons of the events that tell that there is none, and that there is."""
+
+
+def pressure_news(before: NodeStatus | None, after: NodeStatus) -> list[str]:
+    """The reasons of the events for pressures that came or went; without an earlier status all are told."""
+    known = {c.type: c.status for c in (before.conditions if before is not None else None) or ()}
+    return [
+        PRESSURE_EVENTS[c.type][c.status == "True"]
+        for c in after.conditions or ()
+        if c.type in PRESSURE_EVENTS and known.get(c.type) != c.status
+    ]
+
+
 class NodeHealth(msgspec.Struct, kw_only=True):
     """What can be wrong with a node."""
 
@@ -57,6 +76,7 @@ class NodeHealth(msgspec.Struct, kw_only=True):
     runtime_problem: str = "container runtime status check may not have completed yet"
     """"" when the runtime answers and says it is ready."""
     network_problem: str = ""
+    shutdown_problem: str = ""
     pressures: frozenset[str] = frozenset()
     """MemoryPressure, DiskPressure, PIDPressure."""
 
@@ -82,7 +102,11 @@ def node_object(config: KubeletConfig, machine: Machine, health: NodeHealth, now
     )
 
 
-DECLARED_FEATURES = ("GuaranteedQoSPodCPUResize",)
+DECLARED_FEATURES = (
+    "GuaranteedQoSPodCPUResize",
+    "InPlacePodLevelResourcesVerticalScaling",
+    "RestartAllContainersOnContainerExits",
+)
 """What this kubelet can do that not every one can (KEP-5328): scheduler and admission ask for it."""
 
 
@@ -137,19 +161,20 @@ def capacity_of(config: KubeletConfig, machine: Machine) -> dict[str, str]:
 def allocatable_of(config: KubeletConfig, capacity: dict[str, str]) -> dict[str, str]:
     """What pods may request together."""
     allocatable = dict(capacity)
-    reserved_cpu = quantity.milli(config.system_reserved.get("cpu", "0"))
+    reservations = (config.system_reserved, config.kube_reserved)
+    reserved_cpu = sum(quantity.milli(reserved.get("cpu", "0")) for reserved in reservations)
     if reserved_cpu:
         left = max(quantity.milli(capacity["cpu"]) - reserved_cpu, 0)
         allocatable["cpu"] = str(left // 1000) if left % 1000 == 0 else f"{left}m"
-    reserved_memory = quantity.value(config.system_reserved.get("memory", "0")) + config.eviction_memory_bytes
+    reserved_memory = sum(quantity.value(reserved.get("memory", "0")) for reserved in reservations)
+    reserved_memory += kept_back(config.eviction_hard, "memory.available", quantity.value(capacity["memory"]))
     if reserved_memory:
         left = max(quantity.value(capacity["memory"]) - reserved_memory, 0)
         allocatable["memory"] = f"{left // 1024}Ki" if left % 1024 == 0 else str(left)
-    reserved_disk = quantity.value(config.system_reserved.get("ephemeral-storage", "0"))
-    # As upstream: a tenth of the node's file system is kept back (nodefs.available<10%).
-    allocatable["ephemeral-storage"] = str(
-        max(quantity.value(capacity["ephemeral-storage"]) * 9 // 10 - reserved_disk, 0)
-    )
+    reserved_disk = sum(quantity.value(reserved.get("ephemeral-storage", "0")) for reserved in reservations)
+    disk = quantity.value(capacity["ephemeral-storage"])
+    reserved_disk += kept_back(config.eviction_hard, "nodefs.available", disk)
+    allocatable["ephemeral-storage"] = str(max(disk - reserved_disk, 0))
     return allocatable
 
 
@@ -166,6 +191,8 @@ def conditions_of(health: NodeHealth, previous: Sequence[NodeCondition], now: da
         problems.append(health.runtime_problem)
     if health.network_problem:
         problems.append(f"container runtime network not ready: {health.network_problem}")
+    if health.shutdown_problem:
+        problems.append(health.shutdown_problem)
     message = f"[{', '.join(problems)}]" if len(problems) > 1 else "".join(problems)
     ready = not problems
     found.append(

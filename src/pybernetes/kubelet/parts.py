@@ -4,7 +4,7 @@
 `RuntimeView`, from which the 10250 server finds pods, containers and log files.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -13,15 +13,29 @@ import msgspec
 if TYPE_CHECKING:
     from ..api.core import ConfigMap, Container, LifecycleHandler, Pod, PodStatus, Secret
     from .cri.messages import LinuxContainerResources
-    from .cri.protocol import ContainerRuntime
+    from .cri.protocol import ContainerRuntime, FileMount
+    from .devices.manager import DevicesOfContainer
 
 
 class VolumeError(Exception):
-    """A volume could not be mounted (yet); the message is for the event FailedMount; the worker tries again."""
+    """A volume could not be mounted (yet); the message is for the event `reason`; the worker tries again."""
+
+    def __init__(self, message: str, reason: str = "FailedMount") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class HookError(Exception):
     """A lifecycle hook failed; the message is for the event FailedPostStartHook or FailedPreStopHook."""
+
+
+class DeviceError(Exception):
+    """Devices could not be had or given back (yet): the message of an event `event`; `reason` is shown meanwhile."""
+
+    def __init__(self, message: str, *, event: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.event = event
+        self.reason = reason
 
 
 class VolumeManager(Protocol):
@@ -114,6 +128,25 @@ class PodCgroups(Protocol):
     def remove(self, pod_uid: str) -> None:
         """Delete the pod's cgroup once its containers are gone."""
 
+    def remove_orphans(self, known_uids: Collection[str]) -> None:
+        """Delete those of pods outside of `known_uids`: left by a crash, or busy when they were to go."""
+
+
+class NodeDevices(Protocol):
+    """The devices of plugins and of claims that containers ask for (`node_devices.py`)."""
+
+    async def prepare(self, pod: "Pod") -> None:
+        """Make what the pod claims usable. Raises DeviceError."""
+
+    async def allocate(self, pod: "Pod", container: "Container") -> "DevicesOfContainer":
+        """Give a container its devices, the same when it starts again. Raises DeviceError."""
+
+    async def release(self, pod_uid: str) -> None:
+        """Nothing of the pod runs any more. Raises DeviceError; asking again goes on where it stopped."""
+
+    async def sweep(self, known: Collection[str]) -> None:
+        """Release what pods outside of `known` still have; failures are logged."""
+
 
 class DnsConfig(Protocol):
     """The three parts of a resolv.conf."""
@@ -137,7 +170,7 @@ class Resolver(Protocol):
 class HostsFile(Protocol):
     """`hosts_file.write`: the /etc/hosts that is mounted into every container of the pod."""
 
-    def __call__(self, pod: "Pod", ip: str, path: str) -> None: ...
+    def __call__(self, pod: "Pod", pod_ips: Sequence[str], path: str) -> None: ...
 
 
 class ContainerResources(Protocol):
@@ -147,6 +180,16 @@ class ContainerResources(Protocol):
     def __call__(
         self, pod: "Pod", container: "Container", node_allocatable: Mapping[str, str]
     ) -> "LinuxContainerResources": ...
+
+
+class ImageMounts(Protocol):
+    """Shows the content of images at directories of the host."""
+
+    def is_shown(self, target: str) -> bool:
+        """Whether something is mounted there."""
+
+    def show(self, target: str, mounts: "Sequence[FileMount]") -> None:
+        """Mount it, read-only. OSError."""
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +202,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     container_resources: ContainerResources
     dns_config: Resolver
     write_hosts: HostsFile
+    image_mounts: ImageMounts
+    devices: NodeDevices | None = None
 
 
 class NodeView(Protocol):

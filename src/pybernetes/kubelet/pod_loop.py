@@ -10,22 +10,23 @@ API and nothing of it is left on the node; a pod that has merely ended keeps its
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from ..api.core import Container, Pod, PodStatus
-from ..base.clock import Clock
 from ..base.log import logger
 from .conditions import OWNED
 from .cri.protocol import RuntimeServiceError
-from .images import ImageError, ImageManager
-from .parts import ProbeKind, ProbeManager, ProbeResults, StatusSink, VolumeError
+from .images import ImageError
+from .loop_services import LoopServices
+from .old_runs import KEPT_RUNS
+from .parts import DeviceError, ProbeKind, ProbeResults, VolumeError
 from .pod_observer import PodObserver
 from .pod_resizer import RESIZE, PodResizer
 from .pod_runtime import PodRuntime
-from .pod_sync import KEPT_RUNS, PodFiles, PodSync, StepError
+from .pod_sync import PodFiles, StepError
 from .pod_worker import (
     START,
     Action,
@@ -33,6 +34,7 @@ from .pod_worker import (
     KillContainer,
     Plan,
     ProbeFailure,
+    RemoveContainers,
     Situation,
     StartContainer,
     StartError,
@@ -44,10 +46,10 @@ from .pod_worker import (
     default_grace_seconds,
     pod_id,
 )
-from .resize import Pending
 from .restart_back_off import RestartBackOff
 from .restart_policy import container_named, is_sidecar
 from .status import StatusInputs, pod_status
+from .termination_order import TerminationTurns
 
 log = logger(__name__)
 
@@ -57,23 +59,6 @@ PULL_ERROR_SHOWN_SECONDS = 2.0
 """How long ErrImagePull is shown before it becomes ImagePullBackOff."""
 SETTLE_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """When to look again after an exit that the runtime reported but does not show yet."""
-
-
-class LoopServices(msgspec.Struct, frozen=True, kw_only=True):
-    """What all loops of a node share."""
-
-    sync: PodSync
-    images: ImageManager
-    probes: ProbeManager
-    statuses: StatusSink
-    event: Callable[[Pod, str, str, str, str], None]
-    clock: Clock
-    host_ips: Callable[[], list[str]]
-    runtime_name: Callable[[], str]
-    grant: Callable[[Pod], Pending | None]
-    """Whether the node grants a pod the resources its spec asks for now."""
-    room_made: Callable[[], None]
-    """A pod has given resources back: others may be waiting for them."""
 
 
 class PodLoop:
@@ -97,7 +82,7 @@ class PodLoop:
         self._files = PodFiles()
         self._termination: Termination | None = None
         self._in_api = True
-        self._back_off = RestartBackOff()
+        self._back_off = RestartBackOff(max_seconds=services.crash_loop_maximum_seconds)
         self._errors: dict[str, StartError] = {}
         self._shown_at: dict[str, datetime] = {}
         self._failed_probes: dict[str, ProbeFailure] = {}
@@ -108,10 +93,11 @@ class PodLoop:
         self._ended: set[str] = set()
         self._settling = 0
         self._stale = True
-        self._released = False
+        self.released = False
         self._observed = False
         self._adopted: frozenset[str] = frozenset()
         self._wake = asyncio.Event()
+        self._turns = TerminationTurns(services.clock)
 
     # What others tell the loop.
 
@@ -231,6 +217,7 @@ class PodLoop:
 
     async def _observe(self) -> None:
         self.runtime = await self._observer.observe()
+        self._turns.observed(c.id for c in self.runtime.active)
         active = {c.id for c in self.runtime.active} | {s.id for s in self.runtime.sandboxes if s.ready}
         self._ended &= active
         known = {c.id for c in self.runtime.containers}
@@ -270,7 +257,8 @@ class PodLoop:
             return frozenset()
         plan = self.resizer.plan(self.runtime, self._starting, busy=RESIZE in self._busy)
         error = self._errors.get(RESIZE)
-        if plan.updates and RESIZE not in self._busy and (error is None or error.retry_at <= self._now()):
+        due = RESIZE not in self._busy and (error is None or error.retry_at <= self._now())
+        if due and (plan.updates or plan.whole):
             self._run(RESIZE, self._update_in_place(plan.updates), RESIZE)
         return plan.restarts
 
@@ -278,6 +266,7 @@ class PodLoop:
         resizer = self.resizer
         try:
             await self._services.sync.resize(resizer.allocated, self.runtime, containers, resizer.configured)
+            resizer.configured_whole()
         except StepError as error:
             resizer.failed(error.message)
             raise
@@ -328,14 +317,14 @@ class PodLoop:
 
     async def _end(self, plan: Plan) -> None:
         """Nothing runs: give everything back, and if the pod is deleted, let go of it."""
-        if not self._released:
+        if not self.released:
             try:
                 await self._services.sync.release(self.pod, self._files)
-            except (VolumeError, OSError) as error:
+            except (VolumeError, DeviceError, OSError) as error:
                 log.warning("Pod's resources were not released", pod=pod_id(self.pod), err=error)
                 plan.wake(self._now() + timedelta(seconds=RELEASE_RETRY_SECONDS))
                 return
-            self._released = True
+            self.released = True
             self._probed.clear()
             self._services.room_made()
         if self._is_deleted():
@@ -360,7 +349,10 @@ class PodLoop:
             case KillContainer(id=container_id):
                 sandbox = self.runtime.sandbox
                 pod_ip = sandbox.ips[0] if sandbox is not None and sandbox.ips else ""
-                self._run(container_id, sync.kill_container(self.pod, action, pod_ip or self._host_ip()))
+                step = sync.kill_container(self.pod, action, pod_ip or self._host_ip(), self._turns)
+                self._run(container_id, step)
+            case RemoveContainers():
+                self._run(START, sync.remove_containers(self.pod, self.runtime, action))
             case StopSandbox(id=sandbox_id):
                 self._run(sandbox_id, sync.stop_sandbox(self.pod, action))
 

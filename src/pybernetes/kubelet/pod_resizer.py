@@ -14,7 +14,7 @@ import msgspec
 from ..api.core import Container, Pod
 from .pod_resources import PodResources
 from .pod_runtime import PodRuntime
-from .resize import InProgress, Pending, event_message, resizable, same, step, with_allocation
+from .resize import WHOLE, InProgress, Pending, event_message, resizable, same, step, with_allocation
 from .restart_policy import should_restart
 
 RESIZE = "resize"
@@ -22,9 +22,10 @@ RESIZE = "resize"
 
 
 class ResizePlan(msgspec.Struct, frozen=True):
-    """Containers to update in place, and names of those to restart."""
+    """Containers to update in place, and names of those to restart; `whole`: the pod's own limits change."""
 
     updates: tuple[Container, ...] = ()
+    whole: bool = False
     restarts: frozenset[str] = frozenset()
 
 
@@ -57,6 +58,11 @@ class PodResizer:
         """The container runs, with these resources."""
         self.resources.configured(container.name, container.resources)
 
+    def configured_whole(self) -> None:
+        """The pod's own limits are those it has been allocated."""
+        if self.allocated.spec.resources is not None:
+            self.resources.configured(WHOLE, self.allocated.spec.resources)
+
     def stop(self) -> None:
         """The pod ends: nothing is resized any more."""
         self.resources.pending = self.resources.in_progress = None
@@ -81,10 +87,20 @@ class PodResizer:
                         restarts.add(container.name)
                     case "update":
                         updates.append(container)
-        if done and not updates and not restarts and self.resources.in_progress is not None:
+        whole = self._whole_differs(runtime)
+        if done and not updates and not restarts and not whole and self.resources.in_progress is not None:
             self.resources.in_progress = None
             self._tell("Normal", "ResizeCompleted", event_message(self.allocated, "Pod resize completed"))
-        return ResizePlan(tuple(updates), frozenset(restarts))
+        return ResizePlan(tuple(updates), whole, frozenset(restarts))
+
+    def _whole_differs(self, runtime: PodRuntime) -> bool:
+        """The pod's own limits are not those it has been allocated. Its cgroup was made with the first sandbox."""
+        asked, actuated = self.allocated.spec.resources, self.resources.actuated(WHOLE)
+        if asked is None or runtime.sandbox is None:
+            return False
+        if actuated is None:
+            self.configured_whole()
+        return actuated is not None and not same(asked, actuated)
 
     def _ask(self) -> None:
         """Have the spec's wish granted, if it differs from what is allocated."""

@@ -36,7 +36,7 @@ class PodResources:
 
     @property
     def by_container(self) -> dict[str, ResourceRequirements]:
-        """What the containers were last configured with."""
+        """What the containers, and the pod as a whole, were last configured with."""
         return self._kept.actuated
 
     def actuated(self, container: str) -> ResourceRequirements | None:

@@ -27,26 +27,30 @@ from .container_config import (
     HOSTS_PATH,
     ContainerSettings,
     SandboxSettings,
+    check_recursive_read_only,
     container_config,
-    log_name,
     pod_logs_directory,
     sandbox_config,
     sub_path,
+    volume_devices,
     volume_mount,
 )
+from .container_hooks import MINIMUM_STOP_SECONDS, ContainerHooks
 from .cri import messages as m
-from .cri.protocol import ContainerRuntime, RuntimeServiceError, is_runtime_not_found
+from .cri.protocol import ContainerRuntime, RuntimeServiceError
+from .devices.manager import DevicesOfContainer
 from .downward import DownwardError, container_named, field_value, resource_value
-from .env_file import MAXIMUM_BYTES
 from .environment import ConfigError, EnvironmentSources, environment, references
+from .image_volumes import ImageVolumeError, ImageVolumes
 from .images import ImageError, ImageManager
-from .parts import HookError, NodeView, Parts, VolumeError
+from .old_runs import remove_old_runs, remove_run
+from .parts import DeviceError, NodeView, Parts, VolumeError
+from .pod_files import text_in_volume, text_of_node
 from .pod_runtime import PodRuntime
-from .pod_worker import CreateSandbox, KillContainer, StartContainer, StopSandbox, pod_id
+from .pod_worker import CreateSandbox, KillContainer, RemoveContainers, StartContainer, StopSandbox, pod_id
 from .restart_policy import container_named as any_container_named
+from .termination_order import TerminationTurns
 from .unbroken import to_the_end
-from .volumes.subpath import read_text
-from .volumes.volume import SetUpError
 
 log = logger(__name__)
 
@@ -54,9 +58,6 @@ RETRY_SECONDS = 10.0
 MOUNT_RETRY_SECONDS = 2.0
 SANDBOX_RETRY_SECONDS = 5.0
 RESIZE_RETRY_SECONDS = 10.0
-MINIMUM_STOP_SECONDS = 2
-KEPT_RUNS = 2
-"""Of each container: the newest run and the one before it, for `logs --previous`."""
 EVENT_CONTAINER_CREATED = "Container created"
 EVENT_CONTAINER_STARTED = "Container started"
 
@@ -100,9 +101,10 @@ class PodSync:
         self._runtime = runtime
         self._parts = parts
         self._images = images
+        self._image_volumes = ImageVolumes(runtime, images, parts.image_mounts)
         self._node = node
         self._event = event
-        self._clock = clock
+        self._hooks = ContainerHooks(runtime, parts.run_hook, event, clock)
         self._seccomp = os.path.join(config.root_directory, "seccomp")
 
     # Directories and files of a pod.
@@ -120,7 +122,7 @@ class PodSync:
             try:
                 files.volumes = await self._parts.volumes.mount(pod)
             except VolumeError as error:
-                self._event(pod, "", "Warning", "FailedMount", str(error))
+                self._event(pod, "", "Warning", error.reason, str(error))
                 raise StepError("", str(error), MOUNT_RETRY_SECONDS) from None
         return files.volumes
 
@@ -135,7 +137,7 @@ class PodSync:
 
     def _sandbox_config(self, pod: Pod, attempt: int, cgroup_parent: str) -> m.PodSandboxConfig:
         dns = self._parts.dns_config(
-            pod, self._config.cluster_dns, self._config.cluster_domain, _read(self._config.host_resolv_conf)
+            pod, self._config.cluster_dns, self._config.cluster_domain, text_of_node(self._config.host_resolv_conf)
         )
         return sandbox_config(
             pod,
@@ -164,12 +166,19 @@ class PodSync:
             )
             self._event(pod, "", "Warning", "FailedCreatePodContainer", message)
             raise StepError("", message, SANDBOX_RETRY_SECONDS) from None
-        os.makedirs(self.pod_directory(pod.metadata.uid or ""), 0o750, exist_ok=True)
-        os.makedirs(self.logs_directory(pod), 0o755, exist_ok=True)
+        self._make_directories(pod)
         if not pod.spec.host_network:
             await self._node.network_ready()
         await self.mount_volumes(pod, files)
-        config = self._sandbox_config(pod, action.attempt, cgroup_parent)
+        if self._parts.devices is not None:
+            try:
+                await self._parts.devices.prepare(pod)
+            except DeviceError as error:
+                raise self._no_devices(pod, error) from None
+        try:
+            config = self._sandbox_config(pod, action.attempt, cgroup_parent)
+        except ConfigError as error:
+            raise self._no_sandbox(pod, str(error)) from None
         try:
             handler = await self._node.runtime_handler(pod)
         except StatusError as error:
@@ -184,6 +193,19 @@ class PodSync:
             await to_the_end(self._runtime.run_sandbox(config, handler))
         except RuntimeServiceError as error:
             raise self._no_sandbox(pod, str(error)) from None
+
+    def _make_directories(self, pod: Pod) -> None:
+        """StepError with the event that says where there is no room for the pod or its logs."""
+        try:
+            os.makedirs(self.pod_directory(pod.metadata.uid or ""), 0o750, exist_ok=True)
+        except OSError as error:
+            message = f"error making pod data directories: {error}"
+            self._event(pod, "", "Warning", "FailedToMakePodDataDirectories", message)
+            raise StepError("", message, SANDBOX_RETRY_SECONDS) from None
+        try:
+            os.makedirs(self.logs_directory(pod), 0o755, exist_ok=True)
+        except OSError as error:
+            raise self._no_sandbox(pod, f"create pod log directory failed: {error}") from None
 
     def _no_sandbox(self, pod: Pod, why: str) -> StepError:
         message = f"Failed to create pod sandbox: {why}"
@@ -219,22 +241,27 @@ class PodSync:
             if stale.state in ("created", "unknown"):
                 await self._runtime.remove_container(stale.id)
         volumes = await self.mount_volumes(pod, files)
-        pod_ip = sandbox.ips[0] if sandbox.ips else next(iter(self._node.host_ips), "")
+        pod_ips = sandbox.ips or tuple(self._node.host_ips)
         of_sandbox = self._sandbox_config(pod, sandbox.attempt, self._parts.cgroups.ensure(pod))
         try:
             image = await self._images.ensure(pod, container, of_sandbox)
+            await self._image_volumes.mount(pod, container, volumes, of_sandbox)
         except ImageError as error:
             self._event(pod, container.name, "Warning", "Failed", f"Error: {error.reason}")
             raise
+        except ImageVolumeError as error:
+            self._event(pod, container.name, "Warning", "Failed", f"Error: {error}")
+            raise StepError("CreateContainerError", str(error), RETRY_SECONDS) from None
         try:
-            config = await self._container_config(pod, container, runtime, action, volumes, image, pod_ip)
+            config = await self._container_config(pod, container, runtime, action, volumes, image, pod_ips)
         except (ConfigError, DownwardError, VolumeError, OSError) as error:
             self._event(pod, container.name, "Warning", "Failed", f"Error: {error}")
             raise StepError("CreateContainerConfigError", str(error), RETRY_SECONDS) from None
         container_id = await self._create_and_start(pod, container, sandbox.id, config, of_sandbox)
         if isinstance(container, Container):
             configured(container)
-        await self._post_start(pod, container, container_id, pod_ip)
+            if failed := await self._hooks.post_start(pod, container, container_id, next(iter(pod_ips), "")):
+                raise StepError("PostStartHookError", failed, 1.0)
 
     async def _create_and_start(
         self,
@@ -267,15 +294,15 @@ class PodSync:
         action: StartContainer,
         volumes: Mapping[str, str],
         image: m.Image,
-        pod_ip: str,
+        pod_ips: Sequence[str],
     ) -> m.ContainerConfig:
         uid = pod.metadata.uid or ""
-        variables = await self._environment(pod, container, pod_ip, volumes)
+        variables = await self._environment(pod, container, pod_ips, volumes)
         target = container.target_container_name if isinstance(container, EphemeralContainer) else None
         beside = runtime.current(target) if target else None
         hosts = os.path.join(self.pod_directory(uid), "etc-hosts")
         if all(mount.mount_path != HOSTS_PATH for mount in container.volume_mounts or ()):
-            self._parts.write_hosts(pod, pod_ip, hosts)
+            self._parts.write_hosts(pod, pod_ips, hosts)
         message_path = self._message_file(pod, container, action.restarts)
         settings = ContainerSettings(
             restarts=action.restarts,
@@ -284,13 +311,29 @@ class PodSync:
             image_user=image.username,
             environment=variables,
             mounts=self._mounts(pod, container, volumes, variables),
+            devices=volume_devices(container, volumes),
+            granted=await self._granted(pod, container),
             hosts_path=hosts,
             message_path=message_path,
             resources=self._resources(pod, container),
             target_id=beside.id if beside is not None else "",
             seccomp_directory=self._seccomp,
+            seccomp_default=self._config.seccomp_default,
         )
         return container_config(pod, container, settings)
+
+    async def _granted(self, pod: Pod, container: Container | EphemeralContainer) -> DevicesOfContainer:
+        """The devices a container asks for. StepError."""
+        if self._parts.devices is None or isinstance(container, EphemeralContainer):
+            return DevicesOfContainer()
+        try:
+            return await self._parts.devices.allocate(pod, container)
+        except DeviceError as error:
+            raise self._no_devices(pod, error) from None
+
+    def _no_devices(self, pod: Pod, error: DeviceError) -> StepError:
+        self._event(pod, "", "Warning", error.event, str(error))
+        return StepError(error.reason, str(error), SANDBOX_RETRY_SECONDS)
 
     def _resources(self, pod: Pod, container: Container | EphemeralContainer) -> m.LinuxContainerResources | None:
         if isinstance(container, EphemeralContainer):
@@ -310,7 +353,7 @@ class PodSync:
         return path
 
     async def _environment(
-        self, pod: Pod, container: Container | EphemeralContainer, pod_ip: str, volumes: Mapping[str, str]
+        self, pod: Pod, container: Container | EphemeralContainer, pod_ips: Sequence[str], volumes: Mapping[str, str]
     ) -> dict[str, str]:
         namespace = pod.metadata.namespace or ""
         wanted = references(container)
@@ -319,8 +362,8 @@ class PodSync:
         await self._node.services_synced()
         hosts = self._node.host_ips
         values = {
-            "status.podIP": pod_ip,
-            "status.podIPs": pod_ip,
+            "status.podIP": next(iter(pod_ips), ""),
+            "status.podIPs": ",".join(pod_ips),
             "status.hostIP": hosts[0] if hosts else "",
             "status.hostIPs": ",".join(hosts),
             "spec.nodeName": self._config.node_name,
@@ -329,7 +372,7 @@ class PodSync:
             config_maps={name: found for name, found in config_maps.items() if found is not None},
             secrets={name: found for name, found in secrets.items() if found is not None},
             services=self._node.service_variables(pod),
-            file=lambda volume, path: _file_text(volumes, volume, path),
+            file=lambda volume, path: text_in_volume(volumes, volume, path),
             field=lambda path: field_value(pod, path, values),
             resource=lambda name, resource, divisor: resource_value(
                 pod, container_named(pod, name), resource, divisor, self._node.allocatable()
@@ -355,6 +398,7 @@ class PodSync:
         for mount in container.volume_mounts or ():
             if mount.name not in volumes:
                 raise ConfigError(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
+            check_recursive_read_only(mount)
             host_path = volumes[mount.name]
             inner = sub_path(mount, variables)
             if inner:
@@ -391,64 +435,41 @@ class PodSync:
         except (RuntimeServiceError, OSError) as error:
             raise StepError("", str(error), RESIZE_RETRY_SECONDS) from None
 
-    # Hooks and ends.
+    # Ends.
 
-    async def _exec(self, container_id: str, command: Sequence[str], timeout_seconds: int) -> tuple[int, bytes]:
-        answer = await self._runtime.exec_sync(container_id, command, timeout_seconds)
-        return answer.exit_code, answer.stdout + answer.stderr
-
-    async def _post_start(
-        self, pod: Pod, container: Container | EphemeralContainer, container_id: str, pod_ip: str
-    ) -> None:
-        """A failing postStart hook ends the container."""
-        if not isinstance(container, Container) or container.lifecycle is None:
-            return
-        handler = container.lifecycle.post_start
-        if handler is None:
-            return
-        try:
-            await self._parts.run_hook(handler, pod, container, container_id, pod_ip, 0, self._exec)
-        except HookError as error:
-            self._event(pod, container.name, "Warning", "FailedPostStartHook", f"PostStartHook failed: {error}")
-            self._event(pod, container.name, "Normal", "Killing", "FailedPostStartHook")
-            await self._runtime.stop_container(container_id, MINIMUM_STOP_SECONDS)
-            raise StepError("PostStartHookError", f"PostStartHook failed: {error}", 1.0) from None
-
-    async def kill_container(self, pod: Pod, action: KillContainer, pod_ip: str) -> None:
-        """preStop, then stop within the grace period. StepError."""
+    async def kill_container(self, pod: Pod, action: KillContainer, pod_ip: str, turns: TerminationTurns) -> None:
+        """preStop, the container's turn, then stop within what is left of the grace period. StepError."""
         self._event(pod, action.name, "Normal", "Killing", action.message)
         container = any_container_named(pod, action.name)
         grace = action.grace_seconds
-        if isinstance(container, Container) and container.lifecycle is not None and grace > 0:
-            grace = await self._pre_stop(pod, container, action, pod_ip)
+        if isinstance(container, Container) and container.lifecycle is not None and action.reason != "reset":
+            grace = await self._hooks.pre_stop(pod, container, action, pod_ip)
+        if action.after:
+            grace = max(grace - int(await turns.wait(action.after, grace)), MINIMUM_STOP_SECONDS)
         try:
             await self._runtime.stop_container(action.id, grace)
         except RuntimeServiceError as error:
             raise StepError("", str(error), SANDBOX_RETRY_SECONDS) from None
 
-    async def _pre_stop(self, pod: Pod, container: Container, action: KillContainer, pod_ip: str) -> int:
-        """Run the preStop hook; what is left of the grace period, at least two seconds."""
-        handler = container.lifecycle.pre_stop if container.lifecycle is not None else None
-        if handler is None:
-            return action.grace_seconds
-        began = self._clock.monotonic()
+    async def remove_containers(self, pod: Pod, runtime: PodRuntime, action: RemoveContainers) -> None:
+        """Remove ended runs and their logs. StepError."""
+        runs = {run.id: run for run in runtime.containers}
         try:
-            async with asyncio.timeout(action.grace_seconds):
-                await self._parts.run_hook(handler, pod, container, action.id, pod_ip, action.grace_seconds, self._exec)
-        except TimeoutError:
-            log.info("preStop hook outlived the grace period", pod=pod_id(pod), container=container.name)
-        except HookError as error:
-            self._event(pod, container.name, "Warning", "FailedPreStopHook", f"PreStopHook failed: {error}")
-        spent = int(self._clock.monotonic() - began)
-        return max(action.grace_seconds - spent, MINIMUM_STOP_SECONDS)
+            for id_ in action.ids:
+                await remove_run(self._runtime, self.logs_directory(pod), runs[id_])
+        except RuntimeServiceError as error:
+            raise StepError("", str(error), SANDBOX_RETRY_SECONDS) from None
 
     # After the end.
 
     async def release(self, pod: Pod, files: PodFiles) -> None:
-        """Nothing runs any more: give volumes and cgroup back. VolumeError, OSError."""
+        """Nothing runs any more: give volumes and cgroup back. VolumeError, DeviceError, OSError."""
         self._parts.probes.stop(pod.metadata.uid or "", None)
         await self._parts.volumes.unmount(pod.metadata.uid or "")
         files.volumes = None
+        if self._parts.devices is not None:
+            await self._parts.devices.release(pod.metadata.uid or "")
+        await self._image_volumes.release(pod)
         self._parts.cgroups.remove(pod.metadata.uid or "")
 
     async def forget(self, pod: Pod, runtime: PodRuntime) -> None:
@@ -467,32 +488,4 @@ class PodSync:
 
     async def remove_old_runs(self, pod: Pod, runtime: PodRuntime) -> None:
         """Keep KEPT_RUNS of each container; remove older ones and their logs."""
-        for name in {c.name for c in runtime.containers}:
-            for old in runtime.runs(name)[KEPT_RUNS:]:
-                if old.state == "exited":
-                    try:
-                        await self._runtime.remove_container(old.id)
-                    except RuntimeServiceError as error:
-                        if not is_runtime_not_found(error):
-                            log.warning("Old container was not removed", container=old.id, err=error)
-                    path = os.path.join(self.logs_directory(pod), log_name(name, old.restarts))
-                    if os.path.exists(path):
-                        os.unlink(path)
-
-
-def _file_text(volumes: Mapping[str, str], volume: str, path: str) -> str | None:
-    """A file of one of the pod's volumes, for fileKeyRef."""
-    if volume not in volumes:
-        raise ConfigError(f'cannot find the volume "{volume}" referenced by FileKeyRef')
-    try:
-        return read_text(volumes[volume], path, MAXIMUM_BYTES)
-    except (SetUpError, OSError) as error:
-        raise ConfigError(str(error)) from None
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
+        await remove_old_runs(self._runtime, self.logs_directory(pod), runtime)

@@ -23,9 +23,10 @@ import msgspec
 
 from ..api.core import Container, EphemeralContainer, Pod
 from ..base.go_text import duration_text
+from . import restart_all
 from .pod_runtime import ContainerView, PodRuntime
 from .restart_back_off import RestartBackOff
-from .restart_policy import is_sidecar, should_restart, spec_hash
+from .restart_policy import is_sidecar, restart_action, should_restart, spec_hash
 
 Phase = Literal["syncing", "terminating", "terminated"]
 ContainerKind = Literal["init", "sidecar", "regular", "ephemeral"]
@@ -35,16 +36,20 @@ START = "start"
 
 MINIMUM_GRACE_SECONDS = 1
 SIDECAR_MINIMUM_GRACE_SECONDS = 2
+MINIMUM_RESET_SECONDS = 2
+"""What containers have left when all of a pod's are restarted because of one's exit code."""
 
 
 class Termination(msgspec.Struct, frozen=True, kw_only=True):
     """Why and since when a pod must end. `phase_reason` and `message` go to its status (Evicted, DeadlineExceeded)."""
 
-    cause: Literal["deleted", "evicted", "deadline", "completed", "failed"]
+    cause: Literal["deleted", "evicted", "deadline", "completed", "refused"]
     since: datetime
     grace_seconds: int
     phase_reason: str = ""
     message: str = ""
+    disruption: str = ""
+    """What the condition DisruptionTarget says, where it is for the node's sake, not the pod's."""
 
 
 class StartError(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,13 +106,15 @@ class StartContainer(msgspec.Struct, frozen=True, tag=True):
 
 
 class KillContainer(msgspec.Struct, frozen=True, tag=True):
-    """Stop one container with its preStop hook. `message` is for the event Killing."""
+    """Stop one container with its preStop hook. `message` is for the event Killing; `after` are the ids of the
+    containers that are to end before it gets its signal."""
 
     id: str
     name: str
     grace_seconds: int
     message: str
-    reason: Literal["liveness", "startup", "changed", "resized", "sandbox", "terminating"] = "terminating"
+    reason: Literal["liveness", "startup", "changed", "resized", "sandbox", "reset", "terminating"] = "terminating"
+    after: tuple[str, ...] = ()
 
 
 class StopSandbox(msgspec.Struct, frozen=True, tag=True):
@@ -116,7 +123,13 @@ class StopSandbox(msgspec.Struct, frozen=True, tag=True):
     id: str
 
 
-Action = CreateSandbox | StartContainer | KillContainer | StopSandbox
+class RemoveContainers(msgspec.Struct, frozen=True, tag=True):
+    """Remove runs that have ended, with their logs, so that the pod begins anew in its sandbox."""
+
+    ids: tuple[str, ...]
+
+
+Action = CreateSandbox | StartContainer | KillContainer | StopSandbox | RemoveContainers
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -148,6 +161,9 @@ def decide(situation: Situation) -> Plan:
         return _terminate(situation, situation.termination)
     plan = Plan()
     _watch_deadline(situation, plan)
+    if restart_all.under_way(situation.pod, situation.pod.status, situation.runtime):
+        _reset(situation, plan)
+        return plan
     sandbox = situation.runtime.sandbox
     if sandbox is None or not _usable(situation):
         _replace_sandbox(situation, plan)
@@ -173,6 +189,20 @@ def deadline(pod: Pod) -> datetime | None:
     """When activeDeadlineSeconds since the pod's start time are over."""
     seconds, started = pod.spec.active_deadline_seconds, pod.status.start_time
     return started + timedelta(seconds=seconds) if seconds is not None and started is not None else None
+
+
+def _reset(situation: Situation, plan: Plan) -> None:
+    """End whatever runs, without preStop, then remove all runs: the next decision begins with the first container."""
+    active = situation.runtime.active
+    for container in active:
+        _kill(situation, plan, container, f"Stopping container {container.name}", "reset", MINIMUM_RESET_SECONDS)
+    if active or START in situation.busy:
+        return
+    error = situation.start_errors.get("")
+    if error is not None and error.retry_at > situation.now:
+        plan.wake(error.retry_at)
+        return
+    plan.actions.append(RemoveContainers(tuple(restart_all.runs_to_remove(situation.pod, situation.runtime))))
 
 
 def _usable(situation: Situation) -> bool:
@@ -283,7 +313,8 @@ def _run_regular(situation: Situation, plan: Plan) -> None:
             _kill_if_unwell(situation, plan, container, last)
         elif last.state in ("created", "unknown") or should_restart(pod, container, last.exit_code):
             alive = True
-            _start(situation, plan, container, "regular", last)
+            if last.state != "exited" or restart_action(container, last.exit_code) != "RestartAllContainers":
+                _start(situation, plan, container, "regular", last)
     if not alive and START not in situation.busy:
         plan.completed = True
 
@@ -320,7 +351,7 @@ def _kill(
     plan: Plan,
     container: ContainerView,
     message: str,
-    reason: Literal["liveness", "startup", "changed", "resized", "sandbox"],
+    reason: Literal["liveness", "startup", "changed", "resized", "sandbox", "reset"],
     grace_seconds: int | None = None,
 ) -> None:
     if container.id in situation.busy:
@@ -346,6 +377,7 @@ def _start(
     """Start a container unless it must wait: for its back-off, after an error, or for another start."""
     name = container.name
     if name == situation.starting:
+        _show_as_before(situation, plan, name)
         return
     failed_at = last.finished_at if last is not None and last.state == "exited" else None
     if failed_at is not None:
@@ -361,9 +393,23 @@ def _start(
         plan.waiting[name] = Waiting(error.reason, error.message)
         plan.wake(error.retry_at)
         return
+    _show_as_before(situation, plan, name)
     if START in situation.busy or any(isinstance(a, StartContainer) for a in plan.actions):
         return
     plan.actions.append(StartContainer(name, kind, _restarts(situation.pod, name, last), failed_at))
+
+
+def _show_as_before(situation: Situation, plan: Plan, name: str) -> None:
+    """What a container waited for is shown until it runs."""
+    status = situation.pod.status
+    statuses = (
+        *(status.init_container_statuses or ()),
+        *(status.container_statuses or ()),
+        *(status.ephemeral_container_statuses or ()),
+    )
+    waiting = next((s.state.waiting for s in statuses if s.name == name), None)
+    if waiting is not None and waiting.reason not in ("ContainerCreating", "PodInitializing"):
+        plan.waiting[name] = Waiting(waiting.reason or "", waiting.message or "")
 
 
 def _restarts(pod: Pod, name: str, last: ContainerView | None) -> int:
@@ -372,8 +418,8 @@ def _restarts(pod: Pod, name: str, last: ContainerView | None) -> int:
         return last.restarts + 1
     known = [*(pod.status.container_statuses or ()), *(pod.status.init_container_statuses or ())]
     for status in known:
-        if status.name == name and status.container_id:
-            return int(status.restart_count) + 1
+        if status.name == name:
+            return int(status.restart_count) + bool(status.container_id)
     return 0
 
 
@@ -387,25 +433,24 @@ def pod_id(pod: Pod) -> str:
 
 
 def _terminate(situation: Situation, termination: Termination) -> Plan:
-    """Stop regular containers together, then sidecars from the last to the first, then the sandboxes."""
+    """Stop all containers, sidecars after the regular ones and the last of them first; then the sandboxes."""
     plan = Plan(phase="terminating")
     runtime = situation.runtime
     sidecars = [c.name for c in situation.pod.spec.init_containers or () if is_sidecar(c)]
     active = runtime.active
     mains = [c for c in active if c.name not in sidecars]
-    if mains:
-        for container in mains:
-            _kill_for_good(situation, plan, container, termination.grace_seconds)
-        return plan
+    for container in mains:
+        _kill_for_good(situation, plan, container, termination.grace_seconds)
+    spent = (situation.now - termination.since).total_seconds()
+    grace = max(int(termination.grace_seconds - spent), SIDECAR_MINIMUM_GRACE_SECONDS)
+    before = [c.id for c in mains]
     for name in reversed(sidecars):
         running = [c for c in active if c.name == name]
-        if running:
-            spent = (situation.now - termination.since).total_seconds()
-            grace = max(int(termination.grace_seconds - spent), SIDECAR_MINIMUM_GRACE_SECONDS)
-            for container in running:
-                _kill_for_good(situation, plan, container, min(grace, max(termination.grace_seconds, 1)))
-            return plan
-    if START in situation.busy:
+        for container in running:
+            least = min(grace, max(termination.grace_seconds, MINIMUM_GRACE_SECONDS))
+            _kill_for_good(situation, plan, container, least, tuple(before))
+        before += [c.id for c in running]
+    if active or START in situation.busy:
         return plan
     for sandbox in runtime.sandboxes:
         if sandbox.ready and sandbox.id not in situation.busy:
@@ -415,7 +460,9 @@ def _terminate(situation: Situation, termination: Termination) -> Plan:
     return plan
 
 
-def _kill_for_good(situation: Situation, plan: Plan, container: ContainerView, grace_seconds: int) -> None:
+def _kill_for_good(
+    situation: Situation, plan: Plan, container: ContainerView, grace_seconds: int, after: tuple[str, ...] = ()
+) -> None:
     if container.id not in situation.busy:
-        grace = max(grace_seconds, MINIMUM_GRACE_SECONDS)
-        plan.actions.append(KillContainer(container.id, container.name, grace, f"Stopping container {container.name}"))
+        grace, message = max(grace_seconds, MINIMUM_GRACE_SECONDS), f"Stopping container {container.name}"
+        plan.actions.append(KillContainer(container.id, container.name, grace, message, after=after))

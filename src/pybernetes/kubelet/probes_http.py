@@ -17,6 +17,8 @@ from urllib.parse import urljoin, urlsplit
 import httptools
 import msgspec
 
+from ..base.http.net import handshake_failure
+
 MAXIMUM_BODY_BYTES = 10 * 1024
 MAXIMUM_HEAD_BYTES = 64 * 1024
 MAXIMUM_REDIRECTS = 10
@@ -56,7 +58,7 @@ async def open_tcp(
     try:
         return await asyncio.open_connection(host, port, ssl=tls, server_hostname=host if tls else None)
     except ssl.SSLError as error:
-        raise HttpProbeError(f"tls: {error.reason or error}") from error
+        raise HttpProbeError(handshake_failure(error)) from error
     except OSError as error:
         raise HttpProbeError(dial_error(host, port, _first(error))) from error
 

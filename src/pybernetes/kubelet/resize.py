@@ -1,4 +1,4 @@
-"""In-place resize of a pod (KEP-1287): what it asks for, what the node has granted, what its containers run with. Pure.
+"""In-place resize of a pod (KEP-1287, KEP-5419): what it asks for, what is granted, what its containers run with. Pure.
 
     spec.containers[*].resources ──verdict──▶ allocated ──steps──▶ actuated ──▶ status.containerStatuses[*].resources
           the user's wish              │                     │
@@ -6,6 +6,7 @@
 
 The node grants a wish as a whole or not at all. Until it does, everything goes on with the allocation of before: the
 pod's cgroup, its containers' restarts and what counts as used when other pods ask. `pod_resources.py` keeps both lists.
+What the pod asks for as a whole (spec.resources) is granted and kept beside its containers', under the name "".
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,11 @@ from .kernel.resources import is_critical
 from .restart_policy import is_sidecar
 from .static_pods import is_static
 
+WHOLE = ""
+"""Stands for the pod itself among the names of its containers."""
+
 Allocation = Mapping[str, ResourceRequirements]
-"""Container name -> its resources."""
+"""Container name, or WHOLE, -> its resources."""
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -48,12 +52,14 @@ def resizable(pod: Pod) -> list[Container]:
 
 def wanted(pod: Pod) -> dict[str, ResourceRequirements]:
     """What the pod's spec asks for."""
-    return {container.name: container.resources for container in resizable(pod)}
+    of_containers = {container.name: container.resources for container in resizable(pod)}
+    return of_containers if pod.spec.resources is None else {WHOLE: pod.spec.resources, **of_containers}
 
 
 def with_allocation(pod: Pod, allocation: Allocation) -> Pod:
     """The pod as if its spec asked for what is allocated; the same object where nothing differs."""
-    if all(same(c.resources, allocation[c.name]) for c in resizable(pod) if c.name in allocation):
+    asked = wanted(pod)
+    if all(same(asked[name], allocation[name]) for name in asked if name in allocation):
         return pod
 
     def changed(containers: Sequence[Container] | None) -> list[Container] | None:
@@ -70,7 +76,10 @@ def with_allocation(pod: Pod, allocation: Allocation) -> Pod:
     return msgspec.structs.replace(
         pod,
         spec=msgspec.structs.replace(
-            spec, containers=changed(spec.containers), init_containers=changed(spec.init_containers)
+            spec,
+            containers=changed(spec.containers),
+            init_containers=changed(spec.init_containers),
+            resources=spec.resources and allocation.get(WHOLE, spec.resources),
         ),
     )
 

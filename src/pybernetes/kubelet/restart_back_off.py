@@ -1,7 +1,7 @@
 """Growing delays per key, as client-go's flowcontrol.Backoff keeps them: for crashing containers and failing pulls.
 
 The first `next` for a key sets the initial delay, each further one doubles it up to the maximum. An event that comes
-more than twice the maximum after the last `next` starts over: a container that ran for ten minutes is forgiven.
+more than ten minutes after the last `next` starts over: a container that ran for so long is forgiven.
 """
 
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ import msgspec
 
 INITIAL_SECONDS = 10.0
 MAX_SECONDS = 300.0
+FORGIVEN_SECONDS = 600.0
 
 
 class BackOffEntry(msgspec.Struct):
@@ -23,7 +24,7 @@ class RestartBackOff:
     """Delays per key; the caller says what time it is."""
 
     def __init__(self, initial_seconds: float = INITIAL_SECONDS, max_seconds: float = MAX_SECONDS) -> None:
-        self._initial = initial_seconds
+        self._initial = min(initial_seconds, max_seconds)
         self._max = max_seconds
         self._entries: dict[str, BackOffEntry] = {}
 
@@ -55,4 +56,4 @@ class RestartBackOff:
             del self._entries[key]
 
     def _forgiven(self, entry: BackOffEntry, event: datetime) -> bool:
-        return (event - entry.updated_at).total_seconds() > 2 * self._max
+        return (event - entry.updated_at).total_seconds() > FORGIVEN_SECONDS

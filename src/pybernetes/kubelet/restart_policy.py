@@ -14,15 +14,22 @@ def is_sidecar(container: Container) -> bool:
     return container.restart_policy == "Always"
 
 
-def should_restart(pod: Pod, container: Container, exit_code: int) -> bool:
-    """A container that ended with this exit code runs again."""
+def restart_action(container: Container, exit_code: int) -> str:
+    """The action of the first restart rule that an exit code fits, `Restart` or `RestartAllContainers`; or ""."""
     for rule in container.restart_policy_rules or ():
         codes = rule.exit_codes
         if codes is None or rule.action not in ("Restart", "RestartAllContainers"):
             continue
         listed = exit_code in (codes.values or ())
         if listed == (codes.operator == "In"):
-            return True
+            return rule.action
+    return ""
+
+
+def should_restart(pod: Pod, container: Container, exit_code: int) -> bool:
+    """A container that ended with this exit code runs again."""
+    if restart_action(container, exit_code):
+        return True
     policy = container.restart_policy or pod.spec.restart_policy or "Always"
     is_init = any(c.name == container.name for c in pod.spec.init_containers or ())
     if is_init and policy == "Always":

@@ -51,6 +51,8 @@ async def remove_file_orphans(parts: Parts, root_directory: str, logs_directory:
             shutil.rmtree(os.path.join(root_directory, "pods", uid), ignore_errors=True)
         except (VolumeError, OSError) as error:
             log.warning("Orphaned pod directory was not removed", uid=uid, err=error)
+    if parts.devices is not None:
+        await parts.devices.sweep(known)
     for name in _listed(logs_directory):
         if name.count(UID_SEPARATOR) == 2 and name.rsplit(UID_SEPARATOR, 1)[1] not in known:
             shutil.rmtree(os.path.join(logs_directory, name), ignore_errors=True)

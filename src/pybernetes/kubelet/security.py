@@ -1,11 +1,12 @@
 """securityContext of pod and container, put together and turned into what the runtime takes. Pure.
 
-A container's field wins over the pod's (page "Configure a Security Context"). AppArmor and SELinux are not enforced.
+A container's field wins over the pod's (page "Configure a Security Context"). SELinux is not enforced, AppArmor where
+the node's kernel has it.
 """
 
 import os
 
-from ..api.core import Container, EphemeralContainer, Pod, SeccompProfile
+from ..api.core import AppArmorProfile, Container, EphemeralContainer, Pod, SeccompProfile
 from .cri import messages as m
 from .environment import ConfigError
 from .pod_worker import pod_id
@@ -83,6 +84,7 @@ def container_security(
     image_user: str,
     target_id: str,
     seccomp_directory: str,
+    seccomp_default: bool = False,
 ) -> m.LinuxContainerSecurityContext:
     """The container's security settings. ConfigError if runAsNonRoot cannot be kept."""
     of_pod, own = pod.spec.security_context, container.security_context
@@ -102,6 +104,11 @@ def container_security(
     profile = own.seccomp_profile if own is not None and own.seccomp_profile is not None else None
     if profile is None and of_pod is not None:
         profile = of_pod.seccomp_profile
+    if profile is None and seccomp_default:
+        profile = SeccompProfile(type="RuntimeDefault")
+    apparmor = own.app_armor_profile if own is not None and own.app_armor_profile is not None else None
+    if apparmor is None and of_pod is not None:
+        apparmor = of_pod.app_armor_profile
     unmasked = privileged or (own is not None and own.proc_mount == "Unmasked")
     capabilities = own.capabilities if own is not None else None
     return m.LinuxContainerSecurityContext(
@@ -119,6 +126,7 @@ def container_security(
         if capabilities is not None
         else None,
         seccomp=_seccomp(profile, privileged, seccomp_directory),
+        apparmor=_apparmor(apparmor) if apparmor is not None else None,
         masked_paths=[] if unmasked else list(MASKED_PATHS),
         readonly_paths=[] if unmasked else list(READONLY_PATHS),
     )
@@ -131,6 +139,15 @@ def _seccomp(profile: SeccompProfile | None, privileged: bool, directory: str) -
         path = os.path.join(directory, profile.localhost_profile or "")
         return m.SecurityProfile(profile_type=m.SecurityProfileType.LOCALHOST, localhost_ref=path)
     return m.SecurityProfile(profile_type=m.SecurityProfileType.RUNTIME_DEFAULT)
+
+
+def _apparmor(profile: AppArmorProfile) -> m.SecurityProfile:
+    if profile.type == "Localhost":
+        name = profile.localhost_profile or ""
+        return m.SecurityProfile(profile_type=m.SecurityProfileType.LOCALHOST, localhost_ref=name)
+    unconfined = profile.type == "Unconfined"
+    types = m.SecurityProfileType
+    return m.SecurityProfile(profile_type=types.UNCONFINED if unconfined else types.RUNTIME_DEFAULT)
 
 
 def verify_non_root(

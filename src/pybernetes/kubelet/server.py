@@ -21,7 +21,7 @@ import msgspec
 
 from pybernetes.api.codec import encode
 from pybernetes.api.core import Pod
-from pybernetes.api.status import StatusError
+from pybernetes.api.status import StatusError, bad_request
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.base.http.message import BodyTooLarge, Request, Response
 from pybernetes.base.http.server import HttpServer
@@ -31,11 +31,14 @@ from pybernetes.client.client import Client
 
 from .cadvisor_metrics import cadvisor_metrics
 from .cri.protocol import POD_UID_LABEL, RuntimeServiceError
+from .host_pods import HostView
 from .parts import RuntimeView
+from .restart_policy import container_named
 from .server_auth import Gatekeeper
 from .server_logs import container_logs, has_container
 from .server_streams import StreamingClient
 from .stats import NodeStats
+from .volume_metrics import volume_metrics
 
 log = logger(__name__)
 
@@ -60,8 +63,8 @@ def _plain(status: int, text: str) -> Response:
     return Response(status, [("content-type", "text/plain; charset=utf-8")], text.encode())
 
 
-def _json(value: Any) -> Response:
-    return Response(200, [("content-type", "application/json")], encode(value))
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(status, [("content-type", "application/json")], encode(value))
 
 
 def _flag(params: Mapping[str, str], *names: str) -> bool:
@@ -79,19 +82,22 @@ class KubeletServer:
         client: Client,
         *,
         tls: ssl.SSLContext | None = None,
+        host: HostView | None = None,
         stats: NodeStats | None = None,
         probe_metrics: Callable[[], str] | None = None,
         healthy: Callable[[], str] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """healthy tells what is wrong with the kubelet, "" when nothing is."""
+        """healthy tells what is wrong with the kubelet, "" when nothing is. host: the pods that are no containers."""
         self._config = config
         self._view = view
+        self._host = host
         self._tls = tls
         self._stats = stats
         self._probe_metrics = probe_metrics
         self._healthy = healthy
         self._clock = clock
+        self._requests = client.metrics
         self._gatekeeper = Gatekeeper(client, config.node_name, clock)
         self._streams = StreamingClient()
         self._server: HttpServer | None = None
@@ -130,7 +136,9 @@ class KubeletServer:
             await self._server.serve(ready)
 
     async def __call__(self, request: Request) -> Response:
-        """Answer one request: identify, authorize, route."""
+        """Answer one request: identify, authorize, route. Whether the kubelet is well everybody may know."""
+        if request.path == "/healthz" and request.method in ("GET", "HEAD"):
+            return await self._healthz(request, [])
         try:
             user = await self._gatekeeper.identify(request)
             if user is None:
@@ -161,7 +169,7 @@ class KubeletServer:
         return _plain(500, f"{trouble}\nhealthz check failed\n") if trouble else _plain(200, "ok")
 
     async def _pods(self, request: Request, path: list[str]) -> Response:
-        return _json(_pod_list(self._view.pods()))
+        return _json(_pod_list([*self._view.pods(), *(self._host.pods() if self._host is not None else ())]))
 
     async def _running_pods(self, request: Request, path: list[str]) -> Response:
         alive = {sandbox.labels.get(POD_UID_LABEL) for sandbox in await self._view.cri.list_sandboxes()}
@@ -171,7 +179,7 @@ class KubeletServer:
         return _json({"kubeletconfig": dict(self._config.configuration)})
 
     async def _container_logs(self, request: Request, path: list[str]) -> Response:
-        return await container_logs(self._view, request, path, self._clock.now())
+        return await container_logs(self._view, request, path, self._clock.now(), self._host)
 
     def _find(self, path: list[str], with_container: bool) -> "tuple[Pod, str] | Response":
         """The pod and container named by NAMESPACE/POD[/UID][/CONTAINER], or why there is none."""
@@ -179,6 +187,10 @@ class KubeletServer:
         least = 3 if with_container else 2
         if len(parts) not in (least, least + 1):
             return _plain(404, "404 page not found\n")
+        component = self._host.component(parts[0], parts[1]) if self._host is not None else None
+        if component is not None:
+            error = bad_request(f"{component.name} is a process of the node and no container; there is only its log")
+            return _json(error.status(), error.code)
         pod = self._view.pod(parts[0], parts[1])
         if pod is None or (len(parts) > least and parts[2] != pod.metadata.uid):
             return _plain(404, "pod does not exist\n")
@@ -218,7 +230,9 @@ class KubeletServer:
             return found
         params = request.params()
         stdin, stdout = _flag(params, "input", "stdin"), _flag(params, "output", "stdout")
-        tty = _flag(params, "tty")
+        container = container_named(found[1], path[-1])
+        # The container's own terminal: a runtime that is told of none hangs it up when the caller's input ends.
+        tty = container is not None and bool(container.tty)
         stderr = _flag(params, "error", "stderr") and not tty
         if not (stdin or stdout or stderr):
             return _plain(400, "you must specify at least 1 of stdin, stdout, stderr")
@@ -297,7 +311,8 @@ class KubeletServer:
     async def _metrics(self, request: Request, path: list[str]) -> Response:
         match path:
             case [] | [""]:
-                text = self._own_metrics()
+                volumes = await self._stats.volumes() if self._stats is not None else []
+                text = self._own_metrics() + volume_metrics(volumes)
             case ["resource"] if self._stats is not None:
                 text = await self._stats.resource_metrics()
             case ["cadvisor"] if self._stats is not None:
@@ -323,6 +338,7 @@ class KubeletServer:
             f"kubelet_running_pods {len(pods)}\n"
             "# TYPE kubelet_running_containers gauge\n"
             f'kubelet_running_containers{{container_state="running"}} {running_containers}\n'
+            f"{self._requests.text().decode()}"
         )
 
 

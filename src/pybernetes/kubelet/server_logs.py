@@ -4,13 +4,17 @@ Messages and codes are those `kubectl logs` shows on upstream (`pkg/kubelet/kube
 """
 
 import os
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pybernetes.api.core import ContainerStatus, Pod
 from pybernetes.base.http.message import Request, Response
 
+from ..base.clock import after
 from .cri.messages import ContainerState
 from .cri.protocol import ContainerRuntime, RuntimeServiceError
+from .host_component import HostComponent
+from .host_logs import read_component_log
+from .host_pods import HostView
 from .logs import LogOptions, instant_of, read_log
 from .parts import RuntimeView
 
@@ -47,7 +51,7 @@ def log_options(params: dict[str, str], now: datetime) -> tuple[LogOptions, bool
     if "sinceSeconds" in params and "sinceTime" in params:
         raise BadLogOptions("Invalid request.")
     if params.get("sinceSeconds"):
-        since = now - timedelta(seconds=_number(params["sinceSeconds"], 1))
+        since = after(now, -_number(params["sinceSeconds"], 1))
     elif params.get("sinceTime"):
         since = instant_of(params["sinceTime"].encode())
         if since is None:
@@ -131,7 +135,19 @@ def _plain(status: int, text: str) -> Response:
     return Response(status, [("content-type", "text/plain")], text.encode())
 
 
-async def container_logs(view: RuntimeView, request: Request, path: list[str], now: datetime) -> Response:
+def _component_logs(component: HostComponent, pod_name: str, options: LogOptions, previous: bool) -> Response:
+    if previous:
+        why = f'previous terminated container "{component.name}" in pod "{pod_name}" not found'
+        return _plain(400, why)
+    if not component.log.path or not os.path.exists(component.log.path):
+        why = "its process writes to no file; look where its standard error goes"
+        return _plain(400, f'container "{component.name}" in pod "{pod_name}" has no log: {why}')
+    return Response(200, [("content-type", "text/plain")], read_component_log(component.log, options))
+
+
+async def container_logs(
+    view: RuntimeView, request: Request, path: list[str], now: datetime, host: HostView | None = None
+) -> Response:
     """Answer for [namespace, pod, container]."""
     if len(path) < 2 or not path[1]:
         return _plain(400, '{"message": "Missing podID."}')
@@ -142,6 +158,9 @@ async def container_logs(view: RuntimeView, request: Request, path: list[str], n
         options, previous = log_options(request.params(), now)
     except BadLogOptions as error:
         return _plain(422 if str(error) == "Invalid request." else 400, f'{{"message": "{error}"}}')
+    component = host.component(namespace, name) if host is not None else None
+    if component is not None and component.name == container_name:
+        return _component_logs(component, name, options, previous)
     pod = view.pod(namespace, name)
     if pod is None:
         return _plain(404, f'pod "{name}" does not exist\n')

@@ -12,7 +12,7 @@ the first one has none. Field names are those of `stats/v1alpha1`.
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +56,8 @@ class PodUsage(msgspec.Struct, kw_only=True):
     pod: Pod
     own: CgroupUsage | None
     containers: dict[str, ContainerStats]
+    volumes: list[dict[str, Any]] = []
+    """VolumeStats of those volumes whose drivers count."""
 
 
 class Snapshot(msgspec.Struct, kw_only=True):
@@ -113,6 +115,7 @@ class NodeStats:
         *,
         clock: Clock = SYSTEM_CLOCK,
         machine: Callable[[], MachineUsage] = read_machine,
+        volumes: Callable[[str], Awaitable[list[dict[str, Any]]]] | None = None,
     ) -> None:
         self._view = view
         self._cgroups = cgroups
@@ -121,6 +124,7 @@ class NodeStats:
         self._node_name = node_name
         self._clock = clock
         self._machine = machine
+        self._volumes = volumes
         self._rates = Rates()
 
     async def collect(self) -> Snapshot:
@@ -195,7 +199,16 @@ class NodeStats:
     async def summary(self, *, only_cpu_and_memory: bool = False) -> dict[str, Any]:
         """The body of /stats/summary."""
         snapshot = await self.collect()
+        if self._volumes is not None and not only_cpu_and_memory:
+            for usage in snapshot.pods:
+                usage.volumes = await self._volumes(usage.pod.metadata.uid or "")
         return summary(snapshot, self._node_name, self._rates, only_cpu_and_memory=only_cpu_and_memory)
+
+    async def volumes(self) -> list[dict[str, Any]]:
+        """VolumeStats of all pods' volumes whose drivers count."""
+        if self._volumes is None:
+            return []
+        return [found for pod in self._view.pods() for found in await self._volumes(pod.metadata.uid or "")]
 
     async def resource_metrics(self) -> str:
         """The body of /metrics/resource."""
@@ -316,6 +329,8 @@ def _pod(usage: PodUsage, snapshot: Snapshot, rates: Rates, full: bool, seen: se
         entry["memory"] = _cgroup_memory(time, usage.own)
         if full:
             entry["process_stats"] = {"process_count": usage.own.processes}
+    if full and usage.volumes:
+        entry["volume"] = usage.volumes
     return entry
 
 

@@ -27,12 +27,13 @@ from ..api.core import (
     ResourceRequirements,
     VolumeMountStatus,
 )
+from . import restart_all
 from .conditions import pod_conditions
 from .kernel.resources import qos_class
 from .parts import ProbeResults
 from .pod_runtime import ContainerView, PodRuntime
 from .pod_worker import Termination, Waiting
-from .resize import InProgress, Pending
+from .resize import WHOLE, InProgress, Pending
 from .restart_policy import is_sidecar, should_restart
 
 LOST_REASON = "ContainerStatusUnknown"
@@ -51,7 +52,7 @@ class StatusInputs(msgspec.Struct, frozen=True, kw_only=True):
     """By name of a running container; one that is missing is neither started nor ready yet."""
     termination: Termination | None = None
     actuated: Mapping[str, ResourceRequirements] = {}
-    """What containers run with, by name; one that is missing has what the pod's spec says."""
+    """What containers, and the pod as a whole, run with, by name; what is missing has what the pod's spec says."""
     pending: Pending | None = None
     in_progress: InProgress | None = None
     terminated: bool = False
@@ -62,24 +63,31 @@ def pod_status(pod: Pod, runtime: PodRuntime, inputs: StatusInputs) -> PodStatus
     """The status of a pod."""
     spec, previous = pod.spec, inputs.previous
     initialized = _initialized(pod, runtime, inputs.results)
-    default = "ContainerCreating" if initialized or not spec.init_containers else "PodInitializing"
+    default = "PodInitializing" if spec.init_containers else "ContainerCreating"
+    resetting = restart_all.begun(pod, previous, runtime) and not inputs.terminated
     init = [
-        _container_status(pod, c, runtime, inputs, previous.init_container_statuses, "PodInitializing")
+        _container_status(
+            pod, c, runtime, inputs, previous.init_container_statuses, "PodInitializing", resetting=resetting
+        )
         for c in spec.init_containers or ()
     ]
     regular = [
-        _container_status(pod, c, runtime, inputs, previous.container_statuses, default, due=initialized)
+        _container_status(
+            pod, c, runtime, inputs, previous.container_statuses, default, due=initialized, resetting=resetting
+        )
         for c in spec.containers or ()
     ]
     ephemeral = [
         _container_status(pod, c, runtime, inputs, previous.ephemeral_container_statuses, "ContainerCreating")
         for c in spec.ephemeral_containers or ()
     ]
+    initialized = initialized or any(_has_started(s) for s in regular)
     phase = _phase(pod, init, regular, initialized, inputs)
     ips = _pod_ips(pod, runtime, inputs)
     if phase in ("Succeeded", "Failed") and phase != previous.phase and _any_runs([*init, *regular], inputs):
         phase = previous.phase if previous.phase in ("Pending", "Running") else "Running"
     termination = inputs.termination
+    refused = phase == "Failed" and _was_refused(runtime, inputs)
     named = termination is not None and bool(termination.phase_reason) and phase == "Failed"
     status = PodStatus(
         observed_generation=pod.metadata.generation,
@@ -91,11 +99,13 @@ def pod_status(pod: Pod, runtime: PodRuntime, inputs: StatusInputs) -> PodStatus
         pod_ip=ips[0] if ips else None,
         pod_ips=[PodIP(ip=ip) for ip in ips] or None,
         start_time=previous.start_time or inputs.now.replace(microsecond=0),
-        init_container_statuses=init or None,
-        container_statuses=regular or None,
+        init_container_statuses=None if refused else init or None,
+        container_statuses=None if refused else regular or None,
         ephemeral_container_statuses=ephemeral or None,
         qos_class=previous.qos_class or qos_class(pod),
         nominated_node_name=previous.nominated_node_name,
+        allocated_resources=(spec.resources.requests or None) if spec.resources is not None else None,
+        resources=inputs.actuated.get(WHOLE, spec.resources) if spec.resources is not None else None,
         resource_claim_statuses=previous.resource_claim_statuses,
     )
     sandbox = runtime.sandbox
@@ -109,8 +119,28 @@ def pod_status(pod: Pod, runtime: PodRuntime, inputs: StatusInputs) -> PodStatus
         now=inputs.now,
         pending=inputs.pending,
         in_progress=inputs.in_progress,
+        restarting_all=resetting and bool(restart_all.runs_to_remove(pod, runtime)),
+        disrupted=termination.disruption if termination is not None else "",
     )
     return status
+
+
+def _was_refused(runtime: PodRuntime, inputs: StatusInputs) -> bool:
+    """The node did not take the pod, now or before the kubelet's last start: nothing can be told of its containers."""
+    previous = inputs.previous
+    if runtime.containers or previous.container_statuses or previous.init_container_statuses:
+        return False
+    return (inputs.termination is not None and inputs.termination.cause == "refused") or previous.phase == "Failed"
+
+
+def _has_started(status: ContainerStatus) -> bool:
+    """The container has run at some time: its pod was initialized, and stays so."""
+    state = status.state
+    return (
+        state.running is not None
+        or state.terminated is not None
+        or (state.waiting is not None and status.last_state.terminated is not None)
+    )
 
 
 def _initialized(pod: Pod, runtime: PodRuntime, results: Mapping[str, ProbeResults]) -> bool:
@@ -138,12 +168,15 @@ def _container_status(
     default_reason: str,
     *,
     due: bool = False,
+    resetting: bool = False,
 ) -> ContainerStatus:
     """The status of one container from its runs, newest first. `due`: its turn has come, so that a pod that ends
-    without it has lost it."""
+    without it has lost it; `resetting`: all of the pod's containers are being restarted."""
     name = container.name
     before = next((s for s in known or () if s.name == name), None)
     runs = runtime.runs(name)
+    if not runs and resetting and before is not None and before.state.waiting is None:
+        return _removed(container, before)
     if not runs:
         return _without_runs(container, before, inputs, default_reason, due=due)
     last = runs[0]
@@ -155,6 +188,8 @@ def _container_status(
         last_state = before.last_state
     elif before is not None and before.state.terminated is not None and last.state != "exited":
         last_state = before.state
+    elif before is not None:
+        last_state = before.last_state
     waiting = inputs.waiting.get(name)
     if last.state == "running":
         state = ContainerState(running=ContainerStateRunning(started_at=_second(last.started_at)))
@@ -201,6 +236,8 @@ def _without_runs(
         return ContainerStatus(
             name=container.name,
             state=_lost(None, None) if inputs.terminated and due and before is not None else waiting,
+            last_state=before.last_state if before is not None else ContainerState(),
+            restart_count=before.restart_count if before is not None else 0,
             image=container.image or "",
             started=False,
             volume_mounts=_volume_mounts(container),
@@ -212,6 +249,19 @@ def _without_runs(
         return msgspec.structs.replace(before, state=gone, ready=False, started=False)
     last_state = gone if before.state.running is not None else before.last_state
     return msgspec.structs.replace(before, state=waiting, last_state=last_state, ready=False, started=False)
+
+
+def _removed(container: Container | EphemeralContainer, before: ContainerStatus) -> ContainerStatus:
+    """A container whose runs were removed, since all of the pod's begin anew."""
+    return ContainerStatus(
+        name=container.name,
+        state=_waiting(Waiting(restart_all.REASON, restart_all.REASON_MESSAGE)),
+        last_state=ContainerState(terminated=restart_all.removed()),
+        restart_count=before.restart_count + 1,
+        image=container.image or "",
+        started=False,
+        volume_mounts=_volume_mounts(container),
+    )
 
 
 def _waiting(waiting: Waiting) -> ContainerState:
@@ -276,11 +326,11 @@ def _phase(
         return previous
     if inputs.termination is not None and inputs.termination.phase_reason:
         return "Failed"
+    for container, status in zip(pod.spec.init_containers or (), init, strict=True):
+        ended = status.state.terminated
+        if ended is not None and ended.exit_code != 0 and not should_restart(pod, container, ended.exit_code):
+            return "Failed"
     if not initialized:
-        for container, status in zip(pod.spec.init_containers or (), init, strict=True):
-            ended = status.state.terminated
-            if ended is not None and ended.exit_code != 0 and not should_restart(pod, container, ended.exit_code):
-                return "Failed"
         return "Failed" if inputs.terminated else "Pending"
     running = sum(s.state.running is not None for s in regular)
     ended_states = [s.state.terminated for s in regular if s.state.terminated is not None]

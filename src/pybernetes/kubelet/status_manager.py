@@ -18,7 +18,8 @@ from ..api.status import StatusError, is_conflict, is_invalid, is_not_found
 from ..base.clock import Clock
 from ..base.log import logger
 from ..client.client import STRATEGIC_MERGE_PATCH, Client
-from .conditions import OWNED
+from .conditions import BY_KUBELET, DISRUPTION, OWNED
+from .pod_deletion import delete_now
 
 log = logger(__name__)
 
@@ -33,7 +34,7 @@ def status_patch(old: PodStatus | None, new: PodStatus, uid: str) -> dict[str, A
     """The strategic merge patch that turns one status into another, or None if there is nothing to change. Pure.
 
     Conditions of others are not sent; a condition or an address that goes away is deleted by name, as the lists are
-    merged."""
+    merged, and so is a reason that a condition has no more."""
     before: dict[str, Any] = to_wire(old) if old is not None else {}
     after: dict[str, Any] = to_wire(new)
     changed: dict[str, Any] = {key: value for key, value in after.items() if before.get(key) != value}
@@ -41,7 +42,11 @@ def status_patch(old: PodStatus | None, new: PodStatus, uid: str) -> dict[str, A
     if "conditions" in changed:
         known = {c["type"]: c for c in before.get("conditions", ())}
         now = {c["type"]: c for c in after.get("conditions", ())}
-        own = [c for c in now.values() if c["type"] in OWNED and known.get(c["type"]) != c]
+        own: list[dict[str, Any]] = [
+            dict.fromkeys(known.get(c["type"], ())) | c
+            for c in now.values()
+            if _is_own(c) and known.get(c["type"]) != c
+        ]
         own += [{"$patch": "delete", "type": name} for name in known if name in OWNED and name not in now]
         changed["conditions"] = own
         if not own:
@@ -52,6 +57,10 @@ def status_patch(old: PodStatus | None, new: PodStatus, uid: str) -> dict[str, A
             gone = [entry["ip"] for entry in before.get(key, ()) if entry["ip"] not in kept]
             changed[key] = changed[key] + [{"$patch": "delete", "ip": ip} for ip in gone]
     return {"metadata": {"uid": uid}, "status": changed} if changed else None
+
+
+def _is_own(condition: dict[str, Any]) -> bool:
+    return condition["type"] in OWNED or (condition["type"] == DISRUPTION and condition.get("reason") == BY_KUBELET)
 
 
 class StatusManager:
@@ -96,6 +105,11 @@ class StatusManager:
             attempt += 1
         self.forget(uid)
 
+    async def settled(self) -> None:
+        """Return once everything that was published is written."""
+        while pending := {*self._wanted, *self._writing}:
+            await self._done.setdefault(pending.pop(), asyncio.Event()).wait()
+
     def observed(self, pod: Pod) -> None:
         """What the API has now. If somebody else changed a condition of ours, it is written again."""
         uid = pod.metadata.uid or ""
@@ -114,23 +128,16 @@ class StatusManager:
         """The pod is gone."""
         self._wanted.pop(uid, None)
         self._written.pop(uid, None)
+        self._writing.discard(uid)
         done = self._done.pop(uid, None)
         if done is not None:
             done.set()
 
     async def _delete(self, pod: Pod) -> bool:
-        meta = pod.metadata
         try:
-            await self._client.delete(
-                Pod, meta.name or "", meta.namespace or "", uid=meta.uid or "", grace_period_seconds=0
-            )
-        except StatusError as error:
-            if is_not_found(error) or is_conflict(error):
-                return True
-            log.warning("Pod was not deleted from the API", pod=meta.name, err=error)
-            return False
-        except OSError as error:
-            log.warning("Pod was not deleted from the API", pod=meta.name, err=error)
+            await delete_now(self._client, pod)
+        except (StatusError, OSError) as error:
+            log.warning("Pod was not deleted from the API", pod=pod.metadata.name, err=error)
             return False
         return True
 
@@ -194,5 +201,6 @@ class StatusManager:
         except OSError as error:
             log.warning("Status was not written", pod=name, err=error)
             return False
-        self._written[uid] = (api_uid, status)
+        if uid in self._writing:  # else the pod was forgotten meanwhile
+            self._written[uid] = (api_uid, status)
         return True

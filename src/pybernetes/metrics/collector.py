@@ -28,6 +28,8 @@ log = logger(__name__)
 
 HOLLOW = "pybernetes.io/hollow"
 """The label of simulated nodes, which have no kubelet to ask."""
+_WORTH_A_WARNING = 2
+"""So many times in a row: a node that is just coming back is still called ready while nothing listens there yet."""
 
 
 class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +66,8 @@ class Collector:
         self._attention_until = float("-inf")
         self._looked_at: float | None = None
         self._is_looking = False
-        self._silent: set[str] = set()
+        self._silent: dict[str, int] = {}
+        """How often in a row a kubelet has not answered."""
         self._hurried_looks = 0
         self._looks = 0
         self._looked = asyncio.Condition()
@@ -157,11 +160,12 @@ class Collector:
             except (Unreachable, TimeoutError) as error:
                 self._numbers.asked(name, self._clock.monotonic() - began, success=False)
                 why = str(error) or "timed out"
-                if _is_ready(node) and name not in self._silent:
-                    self._silent.add(name)
-                    log.warning("Kubelet does not tell its metrics", node=name, err=why)
+                if _is_ready(node):
+                    self._silent[name] = self._silent.get(name, 0) + 1
+                    if self._silent[name] == _WORTH_A_WARNING:
+                        log.warning("Kubelet does not tell its metrics", node=name, err=why)
                 return
-            self._silent.discard(name)
+            self._silent.pop(name, None)
             self._numbers.asked(name, self._clock.monotonic() - began, success=True)
             add(read(text, name, self._clock.now().timestamp()))
 

@@ -18,7 +18,8 @@ from ..api.core import Node
 from ..api.resource import ResourceInfo, resource
 from ..api.selectors import Fields, Labels, parse_fields, parse_labels
 from ..apiserver.call import no_such_path, not_allowed
-from ..apiserver.negotiation import JSON, PROTOBUF, YAML, render_yaml, representation, to_protobuf
+from ..apiserver.formats import to_protobuf
+from ..apiserver.negotiation import JSON, PROTOBUF, YAML, indented, render_yaml, representation
 from ..apiserver.request_info import RequestInfo
 from ..base.clock import Clock
 from ..base.http.message import Request, Response
@@ -151,9 +152,7 @@ def _answer(request: Request, served: ResourceInfo, items: list[Object], *, sing
         return Response(200, [("content-type", PROTOBUF)], to_protobuf(data))
     if want.media == YAML:
         return Response(200, [("content-type", YAML)], render_yaml(data))
-    if params.get("pretty", "") in ("1", "true"):
-        data = orjson.dumps(body, option=orjson.OPT_INDENT_2) + b"\n"
-    return Response(200, [("content-type", JSON)], data)
+    return Response(200, [("content-type", JSON)], indented(data) if want.pretty else data)
 
 
 def _in_list(item: Object) -> Object:

@@ -25,6 +25,7 @@ from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.http.health import Health
 from ..base.http.message import App, Request, Response
 from ..base.http.server import HttpServer
+from ..base.log import logger
 from ..base.tasks import running
 from ..base.x509 import KeyPair, server_context
 from ..client.client import Client
@@ -35,6 +36,8 @@ from .endpoints import Endpoints
 from .kubelets import Source
 from .numbers import ServerNumbers
 from .resources import GROUP, RESOURCES, VERSION
+
+log = logger(__name__)
 
 
 class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +83,10 @@ class MetricsServer:
         """The port that is listened on, once `serve` is ready."""
         return self._http.port if self._http is not None else self._config.port
 
+    async def trouble(self) -> str:
+        """What `/readyz` fails for, "" when it does not."""
+        return await self._health.trouble("readyz")
+
     async def serve(self, ready: asyncio.Event) -> None:
         """Run until cancelled. StatusError when the API server cannot be asked, OSError when the port is taken."""
         trust = await read_trust(self._client)
@@ -90,6 +97,7 @@ class MetricsServer:
             await stack.enter_async_context(running("metrics-server-nodes", self._nodes.serve))
             stack.push_async_callback(self._source.keep, [])
             await stack.enter_async_context(running("metrics-server-collector", self.collector.serve))
+            log.info("Metrics server serves", address=f"{self._config.host}:{self._config.port}")
             await self._http.serve(ready)
 
     def app(self, filters: dict[str, Filter]) -> App:

@@ -23,12 +23,12 @@ class Backend(Protocol):
     async def nft(self, commands: str) -> None:
         """Carry out nft commands as one transaction. BackendError: nothing was changed."""
 
-    async def forget_udp(self, original: str, port: int, endpoint: str = "") -> None:
+    async def forget_udp(self, original: str, port: int, endpoint: str = "", *, family: str = "IPv4") -> None:
         """Drop tracked UDP flows that were sent to original:port ("" = any address) and translated to an endpoint
         that is gone ("" = whatever became of them)."""
 
-    async def known_routes(self) -> dict[str, str]:
-        """The routes an earlier process made: destination CIDR -> gateway."""
+    async def known_routes(self, family: str = "IPv4") -> dict[str, str]:
+        """The routes of a family that an earlier process made: destination CIDR -> gateway."""
 
     async def routes(self, wanted: dict[str, str], stale: set[str]) -> None:
         """Make destination CIDR -> gateway routes, remove stale destinations. BackendError names what did not work;
@@ -63,8 +63,8 @@ class LinuxBackend:
     async def nft(self, commands: str) -> None:
         await _run(*self._enter, "nft", "-f", "-", given=commands)
 
-    async def forget_udp(self, original: str, port: int, endpoint: str = "") -> None:
-        words = ["conntrack", "-D", "-p", "udp", "--orig-port-dst", str(port)]
+    async def forget_udp(self, original: str, port: int, endpoint: str = "", *, family: str = "IPv4") -> None:
+        words = ["conntrack", "-D", "-f", family.lower(), "-p", "udp", "--orig-port-dst", str(port)]
         words += ["--orig-dst", original] if original else []
         words += ["--dst-nat", endpoint] if endpoint else []
         try:
@@ -73,8 +73,9 @@ class LinuxBackend:
             if "0 flow entries" not in str(error):
                 log.warning("Stale UDP flows could not be dropped", endpoint=endpoint, err=error)
 
-    async def known_routes(self) -> dict[str, str]:
-        shown = await _run(*self._enter, "ip", "-j", "-4", "route", "show", "proto", _ROUTE_PROTOCOL)
+    async def known_routes(self, family: str = "IPv4") -> dict[str, str]:
+        number = f"-{family[-1]}"
+        shown = await _run(*self._enter, "ip", "-j", number, "route", "show", "proto", _ROUTE_PROTOCOL)
         return {item["dst"]: item.get("gateway", "") for item in json.loads(shown or "[]")}
 
     async def routes(self, wanted: dict[str, str], stale: set[str]) -> None:
@@ -106,11 +107,11 @@ class RecordingBackend:
         self._fail()
         self.transactions.append(commands)
 
-    async def forget_udp(self, original: str, port: int, endpoint: str = "") -> None:
+    async def forget_udp(self, original: str, port: int, endpoint: str = "", *, family: str = "IPv4") -> None:
         self.forgotten.append((original, port, endpoint))
 
-    async def known_routes(self) -> dict[str, str]:
-        return dict(self.route_table)
+    async def known_routes(self, family: str = "IPv4") -> dict[str, str]:
+        return {cidr: by for cidr, by in self.route_table.items() if (":" in cidr) == (family == "IPv6")}
 
     async def routes(self, wanted: dict[str, str], stale: set[str]) -> None:
         self._fail()

@@ -1,4 +1,4 @@
-"""Services and EndpointSlices as one table: what each service port means on this node. Pure.
+"""Services and EndpointSlices as one table: what each service port means on this node, for each family. Pure.
 
 Which endpoints serve (KEP-1669, KEP-1672, Service internal traffic policy): the ready ones; if there are none, those
 that are terminating but still serving. Under a `Local` policy only endpoints on this node count, separately for traffic
@@ -12,6 +12,7 @@ import msgspec
 
 from ..api.core import Service
 from ..api.discovery import EndpointHints, EndpointSlice
+from .families import IPV4, Family
 from .topology import near
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
@@ -67,8 +68,6 @@ class _Candidate(msgspec.Struct, frozen=True):
 def _candidates(slices: Iterable[EndpointSlice], port_name: str, protocol: str, node_name: str) -> list[_Candidate]:
     found: dict[Endpoint, _Candidate] = {}
     for one in slices:
-        if one.address_type != "IPv4":
-            continue
         number = next(
             (p.port for p in one.ports or () if (p.name or "") == port_name and (p.protocol or "TCP") == protocol), None
         )
@@ -106,28 +105,41 @@ def _affinity_seconds(service: Service) -> int:
     return (config.timeout_seconds if config else None) or DEFAULT_AFFINITY_SECONDS
 
 
-def _load_balancer_ips(service: Service) -> tuple[str, ...]:
+def _load_balancer_ips(service: Service, family: Family) -> tuple[str, ...]:
     balancer = service.status.load_balancer if service.status else None
     points = balancer.ingress if balancer else None
-    return tuple(p.ip for p in points or () if p.ip and (p.ip_mode or "VIP") == "VIP" and ":" not in p.ip)
+    return tuple(p.ip for p in points or () if p.ip and (p.ip_mode or "VIP") == "VIP" and family.has(p.ip))
 
 
-def _is_ours(service: Service) -> bool:
-    """Whether this proxy serves it: it has a cluster address of IPv4 and is not left to another proxy (KEP-2447)."""
+def _source_ranges(service: Service, family: Family) -> tuple[str, ...]:
+    return tuple(text.strip() for text in family.of(service.spec.load_balancer_source_ranges or ()))
+
+
+def _cluster_ip(service: Service, family: Family) -> str:
+    """The service's cluster address of a family; "" when it has none, or is left to another proxy (KEP-2447)."""
     spec, meta = service.spec, service.metadata
     if spec is None or meta is None or spec.type == "ExternalName" or PROXY_NAME_LABEL in (meta.labels or {}):
-        return False
-    return bool(spec.cluster_ip) and spec.cluster_ip != "None" and ":" not in (spec.cluster_ip or "")
+        return ""
+    if not spec.cluster_ip or spec.cluster_ip == "None":
+        return ""
+    return family.first(spec.cluster_ips or (spec.cluster_ip,))
 
 
 def service_ports(
-    service: Service, slices: Sequence[EndpointSlice], node_name: str, zone: str = ""
+    service: Service, slices: Sequence[EndpointSlice], node_name: str, zone: str = "", family: Family = IPV4
 ) -> list[ServicePort]:
-    """Every port of a service as this node has to serve it, given the service's slices. zone: that of this node."""
-    return list(_ports_of(service, slices, node_name, zone)) if _is_ours(service) else []
+    """Every port of a service as this node has to serve it in one family, given the service's slices. zone: that of
+    this node."""
+    cluster_ip = _cluster_ip(service, family)
+    if not cluster_ip:
+        return []
+    of_family = [one for one in slices if one.address_type == family.type]
+    return list(_ports_of(service, of_family, node_name, zone, cluster_ip, family))
 
 
-def _ports_of(service: Service, slices: Sequence[EndpointSlice], node_name: str, zone: str) -> Iterable[ServicePort]:
+def _ports_of(
+    service: Service, slices: Sequence[EndpointSlice], node_name: str, zone: str, cluster_ip: str, family: Family
+) -> Iterable[ServicePort]:
     spec, meta = service.spec, service.metadata
     assert spec is not None and meta is not None
     for port in spec.ports or ():
@@ -142,11 +154,11 @@ def _ports_of(service: Service, slices: Sequence[EndpointSlice], node_name: str,
             port_name=port.name or "",
             protocol=protocol.lower(),
             port=port.port or 0,
-            cluster_ip=spec.cluster_ip or "",
+            cluster_ip=cluster_ip,
             node_port=port.node_port or 0,
-            external_ips=tuple(ip for ip in spec.external_ips or () if ":" not in ip),
-            load_balancer_ips=_load_balancer_ips(service),
-            source_ranges=tuple(r.strip() for r in spec.load_balancer_source_ranges or () if ":" not in r),
+            external_ips=tuple(family.of(spec.external_ips or ())),
+            load_balancer_ips=_load_balancer_ips(service, family),
+            source_ranges=_source_ranges(service, family),
             affinity_seconds=_affinity_seconds(service),
             internal=_serving(local) if spec.internal_traffic_policy == "Local" else everywhere,
             external=_serving(local) if external_local else everywhere,

@@ -2,8 +2,8 @@
 
 An event names the service it is about and wakes the one worker. It works out the entries of the services named since
 its last turn, and sends what differs from what the kernel has in one transaction: the cost is that of the change, not
-of the cluster. A refused transaction means that the kernel has something else than we think: the next one makes the
-table from nothing.
+of the cluster. Each address family has a table (`family_table.py`); one transaction is for all. A refused one means
+that the kernel has something else than we think: the next one makes the tables from nothing.
 """
 
 import asyncio
@@ -20,14 +20,12 @@ from ..client.client import Client
 from ..client.informer import Informer
 from ..client.informers import Informers
 from .backend import Backend, BackendError
-from .endpoint_numbers import EndpointNumbers
+from .families import families_of
+from .family_table import FamilyTable
 from .health import HealthCheckPorts, ProxyHealth, listen
-from .model import SERVICE_NAME_LABEL, ServicePort, service_ports
+from .model import SERVICE_NAME_LABEL, ServicePort
 from .pod_network import pod_routes
-from .rules import entries, skeleton
-from .ruleset import Ruleset
 from .topology import ZONE_LABEL
-from .udp_flows import stale_flows
 
 log = logger(__name__)
 
@@ -39,12 +37,13 @@ _INDEX = "proxy-service"
 
 class ProxyConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`health_port` 0 = no listener. `pod_cidr` is the cluster's: its traffic keeps its source address. `service_cidr`
-    "" = unknown: what goes to addresses that no service has is left alone."""
+    "" = unknown: what goes to addresses that no service has is left alone. Both are one range, or one of each family
+    with a comma between: these families are served. `table` is the name of the tables."""
 
     node_name: str
     pod_cidr: str = "10.244.0.0/16"
     service_cidr: str = ""
-    table: str = "ip pybernetes"
+    table: str = "pybernetes"
     health_host: str = "0.0.0.0"
     health_port: int = 10256
     manage_routes: bool = True
@@ -75,18 +74,22 @@ class Proxy:
         self._nodes_touched = False
         self._zone = ""
         self._zone_touched = False
-        self._numbers = EndpointNumbers()
-        self._ruleset = Ruleset(config.table, skeleton(config.pod_cidr, config.service_cidr))
-        self._ports: dict[str, list[ServicePort]] = {}
-        self._before: dict[str, list[ServicePort]] = {}
+        pods, services = (text.split(",") if text else [] for text in (config.pod_cidr, config.service_cidr))
+        self._tables = [FamilyTable(family, config.table, pods, services) for family in families_of(config.pod_cidr)]
+        self._families = [one.family for one in self._tables]
         self._routes: dict[str, str] | None = None
         self._health = ProxyHealth(clock)
         self._checks = HealthCheckPorts(config.health_host, self._health)
 
+    def trouble(self) -> str:
+        """Why this is not well, "" when it is."""
+        return "" if self._health.is_healthy else "changes do not reach the kernel"
+
     async def serve(self, ready: asyncio.Event) -> None:
         """Ready once the first table is in the kernel."""
-        for name, value in (("net/ipv4/ip_forward", "1"), ("net/ipv4/conf/all/route_localnet", "1")):
-            self._backend.switch(name, value)
+        for family in self._families:
+            for name in family.switches:
+                self._backend.switch(name, "1")
         services = self._informers.of(Service)
         slices = self._informers.of(EndpointSlice)
         slices.add_index(_INDEX, _service_of)
@@ -152,7 +155,8 @@ class Proxy:
             if zone != self._zone:
                 self._zone, self._zone_touched = zone, True
                 self._wake.set()
-        if pod_routes([old] if old else [], "") != pod_routes([new] if new else [], ""):
+        before, after = ([node] if node else [] for node in (old, new))
+        if any(pod_routes(before, "", one) != pod_routes(after, "", one) for one in self._families):
             self._nodes_touched = True
             self._wake.set()
 
@@ -171,44 +175,53 @@ class Proxy:
             namespace, _, name = key.partition("/")
             service = services.get(name, namespace)
             found = slices.by_index(_INDEX, key)
-            ports = service_ports(service, found, self._config.node_name, self._zone) if service else []
-            old = self._ports.pop(key, [])
-            if ports:
-                self._ports[key] = ports
-            if ports != old:
-                self._before.setdefault(key, old)
-                self._ruleset.replace(key, entries(key, ports, self._numbers))
+            for table in self._tables:
+                table.put(key, service, found, self._config.node_name, self._zone)
 
     async def _follow_up(self, group: asyncio.TaskGroup) -> None:
         """What a change of services brings with it once the rules stand."""
-        before, self._before = self._before, {}
-        changed = (port for key, ports in before.items() for port in (*ports, *self._ports.get(key, ())))
-        if any(port.health_check_port for port in changed):
-            self._checks.update((port for ports in self._ports.values() for port in ports), group)
-        for address, number, endpoint in stale_flows(before, self._ports):
-            await self._backend.forget_udp(address, number, endpoint)
+        for table in self._tables:
+            may_be_checked, stale = table.follow_up()
+            if may_be_checked:
+                self._checks.update(self._checked_ports(), group)
+            for address, number, endpoint in stale:
+                await self._backend.forget_udp(address, number, endpoint, family=table.family.type)
+
+    def _checked_ports(self) -> Iterable[ServicePort]:
+        """The ports of every service, in the first family that it has: a load balancer asks about the node."""
+        known: dict[str, list[ServicePort]] = {}
+        for table in reversed(self._tables):
+            known.update(table.ports)
+        return (port for ports in known.values() for port in ports)
 
     async def _apply(self) -> None:
-        is_first = not self._ruleset.is_known
-        commands = self._ruleset.commands()
+        is_first = not self._tables[0].ruleset.is_known
+        commands = "".join(table.ruleset.commands() for table in self._tables)
         if not commands:
             return
         try:
             await self._backend.nft(commands)
         except BaseException:
-            self._ruleset.lost()
+            for table in self._tables:
+                table.ruleset.lost()
             raise
-        self._ruleset.applied()
+        for table in self._tables:
+            table.ruleset.applied()
         if is_first:
-            log.info("Service rules made", services=len(self._ports))
+            log.info("Service rules made", services=len(self._tables[0].ports))
 
     async def _sync_routes(self, nodes: Iterable[Node]) -> None:
         """Routes that fail (a node of another subnet) disturb nothing else and are tried again later."""
         self._nodes_touched = False
         try:
             if self._routes is None:
-                self._routes = await self._backend.known_routes()
-            wanted = pod_routes(nodes, self._config.node_name)
+                self._routes = {}
+                for family in self._families:
+                    self._routes |= await self._backend.known_routes(family.type)
+            known = list(nodes)
+            wanted: dict[str, str] = {}
+            for family in self._families:
+                wanted |= pod_routes(known, self._config.node_name, family)
             fresh = {cidr: gateway for cidr, gateway in wanted.items() if self._routes.get(cidr) != gateway}
             stale = set(self._routes) - set(wanted)
             if fresh or stale:

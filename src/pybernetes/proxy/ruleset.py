@@ -22,12 +22,17 @@ Chain = tuple[str, tuple[str, ...]]
 """(name, rules). The name stands for the rules: two chains of one name are the same chain."""
 
 
+Container = tuple[str, str]
+"""(name, definition) of a map of which the kernel itself makes the elements."""
+
+
 class Fragment(msgspec.Struct, frozen=True):
-    """What one entry consists of. No two entries have an element in common; chains are shared, and a chain stands
-    behind those it goes to."""
+    """What one entry consists of. No two entries have an element or a container in common; chains are shared, and a
+    chain stands behind those it goes to."""
 
     elements: tuple[Element, ...] = ()
     chains: tuple[Chain, ...] = ()
+    containers: tuple[Container, ...] = ()
 
 
 _NOTHING = Fragment()
@@ -116,6 +121,8 @@ class Ruleset:
         fresh: dict[str, list[str]] = {}
         users: Counter[str] = Counter()
         chains: dict[str, tuple[str, ...]] = {}
+        made: dict[Container, None] = {}
+        unmade: dict[Container, None] = {}
         for entry, fragment in pending.items():
             before = self._kernel.get(entry, _NOTHING)
             if before == fragment:
@@ -125,10 +132,16 @@ class Ruleset:
                 stale.setdefault(container, []).append(key)
             for container, key, value in fragment.elements if not had else sorted(has - had):
                 fresh.setdefault(container, []).append(f"{key} : {value}" if value else key)
-            users.subtract(name for name, _ in before.chains)
-            users.update(name for name, _ in fragment.chains)
-            chains.update(before.chains)
-            chains.update(fragment.chains)
+            for name, rules in before.chains:
+                users[name] -= 1
+                chains[name] = rules
+            for name, rules in fragment.chains:
+                users[name] += 1
+                chains[name] = rules
+            if before.containers != fragment.containers:
+                made.update(dict.fromkeys(one for one in fragment.containers if one not in before.containers))
+                unmade.update(dict.fromkeys(one for one in before.containers if one not in fragment.containers))
+        yield from (f"add map {self._table} {name} {{ {definition} }}" for name, definition in made)
         had_users = self._chain_users
         for name, rules in chains.items():
             if not had_users[name] and users[name] > 0:
@@ -139,6 +152,7 @@ class Ruleset:
         gone = [name for name in chains if had_users[name] and not had_users[name] + users[name]]
         yield from (f"flush chain {self._table} {name}" for name in gone)
         yield from (f"delete chain {self._table} {name}" for name in gone)
+        yield from (f"delete map {self._table} {name}" for name, _ in unmade)
 
     def _elements(self, verb: str, items: Mapping[str, list[str]]) -> Iterator[str]:
         for container in sorted(items):

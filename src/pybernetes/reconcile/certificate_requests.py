@@ -4,6 +4,9 @@ Pure functions over the CertificateSigningRequest and its parsed PKCS#10 request
 """
 
 from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
 
 from ..api.certificates import CertificateSigningRequest, CertificateSigningRequestCondition
 from ..base.x509 import CertificateError, SigningRequest
@@ -22,6 +25,17 @@ _SERVER_USAGES = ({"digital signature", "server auth"}, {"digital signature", "k
 def condition_of(request: CertificateSigningRequest, type_: str) -> CertificateSigningRequestCondition | None:
     """One condition of the request."""
     return next((found for found in request.status.conditions or () if found.type == type_), None)
+
+
+def with_condition(
+    request: CertificateSigningRequest, type_: str, reason: str, message: str, now: datetime
+) -> CertificateSigningRequest:
+    """The request with one more condition, which is true from now on."""
+    fresh = CertificateSigningRequestCondition(
+        type=type_, status="True", reason=reason, message=message, last_update_time=now, last_transition_time=now
+    )
+    status = msgspec.structs.replace(request.status, conditions=[*(request.status.conditions or ()), fresh])
+    return msgspec.structs.replace(request, status=status)
 
 
 def is_approved(request: CertificateSigningRequest) -> bool:
@@ -98,4 +112,5 @@ __all__ = [
     "kubelet_serving_problem",
     "parsed",
     "signer_problem",
+    "with_condition",
 ]

@@ -1,7 +1,7 @@
 """What a controller manager shows over HTTPS, as upstream's on port 10257 (of a cloud: 10258).
 
     /healthz                             leaderElection, and each controller that runs here
-    /metrics                             queues, leadership, who runs, the process; controllers' own
+    /metrics                             queues, leadership, who runs, requests, the process; controllers' own
     /configz /statusz /flagz             settings and state
 
 Who waits for the lease is healthy. A leader is not once its lease has been expired for 20 s: it should have stopped
@@ -44,6 +44,7 @@ class ManagerPages:
         """`configuration` is the name of the settings on `/configz`."""
         self.manager: ControllerManager | None = None
         self._name = name
+        self._requests = client.metrics
         self._own = Registry()
         add_process_metrics(self._own)
         self._leads = Gauge(
@@ -63,6 +64,10 @@ class ManagerPages:
     def server(self, host: str, port: int) -> HttpServer:
         """Serves the pages."""
         return self._pages.server(host, port)
+
+    async def trouble(self) -> str:
+        """What `/healthz` fails for, "" when it does not."""
+        return await self._health().trouble("healthz")
 
     async def follow(self, manager: ControllerManager, ready: asyncio.Event) -> None:
         """Serve the manager and show it meanwhile."""
@@ -100,7 +105,7 @@ class ManagerPages:
 
     def _metrics(self) -> bytes:
         controllers = self.manager.metrics.text() if self.manager is not None and self.manager.running else b""
-        return controllers + self._own.text()
+        return controllers + self._requests.text() + self._own.text()
 
 
 def flags(config: ControllerManagerConfig) -> dict[str, str]:

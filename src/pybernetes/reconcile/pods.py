@@ -5,7 +5,7 @@ ranking of `ReplicaSet` scale-down (pod deletion cost, KEP-2255).
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import log2
 from typing import Any
 
@@ -13,6 +13,7 @@ import msgspec
 
 from ..api.core import Pod, PodCondition, PodTemplateSpec
 from ..api.meta import ObjectMeta
+from ..base.clock import after
 from .ownership import controller_reference
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -66,7 +67,7 @@ def available_in_seconds(pod: Pod, min_ready_seconds: int, now: datetime) -> flo
         return 0.0
     if condition.last_transition_time is None:
         return None
-    due = condition.last_transition_time + timedelta(seconds=min_ready_seconds)
+    due = after(condition.last_transition_time, min_ready_seconds)
     return min(float(min_ready_seconds), max(0.0, (due - now).total_seconds()))
 
 

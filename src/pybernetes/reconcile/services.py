@@ -82,6 +82,16 @@ def appearance(pod: Pod) -> tuple[object, ...]:
     )
 
 
+def services_touched(services: Iterable[Service], old: Pod | None, new: Pod | None) -> Iterable[Service]:
+    """Those of the pod's namespace whose endpoints may change by a pod's change: they select it, or did before."""
+    if old is not None and new is not None and old.metadata.labels == new.metadata.labels:
+        if appearance(old) == appearance(new):
+            return ()
+        old = None
+    labels = [pod.metadata.labels for pod in (old, new) if pod is not None]
+    return [service for service in services if any(selects(service, one) for one in labels)]
+
+
 def _long_running(pod: Pod) -> Iterable[Container]:
     yield from pod.spec.containers or ()
     for container in pod.spec.init_containers or ():

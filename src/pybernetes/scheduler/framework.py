@@ -179,6 +179,9 @@ class PostFilter(Plugin, Protocol):
 class Release(Plugin, Protocol):
     """A PostFilter plugin that writes things before a pod is bound, which may then keep the pod from every node."""
 
+    def told(self, state: CycleState, pod: PodInfo) -> str:
+        """What the pod's owner reads of it, before it is done."""
+
     async def release(self, state: CycleState, pod: PodInfo) -> None:
         """No node fits: give back what stands in the way, if it is the pod's alone. Called when all is reported."""
 

@@ -32,13 +32,18 @@ class Monitoring:
         self.ready = asyncio.Event()
         """Of the scheduler, while there is one."""
         self._process = Registry()
+        self._requests = client.metrics
         add_process_metrics(self._process)
-        health = Health()
+        self._health = health = Health()
         health.add("ping", lambda: "")
         health.add("informer-sync", self._informers_synced, ("readyz",))
         self._pages = ComponentPages("kube-scheduler", lambda: health, client, clock, client_ca=client_ca)
         self._pages.pages["/metrics"] = metrics_page(self._metrics)
         self._pages.pages["/configz"] = config_page("componentconfig", lambda: shown(config))
+
+    async def trouble(self) -> str:
+        """What `/readyz` fails for, "" when it does not."""
+        return await self._health.trouble("readyz")
 
     async def follow(self, scheduler: Scheduler, ready: asyncio.Event) -> None:
         """Serve the scheduler and show it meanwhile."""
@@ -57,7 +62,7 @@ class Monitoring:
 
     def _metrics(self) -> bytes:
         own = self.scheduler.metrics.registry.text() if self.scheduler is not None else b""
-        return own + self._process.text()
+        return own + self._requests.text() + self._process.text()
 
 
 def shown(config: SchedulerConfig) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class Owners:
             group[name] = from_labels(new.spec.selector)
         else:
             group.pop(name, None)
+            if not group:
+                del self._by_namespace[namespace]
 
     def close(self) -> None:
         """Stop following the services."""

@@ -105,6 +105,8 @@ class SchedulingQueue:
         self.incoming: dict[tuple[str, str], float] = {}
         """How many pods came to (a queue, by an event), in upstream's words."""
         self._events: Journal[ClusterEvent] = Journal(_REMEMBERED_EVENTS)
+        self._in_flight: set[str] = set()
+        """Pods that are being tried: for them, and only as long, events are remembered, with the objects in them."""
         self._interested: dict[tuple[str, int], list[tuple[tuple[str, str], EnqueueExtensions]]] = {}
 
     def __len__(self) -> int:
@@ -180,6 +182,10 @@ class SchedulingQueue:
                 del group[queued.pod.uid]
                 if not group:
                     del self._waiting[name, plugin]
+        elif queued.place is Place.IN_FLIGHT:
+            self._in_flight.discard(queued.pod.uid)
+            if not self._in_flight:
+                self._events.forget()
         self._ticket += 1
         queued.ticket = self._ticket
 
@@ -219,6 +225,7 @@ class SchedulingQueue:
                 self._move(queued, Place.IN_FLIGHT)
                 queued.attempts += 1
                 queued.seen = self._events.position
+                self._in_flight.add(queued.pod.uid)
                 return queued
             self._filled.clear()
             await self._filled.wait()
@@ -281,7 +288,8 @@ class SchedulingQueue:
 
     def on_event(self, event: ClusterEvent) -> None:
         """Wake the waiting pods that the change may help."""
-        self._events.append(event)
+        if self._in_flight:
+            self._events.append(event)
         if not self._waiting:
             return
         woken: dict[str, QueuedPod] = {}

@@ -346,18 +346,20 @@ class Scheduler:
         self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, agreed: preemption.Plan | str | None
     ) -> preemption.Plan | str:
         """What the PostFilter plugins make of it, in their order: a plan, or words for the pod's owner."""
-        said = ""
+        said: list[str] = []
         for plugin in self.profile_of(pod).post_filter:
             if isinstance(plugin, DefaultPreemption):
                 outcome = agreed if agreed is not None else self.room.plan(pod, diagnosis)
                 if not isinstance(outcome, str):
                     return outcome
-                said = outcome
+                said.append(outcome)
                 continue
+            if isinstance(plugin, Release) and not diagnosis.pre_filter:
+                said.append(plugin.told(state, pod))
             node_name = plugin.post_filter(state, pod, diagnosis)
             if node_name:
                 return preemption.Plan(node_name, (), 0)
-        return said
+        return ", ".join(said)
 
     async def _preempt(self, state: CycleState, pod: PodInfo, plan: preemption.Plan, message: str) -> None:
         """Nominate the pod, remove the victims; their deletions wake the pod. If that fails the pod starts over."""

@@ -26,10 +26,8 @@ from pathlib import Path
 import msgspec
 
 from pybernetes.store.mvcc import Index
+from pybernetes.store.sqlite_formats import FORMAT, OLDEST, bring_up
 from pybernetes.store.store import KeyValue, Unavailable
-
-FORMAT = 2
-"""Of the file, kept in `PRAGMA user_version`."""
 
 _APPLICATION_ID = 0x50594231
 _PAGE_BYTES = 8192
@@ -118,7 +116,7 @@ class DataFile:
 
 def open_file(path: Path) -> DataFile:
     """Open or create the data file. Unavailable, with one line that says what to do, when it is in use, is not a data
-    file, is damaged, or was written by a newer version."""
+    file, is damaged, or was written by a newer version. One of an older version gets the present format."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -171,8 +169,10 @@ def _prepare(file: DataFile) -> None:
         connection.execute("COMMIT")
     elif application != _APPLICATION_ID:
         raise Unavailable(f"{file.path} is a database of another program; choose another data directory")
+    elif version < OLDEST:
+        raise Unavailable(f"{file.path} has format {version}, which no version has written; restore a snapshot")
     elif version < FORMAT:
-        raise Unavailable(f"{file.path} has format {version} of a version before the first release; start afresh")
+        bring_up(connection, file.path, version)
     elif version > FORMAT:
         raise Unavailable(f"{file.path} has format {version}, this version reads up to {FORMAT}; use a newer version")
     connection.execute("PRAGMA journal_mode=WAL")

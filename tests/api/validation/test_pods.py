@@ -353,7 +353,8 @@ def test_ephemeral_containers_have_no_ports() -> None:
 
 
 def test_a_resize_takes_no_limit_away() -> None:
-    before = pod(containers=web(resources={"limits": {"cpu": "1", "memory": "1Gi"}}))
-    after = pod(containers=web(resources={"limits": {"cpu": "1"}, "requests": {"cpu": "1", "memory": "1Gi"}}))
+    requests = {"cpu": "500m", "memory": "1Gi"}
+    before = pod(containers=web(resources={"limits": {"cpu": "1", "memory": "1Gi"}, "requests": requests}))
+    after = pod(containers=web(resources={"limits": {"cpu": "1"}, "requests": requests}))
     (error,) = validation_of("pods").update(after, before, subresource="resize")
     assert str(error) == "spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed"

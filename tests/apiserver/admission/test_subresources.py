@@ -55,7 +55,8 @@ async def test_a_policy_sees_the_pod_in_its_subresources(
     resource: str, operation: str, expression: str, request_path: str, body: Object
 ) -> None:
     async with running_api() as api:
-        await api.pod("p")
+        container = {"name": "main", "image": "image", "resources": {"requests": {"memory": "1Mi"}}}
+        await api.post(PODS, {"metadata": {"name": "p"}, "spec": {"containers": [container]}})
         await refuse(api, rules(resource, "", "v1", operation), expression)
         strategic = "application/strategic-merge-patch+json"
         answer = await api.patch(f"{PODS}/{request_path}", body, strategic)

@@ -36,6 +36,9 @@ async def test_a_denial_carries_the_webhooks_words_and_code() -> None:
         await configure(api, VALIDATING, "v", entry)
         answer = await api.post(CONFIG_MAPS, config_map())
         assert (answer.code, answer.body["reason"]) == (403, "Forbidden")
+        metric = "apiserver_admission_webhook_admission_duration_seconds_count"
+        labels = 'name="no.example.com",type="validating",operation="CREATE",rejected="true"'
+        assert f"{metric}{{{labels}}} 1\n" in (await api.get("/metrics")).raw.decode()
         words = 'admission webhook "no.example.com" denied the request: the config map contains unwanted key'
         assert answer.message == words
         await configure(api, VALIDATING, "w", hooks.entry("mute", deny(), rule={"resources": ["secrets"]}))

@@ -84,10 +84,30 @@ async def test_levels_decide_what_is_kept(tmp_path: Path) -> None:
         assert got["responseObject"]["kind"] == "ConfigMap" and "requestObject" not in got
 
 
+async def test_what_goes_to_a_client_as_protobuf_is_recorded_as_json_would_be(tmp_path: Path) -> None:
+    rules = [
+        {"level": "Metadata", "resources": [{"group": "", "resources": ["configmaps"]}]},
+        {"level": "RequestResponse"},
+    ]
+    async with audited(tmp_path, *rules, omitStages=["RequestReceived"]) as (api, log):
+        accept = [("accept", "application/vnd.kubernetes.protobuf")]
+        for path, name in ((CONFIG_MAPS, "m"), ("/api/v1/namespaces", "shop")):
+            answer = await api.send("POST", path, orjson.dumps({"metadata": {"name": name}}), headers=list(accept))
+            assert isinstance(answer.body, bytes) and answer.body.startswith(b"k8s")
+        made, named = log.events(api)
+        assert made["objectRef"]["name"] == "m" and made["objectRef"]["uid"] and "responseObject" not in made
+        reference = named["objectRef"]
+        found = named["responseObject"]["metadata"]
+        assert (reference["name"], reference["uid"]) == (found["name"], found["uid"]) == ("shop", found["uid"])
+
+
 async def test_failures_carry_their_status(tmp_path: Path) -> None:
     async with audited(tmp_path, {"level": "Metadata", "omitStages": ["RequestReceived"]}) as (api, log):
         await api.get(f"{CONFIG_MAPS}/none")
-        (event,) = log.events(api)
+        await api.config_map("m")
+        assert (await api.post(CONFIG_MAPS, {"metadata": {"name": "m"}})).code == 409
+        event, _, again = log.events(api)
+        assert (again["objectRef"]["name"], again["responseStatus"]["reason"]) == ("m", "AlreadyExists")
         status = event["responseStatus"]
         assert (status["code"], status["reason"]) == (404, "NotFound")
         assert status["details"]["name"] == "none"

@@ -92,9 +92,23 @@ REFUSED: dict[str, tuple[str, str, str, bytes, int, str]] = {
         400,
         "out of range",
     ),
-    "half a surrogate pair": ("POST", CONFIG_MAPS, JSON, b'{"metadata":{"name":"\\ud800"}}', 400, "json parse error"),
+    "half a surrogate pair": (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        b'{"metadata":{"name":"\\ud800"}}',
+        422,
+        "a lowercase RFC 1123 subdomain",
+    ),
     "a control character": ("POST", CONFIG_MAPS, JSON, b'{"metadata":{"name":"\0"}}', 400, "'\\x00' in string literal"),
-    "bytes that are no text": ("POST", CONFIG_MAPS, JSON, b'{"metadata":{"name":"\xff"}}', 400, "json parse error"),
+    "bytes that are no text": (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        b'{"metadata":{"name":"\xff"}}',
+        422,
+        "a lowercase RFC 1123 subdomain",
+    ),
     "UTF-16": ("POST", CONFIG_MAPS, JSON, '{"metadata":{}}'.encode("utf-16"), 400, "json parse error"),
     "two documents": ("POST", CONFIG_MAPS, JSON, b'{"metadata":{}}{"a":1}', 400, "character '{' after top-level value"),
     "nothing": ("POST", CONFIG_MAPS, JSON, b"", 400, "<empty>"),
@@ -202,6 +216,10 @@ REFUSED: dict[str, tuple[str, str, str, bytes, int, str]] = {
         "unexpected end",
     ),
     "protobuf: a group": ("POST", CONFIG_MAPS, PROTOBUF, b"k8s\0\x0b\x0c", 400, "unknown wire type"),
+    "yaml that is no text": ("POST", CONFIG_MAPS, YAML, b"a: \xff", 400, "yaml: invalid leading UTF-8 octet ("),
+    "apply that is no text": ("PATCH", A, APPLY, b"a: \xc3x", 400, "yaml: invalid trailing UTF-8 octet"),
+    "merge patch that is no JSON": ("PATCH", A, MERGE, b"\xff", 400, "patch: invalid character 'ÿ' looking for"),
+    "json patch that is no JSON": ("PATCH", A, JSON_PATCH, b"\xff", 400, "invalid character 'ÿ' looking for beginning"),
     "protobuf: no prefix": ("POST", CONFIG_MAPS, PROTOBUF, b"\n\0", 400, "does not appear to be a protobuf message"),
 }
 
@@ -229,6 +247,34 @@ async def test_a_body_made_to_hurt_is_refused(api: Api, case: str) -> None:
     assert (answer.code, answer.body["kind"]) == (code, "Status")
     assert words in answer.message
     assert time.process_time() - began < 10
+
+
+@shared
+@pytest.mark.parametrize("text", [b"\xff", rb"\ud800"], ids=["no UTF-8", "half of a surrogate pair"])
+async def test_text_that_cannot_be_is_replaced_as_go_does(api: Api, text: bytes) -> None:
+    """In a body and in every form of patch alike."""
+    path, name = f"{CONFIG_MAPS}/odd", b'{"metadata":{"name":"odd"},"data":{"x":"%b"}}'
+    operation = b'[{"op":"replace","path":"/data/x","value":"%b"}]'
+    assert (await api.call("POST", CONFIG_MAPS, name % text, media=JSON)).code == 201
+    for media, body in ((MERGE, b'{"data":{"x":"%b"}}'), (STRATEGIC, b'{"data":{"x":"%b"}}'), (JSON_PATCH, operation)):
+        assert (await api.get(path)).body["data"] == {"x": "\N{REPLACEMENT CHARACTER}"}
+        assert (await api.patch(path, {"data": {"x": "y"}}, media=MERGE)).code == 200
+        assert (await api.call("PATCH", path, body % text, media=media)).code == 200
+    await api.delete(path)
+
+
+@shared
+@pytest.mark.parametrize("plural", ["replicasets", "deployments"])
+async def test_counts_below_zero_are_refused_though_others_are_left_out(api: Api, plural: str) -> None:
+    path, labels = f"/apis/apps/v1/namespaces/default/{plural}", {"app": "x"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    body = {"metadata": {"name": "r"}, "spec": {"selector": {"matchLabels": labels}, "template": template}}
+    assert (await api.post(path, body)).code == 201
+    answer = await api.patch(f"{path}/r/status", {"status": {"replicas": -1}}, media=MERGE)
+    assert answer.code == 422
+    assert "status.replicas: Invalid value: -1: must be greater than or equal to 0" in answer.message
+    assert "Invalid value: 0: cannot be greater than status.replicas" in answer.message
+    await api.delete(f"{path}/r")
 
 
 @shared
@@ -356,7 +402,7 @@ async def test_a_deep_object_is_refused_where_it_would_be_stored(api: Api) -> No
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     assert (await api.post(path, {"metadata": {"name": "things.example.com"}, "spec": spec})).code == 201
     things = "/apis/example.com/v1/namespaces/default/things"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await api.get(things)).code != 200:  # noqa: ASYNC110 (served a moment after it is stored)
             await asyncio.sleep(0.01)
     start = b'{"apiVersion":"example.com/v1","kind":"Thing","metadata":{"name":"a"},"spec":'

@@ -99,6 +99,32 @@ async def test_a_slow_request_times_out() -> None:
     assert (caught.value.code, caught.value.reason) == (504, "Timeout")
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("1ms", 504), ("3m", 201), ("0s", 201), ("-1s", 201), ("", 201), ("invalid", 400), ("5", 400)],
+)
+async def test_a_request_may_name_its_own_time(text: str, code: int) -> None:
+    """ "Server request timeout": times that are none are refused, those beyond the server's do not count."""
+    from pybernetes.apiserver.request_info import request_info
+
+    async def slow(request: Request) -> Response:
+        if code == 504:
+            await asyncio.get_running_loop().create_future()
+        return Response(201)
+
+    request = Request("GET", "/version", "timeout=" + text)
+    request.context["info"] = request_info(request)
+    try:
+        found, message = (await Timeout(60)(slow)(request)).status, ""
+    except StatusError as error:
+        found, message = error.code, error.message
+    assert found == code
+    if code == 400:
+        assert message.startswith("invalid timeout specified in the request URL - time: ")
+    task = asyncio.current_task()
+    assert task is not None and not task.cancelling()
+
+
 async def test_one_timer_ends_each_request_in_its_turn_and_no_other() -> None:
     from pybernetes.apiserver.request_info import request_info
 

@@ -4,7 +4,8 @@ import orjson
 import pytest
 
 from pybernetes.api.status import StatusError
-from pybernetes.apiserver.negotiation import PLAIN, PartialFormat, Representation, negotiate
+from pybernetes.apiserver.formats import PartialFormat
+from pybernetes.apiserver.negotiation import NO_FORMS, PLAIN, Representation, negotiate
 from pybernetes.apiserver.table import partial_metadata
 from pybernetes.apiserver.yaml_body import load
 
@@ -26,16 +27,44 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
             "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
             Representation(form="PartialObjectMetadataList"),
         ),
+        ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", Representation(form="Table", form_version="v1beta1")),
+        (
+            f"application/json;as=Table;v=v1beta1;g=meta.k8s.io,{TABLE}",
+            Representation(form="Table", form_version="v1beta1"),
+        ),
+        ("application/json;v=v1;g=meta.k8s.io, application/yaml", Representation("application/yaml")),
+        ("application/json;stream=watch", PLAIN),
+        ("application/json;stream=chat, application/yaml", Representation("application/yaml")),
+        ("application/json;sv=v2, application/yaml", Representation("application/yaml")),
+        ("application/json;unknown=1", PLAIN),
+        (
+            "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+            Representation("application/vnd.kubernetes.protobuf", "PartialObjectMetadata"),
+        ),
     ],
 )
 def test_the_first_acceptable_form_is_taken(accept: str, expected: Representation) -> None:
     assert negotiate(accept) == expected
 
 
-@pytest.mark.parametrize("accept", ["text/html", "application/vnd.kubernetes.protobuf", "application/json;as=Chart"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/html",
+        "application/vnd.kubernetes.protobuf",
+        "application/json;as=Chart",
+        TABLE.replace("json", "vnd.kubernetes.protobuf"),
+    ],
+)
 def test_nothing_acceptable(accept: str) -> None:
     with pytest.raises(StatusError, match="only the following media types are accepted"):
         negotiate(accept)
+
+
+def test_a_review_has_no_table() -> None:
+    assert negotiate(f"{TABLE},application/json", forms=NO_FORMS) == PLAIN
+    with pytest.raises(StatusError, match="only the following media types are accepted"):
+        negotiate(TABLE, forms=NO_FORMS)
 
 
 def test_yaml_keeps_timestamps_as_text() -> None:

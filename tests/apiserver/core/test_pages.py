@@ -28,6 +28,52 @@ async def test_verbose_health_lists_the_checks() -> None:
         assert (await api.get("/livez/nothing")).code == 404
 
 
+HOOKS = (
+    "start-apiserver-admission-initializer",
+    "generic-apiserver-start-informers",
+    "start-apiextensions-informers",
+    "start-apiextensions-controllers",
+    "crd-informer-synced",
+    "bootstrap-controller",
+    "start-system-namespaces-controller",
+    "scheduling/bootstrap-system-priority-classes",
+    "start-cluster-authentication-info-controller",
+    "start-kube-aggregator-informers",
+    "apiservice-registration-controller",
+    "apiservice-status-local-available-controller",
+    "kube-apiserver-autoregistration",
+    "apiservice-openapi-controller",
+)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz"])
+async def test_health_contains_the_checks_that_others_look_for(path: str) -> None:
+    """test/e2e/apimachinery/health_handlers.go"""
+    checks = ["ping", "log", "etcd", *(f"poststarthook/{name}" for name in HOOKS), "autoregister-completion"]
+    if path == "/readyz":
+        checks += ["informer-sync", "etcd-readiness", "shutdown"]
+    async with running_api(bootstrap=True, aggregation=True) as api:
+        answer = await api.get(path, "verbose=1")
+        assert answer.code == 200
+        assert {f"[+]{name} ok" for name in checks} <= set(answer.raw.decode().split("\n"))
+        assert (await api.get(f"{path}/poststarthook/{HOOKS[0]}")).raw == b"ok"
+
+
+async def test_health_is_silent_about_what_is_switched_off() -> None:
+    async with running_api(bootstrap=False, aggregation=False, priority_and_fairness=False) as api:
+        text = (await api.get("/readyz", "verbose")).raw.decode()
+        assert not [word for word in ("bootstrap", "fairness", "autoregist") if word in text]
+
+
+async def test_no_health_before_the_start_is_done() -> None:
+    async with running_api() as api:
+        api.server._state = "starting"  # what it is while the first objects are made
+        for path in ("/healthz", "/livez", "/readyz"):
+            answer = await api.get(path)
+            assert answer.code == 500
+            assert "[-]poststarthook/generic-apiserver-start-informers failed: reason withheld" in answer.raw.decode()
+
+
 async def test_a_failing_check_is_named_without_its_reason() -> None:
     health = Health()
     health.add("ping", lambda: "")
@@ -39,10 +85,11 @@ async def test_a_failing_check_is_named_without_its_reason() -> None:
     assert response is not None and response.body == b"internal server error: reason withheld\n"
     response = await health.page(Request("GET", "/livez"))
     assert response is not None and response.body == b"ok"
+    assert (await health.trouble("readyz"), await health.trouble("livez")) == ("disk: full", ""), "to its own process"
 
 
 async def test_readiness_ends_before_the_server_does() -> None:
-    async with running_api(shutdown_delay_seconds=0.05) as api:
+    async with running_api(shutdown_delay_seconds=1.0) as api:
         task = next(task for task in asyncio.all_tasks() if task.get_name() == "apiserver")
         task.cancel()
         await asyncio.sleep(0.01)
@@ -71,6 +118,57 @@ async def test_metrics_count_requests_and_objects() -> None:
         assert 'apiserver_storage_objects{resource="configmaps"} 1\n' in text
         assert 'apiserver_registered_watchers{group="",kind="ConfigMap"} 1\n' in text
         watching.body.stop()
+
+
+async def test_metrics_do_not_grow_with_what_callers_make_up() -> None:
+    async with running_api() as api:
+        await api.get("/api/v1/namespaces/x/endpoints/a")
+
+        async def series() -> set[str]:
+            lines = (await api.get("/metrics")).raw.decode().splitlines()
+            found = {line.rpartition(" ")[0] for line in lines if line.startswith("apiserver_request")}
+            return {line for line in found if '"/metrics"' not in line}
+
+        async def ask(number: int) -> None:
+            for made_up in (
+                f"/apis/group{number}/v1/things",
+                f"/apis/apps/v{number + 2}/deployments",
+                f"/api/v1/things{number}",
+                f"{CONFIG_MAPS}/a/sub{number}",
+                f"/api/v1/namespaces/x/endpoints/a/sub{number}",
+                f"/path{number}",
+            ):
+                assert (await api.get(made_up)).code == 404
+            await api.send(f"METHOD{number}", "/version")
+
+        await ask(0)
+        before = await series()
+        for number in range(1, 4):
+            await ask(number)
+        assert await series() == before
+        assert not [line for line in before if "things" in line or "sub0" in line or "METHOD0" in line]
+
+
+async def test_metrics_under_upstreams_stable_names() -> None:
+    async with running_api() as api:
+        await api.config_map("a")
+        await api.get(CONFIG_MAPS)
+        await api.get("/api/v1/namespaces/default/endpoints")
+        everywhere, here = await api.watch("/api/v1/configmaps"), await api.watch(CONFIG_MAPS)
+        text = (await api.get("/metrics")).raw.decode()
+        of = 'group="",version="v1",resource="configmaps",subresource="",scope="{}",component="apiserver"'.format
+        assert f'apiserver_response_sizes_count{{verb="LIST",dry_run="",{of("namespace")}}} 1\n' in text
+        for scope in ("namespace", "cluster"):
+            assert f'apiserver_longrunning_requests{{verb="WATCH",{of(scope)}}} 1\n' in text
+        for labels in ('type="admit",operation="CREATE",rejected="false"', 'type="validate",operation="CREATE"'):
+            assert f"apiserver_admission_step_admission_duration_seconds_count{{{labels}" in text
+        asked = 'group="",version="v1",resource="endpoints",subresource="",removed_release=""'
+        assert f"apiserver_requested_deprecated_apis{{{asked}}} 1\n" in text
+        flow = 'priority_level="exempt",flow_schema="exempt"'
+        assert f"apiserver_flowcontrol_dispatched_requests_total{{{flow}}} " in text
+        for watching in (everywhere, here):
+            watching.body.stop()
+        assert "longrunning_requests{" not in (await api.get("/metrics")).raw.decode()
 
 
 async def test_the_root_lists_paths() -> None:

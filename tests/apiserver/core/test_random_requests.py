@@ -13,6 +13,7 @@ from tests.apiserver.conformance.objects import SAMPLES, sample
 from pybernetes.api.protobuf import decode
 from pybernetes.api.resource import resources
 from pybernetes.apiserver.filters.requests import LONG_RUNNING_SUBRESOURCES
+from pybernetes.apiserver.yaml_body import load
 from pybernetes.base.http.message import Request, Response
 from pybernetes.testing import ADMIN, api_server
 
@@ -155,7 +156,14 @@ def check(response: Response, sent: Any) -> None:
         return
     assert response.status < 500, (sent, body)
     if response.status >= 400:
-        status = decode(body) if body.startswith(b"k8s\0") else orjson.loads(body)
+        media = response.header("content-type")
+        status = (
+            decode(body)
+            if body.startswith(b"k8s\0")
+            else load(body)
+            if media == "application/yaml"
+            else orjson.loads(body)
+        )
         assert (status["kind"], status["code"]) == ("Status", response.status), sent
 
 

@@ -21,7 +21,8 @@ async def test_a_write_is_answered_with_advice() -> None:
 
 async def test_a_status_is_written_without_advice() -> None:
     async with running_api() as api:
-        spec = {"containers": [{"name": "c", "image": "i"}], "terminationGracePeriodSeconds": -1}
+        twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+        spec = {"containers": [{"name": "c", "image": "i", "env": twice}]}
         made = await api.post(PODS, {"metadata": {"name": "p"}, "spec": spec})
         assert len(made.header("warning")) == 1
         status = await api.patch(f"{PODS}/p/status", {"status": {"phase": "Running"}})

@@ -14,6 +14,7 @@ from tests.apiserver.crds.definitions import (
     version,
 )
 from tests.support.api import Api, running_api
+from tests.support.shared_store import SharedStore
 
 NAME = f"crontabs.{GROUP}"
 PATH = f"{DEFINITIONS}/{NAME}"
@@ -41,6 +42,24 @@ async def test_creating_and_deleting_definitions_works() -> None:
         assert answer.body["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
         await gone(api, PATH)
         assert (await api.get(path())).code == 404
+
+
+async def test_nothing_is_kept_of_a_definition_that_is_gone() -> None:
+    async with running_api() as api:
+        await define(api, definition())
+        await api.post(path(), cron_tab("a"))
+        watching = await api.watch(path())
+        metric = f'apiserver_storage_objects{{resource="crontabs.{GROUP}"}}'
+        assert f"{metric} 1" in (await api.get("/metrics")).raw.decode()
+        await api.delete(PATH)
+        await gone(api, PATH)
+        assert watching.closed
+        assert not [cache for cache in api.server.cache.caches() if cache.info.group == GROUP]
+        assert metric not in (await api.get("/metrics")).raw.decode()
+        await define(api, definition())
+        assert (await api.get(path())).body["items"] == []
+        assert (await api.post(path(), cron_tab("a"))).code == 201
+        assert [item["metadata"]["name"] for item in (await api.get(path())).body["items"]] == ["a"]
 
 
 async def test_listing_definitions_works() -> None:
@@ -256,26 +275,12 @@ async def test_definitions_are_served_by_a_server_that_starts_later() -> None:
         api = Api(server)
         await define(api, definition())
         assert (await api.post(path(), cron_tab("a"))).code == 201
-        async with api_server(store=_Shared(store), bootstrap=False) as second:
+        async with api_server(store=SharedStore(store), bootstrap=False) as second:
             other = Api(second)
             assert (await other.get(path("a"))).code == 200
             await define(other, definition(plural="others", kind="Other"))
             await api.settle()
             assert (await api.get(path(plural="others"))).code == 200
-
-
-class _Shared:
-    """A store that another server runs."""
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def serve(self, ready: asyncio.Event) -> None:
-        ready.set()
-        await asyncio.get_running_loop().create_future()
 
 
 async def test_groups_of_the_community_need_an_approval() -> None:

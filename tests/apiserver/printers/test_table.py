@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pybernetes.api.resource import resource, resources
+from pybernetes.api.resource import ResourceInfo, resource, resources
 from pybernetes.apiserver import table
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -13,9 +13,14 @@ CREATED = "2026-01-01T23:55:00Z"
 META = {"name": "x", "creationTimestamp": CREATED}
 
 
+def made_of(info: ResourceInfo, obj: dict[str, Any], what: str = "Metadata") -> dict[str, Any]:
+    rows = table.ResourceRows(info, table.Included(what), str(obj.get("kind", "")))
+    return table.to_table(rows, [obj], {}, now=NOW)
+
+
 def cells(plural: str, obj: dict[str, Any], group: str = "", version: str = "v1") -> dict[str, Any]:
     info = resource(plural, group, version)
-    made = table.to_table(info, [{"metadata": META, **obj}], {}, now=NOW)
+    made = made_of(info, {"metadata": META, **obj})
     names = [column["name"] for column in made["columnDefinitions"]]
     return dict(zip(names, made["rows"][0]["cells"], strict=True))
 
@@ -23,7 +28,7 @@ def cells(plural: str, obj: dict[str, Any], group: str = "", version: str = "v1"
 def test_every_resource_has_columns_whose_cells_accept_an_empty_object() -> None:
     for info in resources().values():
         if "list" in info.verbs:
-            made = table.to_table(info, [{"metadata": {"name": "x"}}], {}, now=NOW)
+            made = made_of(info, {"metadata": {"name": "x"}})
             assert "x" in made["rows"][0]["cells"], info.group_resource
 
 
@@ -144,14 +149,13 @@ def test_events_in_both_groups() -> None:
 def test_rows_carry_what_was_asked_for() -> None:
     info = resource("configmaps")
     obj = {"kind": "ConfigMap", "metadata": META, "data": {"a": "b"}}
-    assert table.to_table(info, [obj], {})["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
-    assert table.to_table(info, [obj], {}, "Object")["rows"][0]["object"] == obj
-    assert table.to_table(info, [obj], {}, "None")["rows"][0]["object"] is None
-    assert table.to_table(info, [obj], {}, with_columns=False)["columnDefinitions"] == []
+    metadata = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": META}
+    for what, carried in {"Metadata": metadata, "Object": obj, "None": None}.items():
+        assert made_of(info, obj, what)["rows"][0]["object"] == carried
 
 
 def test_ended_pods_are_marked() -> None:
-    made = table.to_table(resource("pods"), [{"metadata": META, "status": {"phase": "Failed"}}], {})
+    made = made_of(resource("pods"), {"metadata": META, "status": {"phase": "Failed"}})
     assert made["rows"][0]["conditions"] == [{"type": "Completed", "status": "True", "reason": "Failed"}]
 
 

@@ -8,7 +8,7 @@ import pytest
 from pybernetes.api.resource import resource
 from pybernetes.apiserver.resources.deletion import DeleteOptions, Plan, finalizers_for, plan
 from pybernetes.apiserver.resources.namespace import NamespaceStrategy
-from pybernetes.apiserver.resources.pod import PodStrategy, qos_class
+from pybernetes.apiserver.resources.pod import PodStrategy
 from pybernetes.apiserver.resources.strategy import Strategy
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -107,26 +107,3 @@ def test_a_namespace_waits_for_its_contents() -> None:
 )
 def test_propagation(kind: str, before: list[str], options: dict[str, Any], after: list[str]) -> None:
     assert finalizers_for(resource(kind), before, DeleteOptions(**options)) == after
-
-
-def container(**resources: dict[str, str]) -> dict[str, Any]:
-    return {"resources": resources}
-
-
-@pytest.mark.parametrize(
-    ("containers", "expected"),
-    [
-        ([container()], "BestEffort"),
-        ([container(requests={"cpu": "1"})], "Burstable"),
-        ([container(limits={"cpu": "1", "memory": "1Gi"})], "Guaranteed"),
-        ([container(limits={"cpu": "1", "memory": "1Gi"}), container()], "Burstable"),
-        (
-            [container(requests={"cpu": "1000m", "memory": "1Gi"}, limits={"cpu": "1", "memory": "1024Mi"})],
-            "Guaranteed",
-        ),
-        ([container(requests={"cpu": "1", "memory": "1Gi"}, limits={"cpu": "2", "memory": "1Gi"})], "Burstable"),
-        ([container(requests={"cpu": "0"})], "BestEffort"),
-    ],
-)
-def test_quality_of_service(containers: list[dict[str, Any]], expected: str) -> None:
-    assert qos_class({"containers": containers}) == expected

@@ -184,4 +184,6 @@ def test_ranges_may_be_of_the_other_family() -> None:
     network.ranges(["fd00::/112"])
     network.take_address("fd00::5", "a")
     assert {network.take_any_address("b") for _ in range(2)} == {"10.0.0.1", "10.0.0.2"}
-    assert network.take_any_address("c").startswith("fd00::")
+    assert network.take_any_address("c", "IPv6").startswith("fd00::")
+    with pytest.raises(Exhausted):
+        network.take_any_address("d")

@@ -94,7 +94,7 @@ async def test_a_binding_assigns_the_pod_once() -> None:
         (
             {"metadata": {"uid": "x"}, "target": {"name": "n"}},
             409,
-            'Operation cannot be fulfilled on pods/binding "p": Precondition failed: UID in precondition: x',
+            'Operation cannot be fulfilled on pods/binding "p": StorageError: invalid object, Code: 4, Key: /registry',
         ),
     ],
 )
@@ -219,7 +219,10 @@ async def test_an_eviction_of_a_missing_pod() -> None:
 
 async def test_ephemeral_containers_and_resources_change_nothing_else() -> None:
     async with running_api() as api:
-        pod = (await api.pod("p", node="n1")).body
+        containers = [{"name": "main", "image": "image", "resources": {"requests": {"cpu": "500m"}}}]
+        pod = (
+            await api.post(PODS, {"metadata": {"name": "p"}, "spec": {"nodeName": "n1", "containers": containers}})
+        ).body
         pod["spec"]["ephemeralContainers"] = [{"name": "debug", "image": "busybox"}]
         pod["spec"]["nodeName"] = "elsewhere"
         pod["metadata"]["labels"] = {"x": "y"}

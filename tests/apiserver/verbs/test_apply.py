@@ -268,7 +268,7 @@ async def test_a_version_in_a_configuration_is_a_precondition() -> None:
         assert (late.code, late.body["reason"]) == (409, "Conflict")
         wrong = config_map(a="3")
         wrong["metadata"]["uid"] = "another"
-        assert (await apply(api, A, wrong)).code == 409
+        assert (await apply(api, A, wrong)).code == 422
 
 
 async def test_an_apply_starts_over_when_another_write_was_faster() -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from tests.support.api import CONFIG_MAPS, PODS, running_api
 
+from pybernetes.api.status import StatusError, is_conflict, is_invalid
+
 A = CONFIG_MAPS + "/a"
 JSON = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
@@ -63,7 +65,14 @@ REFUSED: list[tuple[str, str, Any, int, str]] = [
         409,
         "Operation cannot be fulfilled on configmaps",
     ),
-    ("an immutable field", MERGE, {"metadata": {"creationTimestamp": None, "uid": "x"}}, 409, "Operation cannot"),
+    (
+        "another uid",
+        MERGE,
+        {"metadata": {"creationTimestamp": None, "uid": "x"}},
+        422,
+        'ConfigMap "a" is invalid: metadata.uid: Invalid value: "x": field is immutable',
+    ),
+    ("another uid and an old version", MERGE, {"metadata": {"uid": "x", "resourceVersion": "1"}}, 409, "Operation"),
 ]
 
 
@@ -76,6 +85,17 @@ async def test_refused(media: str, patch: Any, code: int, message: str) -> None:
         answer = await api.patch(A, patch, media)
         assert answer.code == code, answer
         assert answer.message.startswith(message)
+
+
+async def test_a_status_is_not_patched_when_the_uid_is_anothers() -> None:
+    async with running_api() as api:
+        await api.pod("p", node="n1")
+        patch = {"metadata": {"uid": "x"}, "status": {"phase": "Running"}}
+        answer = await api.patch(PODS + "/p/status", patch, STRATEGIC)
+        assert answer.code == 422
+        error = StatusError(answer.code, answer.body["reason"], answer.message, answer.body["details"])
+        assert is_conflict(error) and is_invalid(error)
+        assert (await api.get(PODS + "/p")).body["status"]["phase"] == "Pending"
 
 
 async def test_a_missing_object_is_not_found() -> None:

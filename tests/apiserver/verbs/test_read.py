@@ -7,6 +7,7 @@ import orjson
 import pytest
 from tests.support.api import CONFIG_MAPS, PODS, Api, running_api
 
+from pybernetes.api.protobuf import decode
 from pybernetes.base.http.message import Request
 from pybernetes.testing import ADMIN
 
@@ -274,6 +275,66 @@ async def test_tables() -> None:
         assert body["rows"][0]["object"]["kind"] == "ConfigMap"
 
 
+async def test_forms_of_the_older_version() -> None:
+    async with running_api() as api:
+        await api.config_map("a")
+        for path in (CONFIG_MAPS, CONFIG_MAPS + "/a"):
+            body = (await api.get(path, accept=TABLE.replace("v=v1", "v=v1beta1"))).body
+            assert (body["kind"], body["apiVersion"]) == ("Table", "meta.k8s.io/v1beta1")
+            assert body["rows"][0]["object"]["apiVersion"] == "meta.k8s.io/v1beta1"
+        partial = PARTIAL.replace("v=v1", "v=v1beta1")
+        body = (await api.get(CONFIG_MAPS + "/a", accept=partial)).body
+        assert (body["kind"], body["apiVersion"]) == ("PartialObjectMetadata", "meta.k8s.io/v1beta1")
+        body = (await api.get(CONFIG_MAPS, accept=partial.replace("Metadata;", "MetadataList;"))).body
+        assert (body["kind"], body["apiVersion"]) == ("PartialObjectMetadataList", "meta.k8s.io/v1beta1")
+        assert body["items"][0]["apiVersion"] == "meta.k8s.io/v1beta1"
+        media = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1beta1"
+        found = decode((await api.get(CONFIG_MAPS + "/a", accept=media.format(""))).raw)
+        assert (found["apiVersion"], found["metadata"]["name"]) == ("meta.k8s.io/v1beta1", "a")
+        found = decode((await api.get(CONFIG_MAPS, accept=media.format("List"))).raw)
+        assert [item["metadata"]["name"] for item in found["items"]] == ["a"]
+        assert found["metadata"]["resourceVersion"] == body["metadata"]["resourceVersion"]
+
+
+async def test_one_object_is_no_list_and_a_list_is_not_one_object() -> None:
+    many = PARTIAL.replace("Metadata;", "MetadataList;")
+    async with running_api() as api:
+        await api.config_map("a")
+        answer = await api.get(CONFIG_MAPS, accept=PARTIAL + ",application/json")
+        assert (answer.code, answer.body["reason"]) == (406, "NotAcceptable")
+        words = "you requested PartialObjectMetadata, but the requested object is a list (*core.ConfigMapList)"
+        assert answer.message == words
+        answer = await api.get(CONFIG_MAPS + "/a", accept=many)
+        words = "you requested PartialObjectMetadataList, but the requested object is not a list (*core.ConfigMap)"
+        assert (answer.code, answer.message) == (406, words)
+        answer = await api.call("POST", CONFIG_MAPS, {"metadata": {"name": "b"}}, accept=many)
+        assert answer.code == 406
+        assert (await api.get(CONFIG_MAPS + "/b")).code == 200
+
+
+async def test_a_row_carries_nothing_else() -> None:
+    async with running_api() as api:
+        answer = await api.get(CONFIG_MAPS, "includeObject=All", accept=TABLE)
+        assert (answer.code, answer.message) == (
+            400,
+            'Unable to convert to Table as requested: includeObject: Invalid value: "All": '
+            "must be 'Metadata', 'Object', 'None', or empty",
+        )
+
+
+async def test_a_large_table_is_written_as_it_is_read() -> None:
+    async with running_api() as api:
+        for index in range(150):
+            obj = {"metadata": {"name": f"m{index:03}"}, "data": {"x": "y" * 3000}}
+            assert (await api.post(CONFIG_MAPS, obj)).code == 201
+        request = Request("GET", CONFIG_MAPS, headers=[("accept", TABLE)], context={"user": ADMIN})
+        answer = await api.server.app(request)
+        assert hasattr(answer.body, "__aiter__")
+        body = orjson.loads(b"".join([piece async for piece in answer.body]))
+        assert [row["cells"][0] for row in body["rows"]] == [f"m{index:03}" for index in range(150)]
+        assert len(body["columnDefinitions"]) == 3 and body["metadata"]["resourceVersion"]
+
+
 async def test_yaml_is_written() -> None:
     async with running_api() as api:
         await api.config_map("a")
@@ -313,7 +374,40 @@ async def test_events_are_one_store_in_two_groups() -> None:
         assert names((await api.get("/api/v1/events", query)).body) == ["e"]
 
 
-async def test_pretty_output_is_indented() -> None:
+@pytest.mark.parametrize(
+    ("query", "agent", "accept", "pretty"),
+    [
+        ("pretty=true", "kubectl/v1.36", "", True),
+        ("pretty=1", "", "", True),
+        ("pretty=false", "curl/8.5.0", "", False),
+        ("pretty=no", "curl/8.5.0", "", False),
+        ("pretty=", "curl/8.5.0", "", True),
+        ("", "curl/8.5.0", "*/*", True),
+        ("", "Wget/1.21", "", True),
+        ("", "Mozilla/5.0 (X11; Linux x86_64)", "text/html,*/*;q=0.8", True),
+        ("", "kubectl/v1.36", "application/json", False),
+        ("", "", "application/json;pretty=1", True),
+        ("", "curl/8.5.0", "application/yaml", False),
+    ],
+)
+async def test_people_get_indented_json(query: str, agent: str, accept: str, pretty: bool) -> None:
     async with running_api() as api:
         await api.config_map("a")
-        assert b'\n  "kind": "ConfigMap"' in (await api.get(CONFIG_MAPS + "/a", "pretty=true")).raw
+        headers = [(name, value) for name, value in (("user-agent", agent), ("accept", accept)) if value]
+        for path in (CONFIG_MAPS + "/a", CONFIG_MAPS, CONFIG_MAPS + "/none"):
+            answer = await api.send("GET", path, query=query, headers=headers)
+            assert isinstance(answer.body, bytes)
+            assert answer.body.startswith(b'{\n  "') is pretty, path
+            assert answer.header("content-type") == ("application/yaml" if "yaml" in accept else "application/json")
+
+
+async def test_a_large_list_is_indented_as_it_is_read() -> None:
+    async with running_api() as api:
+        for index in range(150):
+            obj = {"metadata": {"name": f"m{index:03}"}, "data": {"x": "y" * 3000}}
+            assert (await api.post(CONFIG_MAPS, obj)).code == 201
+        for accept in ("application/json", TABLE):
+            compact = await api.get(CONFIG_MAPS, "pretty=false", accept=accept)
+            pretty = await api.get(CONFIG_MAPS, "pretty=true", accept=accept)
+            assert not pretty.header("content-length")
+            assert pretty.raw == orjson.dumps(compact.body, option=orjson.OPT_INDENT_2) + b"\n"

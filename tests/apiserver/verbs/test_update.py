@@ -58,7 +58,9 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
         "another uid",
         {"name": "a", "uid": "x"},
         409,
-        'Operation cannot be fulfilled on configmaps "a": Precondition failed: UID in precondition: x, UID in object',
+        'Operation cannot be fulfilled on configmaps "a": StorageError: invalid object, Code: 4, Key: '
+        "/registry/configmaps/default/a, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in "
+        "precondition: x, UID in object meta: ",
     ),
     ("a bad label", {"name": "a", "labels": {"a": "b c"}}, 422, 'ConfigMap "a" is invalid: metadata.labels: Invalid'),
     ("a version that is none", {"name": "a", "resourceVersion": "x"}, 422, 'ConfigMap "a" is invalid: metadata.res'),

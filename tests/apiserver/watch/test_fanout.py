@@ -6,7 +6,7 @@ import pytest
 from tests.support.api import Watching
 
 from pybernetes.api.resource import resource
-from pybernetes.apiserver.negotiation import PlainFormat
+from pybernetes.apiserver.formats import PlainFormat
 from pybernetes.apiserver.watch_cache import ResourceCache
 from pybernetes.apiserver.watch_cache.entry import encode, head, respliced, splice
 from pybernetes.apiserver.watch_cache.selection import select

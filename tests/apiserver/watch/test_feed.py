@@ -8,7 +8,7 @@ from tests.support.api import Watching
 
 from pybernetes.api.resource import ResourceInfo, resource
 from pybernetes.api.status import StatusError
-from pybernetes.apiserver.negotiation import PlainFormat
+from pybernetes.apiserver.formats import PlainFormat
 from pybernetes.apiserver.watch_cache import WatchCache
 from pybernetes.apiserver.watch_cache.entry import encode
 from pybernetes.apiserver.watch_cache.selection import select

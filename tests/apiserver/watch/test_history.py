@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pybernetes.api.resource import resource
-from pybernetes.apiserver.negotiation import PlainFormat
+from pybernetes.apiserver.formats import PlainFormat
 from pybernetes.apiserver.watch_cache import WatchCache, Watcher, opening, resource_cache
 from pybernetes.apiserver.watch_cache.entry import encode
 from pybernetes.apiserver.watch_cache.selection import select

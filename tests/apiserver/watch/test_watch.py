@@ -1,12 +1,16 @@
 """Watches through the whole server: where they begin, what they tell, how they end."""
 
 import asyncio
+import base64
 from typing import Any
 
+import orjson
 import pytest
+from tests.contract.store import FakeClock
 from tests.support.api import CONFIG_MAPS, PODS, Api, Watching, running_api
 
 from pybernetes.apiserver.watch_cache import resource_cache, watcher
+from pybernetes.testing import api_server
 
 
 async def change(api: Api, name: str, **metadata: Any) -> str:
@@ -97,9 +101,67 @@ async def test_initial_events_end_with_a_marked_bookmark() -> None:
         watching = await api.watch(CONFIG_MAPS, query)
         assert [kind for kind, _ in watching.seen] == ["ADDED", "BOOKMARK"]
         bookmark = watching.events[-1]["object"]
-        assert bookmark["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+        annotations = bookmark["metadata"]["annotations"]
+        assert annotations["k8s.io/initial-events-end"] == "true"
+        empty = orjson.loads(base64.b64decode(annotations["kubernetes.io/initial-events-list-blueprint"]))
+        assert empty == {"kind": "ConfigMapList", "apiVersion": "v1", "metadata": {}, "items": []}
         assert (bookmark["kind"], bookmark["apiVersion"]) == ("ConfigMap", "v1")
         assert int(bookmark["metadata"]["resourceVersion"]) == api.server.cache.revision
+
+
+STREAMED = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+AS_TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+async def test_a_list_of_metadata_is_streamed() -> None:
+    async with running_api() as api:
+        await api.config_map("a")
+        cut = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+        watching = await api.watch(CONFIG_MAPS, STREAMED, accept=cut)
+        annotations = watching.events[-1]["object"]["metadata"]["annotations"]
+        empty = orjson.loads(base64.b64decode(annotations["kubernetes.io/initial-events-list-blueprint"]))
+        assert (empty["kind"], empty["apiVersion"]) == ("PartialObjectMetadataList", "meta.k8s.io/v1")
+
+
+async def test_a_list_is_streamed_as_a_table() -> None:
+    """ "server supports sending resources in Table format" (test/e2e/apimachinery/watchlist.go)"""
+    async with running_api() as api:
+        gotten = []
+        for number in range(1, 6):
+            await api.config_map(f"map-{number}", labels={"watchlist": "true"})
+            gotten.append((await api.get(f"{CONFIG_MAPS}/map-{number}", accept=AS_TABLE)).body)
+        watching = await api.watch(CONFIG_MAPS, STREAMED + "&labelSelector=watchlist%3Dtrue", accept=AS_TABLE)
+        *added, bookmark = watching.events
+        columns = gotten[0]["columnDefinitions"]
+        assert [column["name"] for column in columns] == ["Name", "Data", "Age"]
+        for event, table in zip(added, gotten, strict=True):
+            assert event["type"] == "ADDED"
+            for shown in (event["object"], table):
+                shown["rows"][0]["cells"][2] = ""
+            assert event["object"] == {**table, "columnDefinitions": columns if table is gotten[0] else []}
+        assert (bookmark["type"], bookmark["object"]["kind"]) == ("BOOKMARK", "Table")
+        metadata = bookmark["object"]["metadata"]
+        (row,) = bookmark["object"]["rows"]
+        assert row["object"]["kind"] == "PartialObjectMetadata"
+        assert row["object"]["metadata"]["resourceVersion"] == metadata["resourceVersion"]
+        annotations = row["object"]["metadata"]["annotations"]
+        assert annotations["k8s.io/initial-events-end"] == "true"
+        empty = orjson.loads(base64.b64decode(annotations["kubernetes.io/initial-events-list-blueprint"]))
+        assert (empty["kind"], empty["apiVersion"], empty["rows"]) == ("Table", "meta.k8s.io/v1", [])
+
+
+@pytest.mark.parametrize("included", ["None", "Metadata", "Object"])
+async def test_every_kind_has_a_row_for_a_bookmark(included: str) -> None:
+    async with running_api() as api:
+        for info in api.server.registry.infos():
+            if "watch" not in info.verbs:
+                continue
+            group = f"/apis/{info.group_version}" if info.group else f"/api/{info.version}"
+            query = f"{STREAMED}&includeObject={included}"
+            watching = await api.watch(f"{group}/{info.plural}", query, accept=AS_TABLE)
+            end = watching.events[-1]
+            assert (end["type"], len(end["object"]["rows"])) == ("BOOKMARK", 1), info
+            assert bool(end["object"]["rows"][0]["object"]) == (included != "None")
 
 
 async def test_without_initial_events_a_watch_begins_now() -> None:
@@ -150,6 +212,27 @@ async def test_the_oldest_version_still_known_resumes(monkeypatch: pytest.Monkey
         versions = [await change(api, "a") for _ in range(5)]
         watching = await api.watch(CONFIG_MAPS, f"resourceVersion={versions[1]}")
         assert [e["object"]["metadata"]["resourceVersion"] for e in watching.events] == versions[2:]
+
+
+async def test_changes_that_nobody_may_count_on_are_forgotten_but_for_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource_cache, "KEPT", 2)
+    clock = FakeClock()
+    async with api_server(clock=clock) as server:
+        api = Api(server)
+        await api.config_map("a")
+        old = [await change(api, "a") for _ in range(4)]
+        await clock.advance(300)
+        new = [await change(api, "a") for _ in range(3)]
+        await clock.advance(300)
+        watching = await api.watch(CONFIG_MAPS, f"resourceVersion={old[-1]}")
+        assert [e["object"]["metadata"]["resourceVersion"] for e in watching.events] == new
+        (event,) = (await api.watch(CONFIG_MAPS, f"resourceVersion={old[-2]}")).events
+        assert event["object"]["message"] == f"too old resource version: {old[-2]} ({old[-1]})"
+        await clock.advance(300)
+        watching = await api.watch(CONFIG_MAPS, f"resourceVersion={new[0]}")
+        assert [e["object"]["metadata"]["resourceVersion"] for e in watching.events] == new[1:]
+        (event,) = (await api.watch(CONFIG_MAPS, f"resourceVersion={old[-1]}")).events
+        assert event["object"]["code"] == 410
 
 
 async def test_a_watch_ends_at_its_timeout() -> None:

@@ -1,9 +1,10 @@
 """Kubernetes protobuf in answers: objects, lists, watches, partial metadata, errors."""
 
+import base64
 from typing import Any
 
 import pytest
-from tests.support.api import CONFIG_MAPS, PODS, Watching, running_api
+from tests.support.api import CONFIG_MAPS, PODS, Api, Watching, running_api
 
 from pybernetes.api.protobuf import MEDIA_TYPE, decode, encode
 from pybernetes.api.protobuf.wire import fields
@@ -77,6 +78,40 @@ async def test_a_list_with_its_metadata() -> None:
         assert found["metadata"]["continue"]
 
 
+async def test_a_large_list_tells_its_length_and_comes_in_pieces() -> None:
+    async with running_api() as api:
+        for at in range(150):
+            obj = {"metadata": {"name": f"m{at:03}"}, "data": {"x": "y" * 8000}}
+            assert (await api.post(CONFIG_MAPS, obj)).code == 201
+        for form in (ACCEPT, PARTIAL.format("List")):
+            found = await large_list(api, form)
+            assert [item["metadata"]["name"] for item in found["items"]] == [f"m{at:03}" for at in range(150)]
+            assert found["metadata"]["resourceVersion"]
+
+
+async def test_a_large_list_is_right_after_its_objects_have_changed() -> None:
+    async with running_api() as api:
+        for at in range(150):
+            obj = {"metadata": {"name": f"m{at:03}"}, "data": {"x": "y" * 8000}}
+            assert (await api.post(CONFIG_MAPS, obj)).code == 201
+        first = await large_list(api, ACCEPT)
+        await api.patch(CONFIG_MAPS + "/m003", {"data": {"x": "longer" * 2000}})
+        await api.delete(CONFIG_MAPS + "/m004")
+        await api.post(CONFIG_MAPS, {"metadata": {"name": "m150"}, "data": {"x": "n"}})
+        then = await large_list(api, ACCEPT)
+        assert [len(item["data"]["x"]) for item in first["items"]] == [8000] * 150
+        assert [len(item["data"]["x"]) for item in then["items"]] == [*[8000] * 3, 12000, *[8000] * 145, 1]
+
+
+async def large_list(api: Api, form: str) -> dict[str, Any]:
+    """What comes in pieces that are as long together as was told before."""
+    answer = await api.send("GET", CONFIG_MAPS, headers=[("accept", form)])
+    assert hasattr(answer.body, "__aiter__")
+    pieces = [piece async for piece in answer.body]
+    assert len(pieces) > 3 and answer.header("content-length") == str(sum(map(len, pieces)))
+    return decode(b"".join(pieces))
+
+
 async def test_a_watch() -> None:
     async with running_api() as api:
         await api.config_map("a")
@@ -91,7 +126,10 @@ async def test_a_watch() -> None:
             ("MODIFIED", "a"),
             ("DELETED", "a"),
         ]
-        assert seen[1][1]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+        annotations = seen[1][1]["metadata"]["annotations"]
+        assert annotations["k8s.io/initial-events-end"] == "true"
+        empty = decode(base64.b64decode(annotations["kubernetes.io/initial-events-list-blueprint"]))
+        assert (empty["kind"], empty["apiVersion"]) == ("ConfigMapList", "v1")
         assert seen[2][1]["data"] == {"a": "1", "n": "1"}
 
 

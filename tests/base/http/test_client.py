@@ -140,6 +140,17 @@ async def test_an_unknown_authority_is_told_apart(start: Any, certificates: Any,
     assert (await unverified(Request("GET", "/"))).status == 200
 
 
+async def test_a_server_that_speaks_no_tls_is_told(scripted: Any, transport: Any) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+
+    url = (await scripted(script)).replace("http:", "https:")
+    with pytest.raises(TransportError, match=r"^http: server gave HTTP response to HTTPS client$"):
+        await transport(url, tls=x509.client_context(None))(Request("GET", "/"))
+
+
 async def test_the_name_in_the_certificate_may_differ_from_the_address(
     start: Any, certificates: Any, transport: Any
 ) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 from typing import Any
 
+import msgspec
 from tests.support.cloud import balanced, cloud_node, cloud_world, ingress
 from tests.support.control_plane import World, pod
 
 from pybernetes.api.core import Node, Pod, Service
 from pybernetes.api.discovery import EndpointSlice
 from pybernetes.cloud.local import LocalProvider
+from pybernetes.cloud.local.addresses import status_of
 from pybernetes.cloud.service.plan import EXCLUDE_LABEL
 
 
@@ -55,6 +57,24 @@ async def refusal(world: World) -> str:
 async def two_nodes(world: World) -> None:
     await world.create(cloud_node("n1", "10.1.0.1"))
     await world.create(cloud_node("n2", "10.1.0.2"))
+
+
+def test_a_service_gets_addresses_of_the_families_that_it_has() -> None:
+    addresses = [{"type": "InternalIP", "address": ip} for ip in ("10.1.0.1", "fd30::1")]
+    node = msgspec.convert({"metadata": {"name": "n1"}, "status": {"addresses": addresses}}, Node)
+    for cluster_ips, expected in (
+        (["10.96.0.9"], ["10.1.0.1"]),
+        (["fd00::9"], ["fd30::1"]),
+        (["10.96.0.9", "fd00::9"], ["10.1.0.1", "fd30::1"]),
+        (["fd00::9", "10.96.0.9"], ["fd30::1", "10.1.0.1"]),
+    ):
+        spec = {"clusterIP": cluster_ips[0], "clusterIPs": cluster_ips}
+        for wanted in (None, *expected):
+            service = msgspec.convert(
+                {"metadata": {"name": "web"}, "spec": {**spec, "loadBalancerIP": wanted}}, Service
+            )
+            points = status_of(service, [node], []).ingress or ()
+            assert [point.ip for point in points] == ([wanted] if wanted else expected)
 
 
 async def test_a_service_gets_the_nodes_addresses() -> None:

@@ -18,10 +18,10 @@ from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.service_account_keys import generate_signing_key
 from pybernetes.base.x509 import CertificateAuthority
 from pybernetes.cli import _parser
+from pybernetes.cluster.commands.flag_values import duration_seconds
 from pybernetes.cluster.commands.kube_apiserver import (
     adjusted,
     api_server_config,
-    duration_seconds,
     etcd_address,
     make_server,
 )
@@ -96,12 +96,12 @@ def test_switches_and_files_become_settings(tmp_path):
 def test_a_clusters_own_server_takes_what_its_data_directory_does_not_decide():
     own = ApiServerConfig(service_cidr="10.96.0.0/16")
     given = _parser().parse_args(["apiserver", "--audit-log-path=-", "--authorization-mode=Node,RBAC,Webhook"])
-    config = adjusted(own, given)
+    config = adjusted(own, parsed_flags(given))
     assert (config.audit_log_path, config.authorization_modes) == ("-", ("Node", "RBAC", "Webhook"))
     assert config.service_cidr == "10.96.0.0/16"
     for flag in ("--bind-address=0.0.0.0", "--tls-cert-file=x"):
         with pytest.raises(CommandError, match="is decided by the data directory"):
-            adjusted(own, _parser().parse_args(["apiserver", flag]))
+            adjusted(own, parsed_flags(_parser().parse_args(["apiserver", flag])))
 
 
 class Harness:
@@ -153,7 +153,7 @@ class Harness:
                 return error.code, parsed(error.read())
 
     def until_ready(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             assert self.process.poll() is None, self.process.stdout.read().decode()
             try:
@@ -167,7 +167,7 @@ class Harness:
     def stop(self, number: int = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             os.kill(self.process.pid, number)
-        code = self.process.wait(20)
+        code = self.process.wait(60)
         self.process.stdout.close()
         return code
 

@@ -1,6 +1,7 @@
 """The sig-apps behaviours of Jobs: policies, indexes, adoption, suspension, status."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -362,6 +363,60 @@ async def test_a_suspended_job_has_no_start_time_and_its_deadline_begins_anew() 
         assert await conditions(world) == []
         found = ("FailureTarget", "DeadlineExceeded")
         await heading_for(world, found)
+
+
+@pytest.mark.parametrize("completions", [0, 2, None])
+async def test_a_suspended_job_that_has_what_it_needs_is_complete(completions: int | None) -> None:
+    """ "Job can be in the suspended state only if it is NOT completed." """
+    async with control_plane(*ONLY) as world:
+        if completions == 0:
+            await world.create(job("work", completions=0, parallelism=0, suspend=True))
+        else:  # without a number of completions it is a queue, of which one pod says that it is empty
+            await world.create(job("work", parallelism=2, **({"completions": completions} if completions else {})))
+            for pod in (await running(world, 2))[: completions or 1]:
+                await end(world, pod)
+            await world.client.patch(Job, "work", "default", body={"spec": {"suspend": True}})
+
+        async def is_complete() -> bool:
+            await until_confirmed(world)
+            return ("Complete", "CompletionsReached") in await conditions(world)
+
+        await world.until(is_complete)
+
+
+async def test_the_metrics_of_jobs() -> None:
+    async with control_plane(*ONLY, "cronjob-controller") as world:
+        await world.create(job("work", parallelism=2, completions=2))
+        for pod in await running(world, 2):
+            await end(world, pod)
+        await ended_as(world, ("SuccessCriteriaMet", "CompletionsReached"), ("Complete", "CompletionsReached"))
+        await world.create(job("lost", backoffLimit=0))
+        await end(world, (await running(world, 1))[0], 1)
+
+        def told(line: str) -> bool:
+            return line.encode() + b"\n" in world.metrics()
+
+        mode = 'completion_mode="NonIndexed"'
+        await world.until(
+            lambda: told(
+                f'job_controller_jobs_finished_total{{{mode},result="failed",reason="BackoffLimitExceeded"}} 1'
+            )
+        )
+        assert told(f'job_controller_jobs_finished_total{{{mode},result="succeeded",reason="CompletionsReached"}} 1')
+        assert told(f'job_controller_job_pods_finished_total{{{mode},result="succeeded"}} 2')
+        assert told(f'job_controller_job_pods_finished_total{{{mode},result="failed"}} 1')
+        assert told(f'job_controller_job_syncs_total{{{mode},result="success",action="pods_created"}} 2')
+        spec = {"schedule": "* * * * *", "jobTemplate": {"spec": job("x")["spec"]}}
+        await world.create(
+            {
+                "apiVersion": "batch/v1",
+                "kind": "CronJob",
+                "metadata": {"name": "c", "namespace": "default"},
+                "spec": spec,
+            }
+        )
+        skew = rb'cronjob_controller_job_creation_skew_duration_seconds_bucket{le="1"} [1-9]'
+        await world.until(lambda: re.search(skew, world.metrics()))
 
 
 async def test_replacement_waits_until_a_terminating_pod_has_failed() -> None:

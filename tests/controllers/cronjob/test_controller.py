@@ -154,7 +154,7 @@ async def test_a_job_says_for_when_it_was_scheduled_in_the_time_zone_asked_for(
         async def made() -> list[Job]:
             return await world.list(Job)
 
-        (found,) = await world.until(made, within_seconds=20 * 3600)
+        (found,) = await world.until(made, within_seconds=20 * 3600, longest_step_seconds=20)
         assert (found.metadata.annotations or {})["batch.kubernetes.io/cronjob-scheduled-timestamp"] == scheduled
         instant = datetime.fromisoformat(scheduled)
         assert found.metadata.name == f"tick-{int(instant.timestamp()) // 60}"

@@ -32,7 +32,7 @@ MOST_WRITES = 200
 
 class Scenario(msgspec.Struct):
     """What the controllers have to do. `setup` may start helpers of its own (pods that run); `done` is polled.
-    `manager` makes what runs them, where that is not the controller manager."""
+    `manager` makes what runs them, where that is not the controller manager; `server` is how the API server is set."""
 
     controllers: tuple[str, ...]
     setup: Callable[[World], Awaitable[None]]
@@ -42,6 +42,7 @@ class Scenario(msgspec.Struct):
     config: dict[str, Any] = {}
     within_seconds: float = 900.0
     manager: Callable[[Client, LoopClock], Any] | None = None
+    server: dict[str, Any] = {}
 
 
 def is_write(request: Request) -> bool:
@@ -152,7 +153,7 @@ async def act(scenario: Scenario, prepare: Callable[[Faults], None]) -> Faults:
     """One run on a server of its own; `prepare` arms the fault."""
     clock = LoopClock()
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(api_server(clock=clock))
+        server = await stack.enter_async_context(api_server(clock=clock, **scenario.server))
         world = World(Client(InProcessTransport(server.app, ADMIN)), clock, stack)
         faults = Faults(server.app)
         prepare(faults)

@@ -1,13 +1,14 @@
 """Killed after each write, refused at each write: every workload ends where it should, nothing twice, nothing lost."""
 
 import pytest
+from tests.controllers.faults.gated_scenarios import GATED
 from tests.controllers.faults.harness import act, crashes, lost_answers, refusals, refusals_and_crashes
 from tests.controllers.faults.more_scenarios import MORE
 from tests.controllers.faults.scenarios import ALL as WORKLOADS
 
 from pybernetes.controllers.manager import CONTROLLERS
 
-ALL = {**WORKLOADS, **MORE}
+ALL = {**WORKLOADS, **MORE, **GATED}
 EVERY = pytest.mark.parametrize("name", list(ALL))
 
 

@@ -40,7 +40,10 @@ class Server(threading.Thread):
                     return
 
     def close(self) -> None:
+        """Closing alone would leave the thread to accept what comes to the next listener."""
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.join(SECONDS)
 
 
 @pytest.fixture

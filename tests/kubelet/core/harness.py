@@ -1,7 +1,7 @@
 """A kubelet on an in-memory runtime and an in-memory API server, with doubles of the parts it does not own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri import messages as m
 from pybernetes.kubelet.cri.fake import FakeRuntime
 from pybernetes.kubelet.cri.protocol import ContainerRuntime
+from pybernetes.kubelet.host_component import HostComponent
+from pybernetes.kubelet.image_volumes import KernelImageMounts
+from pybernetes.kubelet.kernel.recording import RecordingKernel
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.machine import Machine
 from pybernetes.kubelet.parts import ExecSync, HookError, Parts, ProbeCallback, ProbeKind, ProbeResults, VolumeError
@@ -96,6 +99,8 @@ class FakeProbes:
 class FakeCgroups:
     def __init__(self) -> None:
         self.removed: list[str] = []
+        self.updated: list[Pod] = []
+        self.left_over: set[str] = set()
 
     def ensure(self, pod: Pod) -> str:
         return f"/kpods/pod{pod.metadata.uid}"
@@ -103,10 +108,14 @@ class FakeCgroups:
     def grows(self, pod: Pod) -> bool:
         return True
 
-    def update(self, pod: Pod) -> None: ...
+    def update(self, pod: Pod) -> None:
+        self.updated.append(pod)
 
     def remove(self, pod_uid: str) -> None:
         self.removed.append(pod_uid)
+
+    def remove_orphans(self, known_uids: Collection[str]) -> None:
+        self.left_over.intersection_update(known_uids)
 
 
 class FakeHooks:
@@ -141,8 +150,8 @@ def cluster_dns(pod: Pod, servers: Sequence[str], domain: str, host: str) -> m.D
     return m.DNSConfig(servers=list(servers), searches=[domain])
 
 
-def write_hosts(pod: Pod, ip: str, path: str) -> None:
-    Path(path).write_text(f"{ip} {pod.metadata.name}\n")
+def write_hosts(pod: Pod, pod_ips: Sequence[str], path: str) -> None:
+    Path(path).write_text("".join(f"{ip} {pod.metadata.name}\n" for ip in pod_ips))
 
 
 class World:
@@ -157,10 +166,13 @@ class World:
         self.runtime.add_image(IMAGE)
         self.cri: ContainerRuntime = self.runtime
         self.volumes, self.probes, self.cgroups, self.hooks = FakeVolumes(), FakeProbes(), FakeCgroups(), FakeHooks()
+        self.kernel = RecordingKernel()
         self.kubelet: Kubelet = None  # type: ignore[assignment]
 
     @asynccontextmanager
-    async def kubelet_running(self, **config: Any) -> AsyncIterator[Kubelet]:
+    async def kubelet_running(
+        self, *, components: Sequence[HostComponent] = (), **config: Any
+    ) -> AsyncIterator[Kubelet]:
         """A kubelet process; a second one after it is a restart."""
         settings: dict[str, Any] = {
             "node_name": NODE,
@@ -181,9 +193,17 @@ class World:
             container_resources=no_resources,
             dns_config=cluster_dns,
             write_hosts=write_hosts,
+            image_mounts=KernelImageMounts(self.kernel),
         )
         self.kubelet = Kubelet(
-            KubeletConfig(**settings), client, self.cri, parts, recorder, clock=self.clock, machine=MACHINE
+            KubeletConfig(**settings),
+            client,
+            self.cri,
+            parts,
+            recorder,
+            clock=self.clock,
+            machine=MACHINE,
+            components=components,
         )
         async with running("events", recorder.serve), running("kubelet", self.kubelet.serve):
             yield self.kubelet

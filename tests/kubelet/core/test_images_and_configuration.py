@@ -1,5 +1,6 @@
 """What keeps a container from starting, as its status and its events tell it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from pybernetes.api.core import (
 )
 from pybernetes.api.meta import ObjectMeta
 from pybernetes.kubelet.cri import messages as m
+from pybernetes.kubelet.cri.protocol import RuntimeServiceError
 
 
 def message(pod: Pod) -> str:
@@ -132,6 +134,40 @@ async def test_pull_secret_is_used(tmp_path: Path) -> None:
         assert [(a.username, a.password) for a in used] == [("u", "p")]
 
 
+async def test_an_image_of_one_pods_secret_is_not_everybodys(tmp_path: Path) -> None:
+    async with node(tmp_path) as n:
+        n.runtime.add_image("reg.test/app:1", in_registry=True)
+        pull = n.runtime.pull_image
+
+        async def guarded(image: str, auth: m.AuthConfig | None = None, sandbox: Any = None) -> str:
+            if auth is None:
+                raise RuntimeServiceError("UNKNOWN", "unauthorized")
+            return await pull(image, auth, sandbox)
+
+        n.runtime.pull_image = guarded  # type: ignore[method-assign]
+        data = b'{"auths":{"https://reg.test":{"username":"u","password":"p"}}}'
+        secret = Secret(
+            metadata=ObjectMeta(name="pull", namespace="default"),
+            type="kubernetes.io/dockerconfigjson",
+            data={".dockerconfigjson": data},
+        )
+        await n.client.create(secret)
+        keys = [LocalObjectReference(name="pull")]
+        await n.run(container(image="reg.test/app:1"), image_pull_secrets=keys)
+        await n.until(ready)
+        await n.run(container(image="reg.test/app:1"), name="friend", image_pull_secrets=keys)
+        await n.until(ready, "friend")
+        assert [call for call, _ in n.runtime.calls].count("pull_image") == 1
+        await n.run(container(image="reg.test/app:1"), name="stranger")
+        await n.until(lambda p: waiting(p) == "ErrImagePull", "stranger")
+        await n.run(container(image="reg.test/app:1", image_pull_policy="Never"), name="offline")
+        refused = await n.until(lambda p: waiting(p) == "ErrImageNeverPull", "offline")
+        assert message(refused) == (
+            'Container image "reg.test/app:1" is present with pull policy of Never but does not have the proper '
+            "credentials to access the image"
+        )
+
+
 def config(n: World) -> m.ContainerConfig:
     return n.runtime.configs[n.runtime.container("web").id]
 
@@ -198,6 +234,21 @@ async def test_sandbox_that_cannot_be_made_is_reported_and_tried_again(tmp_path:
         await n.until(ready)
         text = "Failed to create pod sandbox: rpc error: code = Unknown desc = no space"
         assert ("Warning", "FailedCreatePodSandBox", text) in await n.events()
+
+
+async def test_a_pod_without_room_for_its_logs_is_told_so_and_tried_again(tmp_path: Path) -> None:
+    blocked = tmp_path / "log"
+    blocked.write_text("no directory")
+    async with node(tmp_path, logs_directory=str(blocked / "pods")) as n:
+        await n.run()
+        said: list[str] = []
+        async with asyncio.timeout(60):
+            while not said:
+                said = [text for _, reason, text in await n.events() if reason == "FailedCreatePodSandBox"]
+        why = f"[Errno 20] Not a directory: '{blocked / 'pods'}"
+        assert said[0].startswith(f"Failed to create pod sandbox: create pod log directory failed: {why}")
+        blocked.unlink()
+        await n.until(ready)
 
 
 async def test_command_that_cannot_be_run(tmp_path: Path) -> None:
@@ -293,3 +344,24 @@ async def test_readiness_decides_about_ready(tmp_path: Path) -> None:
         n.probes.say(uid, "web", "readiness", False)
         pod = await n.until(lambda p: not ready(p))
         assert status(pod).restart_count == 0
+
+
+async def test_a_pod_of_two_families_knows_both_of_its_and_of_its_nodes_addresses(tmp_path: Path) -> None:
+    fields = ("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs")
+    async with node(tmp_path, node_ips=("172.30.0.11", "fd30::11")) as n:
+        n.runtime.second_subnet = "fd00:"
+        names = [
+            EnvVar(name=path, value_from=EnvVarSource(field_ref=ObjectFieldSelector(field_path=path)))
+            for path in fields
+        ]
+        await n.run(container(env=names))
+        pod = await n.until(ready)
+        first, second = [entry.ip for entry in pod.status.pod_ips or ()]
+        assert pod.status.pod_ip == first and (":" in first, ":" in second) == (False, True)
+        assert [entry.ip for entry in pod.status.host_ips or ()] == ["172.30.0.11", "fd30::11"]
+        expected = (first, f"{first},{second}", "172.30.0.11", "172.30.0.11,fd30::11")
+        assert [env(n)[path] for path in fields] == list(expected)
+        (hosts,) = tmp_path.glob("kubelet/pods/*/etc-hosts")
+        assert hosts.read_text() == f"{first} web\n{second} web\n"
+        known = (await n.node()).status.addresses or []
+        assert [entry.address for entry in known if entry.type == "InternalIP"] == ["172.30.0.11", "fd30::11"]

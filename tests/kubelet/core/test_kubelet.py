@@ -189,6 +189,9 @@ async def test_evicted_pod_fails_with_the_reason(tmp_path: Path) -> None:
         assert n.kubelet.evict(created.metadata.uid or "", "Evicted", "The node was low on resource: memory.", 1)
         pod = await n.until(lambda p: p.status.phase == "Failed" and status(p).state.terminated)
         assert (pod.status.reason, pod.status.message) == ("Evicted", "The node was low on resource: memory.")
+        told = next(c for c in pod.status.conditions or () if c.type == "DisruptionTarget")
+        assert (told.status, told.reason) == ("True", "TerminationByKubelet")
+        assert told.message == "The node was low on resource: memory."
 
 
 async def test_pod_that_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -202,6 +205,9 @@ async def test_pod_that_does_not_fit_is_refused(tmp_path: Path) -> None:
             "Pod was rejected: Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000"
         )
         assert n.runtime.sandboxes == {}
+        await n.clock.sleep(100)
+        found = await n.pod()
+        assert found.status.container_statuses is None, "so that clients show the reason: OutOfcpu"
 
 
 async def test_force_deleted_pod_is_still_ended(tmp_path: Path) -> None:
@@ -212,3 +218,31 @@ async def test_force_deleted_pod_is_still_ended(tmp_path: Path) -> None:
         await n.until_gone()
         await n.until_swept()
         assert n.runtime.containers == {} and n.runtime.sandboxes == {}
+
+
+async def test_a_critical_pod_starts_once_others_have_made_room(tmp_path: Path) -> None:
+    from pybernetes.api.core import ResourceRequirements
+
+    async with node(tmp_path) as n:
+        n.runtime.ignores_stop = {"web"}
+        asks = ResourceRequirements(requests={"cpu": "1500m"})
+        await n.run(container(resources=asks), termination_grace_period_seconds=7)
+        await n.run(name="small")
+        await n.until(ready)
+        await n.until(ready, "small")
+        await n.run(
+            container("agent", resources=asks),
+            name="critical",
+            priority_class_name="system-node-critical",
+            priority=2_000_001_000,
+        )
+        began = n.clock.monotonic()
+        await n.until(ready, "critical")
+        assert 7 <= n.clock.monotonic() - began < 20, "the victim has its grace period"
+        ended = await n.until(phase("Failed"))
+        message = "Preempted in order to admit critical pod"
+        assert (ended.status.reason, ended.status.message) == ("Preempting", message)
+        told = next(c for c in ended.status.conditions or () if c.type == "DisruptionTarget")
+        assert told.message == "Pod was preempted by Kubelet to accommodate a critical pod."
+        assert ("Warning", "Preempting", message) in await n.events()
+        assert ready(await n.pod("small"))

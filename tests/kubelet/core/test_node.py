@@ -1,6 +1,8 @@
 """The node itself: registration, conditions, network, lease, restart of the kubelet, orphans, static pods."""
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 from tests.kubelet.builders import container
 from tests.kubelet.core.harness import IMAGE, NODE, World, condition, node, phase, ready, status, world
@@ -52,6 +54,29 @@ async def test_lease_is_renewed_every_ten_seconds(tmp_path: Path) -> None:
         assert (first.spec.holder_identity, first.spec.lease_duration_seconds) == (NODE, 40)
 
 
+async def test_a_renewal_that_nobody_answers_is_given_up_when_the_next_one_is_due(tmp_path: Path) -> None:
+    async with node(tmp_path) as n:
+        await until_node(n, "Ready", "True")
+        lease, given_up = n.kubelet._lease, []
+
+        async def hang(_: Lease) -> Lease:
+            began = n.clock.monotonic()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                given_up.append(n.clock.monotonic() - began)
+            raise AssertionError
+
+        lease._client = SimpleNamespace(update=hang)
+        await n.clock.sleep(21)
+        assert [round(seconds) for seconds in given_up] == [10]
+        lease._client = n.client
+        await n.clock.sleep(11)
+        found = await n.client.get(Lease, NODE, "kube-node-lease")
+        assert found.spec.renew_time is not None
+        assert (n.clock.now() - found.spec.renew_time).total_seconds() < 11
+
+
 async def test_unchanged_status_is_written_every_five_minutes_only(tmp_path: Path) -> None:
     async with node(tmp_path) as n:
         await until_node(n, "Ready", "True")
@@ -99,12 +124,21 @@ async def test_runtime_that_went_away_makes_the_node_not_ready(tmp_path: Path) -
         assert len(n.runtime.containers) == 1, "nothing was restarted"
 
 
-async def test_pressure_shows_in_the_conditions(tmp_path: Path) -> None:
+async def test_pressure_shows_in_the_conditions_and_events(tmp_path: Path) -> None:
     async with node(tmp_path) as n:
+        await until_node(n, "MemoryPressure", "False")
         n.kubelet.set_pressures(frozenset({"MemoryPressure"}))
         found = await until_node(n, "MemoryPressure", "True")
         text = "kubelet has insufficient memory available"
         assert node_condition(found, "MemoryPressure") == ("True", "KubeletHasInsufficientMemory", text)
+        told = {"NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeHasInsufficientMemory"}
+        for _ in range(200):
+            events = await n.events(NODE)
+            if told <= {reason for _, reason, _ in events}:
+                break
+        message = f"Node {NODE} status is now: NodeHasInsufficientMemory"
+        assert ("Normal", "NodeHasInsufficientMemory", message) in events
+        assert told <= {reason for _, reason, _ in events}
 
 
 async def test_restarted_kubelet_adopts_what_runs(tmp_path: Path) -> None:
@@ -148,6 +182,18 @@ async def test_pod_deleted_while_the_kubelet_was_down_leaves_nothing(tmp_path: P
                 await n.clock.sleep(1)
             assert n.runtime.sandboxes == {} and n.runtime.containers == {}
             assert list((tmp_path / "pods").iterdir()) == []
+
+
+async def test_a_cgroup_that_was_busy_when_its_pod_went_is_removed_later(tmp_path: Path) -> None:
+    async with node(tmp_path) as n:
+        await n.run()
+        pod = await n.until(ready)
+        n.cgroups.left_over = {pod.metadata.uid or "", "gone"}
+        for _ in range(100):
+            if "gone" not in n.cgroups.left_over:
+                break
+            await n.clock.sleep(10)
+        assert n.cgroups.left_over == {pod.metadata.uid}
 
 
 async def test_ended_pod_is_not_run_again_after_a_restart(tmp_path: Path) -> None:
@@ -212,10 +258,12 @@ async def test_static_pod_runs_and_is_mirrored(tmp_path: Path) -> None:
 async def test_images_fill_the_disk_and_are_removed(tmp_path: Path) -> None:
     from pybernetes.kubelet.image_gc import Disk
 
-    async with node(tmp_path, image_minimum_age_seconds=0) as n:
+    kept = "localhost/pause:1"
+    async with node(tmp_path, image_minimum_age_seconds=0, images_kept=(kept,)) as n:
         await n.run()
         await n.until(ready)
+        n.runtime.add_image(kept)
         n.runtime.add_image("localhost/unused:1")
         n.kubelet.collector._disk = lambda _path: Disk(10_000, 1_500)
         assert await n.kubelet.collector.collect() == 1000
-        assert list(n.runtime.images) == [IMAGE]
+        assert list(n.runtime.images) == [IMAGE, kept]

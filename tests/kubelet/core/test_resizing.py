@@ -127,3 +127,36 @@ async def test_a_restarted_kubelet_knows_what_was_allocated(tmp_path: Path) -> N
             await n.until(has("1250m"), "big")
             await asyncio.sleep(1)
             assert condition(await n.pod(), "PodResizePending") == "True"
+
+
+async def test_the_pod_as_a_whole_is_resized(tmp_path: Path) -> None:
+    async with node(tmp_path) as n:
+        await n.run(container(resources=cpu("100m")), resources=cpu("500m", "1"))
+        before = await n.until(ready)
+        assert before.status.resources is not None and before.status.resources.limits == {"cpu": "1"}
+        assert before.status.allocated_resources == {"cpu": "500m"}
+        n.cgroups.updated.clear()
+        body = {"spec": {"resources": {"requests": {"cpu": "800m"}, "limits": {"cpu": "1500m"}}}}
+        await n.client.patch(Pod, "web", "default", body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="resize")
+        pod = await n.until(
+            lambda p: (
+                p.status.resources
+                and (p.status.resources.limits or {}).get("cpu") == "1500m"
+                and not condition(p, "PodResizeInProgress")
+            )
+        )
+        assert pod.status.allocated_resources == {"cpu": "800m"}
+        assert status(pod).restart_count == 0
+        assert [(p.spec.resources.limits or {})["cpu"] for p in n.cgroups.updated if p.spec.resources] == ["1500m"]
+        assert await reasons(n) == ["ResizeStarted", "ResizeCompleted"]
+
+
+async def test_a_whole_that_the_node_cannot_grant_stays_as_it_is(tmp_path: Path) -> None:
+    async with node(tmp_path) as n:
+        await n.run(container(resources=cpu("100m")), resources=cpu("500m"))
+        await n.until(ready)
+        body = {"spec": {"resources": {"requests": {"cpu": "3"}}}}
+        await n.client.patch(Pod, "web", "default", body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="resize")
+        pod = await n.until(lambda p: condition(p, "PodResizePending") == "True")
+        assert pod.status.allocated_resources == {"cpu": "500m"}
+        assert await reasons(n) == ["ResizeInfeasible"]

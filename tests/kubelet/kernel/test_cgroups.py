@@ -98,6 +98,14 @@ def test_a_memory_limit_below_the_use_is_left_for_later(v1: RecordingKernel) -> 
     cgroups.update(pod)
 
 
+def test_the_tree_is_made_again_when_somebody_removed_it(v1: RecordingKernel) -> None:
+    cgroups = cgroups_of(v1)
+    cgroups.ensure(pod_of())
+    assert cgroups_of(v1).destroy()
+    cgroups.ensure(pod_of(uid="later"))
+    assert cgroups.pods() == {"later"}
+
+
 def test_removal_takes_what_a_runtime_left_below(v1: RecordingKernel) -> None:
     cgroups = cgroups_of(v1)
     path = cgroups.ensure(pod_of())

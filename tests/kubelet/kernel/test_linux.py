@@ -31,6 +31,21 @@ def test_mountinfo_is_unescaped() -> None:
 
 
 @needs_root
+@pytest.mark.parametrize("kind", ["bind", "overlay"])
+def test_what_is_mounted_read_only_can_neither_be_changed_nor_run(tmp_path: Path, kind: str) -> None:
+    script = f"""
+for name in ("low", "high", "t"): os.mkdir(name)
+open("low/f", "w").write("x")
+source, options = d + "/low", ["ro", "rbind"]
+if {kind!r} == "overlay": source, options = "overlay", [f"lowerdir={{d}}/high:{{d}}/low"]
+kernel.mount_read_only({kind!r}, source, d + "/t", options)
+flags = os.statvfs("t").f_flag
+print(os.listdir("t"), bool(flags & os.ST_RDONLY), bool(flags & os.ST_NOEXEC))
+"""
+    assert in_namespace(script, tmp_path) == "['f'] True True"
+
+
+@needs_root
 def test_a_tmpfs_has_its_size_and_mode(tmp_path: Path) -> None:
     script = """
 t = d + "/t"; os.mkdir(t)

@@ -131,6 +131,23 @@ def test_https_is_not_verified(tmp_path: Any) -> None:
     run(body())
 
 
+def test_https_to_a_plain_server_is_told() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def body() -> None:
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            why = "http: server gave HTTP response to HTTPS client"
+            outcome = await probe({"httpGet": {"port": port, "scheme": "HTTPS"}})
+            assert outcome == Outcome("failure", f'Get "https://127.0.0.1:{port}/": {why}')
+
+    run(body())
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class NoCgroupParent:
 
     def remove(self, pod_uid: str) -> None: ...
 
+    def remove_orphans(self, known_uids: Collection[str]) -> None: ...
+
 
 @asynccontextmanager
 async def real_world(directory: Path, node: ContainerdNode) -> AsyncIterator[World]:
@@ -50,7 +52,7 @@ async def real_world(directory: Path, node: ContainerdNode) -> AsyncIterator[Wor
 
 async def until_logged(path: str | None, text: str) -> None:
     assert path is not None
-    for _ in range(500):
+    for _ in range(6000):
         if text in Path(path).read_text():
             return
         await asyncio.sleep(0.01)
@@ -63,7 +65,7 @@ async def test_life_of_a_pod(tmp_path: Path, runtime_node: ContainerdNode) -> No
             began = time.monotonic()
             script = "echo $COLOR $HOSTNAME; sleep 1000"
             await n.run(container(command=["sh", "-c", script], env=[EnvVar(name="COLOR", value="blue")]))
-            pod = await n.until(ready, seconds=20)
+            pod = await n.until(ready, seconds=60)
             print(f"bound to ready in {time.monotonic() - began:.3f} s")
             assert (pod.status.pod_ip or "").startswith("10.244.8.")
             assert (status(pod).container_id or "").startswith("containerd://")
@@ -76,11 +78,11 @@ async def test_life_of_a_pod(tmp_path: Path, runtime_node: ContainerdNode) -> No
         assert (await n.cri.container_status(container_id)).state == 1
         async with n.kubelet_running():
             await asyncio.sleep(0.5)
-            again = await n.until(ready, seconds=10)
+            again = await n.until(ready, seconds=60)
             assert status(again).container_id == status(pod).container_id and status(again).restart_count == 0
             began = time.monotonic()
             await n.client.delete(Pod, "web", "default", grace_period_seconds=1)
-            await n.until_gone(seconds=20)
+            await n.until_gone(seconds=60)
             await n.until_swept()
             print(f"deleted in {time.monotonic() - began:.3f} s")
             assert await n.cri.list_sandboxes(pod_uid=pod.metadata.uid or "") == []
@@ -89,16 +91,16 @@ async def test_life_of_a_pod(tmp_path: Path, runtime_node: ContainerdNode) -> No
 async def test_killed_process_is_restarted_at_once(tmp_path: Path, runtime_node: ContainerdNode) -> None:
     async with real_world(tmp_path, runtime_node) as n, n.kubelet_running():
         created = await n.run(container(command=["sh", "-c", "trap 'exit 7' TERM; while true; do sleep 0.05; done"]))
-        await n.until(ready, seconds=20)
+        await n.until(ready, seconds=60)
         container_id = n.kubelet.container_id(created.metadata.uid or "", "web") or ""
         began = time.monotonic()
         await n.cri.exec_sync(container_id, ["kill", "-TERM", "1"])
-        pod = await n.until(lambda p: status(p).restart_count == 1 and ready(p), seconds=20)
+        pod = await n.until(lambda p: status(p).restart_count == 1 and ready(p), seconds=60)
         print(f"restarted in {time.monotonic() - began:.3f} s")
         ended = status(pod).last_state.terminated
         assert ended is not None and (ended.exit_code, ended.reason) == (7, "Error")
         await n.client.delete(Pod, "web", "default", grace_period_seconds=1)
-        await n.until_gone(seconds=20)
+        await n.until_gone(seconds=60)
         await n.until_swept()
 
 
@@ -112,22 +114,22 @@ async def test_init_sidecar_and_main_share_the_pod(tmp_path: Path, runtime_node:
                 sidecar("files", command=["sh", "-c", "echo hi > /tmp/hello; exec httpd -f -p 8080 -h /tmp"]),
             ],
         )
-        pod = await n.until(ready, seconds=20)
+        pod = await n.until(ready, seconds=60)
         await until_logged(n.kubelet.log_path(pod, "main"), "stdout F hi")
         await n.client.delete(Pod, "web", "default", grace_period_seconds=1)
-        await n.until_gone(seconds=20)
+        await n.until_gone(seconds=60)
         await n.until_swept()
 
 
 async def test_unknown_command_and_missing_image(tmp_path: Path, runtime_node: ContainerdNode) -> None:
     async with real_world(tmp_path, runtime_node) as n, n.kubelet_running():
         await n.run(container("web", command=["/no/such/thing"]), container("img", image="127.0.0.1:1/none:1"))
-        pod = await n.until(lambda p: waiting(p) in ("RunContainerError", "CrashLoopBackOff"), seconds=20)
-        await n.until(lambda p: waiting(p, "img") in ("ErrImagePull", "ImagePullBackOff"), seconds=20)
-        ended = (await n.until(lambda p: status(p).last_state.terminated, seconds=20)).status.container_statuses
+        pod = await n.until(lambda p: waiting(p) in ("RunContainerError", "CrashLoopBackOff"), seconds=60)
+        await n.until(lambda p: waiting(p, "img") in ("ErrImagePull", "ImagePullBackOff"), seconds=60)
+        ended = (await n.until(lambda p: status(p).last_state.terminated, seconds=60)).status.container_statuses
         assert ended is not None and pod.status.phase == "Pending"
         terminated = ended[0].last_state.terminated
         assert terminated is not None and terminated.reason == "StartError" and terminated.exit_code == 128
         await n.client.delete(Pod, "web", "default", grace_period_seconds=1)
-        await n.until_gone(seconds=20)
+        await n.until_gone(seconds=60)
         await n.until_swept()

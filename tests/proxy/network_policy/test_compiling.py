@@ -7,7 +7,7 @@ from tests.proxy.network_policy.builders import NAMESPACES, NODE, app, place, po
 
 from pybernetes.api.networking import NetworkPolicy
 from pybernetes.proxy.network_policy.compiling import Rules, compile_rules
-from pybernetes.proxy.network_policy.seen import Place, SeenPod, place_of
+from pybernetes.proxy.network_policy.seen import Place, SeenPod, places_of
 
 WEB, CLIENT, FAR = place("10.244.0.1", http=8080), place("10.244.0.2", "client"), place("10.244.1.3", node="n2")
 OTHER = place("10.244.0.4", "client", "other", http=9090)
@@ -137,4 +137,4 @@ def test_who_has_a_place(spec: dict[str, Any], status: dict[str, Any], expected:
     import msgspec
 
     pod = msgspec.convert({"metadata": {"name": "a", "namespace": "default"}, "spec": spec, "status": status}, SeenPod)
-    assert (place_of(pod) is not None) is expected
+    assert bool(places_of(pod)) is expected

@@ -77,7 +77,7 @@ async def world(asked: list[str]) -> Any:
 
         kernel = Kernel()
         client = Client(InProcessTransport(listening, ADMIN))
-        enforcer = NetworkPolicyEnforcer(client, kernel, node_name="n1", table="ip t")
+        enforcer = NetworkPolicyEnforcer(client, kernel, node_name="n1", table="t")
         yield admin, kernel, enforcer
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from .field_set import BadFields, FieldSet, checked, union
+from .order import in_order
 
 Object = dict[str, Any]
 
@@ -88,7 +89,7 @@ def _entry(key: Key, owned: Owned) -> Object:
     if owned.time:
         entry["time"] = owned.time
     entry["fieldsType"] = "FieldsV1"
-    entry["fieldsV1"] = owned.fields
+    entry["fieldsV1"] = in_order(owned.fields)
     if key.subresource:
         entry["subresource"] = key.subresource
     return entry

@@ -7,6 +7,7 @@ import orjson
 
 from .. import status
 from ..schema import ObjectSchema
+from ..schema.loading import read
 from ..schema.syntax import syntax_error
 from .json_patch import PatchError, apply_operations
 from .merge_patch import merge
@@ -17,7 +18,6 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 _OPERATION_LIMIT = 10_000
-_decode = msgspec.json.Decoder().decode
 
 
 def apply_patch(
@@ -55,7 +55,7 @@ def _copied(value: Any) -> Any:
 
 def _json_patch(original: dict[str, Any], patch: bytes) -> dict[str, Any]:
     try:
-        operations = _decode(patch)
+        operations = read(patch)
     except msgspec.DecodeError as error:
         raise status.bad_request(syntax_error(patch) or str(error)) from None
     if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
@@ -77,7 +77,7 @@ def _json_patch(original: dict[str, Any], patch: bytes) -> dict[str, Any]:
 
 def _object(patch: bytes, prefix: str) -> dict[str, Any]:
     try:
-        document = _decode(patch)
+        document = read(patch)
     except msgspec.DecodeError as error:
         raise status.bad_request(f"{prefix}{syntax_error(patch) or error}") from None
     if document is None:

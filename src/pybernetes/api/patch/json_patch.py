@@ -1,4 +1,4 @@
-"""JSON patch (RFC 6902), with the negative list positions that upstream's library allows."""
+"""JSON patch (RFC 6902) as upstream's library applies it, with negative list positions, and in its words."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -13,6 +13,9 @@ _COPY_LIMIT_BYTES = 3 * 1024 * 1024
 """What the copies of one patch may add up to, as upstream: few bytes could ask for any number otherwise."""
 
 
+_MISSING = "missing value"
+
+
 class PatchError(Exception):
     """The patch does not fit the document."""
 
@@ -21,9 +24,9 @@ def apply_operations(document: Any, operations: list[Operation]) -> Any:
     """Applies operations in order to `document`, which they change; returns the resulting document."""
     copied = 0
     for operation in operations:
-        kind = operation.get("op", "")
+        kind = operation.get("op", "unknown")
         if kind == "copy":
-            copied += len(orjson.dumps(_lookup(document, _tokens(operation, "from"))))
+            copied += len(orjson.dumps(_source(document, operation)))
             if copied > _COPY_LIMIT_BYTES:
                 raise PatchError(
                     f"Unable to complete the copy, the accumulated size increase of copy is {copied}, "
@@ -36,121 +39,152 @@ def apply_operations(document: Any, operations: list[Operation]) -> Any:
     return document
 
 
-def _tokens(operation: Operation, name: str = "path") -> list[str]:
+def _path(operation: Operation, name: str = "path") -> str:
     path = operation.get(name)
-    if not isinstance(path, str) or (path and not path.startswith("/")):
-        raise PatchError(f"{operation.get('op')} operation has no usable {name}")
-    return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
+    if isinstance(path, str):
+        return path
+    kind = operation["op"]
+    if name == "from":
+        why = "operation, missing from field: "
+    else:
+        why = "" if kind in ("add", "remove") else "operation missing path field: "
+    raise PatchError(f"{kind} operation failed to decode {name}: {why}{_MISSING}")
 
 
-def _value(operation: Operation) -> Any:
-    if "value" not in operation:
-        raise PatchError(f"{operation.get('op')} operation has no value")
-    return deepcopy(operation["value"])
+def _place(document: Any, path: str) -> tuple[Any, str] | None:
+    """The dict or list that the last part of a path is looked up in, and that part; None where it leads nowhere."""
+    if not path.startswith("/"):
+        return None
+    *parts, last = [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
+    for part in parts:
+        try:
+            document = _get(document, part)
+        except PatchError:
+            return None
+    return (document, last) if isinstance(document, dict | list) else None
 
 
-def _parent(document: Any, tokens: list[str]) -> Any:
-    """The dict or list that the last token is looked up in."""
-    for token in tokens[:-1]:
-        document = _get(document, token)
-    if not isinstance(document, dict | list):
-        raise PatchError("path leads through a value that holds nothing")
-    return document
+def _found(place: tuple[Any, str] | None, why: str) -> tuple[Any, str]:
+    if place is None:
+        raise PatchError(f"{why}: {_MISSING}")
+    return place
 
 
 def _get(holder: Any, token: str) -> Any:
+    """A key that a dict has not holds null."""
     if isinstance(holder, dict):
-        if token not in holder:
-            raise PatchError(f"no such key: {token}")
-        return holder[token]
+        return holder.get(token)
     if isinstance(holder, list):
         return holder[_position(token, len(holder))]
-    raise PatchError("path leads through a value that holds nothing")
+    raise PatchError(_MISSING)
 
 
 def _position(token: str, length: int, *, inserting: bool = False) -> int:
     digits = token.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()):
-        raise PatchError(f"no list position: {token}")
+        why = f'strconv.Atoi: parsing "{token}": invalid syntax'
+        raise PatchError(f"value was not a proper array index: '{token}': {why}" if inserting else why)
     position = int(token)
     if position < 0:
         position += length + (1 if inserting else 0)
     if not 0 <= position < length + (1 if inserting else 0):
-        raise PatchError(f"list position out of bounds: {token}")
+        raise PatchError(f"Unable to access invalid index: {token}: invalid index referenced")
     return position
 
 
-def _insert(document: Any, tokens: list[str], value: Any) -> Any:
-    if not tokens:
-        return value
-    holder = _parent(document, tokens)
+def _insert(place: tuple[Any, str], value: Any, path: str) -> None:
+    holder, token = place
     if isinstance(holder, dict):
-        holder[tokens[-1]] = value
-    elif tokens[-1] == "-":
+        holder[token] = value
+    elif token == "-":
         holder.append(value)
     else:
-        holder.insert(_position(tokens[-1], len(holder), inserting=True), value)
-    return document
+        try:
+            holder.insert(_position(token, len(holder), inserting=True), value)
+        except PatchError as error:
+            raise PatchError(f"error in add for path: '{path}': {error}") from None
 
 
-def _delete(document: Any, tokens: list[str]) -> Any:
+def _delete(place: tuple[Any, str], what: str) -> Any:
     """Takes a value out and returns it."""
-    if not tokens:
-        raise PatchError("the whole document cannot be removed")
-    holder = _parent(document, tokens)
-    found = _get(holder, tokens[-1])
-    if isinstance(holder, dict):
-        del holder[tokens[-1]]
-    else:
-        del holder[_position(tokens[-1], len(holder))]
-    return found
-
-
-def _lookup(document: Any, tokens: list[str]) -> Any:
-    for token in tokens:
-        document = _get(document, token)
-    return document
+    holder, token = place
+    try:
+        if isinstance(holder, dict):
+            if token not in holder:
+                raise PatchError(f"Unable to remove nonexistent key: {token}: {_MISSING}")
+            return holder.pop(token)
+        return holder.pop(_position(token, len(holder)))
+    except PatchError as error:
+        raise PatchError(f"{what}: {error}") from None
 
 
 def _add(document: Any, operation: Operation) -> Any:
-    return _insert(document, _tokens(operation), _value(operation))
+    path = _path(operation)
+    place = _found(_place(document, path), f'add operation does not apply: doc is missing path: "{path}"')
+    _insert(place, deepcopy(operation.get("value")), path)
+    return document
 
 
 def _remove(document: Any, operation: Operation) -> Any:
-    _delete(document, _tokens(operation))
+    path = _path(operation)
+    place = _found(_place(document, path), f'remove operation does not apply: doc is missing path: "{path}"')
+    _delete(place, f"error in remove for path: '{path}'")
     return document
 
 
 def _replace(document: Any, operation: Operation) -> Any:
-    tokens = _tokens(operation)
-    if not tokens:
-        return _value(operation)
-    holder = _parent(document, tokens)
-    _get(holder, tokens[-1])
-    if isinstance(holder, dict):
-        holder[tokens[-1]] = _value(operation)
-    else:
-        holder[_position(tokens[-1], len(holder))] = _value(operation)
+    """A key that is not there is set, as upstream's library does."""
+    path = _path(operation)
+    if not path:
+        return deepcopy(operation.get("value"))
+    holder, token = _found(_place(document, path), f"replace operation does not apply: doc is missing path: {path}")
+    try:
+        holder[token if isinstance(holder, dict) else _position(token, len(holder))] = deepcopy(operation.get("value"))
+    except PatchError:
+        raise PatchError(f"replace operation does not apply: doc is missing key: {path}: {_MISSING}") from None
     return document
 
 
 def _move(document: Any, operation: Operation) -> Any:
-    return _insert(document, _tokens(operation), _delete(document, _tokens(operation, "from")))
+    start = _path(operation, "from")
+    why = "move operation does not apply: doc is missing"
+    place = _found(_place(document, start), f"{why} from path: {start}")
+    value = _delete(place, f"error in move for path: '{place[1]}'")
+    path = _path(operation)
+    _insert(_found(_place(document, path), f"{why} destination path: {path}"), value, path)
+    return document
+
+
+def _source(document: Any, operation: Operation) -> Any:
+    """What a copy copies."""
+    start = _path(operation, "from")
+    place = _found(_place(document, start), f"copy operation does not apply: doc is missing from path: {start}")
+    try:
+        return _get(*place)
+    except PatchError as error:
+        raise PatchError(f"error in copy for from: '{start}': {error}") from None
 
 
 def _copy(document: Any, operation: Operation) -> Any:
-    return _insert(document, _tokens(operation), deepcopy(_lookup(document, _tokens(operation, "from"))))
+    value, path = deepcopy(_source(document, operation)), _path(operation)
+    why = f"copy operation does not apply: doc is missing destination path: {path}"
+    _insert(_found(_place(document, path), why), value, path)
+    return document
 
 
 def _test(document: Any, operation: Operation) -> Any:
-    """Equality; a path that leads nowhere equals null."""
-    wanted = operation.get("value")
-    try:
-        found = _lookup(document, _tokens(operation))
-    except PatchError:
-        found = None
-    if not same(found, wanted):
-        raise PatchError(f"testing value {operation.get('path')} failed")
+    """Equality; a key that is not there equals null."""
+    path = _path(operation)
+    if path:
+        place = _found(_place(document, path), f"test operation does not apply: is missing path: {path}")
+        try:
+            found = _get(*place)
+        except PatchError as error:
+            raise PatchError(f"error in test for path: '{path}': {error}") from None
+    else:
+        found = document
+    if not same(found, operation.get("value")):
+        raise PatchError(f"testing value {path} failed: test failed")
     return document
 
 

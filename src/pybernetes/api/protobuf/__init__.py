@@ -8,7 +8,15 @@ Protobuf knows neither empty lists nor null: what comes back is what a Go server
 types with a message of their own (Time, Quantity, IntOrString …), `wire.py` the encoding of numbers and tags.
 """
 
-from .envelope import MEDIA_TYPE, decode, decode_message, encode, encode_event, encode_list, encode_message
+from .envelope import (
+    MEDIA_TYPE,
+    decode,
+    decode_message,
+    encode,
+    encode_event,
+    item_encoder,
+    list_around,
+)
 from .wire import ProtobufError
 
 __all__ = [
@@ -18,6 +26,6 @@ __all__ = [
     "decode_message",
     "encode",
     "encode_event",
-    "encode_list",
-    "encode_message",
+    "item_encoder",
+    "list_around",
 ]

@@ -1,6 +1,6 @@
 """The outside of a protobuf object: four bytes of magic, then runtime.Unknown with the type and the message."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -8,12 +8,16 @@ import msgspec
 from ..schema.table import type_of
 from .messages import message
 from .values import SCALARS
-from .wire import ProtobufError, fields, write_delimited
+from .wire import DELIMITED, ProtobufError, fields, write_delimited, write_varint
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\0"
 
+_META_BETA = "meta.k8s.io/v1beta1"
+"""It has v1's PartialObjectMetadata, and a list of them whose two fields have changed their numbers."""
 _TYPE_META, _RAW, _CONTENT_TYPE = 1, 2, 4
+_END = bytes((3 << 3 | DELIMITED, 0, _CONTENT_TYPE << 3 | DELIMITED, 0))
+"""contentEncoding and contentType, both empty."""
 _text = SCALARS["string"][1]
 
 
@@ -23,13 +27,30 @@ def encode(obj: dict[str, Any]) -> bytes:
     return _enveloped(api_version, kind, message(_type_name(api_version, kind)).write(obj))
 
 
-def encode_list(api_version: str, kind: str, metadata: dict[str, Any], items: Iterable[bytes]) -> bytes:
-    """A list in its envelope, from the bare messages of its items."""
-    raw = bytearray()
-    write_delimited(raw, 1, message("meta/v1.ListMeta").write(metadata))
-    for item in items:
-        write_delimited(raw, 2, item)
-    return _enveloped(api_version, kind, raw)
+def item_encoder(api_version: str, type_name: str) -> Callable[[dict[str, Any]], bytes]:
+    """What writes one item of a list, so that they stand one behind the other as `list_around` wants them; `type_name`
+    is that of an item."""
+    field, write = _list_fields(api_version)[1], message(type_name).write
+
+    def item(obj: dict[str, Any]) -> bytes:
+        raw = bytearray()
+        write_delimited(raw, field, write(obj))
+        return bytes(raw)
+
+    return item
+
+
+def list_around(api_version: str, kind: str, metadata: dict[str, Any], items_size: int) -> tuple[bytes, bytes]:
+    """What is before and behind the items of a list in its envelope, when those are so many bytes."""
+    head = bytearray()
+    write_delimited(head, _list_fields(api_version)[0], message("meta/v1.ListMeta").write(metadata))
+    start, end = _around(api_version, kind, len(head) + items_size)
+    return bytes(start + head), end
+
+
+def _list_fields(api_version: str) -> tuple[int, int]:
+    """The numbers of `metadata` and `items`."""
+    return (2, 1) if api_version == _META_BETA else (1, 2)
 
 
 def encode_event(kind: str, enveloped: bytes) -> bytes:
@@ -43,15 +64,20 @@ def encode_event(kind: str, enveloped: bytes) -> bytes:
 
 
 def _enveloped(api_version: str, kind: str, raw: bytearray) -> bytes:
+    start, end = _around(api_version, kind, len(raw))
+    return bytes(start + raw + end)
+
+
+def _around(api_version: str, kind: str, size: int) -> tuple[bytearray, bytes]:
+    """The envelope of a message of so many bytes."""
     type_meta = bytearray()
     write_delimited(type_meta, 1, api_version.encode())
     write_delimited(type_meta, 2, kind.encode())
-    out = bytearray(MAGIC)
-    write_delimited(out, _TYPE_META, type_meta)
-    write_delimited(out, _RAW, raw)
-    write_delimited(out, 3, b"")
-    write_delimited(out, _CONTENT_TYPE, b"")
-    return bytes(out)
+    start = bytearray(MAGIC)
+    write_delimited(start, _TYPE_META, type_meta)
+    write_varint(start, _RAW << 3 | DELIMITED)
+    write_varint(start, size)
+    return start, _END
 
 
 def decode(data: bytes | memoryview) -> dict[str, Any]:
@@ -77,17 +103,14 @@ def decode(data: bytes | memoryview) -> dict[str, Any]:
     return obj
 
 
-def encode_message(obj: dict[str, Any], type_name: str) -> bytes:
-    """A wire dict as the bare message of a struct type (`core/v1.Pod`)."""
-    return bytes(message(type_name).write(obj))
-
-
 def decode_message(data: bytes | memoryview, type_name: str) -> dict[str, Any]:
     """A bare message of a struct type as a wire dict."""
     return message(type_name).read(memoryview(data))
 
 
 def _type_name(api_version: str, kind: str) -> str:
+    if api_version == _META_BETA and kind == "PartialObjectMetadata":
+        return "meta/v1.PartialObjectMetadata"
     name = type_of(api_version, kind)
     if name is None:
         raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')

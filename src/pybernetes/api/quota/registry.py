@@ -1,7 +1,7 @@
 """Which evaluator belongs to which resource, and which resources a quota makes one look at."""
 
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 
 from .evaluator import COUNT_PREFIX, Evaluator, ObjectCount
 from .persistent_volume_claims import PersistentVolumeClaims
@@ -13,7 +13,7 @@ OWN: tuple[Evaluator, ...] = (Pods(), Services(), PersistentVolumeClaims(), Reso
 _COUNTED = ("configmaps", "resourcequotas", "replicationcontrollers", "secrets")
 
 
-@cache
+@lru_cache(512)
 def evaluator(group_resource: str) -> Evaluator:
     """The evaluator of a resource such as `pods` or `deployments.apps`."""
     for found in OWN:

@@ -15,6 +15,7 @@ import orjson
 from .joining import joined
 
 _decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Duplicates(list[str]):
@@ -42,12 +43,33 @@ def _is_below(path: str, above: str) -> bool:
     return path == above or path.startswith((above + ".", above + "["))
 
 
+def read(data: bytes) -> Any:
+    """The document, its text as Go reads it. msgspec.DecodeError on malformed JSON."""
+    return _read(data)[1]
+
+
 def load(data: bytes) -> tuple[Any, list[str]]:
     """The document and `Duplicates`, or nothing when there are none. msgspec.DecodeError on malformed JSON."""
-    document = _decode(data)
+    data, document = _read(data)
     if not may_repeat(data, document):
         return document, []
     return document, Duplicates(json.loads(data, object_pairs_hook=_Pairs))
+
+
+def _read(data: bytes) -> tuple[bytes, Any]:
+    """The text that was read in the end, and the document."""
+    try:
+        document = _decode(data)
+        if b"\\u" in data:
+            _encode(document)  # an escape may be half of a surrogate pair, which nobody could write again
+        return data, document
+    except (UnicodeError, msgspec.DecodeError) as error:
+        if isinstance(error, msgspec.DecodeError) and b"\\u" not in data:
+            raise
+        from .replaced import replaced
+
+        data = replaced(data)
+        return data, _decode(data)
 
 
 def may_repeat(data: bytes, document: Any) -> bool:

@@ -85,6 +85,7 @@ MODULES: dict[str, str] = {
     "devicetaintrules.resource.k8s.io": "device_taint_rule",
     "resourcepoolstatusrequests.resource.k8s.io": "resource_pool_status_request",
     "storageversions.internal.apiserver.k8s.io": "storage_version",
+    "storageversionmigrations.storagemigration.k8s.io": "storage_version_migration",
     "certificatesigningrequests.certificates.k8s.io": "certificate_signing_request",
     "customresourcedefinitions.apiextensions.k8s.io": "custom_resource_definition",
 }

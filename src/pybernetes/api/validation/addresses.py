@@ -60,9 +60,10 @@ def family(value: str) -> int:
 
 
 def endpoint_ip(value: str, path: str) -> Errors:
-    """An address traffic can be sent to: not unspecified, loopback or link-local."""
+    """An address traffic can be sent to: not unspecified, loopback or link-local. Leading zeros are `ip`'s matter."""
+    plain = ".".join(str(int(part)) for part in value.split(".")) if _without_zeros(value) else value
     try:
-        version, number = cidr.address_number(value)
+        version, number = cidr.address_number(plain)
     except ValueError:
         return [field.invalid(path, value, "must be a valid IP address")]
     errors: Errors = []

@@ -93,7 +93,7 @@ def not_above(status: Object, limit: str, keys: tuple[str, ...], *, shown: str =
     """None of the counts is above another one."""
     top = status.get(limit) or 0
     words = f"cannot be greater than {shown or 'status.' + limit}"
-    return [field.invalid(f"status.{key}", status[key], words) for key in keys if (status.get(key) or 0) > top]
+    return [field.invalid(f"status.{key}", status.get(key) or 0, words) for key in keys if (status.get(key) or 0) > top]
 
 
 def not_decremented(status: Object, before: Object, key: str) -> Errors:

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from .. import field
+from ..quality_of_service import qos_class
 from . import scheduling
 from .addresses import ip, one_per_family
 from .containers import untrimmed_image
@@ -340,13 +341,41 @@ def validate_resize(new: Object, old: Object) -> Errors:
     if (before.get("os") or {}).get("name") == "windows":
         return [field.forbidden("", "windows pods cannot be resized")]
     errors = _pod(new)
-    was, now = (old.get("status") or {}).get("qosClass"), (new.get("status") or {}).get("qosClass")
-    if was and now and was != now:
-        errors.append(field.invalid("spec", now, "Pod QOS Class may not change as a result of resizing"))
+    was = (old.get("status") or {}).get("qosClass") or qos_class(before)
+    if was != qos_class(after):
+        shown = (new.get("status") or {}).get("qosClass") or ""
+        errors.append(field.invalid("spec", shown, "Pod QOS Class may not change as a result of resizing"))
+    if not _node_can_resize(old):
+        errors.append(field.forbidden("spec", "Pod running on node without support for resize"))
+    reordered = _other_containers(after, before)
+    if reordered:
+        return errors + reordered
     for kind in ("initContainers", "containers"):
-        pairs = zip(after.get(kind) or (), before.get(kind) or (), strict=False)
+        pairs = zip(after.get(kind) or (), before.get(kind) or (), strict=True)
         for index, (changed, kept) in enumerate(pairs):
             errors += _resized(changed, kept, kind, index)
+    return errors
+
+
+def _node_can_resize(pod: Object) -> bool:
+    """A kubelet that can says what its containers have."""
+    for row in (pod.get("status") or {}).get("containerStatuses") or ():
+        if (row.get("state") or {}).get("running") is not None:
+            return row.get("resources") is not None
+    return True
+
+
+def _other_containers(after: Object, before: Object) -> Errors:
+    errors: Errors = []
+    for kind in ("containers", "initContainers"):
+        new, old = after.get(kind) or [], before.get(kind) or []
+        if len(new) != len(old):
+            errors.append(field.forbidden(f"spec.{kind}", f"{kind} may not be added or removed on resize"))
+            continue
+        for index, (changed, kept) in enumerate(zip(new, old, strict=True)):
+            if changed.get("name") != kept.get("name"):
+                words = f"{kind} may not be renamed or reordered on resize"
+                errors.append(field.forbidden(f"spec.{kind}[{index}].name", words))
     return errors
 
 

@@ -19,19 +19,26 @@ def label_term(term: Object, path: str, *, any_operator: bool = False) -> Errors
     """One expression; `any_operator`: also with operators that are not known here."""
     operator, values = term.get("operator") or "", term.get("values") or []
     errors: Errors = []
-    if operator in ("In", "NotIn"):
-        if not values:
-            errors.append(field.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
-    elif operator in ("Exists", "DoesNotExist"):
-        if values:
-            words = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            errors.append(field.forbidden(f"{path}.values", words))
+    if operator in _SET_OPERATORS:
+        errors += _values_of_set(operator, values, path)
     elif not any_operator:
         errors.append(field.invalid(f"{path}.operator", operator, "not a valid selector operator"))
     errors += label_name(term.get("key") or "", f"{path}.key")
     for index, value in enumerate(values):
         errors += each(f"{path}.values[{index}]", value, label_value(value))
     return errors
+
+
+_SET_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
+
+
+def _values_of_set(operator: str, values: list[str], path: str) -> Errors:
+    """Membership takes values, existence none."""
+    if operator in ("In", "NotIn"):
+        words = "must be specified when `operator` is 'In' or 'NotIn'"
+        return [] if values else [field.required(f"{path}.values", words)]
+    words = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+    return [field.forbidden(f"{path}.values", words)] if values else []
 
 
 def label_name(key: str, path: str) -> Errors:
@@ -79,13 +86,8 @@ def node_selector_term(term: Object, path: str, *, check_values: bool) -> Errors
 def _node_term(row: Object, path: str, check_values: bool) -> Errors:
     operator, values = row.get("operator") or "", row.get("values") or []
     errors: Errors = []
-    if operator in ("In", "NotIn"):
-        if not values:
-            errors.append(field.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
-    elif operator in ("Exists", "DoesNotExist"):
-        if values:
-            words = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            errors.append(field.forbidden(f"{path}.values", words))
+    if operator in _SET_OPERATORS:
+        errors += _values_of_set(operator, values, path)
     elif operator in ("Gt", "Lt"):
         if len(values) != 1:
             words = "must be specified single value when `operator` is 'Lt' or 'Gt'"

@@ -54,7 +54,7 @@ def _service(service: Object, old: Object | None) -> Errors:
         errors += validate_labels(selector, "spec.selector")
     errors += _session_affinity(spec)
     if kind != "ExternalName":
-        errors += _cluster_addresses(spec, before)
+        errors += validate_cluster_addresses(spec, before)
     for index, address in enumerate(spec.get("externalIPs") or ()):
         where = f"spec.externalIPs[{index}]"
         errors += ip(address, where, before.get("externalIPs") or ()) or endpoint_ip(address, where)
@@ -157,7 +157,8 @@ def _session_affinity(spec: Object) -> Errors:
     return errors
 
 
-def _cluster_addresses(spec: Object, before: Object) -> Errors:
+def validate_cluster_addresses(spec: Object, before: Object) -> Errors:
+    """`clusterIP`, `clusterIPs`, `ipFamilies` and `ipFamilyPolicy`, each and against one another."""
     single, given = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
     families = spec.get("ipFamilies") or []
     where = "spec.clusterIPs"

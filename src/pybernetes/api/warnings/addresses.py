@@ -35,6 +35,8 @@ def _legacy(path: str, what: str, value: str, better: str) -> str:
 def ip_range(value: str, path: str) -> list[str]:
     """A range in CIDR form in a field that was validated."""
     address, _, length = value.partition("/")
+    if not length.isdecimal():
+        return []
     try:
         parsed = ipaddress.ip_network(value, strict=False)
         exact = str(ipaddress.ip_address(address))

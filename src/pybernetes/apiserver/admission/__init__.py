@@ -19,6 +19,7 @@ from .default_toleration_seconds import DefaultTolerationSeconds
 from .deny_service_external_ips import DenyServiceExternalIPs
 from .event_rate_limit import EventRateLimit
 from .image_policy_webhook import ImagePolicyWebhook
+from .job_validation import JobValidation
 from .limit_ranger import LimitRanger
 from .namespace_lifecycle import NamespaceLifecycle
 from .namespaces import NamespaceAutoProvision, NamespaceExists
@@ -26,6 +27,7 @@ from .node_restriction import NodeRestriction
 from .owner_references import OwnerReferencesPermissionEnforcement
 from .persistent_volume_claim_resize import PersistentVolumeClaimResize
 from .plugin import AdmissionPlugin, AdmissionRequest
+from .pod_group_protection import PodGroupProtection
 from .pod_group_workload import PodGroupWorkloadExists
 from .pod_on_node import NodeDeclaredFeatureValidator, PodResizeValidator
 from .pod_placement import (
@@ -74,6 +76,7 @@ ORDER: dict[str, Make] = {
     "ExtendedResourceToleration": lambda context: ExtendedResourceToleration(),
     "DefaultStorageClass": lambda context: DefaultStorageClass(context.reader),
     "StorageObjectInUseProtection": lambda context: StorageObjectInUseProtection(),
+    "PodGroupProtection": lambda context: PodGroupProtection(),
     "OwnerReferencesPermissionEnforcement": lambda context: OwnerReferencesPermissionEnforcement(context.authorizer),
     "PersistentVolumeClaimResize": lambda context: PersistentVolumeClaimResize(context.reader),
     "RuntimeClass": lambda context: RuntimeClass(context.reader),
@@ -85,6 +88,7 @@ ORDER: dict[str, Make] = {
     "DenyServiceExternalIPs": lambda context: DenyServiceExternalIPs(),
     "PodTopologyLabels": lambda context: PodTopologyLabels(context.reader),
     "PodGroupWorkloadExists": lambda context: PodGroupWorkloadExists(context.reader, context.refresh),
+    "JobValidation": lambda context: JobValidation(context.reader),
     "NodeDeclaredFeatureValidator": lambda context: NodeDeclaredFeatureValidator(context.reader),
     "PodResizeValidator": lambda context: PodResizeValidator(context.reader),
     "MutatingAdmissionPolicy": mutating_policies,
@@ -115,17 +119,15 @@ DEFAULT_OFF = frozenset(
 )
 """Only on when asked for."""
 
-WITHOUT_WORK = frozenset({"JobValidation", "PodGroupProtection"})
-"""Names that configurations may use and that do nothing here: they act behind alpha gates."""
-
-
 _GATES = {
-    "MutatingAdmissionPolicy": "MutatingAdmissionPolicy",
-    "NodeDeclaredFeatureValidator": "NodeDeclaredFeatures",
-    "PodGroupWorkloadExists": "GenericWorkload",
-    "PodTopologyLabels": "PodTopologyLabelsAdmission",
+    "JobValidation": ("GenericWorkload", "WorkloadWithJob"),
+    "MutatingAdmissionPolicy": ("MutatingAdmissionPolicy",),
+    "NodeDeclaredFeatureValidator": ("NodeDeclaredFeatures",),
+    "PodGroupProtection": ("GenericWorkload",),
+    "PodGroupWorkloadExists": ("GenericWorkload",),
+    "PodTopologyLabels": ("PodTopologyLabelsAdmission",),
 }
-"""Plugin -> the feature gate without which it does nothing."""
+"""Plugin -> the feature gates without any of which it does nothing."""
 
 
 def build(
@@ -137,7 +139,7 @@ def build(
 ) -> list[AdmissionPlugin]:
     """The plugins of a server, in order. ValueError for a name that does not exist, or is both on and off."""
     on, off = set(enable), set(disable)
-    unknown = sorted((on | off) - set(ORDER) - WITHOUT_WORK)
+    unknown = sorted((on | off) - set(ORDER))
     if unknown:
         raise ValueError(f"unknown admission plugins: {', '.join(unknown)}; there are: {', '.join(ORDER)}")
     if on & off:
@@ -146,5 +148,15 @@ def build(
         )
     active = (set(ORDER) - DEFAULT_OFF - off) | on
     if gates is not None:
-        active -= {name for name, gate in _GATES.items() if not gates[gate]}
-    return [make(context) for name, make in ORDER.items() if name in active]
+        active -= {name for name, any_of in _GATES.items() if not any(gates[gate] for gate in any_of)}
+    return [_made(name, make, context) for name, make in ORDER.items() if name in active]
+
+
+def _made(name: str, make: Make, context: AdmissionContext) -> AdmissionPlugin:
+    """The plugin. ValueError when its configuration has not the shape that it should have."""
+    try:
+        return make(context)
+    except (AttributeError, KeyError, TypeError) as error:
+        if not context.settings(name):
+            raise
+        raise ValueError(f'couldn\'t init admission plugin "{name}": its configuration cannot be read') from error

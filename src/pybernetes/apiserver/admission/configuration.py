@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 Object = dict[str, Any]
+_KINDS = {"PodSecurity": "PodSecurityConfiguration"}
+"""What the configurations of plugins are whose shape is checked here."""
 
 
 def plugin_settings(path: str) -> dict[str, Object]:
@@ -13,12 +15,15 @@ def plugin_settings(path: str) -> dict[str, Object]:
     body = _document(Path(path))
     if body.get("kind") != "AdmissionConfiguration":
         raise ValueError(f"{path}: expected an AdmissionConfiguration, found {body.get('kind')}")
+    from ..config_documents import fitted
+
     found: dict[str, Object] = {}
-    for row in body.get("plugins") or ():
+    for row in fitted(body, path).get("plugins") or ():
         settings = row.get("configuration")
         if settings is None and row.get("path"):
             settings = _document(Path(path).parent / str(row["path"]))
-        found[str(row.get("name"))] = settings or {}
+        settings, kind = settings or {}, _KINDS.get(str(row.get("name")))
+        found[str(row.get("name"))] = settings if kind is None else fitted({**settings, "kind": kind}, path)
     return found
 
 

@@ -30,7 +30,7 @@ from .services import GROUP, ApiServices
 from .swagger import MergedSwagger
 
 if TYPE_CHECKING:
-    from ...base.x509 import KeyPair
+    from ..reload.pairs import FollowedPair
 
 Object = dict[str, Any]
 _FIRST = 1 << 30
@@ -45,7 +45,7 @@ class Aggregator:
         write: Write,
         clock: Clock,
         *,
-        identity: "KeyPair | None",
+        identity: "FollowedPair | None",
         infos: Callable[[], Iterable[ResourceInfo]],
     ) -> None:
         self._services = ApiServices(reader)

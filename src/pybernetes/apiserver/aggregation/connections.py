@@ -14,7 +14,7 @@ from .service_resolver import resolve
 from .services import Remote
 
 if TYPE_CHECKING:
-    from ...base.x509 import KeyPair
+    from ..reload.pairs import FollowedPair
 
 _KEPT = 64
 
@@ -22,7 +22,7 @@ _KEPT = 64
 class Connections:
     """`send` resolves the Service anew for every request; `close` ends all connections."""
 
-    def __init__(self, reader: ObjectReader, identity: "KeyPair | None") -> None:
+    def __init__(self, reader: ObjectReader, identity: "FollowedPair | None") -> None:
         self._reader = reader
         self._identity = identity
         self._transports: dict[tuple[Remote, str, int], HttpTransport] = {}
@@ -49,16 +49,15 @@ class Connections:
             await transport.close()
 
     def _made_context(self, authority: str, insecure: bool) -> ssl.SSLContext:
-        from ...base.x509 import client_context, load_pair
+        from ...base.x509 import client_context
 
         if insecure:
-            return client_context(None, self._identity)
-        if authority:
-            return client_context(base64.b64decode(authority), self._identity)
-        context = ssl.create_default_context()
-        if self._identity is not None:
-            load_pair(context, self._identity)
-        return context
+            context = client_context(None)
+        elif authority:
+            context = client_context(base64.b64decode(authority))
+        else:
+            context = ssl.create_default_context()
+        return context if self._identity is None else self._identity.known_by(context)
 
 
 def identity_headers(user: UserInfo) -> Headers:

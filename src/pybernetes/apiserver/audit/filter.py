@@ -5,7 +5,7 @@ RequestReceived -> (ResponseStarted: watches and streams) -> ResponseComplete
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
@@ -15,9 +15,10 @@ from ...api.user import UserInfo
 from ...base.clock import Clock
 from ...base.http.followed import FollowedBody
 from ...base.http.message import App, BytesBody, ByteStream, PushBody, Request, Response, Sink
+from ...base.protobuf import Message, WireError, decode
 from ..errors import to_status_error
 from ..filters.requests import is_long_running
-from ..negotiation import BODY_LIMIT, media_type, parse
+from ..negotiation import BODY_LIMIT, PROTOBUF, media_type, parse
 from ..request_info import RequestInfo
 from .annotations import close_annotations, open_annotations
 from .backends import Backend
@@ -27,6 +28,8 @@ from .policy import Decision, Policy
 _METADATA, _REQUEST, _REQUEST_RESPONSE = 1, 2, 3
 _READS = frozenset({"get", "list", "watch"})
 _FAILED = UserInfo("")
+_MAGIC = b"k8s\0"
+"""How Kubernetes protobuf begins; api/protobuf is imported when an object of it is to be shown."""
 
 
 class Record:
@@ -78,6 +81,8 @@ class Audit:
                 response = await next(request)
             except StatusError as error:
                 _failed(record, error)
+                if info.verb == "create" and error.details and error.details.get("kind") == info.resource:
+                    event.named(error.details.get("name") or "", "", "")
                 record.write("ResponseComplete")
                 raise
             except Exception as error:
@@ -150,7 +155,7 @@ def _answered(record: Record, response: Response, info: RequestInfo) -> None:
         if info.verb == "create":
             name = _identity(body)
             event.named(name.name, name.uid, name.version)
-        if record.decision.level == _REQUEST_RESPONSE and body.startswith(b"{"):
+        if record.decision.level == _REQUEST_RESPONSE:
             obj = _shown(_decoded(body), record.decision)
     event.responded({"metadata": {}, "code": response.status}, obj)
     if isinstance(body, bytes) and response.upgrade is None:
@@ -187,17 +192,36 @@ class _Named(msgspec.Struct, frozen=True, gc=False):
 _names = msgspec.json.Decoder(_Named).decode
 
 
-def _identity(body: bytes) -> _Metadata:
+class _WireMetadata(Message):
+    name: Annotated[str, 1] = ""
+    uid: Annotated[str, 5] = ""
+    version: Annotated[str, 6] = ""
+
+
+class _WireNamed(Message):
+    metadata: Annotated[_WireMetadata | None, 1] = None
+
+
+class _Envelope(Message):
+    raw: Annotated[bytes, 2] = b""
+
+
+def _identity(body: bytes) -> _Metadata | _WireMetadata:
     """Of the object in an answer. All else is skipped, not decoded, which takes 4 % off a create of 5 KB."""
     try:
+        if body.startswith(_MAGIC):
+            return decode(_WireNamed, decode(_Envelope, body[len(_MAGIC) :]).raw).metadata or _WireMetadata()
         return _names(body).metadata
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, WireError):
         return _Metadata()
 
 
 def _decoded(body: bytes) -> Any:
+    """The object in an answer; None when there is none."""
     try:
-        return orjson.loads(body)
+        if body.startswith(_MAGIC):
+            return parse(body, PROTOBUF)
+        return orjson.loads(body) if body.startswith(b"{") else None
     except ValueError:
         return None
 

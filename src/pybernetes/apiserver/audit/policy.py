@@ -73,6 +73,7 @@ class Policy:
 
 def load(path: str) -> Policy:
     """From a YAML or JSON file. PolicyError, OSError."""
+    from ..config_documents import fitted
     from ..yaml_body import load as load_yaml
 
     try:
@@ -81,7 +82,12 @@ def load(path: str) -> Policy:
         raise PolicyError(f"failed decoding: {error}") from None
     if not isinstance(document, dict):
         raise PolicyError(f"{path}: not an object")
-    return Policy(document)
+    if document.get("kind") != "Policy":
+        raise PolicyError(f"expected kind Policy, found {document.get('kind')}")
+    try:
+        return Policy(fitted(document, path))
+    except ValueError as error:
+        raise PolicyError(str(error)) from None
 
 
 def _validate(document: Object) -> None:

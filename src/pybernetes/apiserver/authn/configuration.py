@@ -26,11 +26,9 @@ def load(path: str, clock: Clock) -> Structured:
 
 def parse(data: bytes, path: str, clock: Clock) -> Structured:
     """The content of a file; the path is for messages. ValueError."""
-    from ..yaml_body import load as load_yaml
+    from ..config_documents import document_of
 
-    document = load_yaml(data)
-    if not isinstance(document, dict) or document.get("kind") != "AuthenticationConfiguration":
-        raise ValueError(f"{path}: expected an AuthenticationConfiguration")
+    document = document_of(data, path, "AuthenticationConfiguration")
     found = Structured()
     rows: list[Object] = document.get("jwt") or []
     if rows:
@@ -46,5 +44,5 @@ def parse(data: bytes, path: str, clock: Clock) -> Structured:
         found.anonymous = bool(anonymous.get("enabled"))
         conditions = anonymous.get("conditions")
         if conditions:
-            found.anonymous_paths = tuple(str(row["path"]) for row in conditions)
+            found.anonymous_paths = tuple(str(row.get("path") or "") for row in conditions)
     return found

@@ -8,7 +8,7 @@ nothing.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -54,8 +54,38 @@ _JOIN_ROLE_BINDINGS: dict[str, Any] = {
     _CLUSTER_INFO: {"role": "Role/kubeadm:bootstrap-signer-clusterinfo", "subjects": ["u:system:anonymous"]},
 }
 
+_GATED_CONTROLLERS: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "StorageVersionMigrator": (
+        "storage-version-migrator-controller",
+        [
+            # An apply to what is gone would create it: allowed, so that it fails with a conflict over the uid.
+            {"g": ["*"], "r": ["*"], "v": ["list", "create", "patch"]},
+            {"g": ["storagemigration.k8s.io"], "r": ["storageversionmigrations"], "v": ["get", "list", "watch"]},
+            {"g": ["storagemigration.k8s.io"], "r": ["storageversionmigrations/status"], "v": ["update"]},
+            {"g": ["apiextensions.k8s.io"], "r": ["customresourcedefinitions"], "v": ["get"]},
+            {"g": ["apiextensions.k8s.io"], "r": ["customresourcedefinitions/status"], "v": ["patch", "update"]},
+        ],
+    ),
+    "StorageVersionAPI": (
+        "storageversion-garbage-collector-controller",
+        [
+            {"g": ["coordination.k8s.io"], "r": ["leases"], "v": ["get", "list", "watch"]},
+            {"g": ["internal.apiserver.k8s.io"], "r": ["storageversions"], "v": ["get", "list", "watch", "delete"]},
+            {"g": ["internal.apiserver.k8s.io"], "r": ["storageversions/status"], "v": ["get", "update", "patch"]},
+        ],
+    ),
+    "GenericWorkload": (
+        "podgroup-protection-controller",
+        [
+            {"g": ["scheduling.k8s.io"], "r": ["podgroups"], "v": ["get", "list", "watch", "update"]},
+            {"g": [""], "r": ["pods"], "v": ["get", "list", "watch"]},
+        ],
+    ),
+}
+"""Feature gate -> the controller that runs with it, and what that may do."""
 
-def default_objects() -> list[Object]:
+
+def default_objects(gates: Mapping[str, bool] | None = None) -> list[Object]:
     """Every default ClusterRole, Role and binding in wire form, roles before the bindings that name them.
 
     An aggregated role (admin, edit, view) comes with the rules the aggregation controller would collect.
@@ -69,6 +99,12 @@ def default_objects() -> list[Object]:
         **_JOIN_CLUSTER_ROLE_BINDINGS,
     }
     bindings = {**table["roleBindings"], **_JOIN_ROLE_BINDINGS}
+    for gate, (name, rules) in _GATED_CONTROLLERS.items():
+        if gates is not None and gates.get(gate):
+            controller = f"system:controller:{name}"
+            cluster_roles[controller] = {"rules": rules}
+            subjects = [f"sa:kube-system/{name}"]
+            cluster_bindings[controller] = {"role": f"ClusterRole/{controller}", "subjects": subjects}
     objects = [_role("ClusterRole", key, row) for key, row in cluster_roles.items()]
     _aggregate(objects)
     objects += [_role("Role", key, row) for key, row in roles.items()]
@@ -110,14 +146,14 @@ def reconciled(default: Object, current: Object | None) -> Object | None:
     return changed if changed != current else None
 
 
-async def ensure_rbac(reader: ObjectReader, app: App) -> int:
+async def ensure_rbac(reader: ObjectReader, app: App, gates: Mapping[str, bool] | None = None) -> int:
     """Write what is missing through `app` (the whole API, as system:masters). Returns the number of writes.
 
     StatusError when a write fails for another reason than somebody else doing the same at the same time.
     """
     limit = asyncio.Semaphore(_CONCURRENCY)
     writes = 0
-    objects = default_objects()
+    objects = default_objects(gates)
 
     async def ensure(default: Object) -> None:
         nonlocal writes

@@ -41,11 +41,9 @@ def read(path: str) -> list[Object]:
 
 def parse(data: bytes, path: str) -> list[Object]:
     """The entries of a file's content; the path is for messages. ValueError."""
-    from ..yaml_body import load as load_yaml
+    from ..config_documents import document_of
 
-    document = load_yaml(data)
-    if not isinstance(document, dict) or document.get("kind") != "AuthorizationConfiguration":
-        raise ValueError(f"{path}: expected an AuthorizationConfiguration")
+    document = document_of(data, path, "AuthorizationConfiguration")
     rows: list[Object] = document.get("authorizers") or []
     if not rows:
         raise ValueError(f"{path}: authorizers: Required value: at least one authorization mode must be defined")
@@ -69,5 +67,5 @@ def _webhook(config: Object, directory: Path, clock: Clock) -> WebhookAuthorizer
         allowed_seconds=parse_seconds(str(config.get("authorizedTTL") or "5m")),
         denied_seconds=parse_seconds(str(config.get("unauthorizedTTL") or "30s")),
         fail_closed=policy == "Deny",
-        conditions=[str(row["expression"]) for row in config.get("matchConditions") or ()],
+        conditions=[str(row.get("expression") or "") for row in config.get("matchConditions") or ()],
     )

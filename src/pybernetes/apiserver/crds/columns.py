@@ -1,7 +1,7 @@
 """Table columns of custom resources: `additionalPrinterColumns`, by JSONPath (KEP "additional printer columns")."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -9,8 +9,7 @@ import orjson
 from ...api.age import human
 from ...api.instants import parse_time
 from ...api.json_path import JsonPathError, compile_path
-from ..negotiation import TableFormat
-from ..table import Column, columns, partial_metadata
+from ..table import Column, Included, columns
 
 Object = dict[str, Any]
 Find = Callable[[Any], list[Any]]
@@ -18,15 +17,19 @@ Find = Callable[[Any], list[Any]]
 _AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
 
-class CustomColumns:
-    """The Name column and those of the definition, Age when it names none."""
+class CustomRows:
+    """The Name column and those of the definition, Age when it names none (`Rows` of table.py)."""
 
-    def __init__(self, declared: list[Object]) -> None:
+    def __init__(self, declared: list[Object], included: Included) -> None:
+        self._included = included
         self._shown = [_Column(raw) for raw in declared or [{**_AGE, "description": _AGE_TEXT}]]
         self.definitions: list[Object] = [_name_definition(), *(column.definition for column in self._shown)]
 
-    def cells(self, obj: Object, now: datetime) -> list[Any]:
-        """The row of one object."""
+    def of(self, objects: Sequence[Object], now: datetime) -> list[Object]:
+        """See Rows."""
+        return [{"cells": self._cells(obj, now), "object": self._included.of(obj)} for obj in objects]
+
+    def _cells(self, obj: Object, now: datetime) -> list[Any]:
         return [obj["metadata"].get("name") or "", *(column.cell(obj, now) for column in self._shown)]
 
 
@@ -105,39 +108,3 @@ def _cell(value: Any, kind: str, now: datetime) -> Any:
             except ValueError:
                 return "<invalid>"
     return None
-
-
-class CustomTableFormat(TableFormat):
-    """Tables of one served version."""
-
-    def __init__(self, shown: CustomColumns, include_object: str, read: Callable[[bytes], bytes], first: bool = True):
-        self._shown = shown
-        self._include = include_object
-        self._read = read
-        self._first = first
-        self._next = self if not first else CustomTableFormat(shown, include_object, read, False)
-
-    @property
-    def following(self) -> "CustomTableFormat":
-        return self._next
-
-    def encode(self, data: bytes) -> bytes:
-        obj = orjson.loads(self._read(data))
-        return self.table([obj], {"resourceVersion": obj.get("metadata", {}).get("resourceVersion", "")})
-
-    def table(self, objects: list[Object], metadata: Object) -> bytes:
-        now = datetime.now(UTC)
-        return orjson.dumps(
-            {
-                "kind": "Table",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": metadata,
-                "columnDefinitions": self._shown.definitions if self._first else [],
-                "rows": [{"cells": self._shown.cells(obj, now), "object": self._object(obj)} for obj in objects],
-            }
-        )
-
-    def _object(self, obj: Object) -> Object | None:
-        if self._include == "None":
-            return None
-        return obj if self._include == "Object" else partial_metadata(obj)

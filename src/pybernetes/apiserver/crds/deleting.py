@@ -43,7 +43,9 @@ async def _note(
     definitions: GenericResource, name: str, value: str, reason: str, message: str, *, release: bool = False
 ) -> None:
     def make(current: Object) -> Object:
-        condition = {"type": "Terminating", "status": value, "reason": reason, "message": message}
+        condition: Object = {"type": "Terminating", "status": value, "reason": reason, "message": message}
+        if "observedGeneration" in (current.get("status") or {}):
+            condition["observedGeneration"] = current["metadata"].get("generation", 0)
         set_condition(current, condition, instant(datetime.now(UTC)))
         if release:
             metadata = current["metadata"]

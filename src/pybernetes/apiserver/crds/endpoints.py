@@ -9,7 +9,7 @@ from ...api.managed_fields import MergeSchema, Unconverted
 from ...api.managed_fields.structural import StructuralSchema
 from ...base.http.message import PushBody
 from ..admission.webhook.client import WebhookClient
-from ..negotiation import PlainFormat
+from ..formats import PlainFormat
 from ..registry import Endpoint, Registry
 from ..resources.generic import GenericResource
 from ..watch_cache import WatchCache
@@ -49,6 +49,8 @@ def endpoint_of(version: CustomVersion, registry: Registry, cache: WatchCache) -
     info = version.info
     endpoint = Endpoint(info, resource_of(version, registry, cache))
     endpoint.kind = version
+    # Also where the group and kind are ones that we have messages for.
+    endpoint.protobuf = False
     endpoint.read = version.read
     endpoint.convert = version.converted
     endpoint.scale = version.version.scale

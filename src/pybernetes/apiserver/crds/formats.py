@@ -1,8 +1,10 @@
 """The forms objects of one served version are answered in: whatever the cache holds goes through `shown` first."""
 
-from ...api import status
-from ..negotiation import Formats, PartialFormat, PlainFormat, TableFormat
-from .columns import CustomColumns, CustomTableFormat
+import orjson
+
+from ..formats import Formats, Object, PlainFormat
+from ..table import Included, Rows
+from .columns import CustomRows
 from .version import CustomVersion
 
 
@@ -22,15 +24,10 @@ class CustomFormats(Formats):
         super().__init__(version.info, None)
         self._version = version
         self.plain = CustomPlain(version)
-        self._partial = PartialFormat()
-        self._columns = CustomColumns(version.version.columns)
 
-    def table(self, include_object: str) -> TableFormat:
-        include_object = include_object or "Metadata"
-        if include_object not in ("None", "Metadata", "Object"):
-            words = f'includeObject: Invalid value: "{include_object}": must be Metadata, Object or None'
-            raise status.bad_request(words)
-        found = self._tables.get(include_object)
-        if found is None:
-            found = self._tables[include_object] = CustomTableFormat(self._columns, include_object, self._version.shown)
-        return found
+    def _rows(self, included: Included) -> Rows:
+        return CustomRows(self._version.version.columns, included)
+
+    def _read(self, data: bytes) -> Object:
+        obj: Object = orjson.loads(self._version.shown(data))
+        return obj

@@ -78,6 +78,7 @@ class CustomResources:
         name = obj["metadata"]["name"]
         if new is None:
             self._withdraw(name)
+            self._cache.forget(Definition(obj).prefix)
             self._emptied.discard(name)
             self._look_again(obj["spec"]["group"])
         elif is_true(new, "Established"):

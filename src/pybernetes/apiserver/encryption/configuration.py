@@ -67,11 +67,9 @@ def load(path: str, clock: Clock = SYSTEM_CLOCK) -> Encryption:
 
 def parse(data: bytes, path: str, clock: Clock = SYSTEM_CLOCK) -> Encryption:
     """The content of a file; the path is for messages. ValueError."""
-    from ..yaml_body import load as load_yaml
+    from ..config_documents import document_of
 
-    document = load_yaml(data)
-    if not isinstance(document, dict) or document.get("kind") != "EncryptionConfiguration":
-        raise ValueError(f"{path}: expected an EncryptionConfiguration")
+    document = document_of(data, path, "EncryptionConfiguration")
     rows: list[tuple[list[str], list[Provider]]] = []
     kms: dict[str, Kms] = {}
     for index, row in enumerate(document.get("resources") or ()):

@@ -4,8 +4,10 @@ is kept on the way.
 Headers that belong to every answer of a request, whatever it is, are gathered in `context["response_headers"]`.
 """
 
+from ...api.status import StatusError
 from ...base.http.message import App, Request, Response
 from ..errors import error_response, to_status_error
+from ..negotiation import NO_FORMS, PLAIN, Representation, representation
 
 _NOT_KEPT = ("cache-control", "no-cache, private")
 """No proxy keeps what the API answers, but for what says itself that it may be kept."""
@@ -19,7 +21,7 @@ def failures(next: App) -> App:
         try:
             response = await next(request)
         except Exception as error:
-            response = error_response(to_status_error(error), request.header("accept") or "")
+            response = error_response(to_status_error(error), _wanted(request))
         if len(response.headers) < 2 or response.header("cache-control") is None:
             response.headers.append(_NOT_KEPT)
         headers = request.context.get("response_headers")
@@ -31,6 +33,14 @@ def failures(next: App) -> App:
         return response
 
     return answered
+
+
+def _wanted(request: Request) -> Representation:
+    """How the client reads a Status: as it is, whatever form it wants of objects."""
+    try:
+        return representation(request, forms=NO_FORMS, protobuf=True)
+    except StatusError:
+        return PLAIN
 
 
 def _add_warnings(response: Response, warnings: list[str]) -> None:

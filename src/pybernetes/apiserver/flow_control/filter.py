@@ -26,15 +26,20 @@ class PriorityAndFairness:
         self._rejected = Counter(
             "apiserver_flowcontrol_rejected_requests_total", "Requests refused.", (*_FLOW, "reason")
         )
+        self._dispatched = Counter(
+            "apiserver_flowcontrol_dispatched_requests_total", "Requests that had their turn.", _FLOW
+        )
         self._seats = Gauge("apiserver_flowcontrol_current_executing_seats", "Seats in use.", _LEVEL)
         self._waiting = Gauge("apiserver_flowcontrol_current_inqueue_requests", "Requests that wait.", _LEVEL)
         self._limits = Gauge("apiserver_flowcontrol_current_limit_seats", "Seats of a level.", _LEVEL)
         self._nominal = Gauge("apiserver_flowcontrol_nominal_limit_seats", "Seats by configuration.", _LEVEL)
-        for metric in (self._rejected, self._seats, self._waiting, self._limits, self._nominal):
+        for metric in (self._rejected, self._dispatched, self._seats, self._waiting, self._limits, self._nominal):
             registry.add(metric)
         registry.on_collect(self._collect)
 
     def _collect(self) -> None:
+        for gauge in (self._seats, self._waiting, self._limits, self._nominal):
+            gauge.values.clear()  # levels go, too
         for name, level in self._control.levels.items():
             self._seats.set(level.in_use, (name,))
             self._waiting.set(level.waiting, (name,))
@@ -43,7 +48,7 @@ class PriorityAndFairness:
 
     def __call__(self, next: App) -> App:
         """See Filter."""
-        classify, count = self._control.classify, self._count
+        classify, count, dispatched = self._control.classify, self._count, self._dispatched
 
         async def fair(request: Request) -> Response:
             info: RequestInfo = request.context["info"]
@@ -53,6 +58,7 @@ class PriorityAndFairness:
             request.context["response_headers"] += decision.headers
             level = decision.level
             if level.exempt:
+                dispatched.inc(decision.labels)
                 level.in_use += 1
                 try:
                     return await next(request)
@@ -64,6 +70,7 @@ class PriorityAndFairness:
                 level.in_use += seats
             else:
                 turn, seats = await self._wait(decision, request, info, seats)
+            dispatched.inc(decision.labels)
             begun = time.monotonic() if turn is not None else 0.0
             try:
                 return await next(request)
@@ -86,6 +93,6 @@ class PriorityAndFairness:
         try:
             turn = await level.wait(seats, hash_of(schema.name, flow), flow, self._wait_seconds)
         except Rejected as reason:
-            self._rejected.inc((level.settings.name, schema.name, str(reason)))
+            self._rejected.inc((*decision.labels, str(reason)))
             raise status.too_many_requests("Too many requests, please try again later.", 1) from None
         return turn, turn.seats if turn is not None else seats

@@ -23,11 +23,12 @@ _ADJUST_SECONDS = 1.0
 class Decision:
     """Where requests of one shape go."""
 
-    __slots__ = ("headers", "level", "schema")
+    __slots__ = ("headers", "labels", "level", "schema")
 
     def __init__(self, schema: Schema, level: Level) -> None:
         self.schema = schema
         self.level = level
+        self.labels = (level.settings.name, schema.name)
         self.headers: Headers = [
             ("x-kubernetes-pf-flowschema-uid", schema.uid),
             ("x-kubernetes-pf-prioritylevel-uid", level.settings.uid),
@@ -45,6 +46,7 @@ class FlowControl:
         schemas, levels = built_in()
         self._schema_objects = dict(schemas)
         self._level_objects = dict(levels)
+        self._decisions: list[Decision] = []
         self._known: dict[tuple[Any, ...], Decision] = {}
         self._adjusted = float("-inf")
         self._stale = True
@@ -78,14 +80,11 @@ class FlowControl:
 
     def _decide(self, user: UserInfo, info: RequestInfo) -> Decision:
         catch_all = None
-        for schema in self.schemas:
-            level = self.levels.get(schema.level)
-            if level is None:
-                continue
-            if schema.matches(user, info):
-                return Decision(schema, level)
-            if schema.name == "catch-all":
-                catch_all = Decision(schema, level)
+        for decision in self._decisions:
+            if decision.schema.matches(user, info):
+                return decision
+            if decision.schema.name == "catch-all":
+                catch_all = decision
         assert catch_all is not None  # mandatory objects are always there
         return catch_all
 
@@ -104,6 +103,9 @@ class FlowControl:
             level.bounds = bounds(self.total_seats, s.shares, shares, s.lendable_percent, s.borrowing_percent)
             level.limit = level.bounds.nominal
             level.dispatch()
+        self._decisions = [
+            Decision(schema, self.levels[schema.level]) for schema in self.schemas if schema.level in self.levels
+        ]
 
     def congested(self) -> None:
         """Somebody has to wait: share the seats out anew, unless that was done just now."""

@@ -8,6 +8,7 @@
 """
 
 import asyncio
+from collections.abc import Callable
 
 from ...base.clock import Clock
 from ...base.log import logger
@@ -27,6 +28,8 @@ class Journal:
         self._clock = clock
         self._retention = retention or Retention()
         self._horizon = 0
+        self.on_horizon: Callable[[int], None] = lambda revision: None
+        """Told the oldest revision that clients may ask for, whenever it moves."""
         self.revision = store.revision
         self.count = store.count
         self.note = store.note
@@ -45,6 +48,7 @@ class Journal:
             try:
                 ticks.append(Tick(self._clock.monotonic(), await self.past.revision()))
                 self._horizon = horizon(ticks)
+                self.on_horizon(self._horizon)
                 revision = forgotten(ticks, await self.past.size(), self._retention)
                 if revision:
                     await self.past.compact(revision)

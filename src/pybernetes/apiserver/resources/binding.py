@@ -73,7 +73,7 @@ async def bind(resource: GenericResource, binding: Object, write: Write) -> None
         if entry is None:
             raise resource.not_found(name)
         pod = resource.cache.peek(entry)
-        why = _refusal(pod, metadata, node)
+        why = _refusal(entry.key, pod, metadata, node)
         if why:
             if fresh:
                 raise resource_conflict(name, why)
@@ -109,17 +109,14 @@ def resource_conflict(name: str, why: str) -> status.StatusError:
     return status.conflict("", "pods/binding", name, why)
 
 
-def _refusal(pod: Object, metadata: Object, node: str) -> str:
+def _refusal(key: str, pod: Object, metadata: Object, node: str) -> str:
     found: Object = pod["metadata"]
     name = found["name"]
     if metadata.get("uid") and metadata["uid"] != found.get("uid"):
-        return f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {found.get('uid')}"
+        return status.unmet_precondition(key, "UID", metadata["uid"], found.get("uid"))
     version = metadata.get("resourceVersion")
     if version and version != found.get("resourceVersion"):
-        return (
-            f"Precondition failed: ResourceVersion in precondition: {version}, "
-            f"ResourceVersion in object meta: {found.get('resourceVersion')}"
-        )
+        return status.unmet_precondition(key, "ResourceVersion", version, found.get("resourceVersion"))
     if found.get("deletionTimestamp"):
         return f"pod {name} is being deleted, cannot be assigned to a host"
     assigned = pod["spec"].get("nodeName")

@@ -50,18 +50,30 @@ class CustomResourceDefinitionStrategy(Strategy):
             return
         now = instant(datetime.now(UTC))
         names, condition = accepted_names(obj, self.reader.list(self.info))
-        set_condition(obj, condition, now)
-        set_condition(obj, established(obj, condition), now)
+        observed = self._observed(obj)
+        set_condition(obj, {**condition, **observed}, now)
+        set_condition(obj, {**established(obj, condition), **observed}, now)
         approval = api_approval.condition(obj)
         if approval is not None:
-            set_condition(obj, approval, now)
+            set_condition(obj, {**approval, **observed}, now)
         status = obj["status"]
+        status.update(observed)
         status["acceptedNames"] = names
         stored = list(status.get("storedVersions") or ())
         for version in spec.get("versions") or ():
             if version.get("storage") and version.get("name") not in stored:
                 stored.append(version.get("name"))
         status["storedVersions"] = stored
+
+    def _observed(self, obj: Object) -> Object:
+        """What tells for which generation a condition holds; taken out of the status when its gate is off."""
+        if self.enabled("CRDObservedGenerationTracking"):
+            return {"observedGeneration": obj["metadata"].get("generation", 0)}
+        status = obj["status"]
+        status.pop("observedGeneration", None)
+        conditions = status.get("conditions") or ()
+        status["conditions"] = [{key: one[key] for key in one if key != "observedGeneration"} for one in conditions]
+        return {}
 
     def mark_deleting(self, obj: Object) -> bool:
         """The definition stays until its objects are gone."""
@@ -76,5 +88,5 @@ class CustomResourceDefinitionStrategy(Strategy):
                 "reason": "InstanceDeletionPending",
                 "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
             }
-            set_condition(obj, condition, instant(datetime.now(UTC)))
+            set_condition(obj, {**condition, **self._observed(obj)}, instant(datetime.now(UTC)))
         return FINALIZER in (metadata.get("finalizers") or ())

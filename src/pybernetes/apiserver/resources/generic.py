@@ -307,7 +307,7 @@ class GenericResource:
             new = make(old if reads_only else entry.copy())
         metadata: Object = new.setdefault("metadata", {})
         before: Object = old["metadata"]
-        self._check_version(metadata, before, name)
+        self._check_version(metadata, before, name, entry.key, patched=write.is_patch)
         request = self.admission_request("UPDATE", write, namespace, name, new, old)
         await self.admission.admit(request)
         new = request.object if request.object is not None else new
@@ -354,11 +354,12 @@ class GenericResource:
             if finish is not None:
                 await finish(stored)
 
-    def _check_version(self, metadata: Object, before: Object, name: str) -> None:
+    def _check_version(self, metadata: Object, before: Object, name: str, key: str, *, patched: bool) -> None:
+        """The uid of an update is a precondition; that of a patch is a field, which must not change."""
         uid = metadata.get("uid")
-        if uid and uid != before.get("uid"):
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before.get('uid')}"
-            raise self.conflict(name, why)
+        other = bool(uid) and uid != before.get("uid")
+        if other and not patched:
+            raise self.conflict(name, status.unmet_precondition(key, "UID", uid, before.get("uid")))
         version = metadata.get("resourceVersion")
         if version and version != "0":
             if version != before.get("resourceVersion"):
@@ -368,6 +369,9 @@ class GenericResource:
         elif self.info.requires_resource_version:
             error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
             raise status.invalid(self.info.group, self.info.kind, name, [error])
+        if other:
+            immutable = field.invalid("metadata.uid", uid, "field is immutable")
+            raise status.invalid(self.info.group, self.info.kind, name, [immutable])
 
     def _keep(self, metadata: Object, before: Object) -> None:
         """What an update can never change is taken from the old object."""

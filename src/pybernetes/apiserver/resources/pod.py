@@ -1,7 +1,6 @@
 """Pods: pending at first, deleted with grace, one subresource per part of the spec that may change later."""
 
-from functools import lru_cache
-
+from ...api.quality_of_service import qos_class
 from .pod_completion import complete
 from .strategy import Object, Strategy, Write
 
@@ -13,10 +12,12 @@ class PodStrategy(Strategy):
 
     def prepare_create(self, obj: Object, write: Write) -> None:
         super().prepare_create(obj, write)
+        _at_least_a_second(obj)
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj.get("spec") or {})}
         write.warnings += complete(obj, self.enabled)
 
     def prepare_update(self, new: Object, old: Object, write: Write) -> None:
+        _at_least_a_second(new)
         match write.subresource:
             case "ephemeralcontainers":
                 _only(new, old, _with_ephemeral)
@@ -61,19 +62,20 @@ def _with_ephemeral(old: Object, new: Object) -> Object:
 
 
 def _with_resources(old: Object, new: Object) -> Object:
+    """With other containers, or in another order, those that were given: validation tells what is wrong with them."""
     found = dict(old)
     for key in ("containers", "initContainers"):
-        changed = {container.get("name"): container for container in new.get(key) or ()}
-        if key in old:
-            found[key] = [_resized(container, changed.get(container.get("name"))) for container in old[key]]
+        before, after = old.get(key) or [], new.get(key) or []
+        if [container.get("name") for container in before] != [container.get("name") for container in after]:
+            found[key] = after
+        elif before:
+            found[key] = [_resized(one, other) for one, other in zip(before, after, strict=True)]
     if "resources" in new:
         found["resources"] = new["resources"]
     return found
 
 
-def _resized(old: Object, new: Object | None) -> Object:
-    if new is None:
-        return old
+def _resized(old: Object, new: Object) -> Object:
     found = {**old}
     for key in ("resources", "resizePolicy"):
         if key in new:
@@ -81,32 +83,8 @@ def _resized(old: Object, new: Object | None) -> Object:
     return found
 
 
-def qos_class(spec: Object) -> str:
-    """Guaranteed, Burstable or BestEffort, by the cpu and memory of all containers (pod QoS, Kubernetes docs)."""
-    requests: dict[str, set[str]] = {"cpu": set(), "memory": set()}
-    guaranteed, anything = True, False
-    for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
-        resources = container.get("resources") or {}
-        for name in requests:
-            request = (resources.get("requests") or {}).get(name)
-            limit = (resources.get("limits") or {}).get(name)
-            request = limit if request is None else request
-            anything = anything or _positive(request) or _positive(limit)
-            if not _positive(limit) or not _same(request, limit):
-                guaranteed = False
-    if not anything:
-        return "BestEffort"
-    return "Guaranteed" if guaranteed else "Burstable"
-
-
-@lru_cache(1024)
-def _positive(quantity: str | int | float | None) -> bool:
-    return quantity is not None and any(digit in "123456789" for digit in str(quantity))
-
-
-def _same(one: object, other: object) -> bool:
-    if one == other:
-        return True
-    from ...api.quantity import parse
-
-    return parse(str(one)) == parse(str(other))
+def _at_least_a_second(pod: Object) -> None:
+    """A pod, unlike a template of one, has no negative grace period."""
+    spec = pod.get("spec") or {}
+    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
+        spec["terminationGracePeriodSeconds"] = 1

@@ -16,11 +16,11 @@ from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
 from ..negotiation import media_type, read_body
+from ..parameters import flag
 from ..registry import ScalePaths
 from ..verbs.apply import APPLY_PATCH, configuration
 from ..verbs.body import read_object
 from ..verbs.get import fresh
-from ..verbs.list_options import is_true
 from ..verbs.patch import conform_patched, read_patch
 from ..verbs.update import check_name
 from ..verbs.write_options import write_options
@@ -148,7 +148,7 @@ async def patch(call: Call) -> Response:
 async def _apply(call: Call) -> Response:
     """Server-side apply of a Scale."""
     write = write_options(call, "PatchOptions", apply=True)
-    force = is_true(call.params.get("force", ""))
+    force = flag(call.params, "force")
     config = configuration(await read_body(call.request), write)
     check_name(config, call.name, call.namespace)
 

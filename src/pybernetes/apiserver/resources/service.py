@@ -4,6 +4,7 @@ A reservation is made in `begin_create`/`begin_update`, confirmed or given back 
 held by its IPAddress object (`service_addresses.py`). What stored services hold is learned from the watch cache (at
 start, and from writes of other API servers), as are the ranges of ServiceCIDRs. Addresses and ports that a client
 leaves out of an update are taken over from the stored object, so that `kubectl apply` of a manifest without them works.
+Which families a service has is worked out in `service_families.py`; it has one address of each.
 """
 
 from collections.abc import Mapping
@@ -17,19 +18,15 @@ from ...api.resource import ResourceInfo, resource
 from ..reader import ObjectReader
 from .service_addresses import AddressObjects, is_ours, owner_of
 from .service_allocation import Exhausted, OutOfRange, ServiceNetwork, Taken
+from .service_families import NONE, canonical, complete, has_address, keep_in_step
 from .strategy import Finish, Object, Strategy, Write
 
 _WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 _LEFT_OVER_AFTER = timedelta(seconds=60)
-NONE = "None"
 
 
 def _spec(obj: Object | None) -> dict[str, Any]:
     return (obj or {}).get("spec") or {}
-
-
-def _has_address(spec: dict[str, Any]) -> bool:
-    return bool(spec.get("type", "ClusterIP") != "ExternalName")
 
 
 def _has_node_ports(spec: dict[str, Any]) -> bool:
@@ -47,8 +44,8 @@ def _owner(obj: Object) -> str:
 
 
 def held_addresses(spec: dict[str, Any]) -> set[str]:
-    """The cluster addresses a service holds."""
-    return {ip for ip in spec.get("clusterIPs") or () if ip and ip != NONE} if _has_address(spec) else set()
+    """The cluster addresses a service holds, in the form that names their IPAddress."""
+    return {canonical(ip) for ip in spec.get("clusterIPs") or () if ip and ip != NONE} if has_address(spec) else set()
 
 
 def held_ports(spec: dict[str, Any]) -> set[int]:
@@ -69,14 +66,14 @@ class _Reservation:
         self._chosen: set[str] = set()
         self._ports: dict[int, str] = {}
 
-    def address(self, wanted: str) -> str:
-        """Take a given or any address. Taken, OutOfRange, Exhausted."""
+    def address(self, wanted: str, family: str) -> str:
+        """Take a given address, or any of the family. Taken, OutOfRange, Exhausted."""
         if wanted:
             self._network.take_address(wanted, self._owner)
         else:
-            wanted = self._network.take_any_address(self._owner)
+            wanted = self._network.take_any_address(self._owner, family)
             self._chosen.add(wanted)
-        self._addresses.append(wanted)
+        self._addresses.append(canonical(wanted))
         return wanted
 
     def port(self, wanted: int, protocol: str) -> int:
@@ -92,13 +89,13 @@ class _Reservation:
     async def confirm(self, spec: dict[str, Any], objects: AddressObjects) -> None:
         """Write the IPAddress of what was taken; another address when another server was faster and any would do.
         Taken."""
-        for address in list(self._addresses):
-            while not await objects.take(address, self._owner):
-                if address not in self._chosen:
-                    raise Taken
+        for index, family in enumerate(spec["ipFamilies"]):
+            while not await objects.take(canonical(spec["clusterIPs"][index]), self._owner):
+                if spec["clusterIPs"][index] not in self._chosen:
+                    raise Taken(spec["clusterIPs"][index])
                 # The pool keeps it as this service's own, until the watch tells whose it is: nobody tries it again.
-                address = self.address("")
-                spec["clusterIP"], spec["clusterIPs"] = address, [address]
+                spec["clusterIPs"][index] = self.address("", family)
+        spec["clusterIP"] = spec["clusterIPs"][0]
 
     def give_back(self, kept: Object | None) -> None:
         """Free all that `kept` (the object that stays stored) does not hold."""
@@ -176,7 +173,9 @@ class ServiceStrategy(Strategy):
     def prepare_create(self, obj: Object, write: Write) -> None:
         super().prepare_create(obj, write)
         obj["status"] = {"loadBalancer": {}}
-        _normalize(obj.setdefault("spec", {}))
+        spec = obj.setdefault("spec", {})
+        keep_in_step(spec, None)
+        self._complete(obj, None)
 
     def prepare_update(self, new: Object, old: Object, write: Write) -> None:
         super().prepare_update(new, old, write)
@@ -184,9 +183,15 @@ class ServiceStrategy(Strategy):
             return
         _take_over(new.setdefault("spec", {}), _spec(old))
         _drop_unused(new["spec"], _spec(old))
-        _normalize(new["spec"])
+        keep_in_step(new["spec"], _spec(old))
+        self._complete(new, old)
         if new["spec"].get("type") != "LoadBalancer":
             new["status"] = {**(new.get("status") or {}), "loadBalancer": {}}
+
+    def _complete(self, new: Object, old: Object | None) -> None:
+        errors = complete(new["spec"], None if old is None else _spec(old), self.network.families)
+        if errors:
+            raise status.invalid("", "Service", new["metadata"].get("name") or "", errors)
 
     async def begin_create(self, obj: Object, write: Write) -> Finish | None:
         return await self._allocate(obj, None, write)
@@ -226,8 +231,8 @@ class ServiceStrategy(Strategy):
         if not errors and self._objects is not None and not write.dry_run and held_addresses(spec) - before:
             try:
                 await reservation.confirm(spec, self._objects)
-            except Taken:
-                errors = [_already_allocated(spec["clusterIP"])]
+            except Taken as error:
+                errors = [_already_allocated(str(error), spec["clusterIPs"])]
         if errors:
             reservation.give_back(old)
             raise status.invalid("", "Service", new["metadata"]["name"], errors)
@@ -244,28 +249,8 @@ class ServiceStrategy(Strategy):
         return finish
 
 
-def _normalize(spec: dict[str, Any]) -> None:
-    """Keep the singular and plural address fields in step and fill in the (single-stack) families."""
-    if not _has_address(spec):
-        return
-    if spec.get("clusterIP") and not spec.get("clusterIPs"):
-        spec["clusterIPs"] = [spec["clusterIP"]]
-    elif spec.get("clusterIPs") and not spec.get("clusterIP"):
-        spec["clusterIP"] = spec["clusterIPs"][0]
-    spec.setdefault("ipFamilies", ["IPv4"])
-    spec.setdefault("ipFamilyPolicy", "SingleStack")
-
-
 def _take_over(new: dict[str, Any], old: dict[str, Any]) -> None:
-    """Allocated values that the client left out."""
-    if _has_address(new) and _has_address(old):
-        if not new.get("clusterIP") and not new.get("clusterIPs"):
-            for key in ("clusterIP", "clusterIPs"):
-                if key in old:
-                    new[key] = old[key]
-        for key in ("ipFamilies", "ipFamilyPolicy"):
-            if not new.get(key) and key in old:
-                new[key] = old[key]
+    """Allocated ports that the client left out."""
     if _has_node_ports(new) and _has_node_ports(old):
         known = {(p.get("protocol"), p.get("port")): p.get("nodePort") for p in old.get("ports") or ()}
         used = {p.get("nodePort") for p in new.get("ports") or ()}
@@ -279,12 +264,12 @@ def _take_over(new: dict[str, Any], old: dict[str, Any]) -> None:
 
 def _is_external(spec: dict[str, Any]) -> bool:
     """Whether traffic may come in from outside of the cluster."""
-    return spec.get("type") in _WITH_NODE_PORTS or (_has_address(spec) and bool(spec.get("externalIPs")))
+    return spec.get("type") in _WITH_NODE_PORTS or (has_address(spec) and bool(spec.get("externalIPs")))
 
 
 def _drop_unused(new: dict[str, Any], old: dict[str, Any]) -> None:
     """A change of type drops what the new type has no use for, unless the client changed it at the same time."""
-    if not _has_address(new) and _has_address(old):
+    if not has_address(new) and has_address(old):
         for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if new.get(key) == old.get(key):
                 new.pop(key, None)
@@ -305,25 +290,28 @@ def _drop_unused(new: dict[str, Any], old: dict[str, Any]) -> None:
 
 
 def _addresses(spec: dict[str, Any], reservation: _Reservation) -> list[FieldError]:
-    if not _has_address(spec) or NONE in (spec.get("clusterIPs") or ()):
+    if not has_address(spec) or NONE in (spec.get("clusterIPs") or ()):
         return []
-    wanted = (spec.get("clusterIPs") or [""])[0]
-    where = "spec.clusterIPs"
-    try:
-        given = reservation.address(wanted)
-    except Taken:
-        return [_already_allocated(wanted)]
-    except OutOfRange as error:
-        return [field.invalid(where, [wanted], f"failed to allocate IP {wanted}: {error}")]
-    except Exhausted:
-        return [field.internal(where, "failed to allocate a serviceIP: range is full")]
-    spec["clusterIP"], spec["clusterIPs"] = given, [given]
+    where, families = "spec.clusterIPs", spec["ipFamilies"]
+    wanted = list(spec.get("clusterIPs") or ())
+    wanted += [""] * (len(families) - len(wanted))
+    found: list[str] = []
+    for address, family in zip(wanted, families, strict=False):
+        try:
+            found.append(reservation.address(address, family))
+        except Taken:
+            return [_already_allocated(address, wanted)]
+        except OutOfRange as error:
+            return [field.invalid(where, wanted, f"failed to allocate IP {address}: {error}")]
+        except Exhausted:
+            return [field.internal(where, "failed to allocate a serviceIP: range is full")]
+    spec["clusterIP"], spec["clusterIPs"] = found[0], found
     return []
 
 
-def _already_allocated(wanted: str) -> FieldError:
-    why = f"failed to allocate IP {wanted}: provided IP is already allocated"
-    return field.invalid("spec.clusterIPs", [wanted], why)
+def _already_allocated(address: str, wanted: list[str]) -> FieldError:
+    why = f"failed to allocate IP {address}: provided IP is already allocated"
+    return field.invalid("spec.clusterIPs", wanted, why)
 
 
 def _node_ports(spec: dict[str, Any], reservation: _Reservation) -> list[FieldError]:

@@ -70,16 +70,23 @@ def _reserved(size: int) -> int:
 class ServiceNetwork:
     """The service addresses and node ports of one cluster. ValueError for a range that is none.
 
-    `ranges` adds to the cluster's own range those of further ServiceCIDRs; addresses are chosen from the first range
+    `cidrs` is one range, or one of each family with a comma between; the first one's family is the default. `ranges`
+    adds to the cluster's own range those of further ServiceCIDRs; addresses are chosen from the first range
     that has a free one.
     """
 
     def __init__(
-        self, cidr: str = "10.96.0.0/16", port_range: str = "30000-32767", choose: random.Random | None = None
+        self, cidrs: str = "10.96.0.0/16", port_range: str = "30000-32767", choose: random.Random | None = None
     ) -> None:
         self._choose = choose or random.Random()
         self._pools: dict[Network, Pool] = {}
-        self._first = ipaddress.ip_network(cidr)
+        self._own = [ipaddress.ip_network(cidr.strip()) for cidr in cidrs.split(",")]
+        if len(self._own) > 2:
+            raise ValueError("--service-cluster-ip-range must not contain more than two entries")
+        if len({network.version for network in self._own}) < len(self._own):
+            words = "--service-cluster-ip-range[0] and --service-cluster-ip-range[1] must be of different IP family"
+            raise ValueError(words)
+        self.families = tuple(f"IPv{network.version}" for network in self._own)
         self.ranges([])
         low, _, high = port_range.partition("-")
         self.port_range = port_range
@@ -89,7 +96,7 @@ class ServiceNetwork:
 
     def ranges(self, cidrs: Iterable[str]) -> None:
         """Give out addresses of these ranges too from now on, and of no others; what is held stays held."""
-        wanted = {self._first: None, **{ipaddress.ip_network(cidr): None for cidr in cidrs}}
+        wanted = {**dict.fromkeys(self._own), **{ipaddress.ip_network(cidr): None for cidr in cidrs}}
         self._pools = {network: self._pools.get(network) or self._pool(network) for network in wanted}
 
     def _pool(self, network: Network) -> Pool:
@@ -103,6 +110,9 @@ class ServiceNetwork:
                 return pool
         return None
 
+    def _ranges(self, version: int) -> Iterable[str]:
+        return [str(network) for network in self._pools if network.version == version]
+
     def take_address(self, text: str, owner: str) -> None:
         """A given address. Taken, OutOfRange."""
         try:
@@ -111,13 +121,16 @@ class ServiceNetwork:
             raise OutOfRange(f"the provided IP ({text}) is not a valid IP address") from None
         pool = self._pool_of(int(address), address.version)
         if pool is None:
-            valid = f"The range of valid IPs is {', '.join(map(str, self._pools))}"
+            valid = f"The range of valid IPs is {', '.join(self._ranges(address.version))}"
             raise OutOfRange(f"the provided IP ({text}) is not in the valid range. {valid}")
         pool.take(int(address), owner)
 
-    def take_any_address(self, owner: str) -> str:
-        """A free address. Exhausted."""
+    def take_any_address(self, owner: str, family: str = "") -> str:
+        """A free address of a family (`IPv4`, `IPv6`; "" is the default one). Exhausted."""
+        version = int((family or self.families[0])[-1])
         for network, pool in self._pools.items():
+            if network.version != version:
+                continue
             try:
                 number = pool.take_any(owner)
             except Exhausted:

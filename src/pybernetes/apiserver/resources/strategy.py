@@ -99,6 +99,8 @@ class Write(msgspec.Struct, kw_only=True):
     field_manager: str = ""
     field_validation: str = "Warn"
     subresource: str = ""
+    is_patch: bool = False
+    """A patch or an apply."""
     options: Object = {}
     warnings: list[str] = []
     served: ResourceInfo | None = None

@@ -11,11 +11,12 @@ from ...api import field
 from ...api.status import StatusError, bad_request, internal_error, invalid
 from ...base.http.client import TransportError
 from ...base.http.message import Request, Response, ResponseBody
+from ..parameters import flag
 from ..reader import ObjectReader
 from ..request_info import RequestInfo
 from ..verbs.numbers import signed
 from .kubelet_dialer import KubeletDialer
-from .pod_target import choose_container, find_pod, flag
+from .pod_target import choose_container, find_pod
 
 _ERROR_BODY_BYTES = 2048
 _STREAMS = ("All", "Stdout", "Stderr")

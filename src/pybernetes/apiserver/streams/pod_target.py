@@ -44,9 +44,3 @@ def host_of(pod: Object) -> str:
 
 def _names(pod: Object, key: str) -> list[str]:
     return [container["name"] for container in pod["spec"].get(key) or ()]
-
-
-def flag(params: dict[str, str], name: str, default: bool = False) -> bool:
-    """A boolean query parameter: present means true unless it says `false` or `0`."""
-    value = params.get(name)
-    return default if value is None else value.lower() not in ("false", "0")

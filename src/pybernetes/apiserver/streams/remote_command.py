@@ -16,10 +16,11 @@ from ...api.user import UserInfo
 from ...base.http.message import Request, Response
 from ..authz.authorizer import Attributes, Authorizer
 from ..authz.forbidden import forbidden
+from ..parameters import flag
 from ..reader import ObjectReader
 from ..request_info import RequestInfo
 from .kubelet_dialer import KubeletDialer
-from .pod_target import choose_container, find_pod, flag, host_of
+from .pod_target import choose_container, find_pod, host_of
 from .relay import is_upgrade, offered_protocols, relay_upgrade, segment
 
 _REQUIRED = "Upgrade request required"

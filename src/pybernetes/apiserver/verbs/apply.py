@@ -12,9 +12,9 @@ from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
 from ..negotiation import read_body
+from ..parameters import flag
 from ..resources.strategy import Object, Write
 from .body import LARGE_YAML_BYTES, REDACTED, SECRET_KINDS, warn
-from .list_options import is_true
 from .merged import settle
 from .owner_references import deduplicate
 from .update import check_name
@@ -27,7 +27,7 @@ _QUOTED = re.compile(r"got &\{.*", re.DOTALL)
 async def apply(call: Call) -> Response:
     """Create or change by configuration: 201 or 200, and the object. StatusError 400, 409, 422."""
     write = write_options(call, "PatchOptions", apply=True)
-    force = is_true(call.params.get("force", ""))
+    force = flag(call.params, "force")
     data = await read_body(call.request)
     if len(data) > LARGE_YAML_BYTES and data[:1] != b"{":
         config = await asyncio.to_thread(configuration, data, write)

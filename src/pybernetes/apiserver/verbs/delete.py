@@ -10,6 +10,7 @@ from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
 from ..negotiation import JSON, media_type, parse, read_body
+from ..parameters import flag
 from ..resources.deleting import delete as delete_object
 from ..resources.deletion import DeleteOptions, options_from
 from ..resources.generic import Written
@@ -100,8 +101,8 @@ def _from_query(call: Call) -> Object:
         body["gracePeriodSeconds"] = signed(params["gracePeriodSeconds"])
     if params.get("propagationPolicy"):
         body["propagationPolicy"] = params["propagationPolicy"]
-    if params.get("orphanDependents"):
-        body["orphanDependents"] = params["orphanDependents"].lower() not in ("false", "0")
+    if "orphanDependents" in params:
+        body["orphanDependents"] = flag(params, "orphanDependents")
     if "dryRun" in params:
         body["dryRun"] = call.request.param_all("dryRun")
     return body

@@ -12,7 +12,8 @@ Follows API concepts, "Resource versions" and "Retrieving large results sets in 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
 
 import orjson
 
@@ -21,16 +22,21 @@ from ...base.http.message import Response
 from ...store.store import Compacted, FutureRevision
 from ..call import Call
 from ..errors import ExpiredContinue
+from ..formats import lists_only
 from ..history.moment import objects_at
-from ..negotiation import PROTOBUF, Representation
+from ..negotiation import JSON, PARTIAL_LIST, PROTOBUF, TABLE, Representation, indented
 from ..watch_cache import Entry, ResourceCache, Selection
 from ..watch_cache.feed import too_large_resource_version
 from .list_options import ListOptions, decode_token, encode_token, list_options, revision_of, selection
+from .pieces import PIECE_BYTES, PIECE_OBJECTS, groups
+from .protobuf_list import protobuf_list
 
-_PIECE_OBJECTS = 64
+Write = Callable[[Sequence[bytes]], bytes]
+"""Cached objects as items or rows, with commas between them."""
+
 _WHOLE_BYTES = 256 * 1024
-_PIECE_BYTES = 1024 * 1024
 _END = b"]}"
+_END_INDENTED = b"\n  ]\n}\n"
 
 _EXPIRED_CONTINUE = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
@@ -121,80 +127,68 @@ def _cut(
 
 
 async def respond(call: Call, entries: list[Entry], metadata: dict[str, object], want: Representation) -> Response:
-    """A list body."""
+    """A list body. StatusError 406 when it is to be one object's metadata."""
+    lists_only(want, call.served)
     if call.endpoint.read is not None:
         entries = await call.endpoint.read(entries)
-    formats = call.endpoint.formats
     if want.media == PROTOBUF:
-        return await _protobuf(call, entries, metadata, want)
-    if want.form == "Table":
-        table = formats.table(call.params.get("includeObject", ""))
-        return call.respond_raw(table.table([entry.copy() for entry in entries], metadata), want=want)
-    info = call.served
-    kind, api_version = info.list_kind, info.group_version
-    encode = formats.of(want.form).encode
-    if want.form:
-        kind, api_version = "PartialObjectMetadataList", "meta.k8s.io/v1"
-    plain = not want.form and call.endpoint.to_served is None
+        return await protobuf_list(call, entries, metadata, want)
     pieces = [entry.data for entry in entries]
+    start, write = _writing(call, metadata, want)
+    size = sum(map(len, pieces))
+    large = (len(pieces) > PIECE_OBJECTS and size > _WHOLE_BYTES) or size > 2 * PIECE_BYTES
+    if large and want.media == JSON:
+        headers = [("content-type", want.media)]
+        if want.pretty:
+            return Response(200, headers, _stream(*_indented(start, write), pieces, _END_INDENTED))
+        if write is None:
+            # A known length spares the copy of every piece into a chunk.
+            headers.append(("content-length", str(len(start) + size + len(pieces) - 1 + len(_END))))
+        return Response(200, headers, _stream(start, write, pieces, _END))
+    return call.respond_raw(start + (b",".join(pieces) if write is None else write(pieces)) + _END, want=want)
+
+
+def _writing(call: Call, metadata: dict[str, object], want: Representation) -> tuple[bytes, Write | None]:
+    """The list up to its items or rows, and what writes those; None when they go out as they are."""
+    formats, info = call.endpoint.formats, call.served
+    if want.form == TABLE:
+        table, now = formats.table(want, call.params.get("includeObject", "")), datetime.now(UTC)
+        return table.start(metadata), lambda pieces: table.rows(pieces, now)
+    kind, api_version = (PARTIAL_LIST, want.meta) if want.form else (info.list_kind, info.group_version)
     start = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
         kind.encode(),
         api_version.encode(),
         orjson.dumps(metadata),
     )
-    size = sum(map(len, pieces))
-    large = (len(pieces) > _PIECE_OBJECTS and size > _WHOLE_BYTES) or size > 2 * _PIECE_BYTES
-    if large and want.media == "application/json" and "pretty" not in call.request.query:
-        headers = [("content-type", want.media)]
-        if plain:
-            # A known length spares the copy of every piece into a chunk.
-            headers.append(("content-length", str(len(start) + size + len(pieces) - 1 + len(_END))))
-        return Response(200, headers, _stream(start, pieces, None if plain else encode))
-    if not plain:
-        pieces = [encode(piece) for piece in pieces]
-    return call.respond_raw(start + b",".join(pieces) + _END, want=want)
+    if not want.form and call.endpoint.to_served is None:
+        return start, None
+    encode = formats.of(want).encode
+    return start, lambda pieces: b",".join(map(encode, pieces))
 
 
-async def _protobuf(call: Call, entries: list[Entry], metadata: dict[str, object], want: Representation) -> Response:
-    """A list as one protobuf message; the loop gets its turn between pieces, since encoding takes its time."""
-    from ...api.protobuf import encode_list, encode_message
+def _indented(start: bytes, write: Write | None) -> tuple[bytes, Write]:
+    """The same for people: an item begins on a line of its own."""
 
-    info = call.served
-    kind, api_version, type_name = info.list_kind, info.group_version, info.schema
-    if want.form:
-        kind, api_version, type_name = "PartialObjectMetadataList", "meta.k8s.io/v1", "meta/v1.PartialObjectMetadata"
-    format = call.endpoint.formats.of(want.form)
-    items: list[bytes] = []
-    for first in range(0, len(entries), _PIECE_OBJECTS):
-        if first:
-            await asyncio.sleep(0)
-        items += [
-            encode_message(orjson.loads(format.encode(entry.data)), type_name)
-            for entry in entries[first : first + _PIECE_OBJECTS]
-        ]
-    return Response(200, [("content-type", PROTOBUF)], encode_list(api_version, kind, metadata, items))
+    def indent(pieces: Sequence[bytes]) -> bytes:
+        written = b",".join(pieces) if write is None else write(pieces)
+        items = [orjson.dumps(item, option=orjson.OPT_INDENT_2) for item in orjson.loads(b"[" + written + b"]")]
+        return b",".join(b"\n    " + item.replace(b"\n", b"\n    ") for item in items)
+
+    return indented(start + _END)[: -len(b"]\n}\n")], indent
 
 
-async def _stream(
-    start: bytes, pieces: list[bytes], encode: Callable[[bytes], bytes] | None = None
-) -> AsyncIterator[bytes]:
+async def _stream(start: bytes, write: Write | None, pieces: list[bytes], end: bytes) -> AsyncIterator[bytes]:
     # One large join costs page faults; joins of this size stay in the allocator's pools (measured in STACK 2). The
     # empty piece in front puts a comma between one join and the next without a copy.
-    # What must be encoded first is so when the client has taken what was before: it never has a list of its own here.
-    groups = _groups(pieces)
-    if encode is not None:
-        groups = ([encode(piece) for piece in group] for group in groups)
-    yield start + b",".join(next(groups))
-    for group in groups:
-        yield b",".join([b"", *group])
-    yield _END
-
-
-def _groups(pieces: list[bytes]) -> Iterator[list[bytes]]:
-    """So many objects at a time; of large ones fewer, for a client that does not read holds one piece."""
-    for first in range(0, len(pieces), _PIECE_OBJECTS):
-        group = pieces[first : first + _PIECE_OBJECTS]
-        size = sum(map(len, group))
-        few = max(_PIECE_OBJECTS * _PIECE_BYTES // size, 1) if size > _PIECE_BYTES else _PIECE_OBJECTS
-        for start in range(0, len(group), few):
-            yield group[start : start + few]
+    # What must be written first is so when the client has taken what was before: it never has a list of its own here.
+    pieces_of = groups(pieces, len)
+    if write is None:
+        yield start + b",".join(next(pieces_of))
+        for group in pieces_of:
+            yield b",".join([b"", *group])
+    else:
+        yield start + write(next(pieces_of))
+        for group in pieces_of:
+            await asyncio.sleep(0)  # writing takes its time, and whoever reads fast would have the loop alone
+            yield b"," + write(group)
+    yield end

@@ -9,6 +9,7 @@ from ...api.field import FieldError
 from ...api.resource import ResourceInfo
 from ...api.schema.syntax import syntax_error
 from ..call import Call
+from ..parameters import flag
 from ..watch_cache import Selection
 from ..watch_cache.entry import Probe
 from ..watch_cache.selection import select
@@ -34,14 +35,13 @@ def list_options(call: Call, *, watch: bool = False) -> ListOptions:
     params = call.params
     if not params:
         return ListOptions("", "", 0, "", None, False, 0)
-    initial = params.get("sendInitialEvents")
     options = ListOptions(
         version=params.get("resourceVersion", ""),
         match=params.get("resourceVersionMatch", ""),
         limit=max(_integer(params, "limit"), 0),
         continue_token=params.get("continue", ""),
-        send_initial_events=None if initial is None else is_true(initial),
-        bookmarks=is_true(params.get("allowWatchBookmarks", "")),
+        send_initial_events=flag(params, "sendInitialEvents") if "sendInitialEvents" in params else None,
+        bookmarks=flag(params, "allowWatchBookmarks"),
         timeout_seconds=_integer(params, "timeoutSeconds"),
     )
     errors = _watch_errors(options, call.registry.gates["WatchList"]) if watch else _list_errors(options)
@@ -65,11 +65,6 @@ def selection(call: Call) -> Selection:
 
 def _served_probe(call: Call) -> Probe:
     return call.resource.cache.probe.aliased(call.served.field_labels)
-
-
-def is_true(value: str) -> bool:
-    """A boolean parameter as apimachinery converts it: anything but false and 0."""
-    return value.lower() not in ("", "false", "0")
 
 
 def _integer(params: dict[str, str], name: str) -> int:

@@ -4,13 +4,13 @@ patches go to `apply.py`.
 The patch is applied again to the newer object when another write came first, unless it names a resourceVersion.
 """
 
-import json
 import re
 
 from ...api import field, status
 from ...api.managed_fields.manager import without_entries
 from ...api.patch import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, apply_patch
 from ...api.schema import duplicates
+from ...api.schema.loading import read
 from ...api.status import StatusError
 from ...base.http.message import Response
 from ..call import Call
@@ -93,7 +93,7 @@ def patch_problems(text: bytes) -> list[str]:
     if not text.lstrip().startswith(b"["):
         return found
     problems = [f"json patch {message}" for message in found if _OF_OPERATION.search(message)]
-    operations = json.loads(text)
+    operations = read(text)
     for at, operation in enumerate(operations if isinstance(operations, list) else ()):
         if isinstance(operation, dict):
             problems += [f'json patch unknown field "[{at}].{name}"' for name in operation if name not in _OPERATION]

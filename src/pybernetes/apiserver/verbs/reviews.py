@@ -7,7 +7,7 @@ import orjson
 from ...base.http.message import Request, Response
 from ..admission.plugin import AdmissionRequest
 from ..call import Call
-from ..negotiation import representation
+from ..negotiation import NO_FORMS
 from ..resources.generic import match_namespace
 from ..resources.strategy import Object, Write
 from .body import read_object
@@ -18,7 +18,7 @@ ReviewHandler = Callable[[Object, Request], Awaitable[Object]]
 
 async def review(call: Call, handler: ReviewHandler) -> Response:
     """Decode and admit the question, let the handler answer it: 201."""
-    want = representation(call.request, transforms=False, protobuf=call.endpoint.protobuf)
+    want = call.representation(NO_FORMS)
     write = write_options(call, "CreateOptions")
     served = call.served
     api_version, kind = served.group_version, served.kind

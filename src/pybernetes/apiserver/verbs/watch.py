@@ -16,10 +16,12 @@ import orjson
 
 from ...api.status import StatusError
 from ...base.http.message import PushBody, Response, Sink
+from ...base.http.websocket import is_upgrade
 from ..call import Call
 from ..negotiation import JSON, PROTOBUF, PROTOBUF_WATCH
 from ..watch_cache.watcher import Format
 from .list_options import list_options, revision_of, selection
+from .watch_socket import over_websocket
 
 MIN_TIMEOUT_SECONDS = 1800
 
@@ -30,7 +32,7 @@ async def watch(call: Call) -> Response:
     chosen = selection(call)
     resource = call.resource
     want = call.representation()
-    format = call.endpoint.formats.of(want.form, call.params.get("includeObject", ""), want.media)
+    format = call.endpoint.formats.of(want, call.params.get("includeObject", ""))
     watched = call.endpoint.watched
     timeout = options.timeout_seconds or MIN_TIMEOUT_SECONDS * (1 + random.random())
     version = options.version
@@ -62,6 +64,8 @@ async def watch(call: Call) -> Response:
         if error.code not in (410, 504):
             raise
         body = _ErrorBody(error, format)
+    if is_upgrade(call.request):
+        return over_websocket(call.request, body, text=want.media != PROTOBUF)
     media = PROTOBUF_WATCH if want.media == PROTOBUF else JSON
     return Response(200, [("content-type", media)], body)
 

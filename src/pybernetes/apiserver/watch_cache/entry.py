@@ -7,6 +7,7 @@ the labels and the selectable fields with a msgspec Struct built for the resourc
 
 from collections.abc import Sequence
 from copy import copy
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -96,7 +97,7 @@ class Probe:
         self.names = tuple(label for label in plain if label not in ("metadata.name", "metadata.namespace"))
         self.index = {name: position for position, name in enumerate(self.names)}
         paths = [_PATHS.get(name, tuple(name.split("."))) for name in self.names if name not in _NEVER_SET]
-        self._decoder = msgspec.json.Decoder(_shape([("metadata", "labels"), *paths]))
+        self._decoder = msgspec.json.Decoder(_shape((("metadata", "labels"), *paths)))
         self._steps = tuple(self._step(name) for name in self.names)
         self._event = all(name in self.index for name in _EVENT_SOURCE)
 
@@ -165,14 +166,17 @@ def _text(value: Any, default: str) -> str:
     return str(value)
 
 
-def _shape(paths: Sequence[tuple[str, ...]]) -> Any:
-    """A Struct type with just the given paths; inner levels are Structs or None, leaves are any value."""
+@lru_cache(maxsize=256)
+def _shape(paths: tuple[tuple[str, ...], ...]) -> Any:
+    """A Struct type with just the given paths; inner levels are Structs or None, leaves are any value.
+
+    Most resources have the same paths, and making a type takes longer than all else of a resource's start."""
     branches: dict[str, list[tuple[str, ...]]] = {}
     for path in paths:
         branches.setdefault(path[0], []).append(path[1:])
     fields: list[tuple[str, Any, Any]] = []
     for name, rest in branches.items():
-        deeper = [path for path in rest if path]
+        deeper = tuple(path for path in rest if path)
         leaf: Any = dict[str, str] | None if name == "labels" else Any
         fields.append(("f_" + name, _shape(deeper) | None if deeper else leaf, None))
     rename = {"f_" + name: name for name in branches}

@@ -59,6 +59,10 @@ class Fanout:
     def __len__(self) -> int:
         return len(self._of)
 
+    def in_namespaces(self) -> int:
+        """How many of the watchers look at one namespace."""
+        return sum(len(group.watchers) for group in self._groups.values() if group.selection.namespace)
+
     def add(self, watcher: Watcher, selection: Selection) -> None:
         """From the next change on the watcher receives what is selected."""
         group = self._groups.get(selection.key)

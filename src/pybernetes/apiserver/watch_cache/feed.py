@@ -81,8 +81,21 @@ class WatchCache:
             found.load(orphans.values(), self.revision)
         return found
 
+    def forget(self, storage_prefix: str) -> None:
+        """The resource is served no more: its watches end and its cache goes, unless there still are objects in it."""
+        cache = self._caches.get(storage_prefix)
+        if cache is not None:
+            cache.fanout.close()
+            if not len(cache):
+                del self._caches[storage_prefix]
+
     def caches(self) -> Iterable[ResourceCache]:
         return self._caches.values()
+
+    def forget_before(self, revision: int) -> None:
+        """Clients cannot count on what is older than a revision; the memory it takes is given back."""
+        for cache in self._caches.values():
+            cache.forget(revision)
 
     def _revision(self) -> int:
         return self.revision
@@ -147,6 +160,8 @@ class WatchCache:
             kept.pop(kv.key, None)
         else:
             kept[kv.key] = kv
+        if not kept:
+            del self._orphans[prefix]
 
     def _cut(self, items: Iterable[KeyValue]) -> dict[str, list[KeyValue]]:
         found: dict[str, list[KeyValue]] = {prefix: [] for prefix in self._caches}

@@ -2,8 +2,8 @@
 
 `apply` takes the store's events in order; `range` reads in key order (a namespace is a contiguous range of keys);
 `watch` starts a watcher either from the current state or from a past revision out of the ring of recent changes. The
-ring holds `HISTORY` changes; `oldest` is the revision after which it is complete, a watch from before it is refused
-with 410 so that the client lists again.
+ring holds `HISTORY` changes, and few of those that clients cannot count on any more (`forget`); `oldest` is the
+revision after which it is complete, a watch from before it is refused with 410 so that the client lists again.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -26,6 +26,8 @@ from .value_index import ValueIndex
 from .watcher import Backlog, Format, Opening, Watcher
 
 HISTORY = 1024
+KEPT = 100
+"""Changes that are remembered however old they are; upstream's smallest watch cache."""
 DECODED_LIMIT = 512
 _FEW = 1024
 
@@ -166,6 +168,12 @@ class ResourceCache:
         self._ring.clear()
         self.handovers.clear()
         self.oldest = revision
+
+    def forget(self, revision: int) -> None:
+        """Nobody may resume from before a revision: drop what led to it, but for the last few."""
+        ring = self._ring
+        while len(ring) > KEPT and ring[0].revision <= revision:
+            self.oldest = ring.popleft().revision
 
     def apply(self, event: Event) -> None:
         """One write of the store."""

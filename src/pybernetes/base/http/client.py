@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import unquote, urlsplit
 
 from pybernetes.base.http import net
-from pybernetes.base.http.client_connection import ClientConnection, ResponseBody, TransportError
+from pybernetes.base.http.client_connection import ClientConnection, NotConnected, ResponseBody, TransportError
 from pybernetes.base.http.heads import HOP_BY_HOP, request_head
 from pybernetes.base.http.message import BytesBody, Headers, Request, Response
 from pybernetes.base.http.upgraded import TransportStream
@@ -50,9 +50,14 @@ class HttpTransport:
         connect_timeout: float = _CONNECT_SECONDS,
         server_name: str | None = None,
         connect_to: tuple[str, int] | None = None,
+        silence_seconds: float = 0.0,
+        on_silence: Callable[[str], None] | None = None,
     ) -> None:
         """`headers` are added to each request. `server_name` replaces the host in the check of the certificate,
         `connect_to` host and port in the connection (the `host` header stays that of the address).
+
+        A connection whose peer gives no sign of life for `silence_seconds`, not even to the kernel, is lost, and all
+        others to that peer with it; 0 leaves it at what `net.tune` sets. `on_silence(reason)` is called then.
 
         Beyond `max_connections` requests under way, further ones wait for one to end.
         """
@@ -71,6 +76,8 @@ class HttpTransport:
         self._common: Headers = [("host", parts.netloc.rpartition("@")[2] or "localhost")]
         self._common += [(name.lower(), value) for name, value in headers]
         self._connect_timeout = connect_timeout
+        self._silence_seconds = silence_seconds
+        self._on_silence = on_silence
         self._slots = asyncio.Semaphore(max_connections)
         self._idle: list[tuple[ClientConnection, float]] = []
         self._all: set[ClientConnection] = set()
@@ -95,6 +102,11 @@ class HttpTransport:
             connection.close()
         for connection in connections:
             await connection.lost.wait()
+
+    def cut(self) -> None:
+        """End every connection, and what runs on it with TransportError; further calls make new ones."""
+        for connection in list(self._all):
+            connection.close()
 
     async def _call(self, request: Request, release: "_Once") -> Response:
         whole = request.body.data if isinstance(request.body, BytesBody) else None
@@ -185,6 +197,15 @@ class HttpTransport:
             return Response(status, kept, data)
         return Response(status, kept, ResponseBody(connection, ended))
 
+    def _lost(self, connection: ClientConnection) -> None:
+        """A request on one of the other connections would only wait as long again for the same peer."""
+        self._all.discard(connection)
+        if not (connection.fell_silent and self._silence_seconds):
+            return
+        if self._on_silence is not None:
+            self._on_silence(f"no sign of life for {self._silence_seconds:g}s")
+        self.cut()
+
     def _pooled(self) -> ClientConnection | None:
         oldest = time.monotonic() - _MAX_IDLE_SECONDS
         while self._idle:
@@ -196,8 +217,8 @@ class HttpTransport:
 
     async def _connect(self) -> ClientConnection:
         if self._closed:
-            raise TransportError("the transport is closed")
-        connection = ClientConnection(self._all.discard)
+            raise NotConnected("the transport is closed")
+        connection = ClientConnection(self._lost)
         unix = bool(self._path)
         what = f"dial unix {self._path}" if unix else f"dial tcp {net.join_host_port(self._host, self._port)}"
         try:
@@ -205,17 +226,21 @@ class HttpTransport:
                 if unix:
                     await net.connect_unix(lambda: connection, self._path)
                 else:
-                    await net.connect(lambda: connection, self._host, self._port, self._tls, self._server_name)
+                    transport = await net.connect(
+                        lambda: connection, self._host, self._port, self._tls, self._server_name
+                    )
+                    if self._silence_seconds:
+                        net.limit_silence(transport, self._silence_seconds)
         except TimeoutError:
-            raise TransportError(f"{what}: i/o timeout") from None
+            raise NotConnected(f"{what}: i/o timeout") from None
         except ssl.SSLCertVerificationError as error:
-            raise TransportError(f"tls: failed to verify certificate: {error.verify_message}") from error
+            raise NotConnected(f"tls: failed to verify certificate: {error.verify_message}") from error
         except ssl.SSLError as error:
-            raise TransportError(f"tls: {error.reason or error}") from error
+            raise NotConnected(net.handshake_failure(error)) from error
         except socket.gaierror:
-            raise TransportError(f"{what}: lookup {self._host}: no such host") from None
+            raise NotConnected(f"{what}: lookup {self._host}: no such host") from None
         except OSError as error:
-            raise TransportError(f"{what}: connect: {_reason(error)}") from error
+            raise NotConnected(f"{what}: connect: {_reason(error)}") from error
         self._all.add(connection)
         return connection
 

@@ -5,6 +5,7 @@ body then runs through an `IncomingBody`, which pauses the socket while nobody r
 """
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable
 from typing import Self, cast
 
@@ -16,10 +17,16 @@ from pybernetes.base.http.message import Headers
 
 _HIGH_WATER = 256 * 1024
 _MAX_HEAD = 1024 * 1024
+_SILENCE = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
+"""How the kernel says that there was no sign of life from a peer, nor from any on the way to it."""
 
 
 class TransportError(ConnectionError):
     """There is no answer: not connected, connection lost, or the bytes made no sense. The text says what failed."""
+
+
+class NotConnected(TransportError):
+    """The server was not reached: nothing of the request was sent."""
 
 
 class ClientConnection(asyncio.Protocol):
@@ -35,6 +42,8 @@ class ClientConnection(asyncio.Protocol):
         self.headers: Headers = []
         self.body = IncomingBody(self._demanded)
         self.reusable = False
+        self.fell_silent = False
+        """Whether it was lost because the peer gave no sign of life."""
         self._on_lost = on_lost
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._parser: HttpResponseParser | None = None
@@ -174,6 +183,7 @@ class ClientConnection(asyncio.Protocol):
         if exc is None:
             self._fail("unexpected EOF" if self.answered else "the server closed the connection without an answer")
         else:
+            self.fell_silent = isinstance(exc, OSError) and exc.errno in _SILENCE
             self._fail(f"the connection was lost: {exc}")
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)

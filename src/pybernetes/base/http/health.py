@@ -26,6 +26,13 @@ class Health:
         for path in self._checks.keys() & set(paths):
             self._checks[path][name] = check
 
+    async def trouble(self, path: str) -> str:
+        """The first check of this endpoint that fails, as `name: why`; "" when none does."""
+        for name, check in self._checks[path].items():
+            if why := await result(check):
+                return f"{name}: {why}"
+        return ""
+
     async def page(self, request: Request) -> Response | None:
         """The answer, None for other paths."""
         path = request.path.strip("/")
@@ -39,11 +46,12 @@ class Health:
             checks = {name: checks[name]}
         excluded = set(request.param_all("exclude")) if request.query else set()
         verbose = "verbose" in request.params() if request.query else False
-        found = {name: "" if name in excluded else await _result(check) for name, check in checks.items()}
+        found = {name: "" if name in excluded else await result(check) for name, check in checks.items()}
         return _answer(endpoint, found, excluded, verbose, single=bool(name))
 
 
-async def _result(check: Check) -> str:
+async def result(check: Check) -> str:
+    """What a check says."""
     found = check()
     return found if isinstance(found, str) else await found
 

@@ -5,6 +5,7 @@ They are an optimisation only: where the package is missing, the event loop's ow
 """
 
 import asyncio
+import functools
 import importlib.util
 import logging
 import os
@@ -13,8 +14,9 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
+from pybernetes.base.http.tls_listener import TlsListener
 from pybernetes.base.log import logger
 
 log = logger(__name__)
@@ -24,6 +26,13 @@ _HANDSHAKE_SECONDS = 10.0
 _FEWEST_SPARE = 32
 _REFUSAL_LOG_SECONDS = 60.0
 _REFUSALS_AT_ONCE = 100
+
+
+def handshake_failure(error: ssl.SSLError) -> str:
+    """Why a TLS handshake with a server failed, as Go words it."""
+    if error.reason == "WRONG_VERSION_NUMBER":  # what came is no TLS record
+        return "http: server gave HTTP response to HTTPS client"
+    return f"tls: {error.reason or error}"
 
 
 class _QuietHandshakes(logging.Filter):
@@ -104,24 +113,66 @@ def tune(connection: socket.socket) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
 
 
+def limit_silence(transport: asyncio.BaseTransport, seconds: float) -> None:
+    """A peer that vanished without a word is noticed after so long, with data on the way to it or without. Only for a
+    peer that always reads: one that leaves its window closed for that long is taken for gone too."""
+    connection = transport.get_extra_info("socket")
+    if connection is None:
+        return
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(int(seconds / 3), 1))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(int(seconds / 6), 1))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+
+
 def join_host_port(host: str, port: int) -> str:
     """`host:port`, with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+class Accepting(Protocol):
+    """A listener at work."""
+
+    def close(self) -> None:
+        """Accept no more; connections go on."""
+
+    def abort(self) -> None:
+        """Accept no more, nor complete what has not become a connection yet."""
+
+
+class _Plain:
+    def __init__(self, server: asyncio.AbstractServer) -> None:
+        self.close = self.abort = server.close
+
+
 async def listen(
     factory: Callable[[], asyncio.Protocol], listener: socket.socket, tls: ssl.SSLContext | None
-) -> asyncio.AbstractServer:
+) -> Accepting:
     """Accept connections on a bound socket."""
     loop = asyncio.get_running_loop()
-    handshake = _HANDSHAKE_SECONDS if tls is not None else None
+    if tls is not None:
+        return TlsListener(listener, functools.partial(_handshake, factory, tls))
     if _HAS_AIOFASTNET:
         import aiofastnet
 
-        return await aiofastnet.create_server(
-            loop, factory, sock=listener, backlog=1024, ssl=tls, ssl_handshake_timeout=handshake
+        return _Plain(await aiofastnet.create_server(loop, factory, sock=listener, backlog=1024))
+    return _Plain(await loop.create_server(factory, sock=listener, backlog=1024))
+
+
+async def _handshake(
+    factory: Callable[[], asyncio.Protocol], tls: ssl.SSLContext, connection: socket.socket
+) -> asyncio.BaseTransport:
+    loop = asyncio.get_running_loop()
+    if _HAS_AIOFASTNET:
+        import aiofastnet
+
+        transport, _ = await aiofastnet.connect_accepted_socket(
+            loop, factory, connection, ssl=tls, ssl_handshake_timeout=_HANDSHAKE_SECONDS
         )
-    return await loop.create_server(factory, sock=listener, backlog=1024, ssl=tls, ssl_handshake_timeout=handshake)
+    else:
+        transport, _ = await loop.connect_accepted_socket(
+            factory, connection, ssl=tls, ssl_handshake_timeout=_HANDSHAKE_SECONDS
+        )
+    return transport
 
 
 async def connect(

@@ -82,7 +82,7 @@ class HttpServer:
         self._port = port
         self._tls = tls
         self._listener: socket.socket
-        self._accepting: asyncio.AbstractServer
+        self._accepting: net.Accepting
         self._connections: set[Connection] = set()
         self._leaving: set[Connection] = set()
         self._streams: dict[Connection, TransportStream] = {}
@@ -109,7 +109,7 @@ class HttpServer:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self._listener.close()
-                self._accepting.close()
+                self._accepting.abort()
                 await self._stop()
         finally:
             self._listener.close()
@@ -122,7 +122,7 @@ class HttpServer:
         self._tls = tls
         before.close()
 
-    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> asyncio.AbstractServer:
+    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> net.Accepting:
         try:
             return await net.listen(self._protocol, listener, tls)
         except BaseException:

@@ -14,24 +14,29 @@ from ..provider import ProviderError
 def status_of(service: Service, nodes: Sequence[Node], slices: Iterable[EndpointSlice]) -> LoadBalancerStatus:
     """The addresses, by node name. ProviderError when the Service asks for one that no node has."""
     spec = service.spec
-    if ":" in (spec.cluster_ip or ""):
-        raise ProviderError("the nodes serve IPv4 only")
+    families = [":" in ip for ip in spec.cluster_ips or (spec.cluster_ip or "",)]
     wanted = spec.load_balancer_ip or ""
-    if wanted and wanted not in {internal_ip(node) for node in nodes}:
+    if wanted and wanted not in {internal_ip(node, ipv6=":" in wanted) for node in nodes}:
         raise ProviderError(f"loadBalancerIP {wanted} is not the address of a node")
     chosen = [node for node in nodes if is_ready(node)] or list(nodes)
     if spec.external_traffic_policy == "Local":
         serving = serving_nodes(slices)
         chosen = [node for node in chosen if node.metadata.name in serving]
-    addresses = [ip for node in chosen if (ip := internal_ip(node)) and (not wanted or ip == wanted)]
+    known = (internal_ip(node, ipv6=ipv6) for ipv6 in families for node in chosen)
+    addresses = [ip for ip in known if ip and (not wanted or ip == wanted)]
     points = [LoadBalancerIngress(ip=ip, ip_mode="VIP") for ip in dict.fromkeys(addresses)]
     return LoadBalancerStatus(ingress=points or None)
 
 
-def internal_ip(node: Node) -> str:
-    """The IPv4 address that packets to the node carry when they arrive; "" when it has none."""
+def internal_ip(node: Node, *, ipv6: bool = False) -> str:
+    """The address of a family that packets to the node carry when they arrive; "" when it has none."""
     addresses = node.status.addresses or ()
-    return next((a.address for a in addresses if a.type == "InternalIP" and ":" not in a.address), "")
+    return next((a.address for a in addresses if a.type == "InternalIP" and (":" in a.address) == ipv6), "")
+
+
+def internal_ips(node: Node) -> tuple[str, str]:
+    """Those of IPv4 and of IPv6."""
+    return internal_ip(node), internal_ip(node, ipv6=True)
 
 
 def is_ready(node: Node) -> bool:

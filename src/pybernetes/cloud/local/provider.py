@@ -15,7 +15,7 @@ from ...client.informers import Informers
 from ...client.view import key_of
 from ..provider import CloudProvider, ProviderError
 from ..service.plan import wants_load_balancer
-from .addresses import internal_ip, is_ready, serving_nodes, status_of
+from .addresses import internal_ips, is_ready, serving_nodes, status_of
 from .ports import NodePorts, claimed, host_ports, lost, process_ports
 
 _BY_SERVICE = "local-balancer-service"
@@ -61,7 +61,7 @@ class LocalProvider(CloudProvider):
         key = key_of(service)
         self._waiting.add(key)
         status = status_of(service, nodes, self._slices.by_index(_BY_SERVICE, key))
-        obstacle = self._ports.grant(service, {internal_ip(node) for node in nodes})
+        obstacle = self._ports.grant(service, {ip for node in nodes for ip in internal_ips(node)})
         if obstacle:
             self._ports.release(key)
             raise ProviderError(obstacle)
@@ -107,7 +107,7 @@ class LocalProvider(CloudProvider):
         """Nodes that come and go are the controller's to notice."""
         if old is None or new is None:
             return
-        if is_ready(old) == is_ready(new) and internal_ip(old) == internal_ip(new):
+        if is_ready(old) == is_ready(new) and internal_ips(old) == internal_ips(new):
             return
         for service in self._services.list():
             if wants_load_balancer(service):

@@ -2,11 +2,8 @@
 
 from typing import Any
 
-import orjson
-
 from ...api import status
 from ...api.resource import ResourceInfo, resource_for_kind
-from ...base.http.message import Response
 from ...client.client import Client
 
 
@@ -14,40 +11,23 @@ def _resource(obj: dict[str, Any]) -> ResourceInfo:
     return resource_for_kind(obj["apiVersion"], obj["kind"])
 
 
-async def _body(response: Response) -> bytes:
-    if isinstance(response.body, bytes):
-        return response.body
-    return b"".join([chunk async for chunk in response.body])  # type: ignore[union-attr]
-
-
-async def apply(client: Client, objects: list[dict[str, Any]]) -> list[str]:
-    """Create each object, or merge-patch it where it exists; the `kind/name` of those that were created.
-
-    StatusError when the API refuses."""
-    created = []
-    headers = [("content-type", "application/json")]
+async def apply(client: Client, objects: list[dict[str, Any]]) -> None:
+    """Create each object, or merge-patch it where it exists. StatusError when the API refuses."""
     for obj in objects:
-        info = _resource(obj)
         meta = obj["metadata"]
-        namespace = meta.get("namespace", "")
-        body = orjson.dumps(obj)
         try:
-            await client.request("POST", info.path(namespace), body=body, headers=headers)
-            created.append(f"{info.singular}/{meta['name']}")
+            await client.create(obj)
         except status.StatusError as error:
             if not status.is_already_exists(error):
                 raise
-            patch = [("content-type", "application/merge-patch+json")]
-            path = info.path(namespace, meta["name"])
-            await client.request("PATCH", path, body=body, headers=patch)
-    return created
+            await client.patch(_resource(obj), meta["name"], meta.get("namespace", ""), body=obj)
 
 
 async def exists(client: Client, obj: dict[str, Any]) -> bool:
-    """Whether an object of that name is there."""
-    info, meta = _resource(obj), obj["metadata"]
+    """Whether an object of that name is there. StatusError when the API refuses."""
+    meta = obj["metadata"]
     try:
-        await client.request("GET", info.path(meta.get("namespace", ""), meta["name"]))
+        await client.get(_resource(obj), meta["name"], meta.get("namespace", ""))
     except status.StatusError as error:
         if status.is_not_found(error):
             return False

@@ -9,6 +9,7 @@ import yaml
 
 from ...client import kubeconfig
 from ..config import ClusterConfig
+from ..endpoint import server
 from .objects import binding, cluster_role, group, user
 
 SETTINGS = "settings"
@@ -23,13 +24,13 @@ class SharedSettings(msgspec.Struct, frozen=True):
     cluster_domain: str
 
 
-def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
-    """ConfigMap with a kubeconfig without credentials; the rights of nodes' proxies; the binding of the controller that
-    approves requests to the role for kubelets' serving certificates."""
-    document = kubeconfig.make(server=f"https://{config.node_ip}:{config.api_port}", ca_data=ca_data)
+def information(config: ClusterConfig, ca_data: bytes) -> dict[str, Any]:
+    """The ConfigMap, with a kubeconfig without credentials. Of several control planes it names their common endpoint,
+    or, where there is none, the first one."""
+    document = kubeconfig.make(server=server(config), ca_data=ca_data)
     document["users"], document["contexts"], document["current-context"] = [], [], ""
     shared = SharedSettings(config.pod_cidr, config.service_cidr, config.cluster_domain)
-    information = {
+    return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "cluster-info", "namespace": "kube-public"},
@@ -38,12 +39,17 @@ def objects(config: ClusterConfig, ca_data: bytes) -> list[dict[str, Any]]:
             SETTINGS: msgspec.json.encode(shared).decode(),
         },
     }
+
+
+def objects() -> list[dict[str, Any]]:
+    """The rights of nodes' proxies; the binding of the controller that approves requests to the role for kubelets'
+    serving certificates."""
     approver = binding(
         "pybernetes:kubelet-serving-approver",
         "system:certificates.k8s.io:kubelet-serving-approver",
         {"kind": "ServiceAccount", "namespace": "kube-system", "name": "certificate-controller"},
     )
-    return [information, *_proxies(), approver]
+    return [*_proxies(), approver]
 
 
 def _proxies() -> list[dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 The names are those of metrics-server's own manifests, so that tools which look for it find it; its identity is a user
 with a client certificate, as our other components have, not a service account. It is a part of the control-plane
-process, not a pod: the Service has no selector, its EndpointSlice names the node's address and the server's port.
+process, not a pod: the Service has no selector, its EndpointSlice names the addresses of the control planes and the
+server's port (endpoints.py).
 """
 
 import base64
+from collections.abc import Sequence
 
 from ..config import ClusterConfig
 from .objects import RBAC, Object, binding, cluster_role, endpoint_slice, user
@@ -20,10 +22,15 @@ API_SERVICE = "v1beta1.metrics.k8s.io"
 _LABELS = {"k8s-app": NAME}
 
 
-def objects(config: ClusterConfig, ca_data: bytes) -> list[Object]:
-    """Everything, in the order in which it should be made; `ca_data` (PEM) signs its serving certificate."""
-    slice_ = endpoint_slice(NAME, config.node_ip, [("https", config.metrics_port, "TCP")])
-    return [*access_objects(), service(), slice_, api_service(ca_data)]
+def objects(ca_data: bytes) -> list[Object]:
+    """Everything but the EndpointSlice, in the order in which it should be made; `ca_data` (PEM) signs its serving
+    certificate."""
+    return [*access_objects(), service(), api_service(ca_data)]
+
+
+def endpoints(config: ClusterConfig, addresses: Sequence[str]) -> Object:
+    """The EndpointSlice: the servers of the control planes at these addresses."""
+    return endpoint_slice(NAME, addresses, [("https", config.metrics_port, "TCP")])
 
 
 def access_objects() -> list[Object]:

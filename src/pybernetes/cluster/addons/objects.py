@@ -1,5 +1,6 @@
-"""The objects that several add-ons are made of: roles, bindings, and the endpoints of a part of this process."""
+"""The objects that several add-ons are made of: roles, bindings, and where a part of the control planes serves."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Object = dict[str, Any]
@@ -41,8 +42,8 @@ def binding(
     }
 
 
-def endpoint_slice(service: str, ip: str, ports: list[tuple[str, int, str]]) -> Object:
-    """Where a part of this process serves, for a Service of kube-system without a selector. ports: (name, number,
+def endpoint_slice(service: str, addresses: Sequence[str], ports: list[tuple[str, int, str]]) -> Object:
+    """Where a part of the control planes serves, for a Service of kube-system without a selector. ports: (name, number,
     protocol)."""
     return {
         "apiVersion": "discovery.k8s.io/v1",
@@ -55,7 +56,40 @@ def endpoint_slice(service: str, ip: str, ports: list[tuple[str, int, str]]) -> 
                 "endpointslice.kubernetes.io/managed-by": "pybernetes",
             },
         },
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [ip], "conditions": {"ready": True}}],
+        "addressType": "IPv6" if ":" in "".join(addresses) else "IPv4",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in addresses],
         "ports": [{"name": name, "port": number, "protocol": protocol} for name, number, protocol in ports],
+    }
+
+
+def with_pods(found: Object, pods: Mapping[str, Object]) -> Object:
+    """The EndpointSlice, whose addresses say which of the pods (by address) and which node they are."""
+    named = [endpoint | pods.get(endpoint["addresses"][0], {}) for endpoint in found["endpoints"]]
+    return found | {"endpoints": named}
+
+
+def pod_at(name: str, uid: str, node_name: str) -> Object:
+    """What an address says of its pod, in an EndpointSlice and in Endpoints alike."""
+    return {
+        "nodeName": node_name,
+        "targetRef": {"kind": "Pod", "namespace": "kube-system", "name": name, "uid": uid},
+    }
+
+
+def legacy_endpoints(found: Object) -> Object:
+    """The same as Endpoints, for tools that know no EndpointSlices; not to be mirrored into another slice."""
+    metadata = found["metadata"]
+    addresses = [
+        {"ip": endpoint["addresses"][0], **{key: endpoint[key] for key in ("nodeName", "targetRef") if key in endpoint}}
+        for endpoint in found["endpoints"]
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{"addresses": addresses, "ports": found["ports"]}],
     }

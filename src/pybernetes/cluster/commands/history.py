@@ -11,6 +11,7 @@ import msgspec
 from ...api.status import StatusError
 from ...base.http.client_connection import TransportError
 from ...base.http.message import Request
+from ...client.client import read_body
 from .. import clients, state
 from ..config import ConfigError
 from .settings import CommandError, data_dir
@@ -44,12 +45,13 @@ def main(arguments: argparse.Namespace) -> int:
 
 async def _fetch(arguments: argparse.Namespace) -> bytes:
     directory = data_dir(arguments)
-    kubeconfig = arguments.kubeconfig
-    if kubeconfig is None:
+    if arguments.kubeconfig is not None:
+        client = clients.from_kubeconfig(arguments.kubeconfig, "history")
+    else:
         config = state.load(directory)
         if config is None:
             raise CommandError(f"there is no cluster in {directory}; start one with: pybernetes up")
-        kubeconfig = config.admin_kubeconfig
+        client = clients.local_admin(config, "history")
     kind, _, name = (arguments.object or "").partition("/")
     wanted = {
         "resource": kind,
@@ -59,9 +61,8 @@ async def _fetch(arguments: argparse.Namespace) -> bytes:
         "limit": str(arguments.limit),
     }
     query = urlencode({key: value for key, value in wanted.items() if value})
-    client = clients.from_kubeconfig(kubeconfig, "history")
     response = await client.app(Request("GET", "/history", query))
-    body = response.body if isinstance(response.body, bytes) else b""
+    body = await read_body(response)
     if response.status >= 400:
         raise CommandError(msgspec.json.decode(body).get("message", f"the API server answered {response.status}"))
     return body

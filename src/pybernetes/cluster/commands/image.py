@@ -1,10 +1,13 @@
-"""`image import FILE | list | build DIR NAME`: the node's image store, without a registry."""
+"""`image list | pull | save | import | build | remove`: the node's image store, with and without a registry."""
 
 import argparse
 import asyncio
 import tempfile
 from pathlib import Path
 
+from ...kubelet.cri.messages import AuthConfig
+from ...kubelet.cri.protocol import RuntimeServiceError
+from .. import runtime_tables
 from ..config import ClusterConfig
 from ..containerd import ContainerdPaths
 from ..images import BuiltImage, ImageError, ImageStore, build_from_directory, full_name
@@ -23,13 +26,37 @@ def main(arguments: argparse.Namespace) -> int:
                 for name in asyncio.run(store.import_file(arguments.file)):
                     print(f"imported {name}")
             case "list":
-                for name in asyncio.run(store.names()):
-                    print(name)
+                print("\n".join(asyncio.run(_listed(store, names_only=arguments.quiet))))
+            case "pull":
+                asyncio.run(_pull(store, arguments.name, arguments.creds))
+            case "save":
+                names = [full_name(name) for name in arguments.name]
+                asyncio.run(store.export(names, arguments.output))
+                print(f"wrote {arguments.output} with {', '.join(names)}")
+            case "remove":
+                for name in map(full_name, arguments.name):
+                    asyncio.run(store.remove(name))
+                    print(f"removed {name}")
             case "build":
                 _build(arguments, store)
-    except (ImageError, OSError) as error:
+    except (ImageError, RuntimeServiceError, OSError) as error:
         raise CommandError(str(error)) from None
     return 0
+
+
+async def _listed(store: ImageStore, *, names_only: bool) -> list[str]:
+    async with store.runtime() as runtime:
+        found = await runtime.list_images()
+    return sorted(name for image in found for name in image.repo_tags) if names_only else runtime_tables.images(found)
+
+
+async def _pull(store: ImageStore, name: str, credentials: str) -> None:
+    """As the kubelet does it, so that mirrors and plain registries of certs.d count here too."""
+    user, _, password = credentials.partition(":")
+    auth = AuthConfig(username=user, password=password) if credentials else None
+    async with store.runtime() as runtime:
+        reference = await runtime.pull_image(full_name(name), auth)
+    print(f"pulled {full_name(name)} ({reference})")
 
 
 def _build(arguments: argparse.Namespace, store: ImageStore) -> None:

@@ -6,7 +6,6 @@ A serving certificate that is not given is made, self-signed by nobody's CA, in 
 """
 
 import argparse
-import re
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -21,12 +20,10 @@ from ...base.tasks import running
 from ...base.x509 import CertificateAuthority, CertificateError, KeyPair
 from ...store.etcd import EtcdAddress, EtcdStore
 from .. import identity_flags, kube_flags
-from ..config import detect_node_ip
+from ..families import detected
 from ..progress import Progress
+from .flag_values import values
 from .settings import CommandError
-
-_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
 
 
 def is_meant(arguments: argparse.Namespace) -> bool:
@@ -36,44 +33,9 @@ def is_meant(arguments: argparse.Namespace) -> bool:
 
 def parsed(arguments: argparse.Namespace) -> dict[str, Any]:
     """The given flags by name, each as its kind says. CommandError names the flag and what it should look like."""
-    found: dict[str, Any] = {}
-    for name, (kind, _) in kube_flags.FLAGS.items():
-        words: list[str] | None = getattr(arguments, name.replace("-", "_"))
-        if words:
-            found[name] = _value(name, kind, words)
-    return found
-
-
-def _value(name: str, kind: str, words: list[str]) -> Any:
-    last = words[-1]
-    if kind == kube_flags.LIST:
-        return tuple(part.strip() for word in words for part in word.split(",") if part.strip())
-    if kind == kube_flags.MAP:
-        pairs = [part.partition("=") for word in words for part in word.split(",") if part.strip()]
-        return {key.strip(): value.strip() for key, _, value in pairs}
-    if kind == kube_flags.PAIR:
-        if wrong := next((word for word in words if "=" not in word), ""):
-            raise CommandError(f"--{name} {wrong}: malformed pair, expect string=string")
-        return {key.strip(): value.strip() for key, _, value in (word.partition("=") for word in words)}
-    if kind == kube_flags.INTEGER:
-        if not last.isdecimal():
-            raise CommandError(f"--{name} {last} is not a number")
-        return int(last)
-    if kind == kube_flags.BOOLEAN:
-        if last.lower() not in ("true", "false", "1", "0", "t", "f"):
-            raise CommandError(f"--{name} {last} is neither true nor false")
-        return last.lower() in ("true", "1", "t")
-    if kind == kube_flags.DURATION:
-        return duration_seconds(name, last)
-    return last
-
-
-def duration_seconds(name: str, text: str) -> float:
-    """Go's notation of a duration, such as 1m30s, in seconds."""
-    pieces = _DURATION.findall(text)
-    if text != "0" and (not pieces or "".join(number + unit for number, unit in pieces) != text):
-        raise CommandError(f"--{name} {text} is not a duration such as 1m30s")
-    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in pieces)
+    return values(
+        {name: getattr(arguments, name.replace("-", "_")) or () for name in kube_flags.FLAGS}, kube_flags.FLAGS
+    )
 
 
 def etcd_address(flags: Mapping[str, Any]) -> EtcdAddress:
@@ -127,7 +89,7 @@ def api_server_config(flags: Mapping[str, Any]) -> ApiServerConfig:
         fields["anonymous"] = False  # else everybody would be allowed everything
     host, port = fields["listen_host"], flags.get("secure-port", 6443)
     if "advertise_address" not in fields:
-        fields["advertise_address"] = detect_node_ip() if host in ("0.0.0.0", "::") else host
+        fields["advertise_address"] = detected(4) if host in ("0.0.0.0", "::") else host
     signing_key = _bytes(flags, "service-account-signing-key-file")
     if not signing_key:
         raise CommandError("--service-account-signing-key-file must be specified: the key that signs tokens")
@@ -163,10 +125,9 @@ def _settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     return fields | {field: _switches(name, flags[name]) for name, field in api_flags.SWITCHES.items() if name in flags}
 
 
-def adjusted(config: ApiServerConfig, arguments: argparse.Namespace) -> ApiServerConfig:
+def adjusted(config: ApiServerConfig, flags: Mapping[str, Any]) -> ApiServerConfig:
     """A cluster's own API server, with what these flags say differently. CommandError for a flag that its data
     directory decides."""
-    flags = parsed(arguments)
     fields = _settings(flags)
     free = {*api_flags.VALUES, *api_flags.FILES, *api_flags.SWITCHES, *identity_flags.OIDC}
     decided = [name for name in flags if name not in free or name in _DECIDED]
@@ -203,6 +164,7 @@ def _serving(flags: Mapping[str, Any], address: str) -> TlsFiles:
 
 def make_server(flags: Mapping[str, Any], store: EtcdStore) -> ApiServer:
     """The API server, with the way to the kubelets when their credentials are given. CommandError."""
+    from ...apiserver.reload.pairs import FollowedPair
     from ...apiserver.streams.handlers import build_streams
     from ...apiserver.streams.kubelet_dialer import KubeletDialer
     from ...base.x509 import client_context
@@ -211,15 +173,14 @@ def make_server(flags: Mapping[str, Any], store: EtcdStore) -> ApiServer:
         server = ApiServer(api_server_config(flags), store)
         certificate = _path(flags, "kubelet-client-certificate")
         key = _path(flags, "kubelet-client-key")
-        pair = KeyPair.load(certificate, key) if certificate and key else None
+        pair = FollowedPair("kubelet client certificate", str(certificate), str(key)) if certificate and key else None
     except (CertificateError, ValueError, OSError) as error:
         raise CommandError(str(error)) from None
     authority = _bytes(flags, "kubelet-certificate-authority") or None
-    dialer = KubeletDialer(
-        server.cache,
-        tls=client_context(authority, pair),
-        insecure_tls=lambda: client_context(None, pair),
-    )
+    context = pair.client_context if pair is not None else client_context
+    dialer = KubeletDialer(server.cache, tls=context(authority), insecure_tls=lambda: context(None))
+    if pair is not None:
+        server.followed.append(pair.files)
     server.dispatcher.connect.update(build_streams(server.cache, dialer, server.authorizer))
     return server
 

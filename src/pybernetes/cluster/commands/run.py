@@ -1,6 +1,7 @@
 """The foreground commands: `server`, `agent`, and each component alone.
 
-All of them end on SIGTERM or SIGINT, in the reverse order of their start, with exit code 0.
+All of them end on SIGTERM or SIGINT (foreground.py), in the reverse order of their start, with exit code 0. A node with
+a shutdown grace period ends its pods first; a second signal ends it at once.
 """
 
 import argparse
@@ -8,20 +9,19 @@ import asyncio
 import contextlib
 import gc
 import os
-import resource
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ...api.status import StatusError
 from ...base import log
 from ...base.clock import SYSTEM_CLOCK
 from ...base.http.client_connection import TransportError
 from ...base.tasks import Serve, restarting, running
-from ...base.x509 import CertificateError, server_context
+from ...base.x509 import CertificateError
 from ...store.store import StoreError
 from .. import clients, pki, preflight, state
 from ..config import ClusterConfig
@@ -29,12 +29,15 @@ from ..containerd import ContainerdError
 from ..images import ImageError
 from ..join import JoinError
 from ..progress import Progress
+from .foreground import Body, for_ever, kept, run, until_signal
 from .settings import CommandError, cluster_config
+
+if TYPE_CHECKING:
+    from ..control_plane import Adjust
+    from ..node import AdjustKubelet, Node
 
 __all__ = ["CommandError", "main"]
 
-Body = Coroutine[Any, Any, None]
-_DESCRIPTORS = 65_536
 CRASHED = 70
 """Exit code after an error in operation: another start may help. Code 1 means that it cannot."""
 _MENDABLE = (
@@ -58,32 +61,13 @@ def main(arguments: argparse.Namespace) -> int:
     command: Callable[[argparse.Namespace, ClusterConfig, Progress], Body] = _COMMANDS[arguments.command]
     progress = Progress()
     try:
-        _run(_until_signal(command(arguments, config, progress)))
+        run(until_signal(kept(command(arguments, config, progress), config)))
     except (BaseExceptionGroup, *_MENDABLE) as error:
         if progress.complete:
             log.logger(__name__).exception("Ended by an error")
             return CRASHED
         raise _explained(error, progress) from None
     return 0
-
-
-def _run(body: Body) -> None:
-    """Run with the faster loop. The collector looks rarely: what lives long is large, what dies dies young. A thread
-    that waits for the interpreter gets it after a millisecond: the store's writer works beside a busy loop (a batch in
-    2 ms instead of 6). Of file descriptors, one for each connection, there are as many as may be had within reason (Go
-    takes all, by itself)."""
-    gc.set_threshold(50_000, 20, 100)
-    sys.setswitchinterval(0.001)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(body)
-    else:
-        uvloop.run(body)
 
 
 def _explained(error: BaseException, progress: Progress) -> Exception:
@@ -102,15 +86,6 @@ def _system_error(error: OSError) -> str:
     if not error.strerror:
         return str(error) or type(error).__name__
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-
-
-async def _until_signal(body: Body) -> None:
-    loop = asyncio.get_running_loop()
-    task = asyncio.create_task(body)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 # The whole cluster, or its two halves
@@ -136,33 +111,82 @@ def _check(config: ClusterConfig, *, api: bool, node: bool, dns: bool = False) -
 
 async def _server(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     """The control plane; with --agent or --hollow-nodes its nodes as well."""
+    from ...api.core import ServiceAccount
     from ..control_plane import ControlPlane, open_store
+    from ..host_components import HostComponents
+    from ..waiting import wait_for
 
     _own(config, node=arguments.agent)
     keys = pki.ensure(config)
-    plane = ControlPlane(config, keys, open_store(config, memory=arguments.memory), progress)
+    known = HostComponents(config.last_run_file)
+    store = open_store(config, progress, memory=arguments.memory, components=known)
+    with _explaining(config.kube_apiserver_args):
+        plane = ControlPlane(config, keys, store, progress, known, _adjusted(config))
+    node = None
     async with AsyncExitStack() as stack:
+        stack.enter_context(known.telling_its_end())
         if arguments.agent:
-            await stack.enter_async_context(_with_node(config, keys, plane, progress))
+            node = await stack.enter_async_context(_with_node(config, keys, plane, known, progress))
         else:
             await stack.enter_async_context(running("control-plane", plane.serve))
         if config.hollow_nodes:
             await stack.enter_async_context(running("hollow-nodes", _hollow_nodes(config, plane.app)))
             progress.tell("nodes")
-        # Before a cloud has seen the node nothing may run there, so there is nothing to wait for.
-        if config.sample and arguments.sample and config.cloud_provider != "external":
+        # Pods of that namespace are refused until then.
+        await wait_for(plane.admin, ServiceAccount, "default", "default", lambda account: True)
+        if config.sample and arguments.sample and _runs_applications(config):
             from ..sample import deploy_once
 
             await deploy_once(config, plane.admin, progress)
+        known.has_started()
         gc.freeze()
-        await _for_ever(progress)
+        await for_ever(progress, node.shut_down if node is not None else None)
+
+
+def _adjusted(config: ClusterConfig, more: Mapping[str, Any] | None = None) -> "Adjust":
+    """What `--kube-apiserver-arg`, and flags that count more, make of the API server's settings."""
+    if not config.kube_apiserver_args and not more:
+        return lambda own: own
+    from .server_args import adjusted
+
+    return lambda own: adjusted(own, config.kube_apiserver_args, more or {})
+
+
+def _adjusted_kubelet(config: ClusterConfig) -> "AdjustKubelet":
+    """What `--kubelet-arg` makes of the kubelet's settings."""
+    if not config.kubelet_args:
+        return lambda own: own
+    from .kubelet_args import adjusted
+
+    return lambda own: adjusted(own, config.kubelet_args)
+
+
+@contextlib.contextmanager
+def _explaining(flags: object) -> Iterator[None]:
+    """Where there are flags, a ValueError is about one of them, or a file that it names."""
+    try:
+        yield
+    except ValueError as error:
+        if not flags:
+            raise
+        raise CommandError(str(error)) from None
+
+
+def _runs_applications(config: ClusterConfig) -> bool:
+    """Whether there is anything to wait for: nothing runs here before a cloud has seen the node, nor with the taint."""
+    tainted = config.has_containers and config.keeps_applications_off
+    return config.cloud_provider != "external" and not tainted
 
 
 @asynccontextmanager
-async def _with_node(config: ClusterConfig, keys: pki.Pki, plane: Any, progress: Progress) -> AsyncIterator[None]:
-    """Control plane and node side by side: containerd starts while the API server does."""
+async def _with_node(
+    config: ClusterConfig, keys: pki.Pki, plane: Any, known: Any, progress: Progress
+) -> AsyncIterator["Node"]:
+    """Control plane and node side by side: containerd starts while the API server does. The node shows what is known to
+    run in this process."""
     from ...api.core import Node as NodeObject
     from ...api.user import component
+    from ...apiserver.reload.pairs import FollowedPair
     from ..node import CONTROL_PLANE_LABEL, Node, NodeClients
     from ..waiting import is_node_ready, wait_for
 
@@ -173,12 +197,18 @@ async def _with_node(config: ClusterConfig, keys: pki.Pki, plane: Any, progress:
         kubelet=client(clients.node_user(config.node_name)),
         proxy=client(component("system:kube-proxy")),
     )
+    serving = FollowedPair(
+        "kubelet serving certificate", *(str(config.pki / f"kubelet.{kind}") for kind in ("crt", "key"))
+    )
+    plane.server.followed.append(serving.files)
     node = Node(
         config,
         node_clients,
-        server_context(keys.kubelet_serving, client_ca=keys.ca.certificate_pem),
+        serving.server_context(keys.ca.certificate_pem),
         control_plane=True,
         progress=progress,
+        components=known,
+        adjust=_adjusted_kubelet(config),
     )
     started = False
     try:
@@ -198,7 +228,7 @@ async def _with_node(config: ClusterConfig, keys: pki.Pki, plane: Any, progress:
             progress.tell("node")
             started = True
             try:
-                yield
+                yield node
             finally:
                 for task in reversed(tasks):
                     task.cancel()
@@ -210,6 +240,7 @@ async def _with_node(config: ClusterConfig, keys: pki.Pki, plane: Any, progress:
 
 async def _agent(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
     """A node that joins with a token, or comes back with the credentials it got then."""
+    from ..host_components import HostComponents
     from ..join import join
     from ..node import Node, NodeClients
 
@@ -223,55 +254,56 @@ async def _agent(arguments: argparse.Namespace, config: ClusterConfig, progress:
         arguments.ca_cert_hash,
     )
     certificates = joined.certificates
+    known = HostComponents(config.last_run_file.with_name("agent-last-run"))
     node = Node(
         joined.config,
         NodeClients(kubelet=certificates.client, proxy=certificates.proxy_client),
         certificates.server_tls,
         progress=progress,
+        components=known,
+        adjust=_adjusted_kubelet(config),
     )
-    async with (
-        running("runtime", node.serve_runtime),
-        running("node", node.serve),
-        running("certificates", certificates.serve),
-    ):
-        progress.tell("node")
-        await _for_ever(progress)
-
-
-async def _for_ever(progress: Progress) -> None:
-    """The start is over; until the signal."""
-    progress.finish()
-    await asyncio.get_running_loop().create_future()
+    with known.telling_its_end():
+        async with (
+            running("runtime", node.serve_runtime),
+            running("certificates", certificates.serve),
+            running("node", node.serve),
+        ):
+            progress.tell("node")
+            known.has_started()
+            await for_ever(progress, node.shut_down)
 
 
 # Each component alone
 
 
 async def _apiserver(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
-    from ..addons.apply import apply
-    from ..control_plane import ADMIN, add_ons, make_server, open_store
+    from ..control_plane import ADMIN, apply_add_ons, endpoint_parts, make_server, open_store
     from . import kube_apiserver
 
     if kube_apiserver.is_meant(arguments):
         async with AsyncExitStack() as stack:
             await kube_apiserver.serve(arguments, progress, stack)
-            await _for_ever(progress)
+            await for_ever(progress)
     _own(config, node=False, dns=False)
     keys = pki.ensure(config)
-    store = open_store(config)
-    try:
-        server = make_server(config, keys, store, lambda own: kube_apiserver.adjusted(own, arguments))
-    except ValueError as error:  # a flag's value, or a file it names
-        raise CommandError(str(error)) from None
+    store = open_store(config, progress)
+    more = kube_apiserver.parsed(arguments)
+    with _explaining(config.kube_apiserver_args or more):
+        server = make_server(config, keys, store, _adjusted(config, more))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running("store", store.serve))
         await stack.enter_async_context(running("apiserver", server.serve))
-        if config.node_ip != "127.0.0.1":
-            outer = server.listener(config.node_ip, config.api_port).serve
-            await stack.enter_async_context(running("apiserver-node-address", outer))
+        for address in config.node_ips:
+            if address != "127.0.0.1":
+                outer = server.listener(address, config.api_port).serve
+                await stack.enter_async_context(running("apiserver-node-address", outer))
         progress.tell("apiserver")
-        await apply(clients.in_process(server.app, ADMIN), add_ons(config, keys))
-        await _for_ever(progress)
+        admin = clients.in_process(server.app, ADMIN)
+        await apply_add_ons(admin, config, keys)
+        for name, make in endpoint_parts(config, admin).items():
+            await stack.enter_async_context(running(name, restarting(name, make)))
+        await for_ever(progress)
 
 
 def _kubeconfig(arguments: argparse.Namespace, config: ClusterConfig, name: str) -> Path:
@@ -280,7 +312,7 @@ def _kubeconfig(arguments: argparse.Namespace, config: ClusterConfig, name: str)
 
 async def _alone(name: str, serve: Serve, progress: Progress) -> None:
     async with running(name, serve):
-        await _for_ever(progress)
+        await for_ever(progress)
 
 
 async def _controller_manager(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
@@ -327,7 +359,7 @@ async def _cloud_controller_manager(arguments: argparse.Namespace, config: Clust
         controllers=_selected(arguments),
         identity=config.node_name,
         cluster_name=arguments.cluster_name,
-        cluster_cidrs=(config.pod_cidr,),
+        cluster_cidrs=tuple(config.pod_cidr.split(",")),
         configure_cloud_routes=arguments.configure_cloud_routes != "false",
     )
     client = clients.from_kubeconfig(
@@ -372,9 +404,12 @@ async def _kubelet(arguments: argparse.Namespace, config: ClusterConfig, progres
     path = _kubeconfig(arguments, config, "kubelet")
     certificates = NodeCertificates(config, clients.rest_config(path), path)
     socket = arguments.container_runtime_endpoint or Containerd(config.containerd_dir).paths.socket
-    serve = kubelet(config, certificates.client, socket, certificates.server_tls)
-    async with running("kubelet", serve), running("certificates", certificates.serve):
-        await _for_ever(progress)
+    if arguments.config is not None:
+        config = msgspec.structs.replace(config, kubelet_args=(f"config={arguments.config}", *config.kubelet_args))
+    adjust = _adjusted_kubelet(config)
+    made = kubelet(config, certificates.client, socket, certificates.server_tls, adjust=adjust)
+    async with running("certificates", certificates.serve), running("kubelet", made.serve):
+        await for_ever(progress, made.shut_down)
 
 
 async def _proxy(arguments: argparse.Namespace, config: ClusterConfig, progress: Progress) -> None:
@@ -398,7 +433,13 @@ async def _metrics_server(arguments: argparse.Namespace, config: ClusterConfig, 
     keys = pki.ensure(config)
     admin = clients.from_kubeconfig(_kubeconfig(arguments, config, "admin"), metrics.NAME)
     own = own_connection(config, keys)
-    await _alone(metrics.NAME, restarting(metrics.NAME, lambda: after_the_start(config, keys, admin, own)), progress)
+    serve = restarting(metrics.NAME, lambda: after_the_start(config, keys, admin, own))
+
+    async def at_once(ready: asyncio.Event) -> None:
+        ready.set()  # it may be long until there is a node to measure
+        await serve(asyncio.Event())
+
+    await _alone(metrics.NAME, at_once, progress)
 
 
 def _hollow_nodes(config: ClusterConfig, app: Any) -> Serve:

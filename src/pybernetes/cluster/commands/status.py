@@ -37,13 +37,35 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"containerd: {shown}")
     if pid:
         print(f"kubeconfig: {config.admin_kubeconfig}")
+        if config.etcd:
+            asyncio.run(_ask_etcd(config))
         asyncio.run(_ask(config))
     return 0
 
 
+async def _ask_etcd(config: ClusterConfig) -> None:
+    """Who the members are, who leads, and who does not answer."""
+    from ...store.etcd.members import Members
+    from ...store.store import StoreError
+    from ..etcd.certificates import address
+
+    try:
+        async with Members(address(config)) as members:
+            healths = await members.health()
+    except StoreError as error:
+        print(f"etcd:       this machine's member does not answer: {error}")
+        return
+    leader = next((health.member.name for health in healths if health.is_leader), "nobody")
+    answering = sum(1 for health in healths if not health.error)
+    print(f"etcd:       {answering} of {len(healths)} members answer, {leader} leads")
+    for health in healths:
+        if health.error:
+            print(f"            {health.member.name or '<none>'}, {health.member.peer_urls[0]}: {health.error}")
+
+
 async def _ask(config: ClusterConfig) -> None:
     try:
-        client = clients.from_kubeconfig(config.admin_kubeconfig, "status")
+        client = clients.local_admin(config, "status")
         async with asyncio.timeout(10):
             await _report(client, config)
     except (clients.ClientError, StatusError, TransportError, TimeoutError) as error:
@@ -57,7 +79,16 @@ async def _report(client: Client, config: ClusterConfig) -> None:
     running = len([pod for pod in pods if pod.status and pod.status.phase == "Running"])
     print(f"API server: https://127.0.0.1:{config.api_port}")
     print(f"nodes:      {ready} of {len(nodes)} ready")
+    for node in nodes:
+        if pressures := pressures_of(node):
+            print(f"            {node.metadata.name}: {', '.join(pressures)}")
     print(f"pods:       {running} of {len(pods)} running")
+
+
+def pressures_of(node: Node) -> list[str]:
+    """What the node is short of: MemoryPressure and so on."""
+    conditions = node.status.conditions if node.status else None
+    return [c.type for c in conditions or () if c.type.endswith("Pressure") and c.status == "True"]
 
 
 def _children(pid: int) -> Iterable[int]:

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from ... import GIT_VERSION
+from ...base.http.net import join_host_port
 from .. import preflight, state
 from ..config import ClusterConfig, ConfigError
 from ..progress import DESCRIPTOR
+from . import joining
 from .settings import CommandError, cluster_config, data_dir
 
 __all__ = ["CommandError", "main"]
@@ -27,6 +29,7 @@ __all__ = ["CommandError", "main"]
 _STEPS = {
     "containerd": "Container runtime answers",
     "images": "Images imported",
+    "etcd": "etcd has a majority",
     "apiserver": "API server is ready",
     "node": "Node is Ready",
     "nodes": "Nodes are Ready",
@@ -45,25 +48,39 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"The cluster in {directory} is running already; nothing to do.")
         _hints(_known(directory))
         return 0
-    config = cluster_config(arguments)
+    config, shared = joining.invited(arguments, cluster_config(arguments))
     for problem in preflight.problems(config, node=config.has_containers):
         raise CommandError(problem)
     print(f"Starting Pybernetes {GIT_VERSION} in {config.data_dir}", flush=True)
     try:
+        if shared is not None:
+            shared.write(config)
         state.save(config)
         supervisor, reader = _start(config)
     except OSError as error:
         hint = "; free some space there" if error.errno == errno.ENOSPC else ""
         raise CommandError(f"{error.filename or directory}: {error.strerror}{hint}") from None
+    _warn(config)
     try:
-        _follow(config, reader)
+        facts = _follow(config, reader)
     except CommandError:
         # What cannot start ends by itself. Only then may the next `up` follow, or it would find this one running.
         with contextlib.suppress(subprocess.TimeoutExpired):
             supervisor.wait(_ENDING_SECONDS)
         raise
     _hints(config)
+    if config.etcd and (missing := joining.hint(facts.get("members", 1), config)):
+        print(f"\n{missing}")
     return 0
+
+
+def _warn(config: ClusterConfig) -> None:
+    """Of what does not stand in the way of the start, but of pods."""
+    if config.has_containers:
+        from .kubelet_args import eviction_hard
+
+        if warning := preflight.disk_warning(config.data_dir, eviction_hard(config)):
+            print(f"Warning: {warning}", flush=True)
 
 
 def _known(directory: Path) -> ClusterConfig:
@@ -95,8 +112,8 @@ def _start(config: ClusterConfig) -> "tuple[subprocess.Popen[bytes], IO[str]]":
     return supervisor, os.fdopen(read_end)
 
 
-def _lines(reader: IO[str], deadline: float, hint: str) -> Iterator[dict[str, Any]]:
-    """Progress until the pipe ends. CommandError when nothing more comes before the deadline."""
+def _lines(reader: IO[str], deadline: float) -> Iterator[dict[str, Any]]:
+    """Progress until the pipe ends. TimeoutError when nothing more comes before the deadline."""
     import select
 
     os.set_blocking(reader.fileno(), False)
@@ -104,7 +121,7 @@ def _lines(reader: IO[str], deadline: float, hint: str) -> Iterator[dict[str, An
     while True:
         remaining = deadline - time.monotonic()
         if remaining <= 0 or not select.select([reader], [], [], remaining)[0]:
-            raise CommandError(f"the cluster did not become ready within {_TIMEOUT_SECONDS:.0f} s; {hint}")
+            raise TimeoutError
         data = os.read(reader.fileno(), 65536).decode()
         if not data:
             return
@@ -113,14 +130,24 @@ def _lines(reader: IO[str], deadline: float, hint: str) -> Iterator[dict[str, An
         yield from map(json.loads, whole)
 
 
-def _follow(config: ClusterConfig, reader: IO[str]) -> None:
-    hint = f"see {config.log_file}; stop it with: pybernetes down"
-    for line in _lines(reader, time.monotonic() + _TIMEOUT_SECONDS, hint):
-        if line["step"] == "done":
-            return
-        if line["step"] == "error":
-            raise CommandError(line["message"])
-        print(f"  {_STEPS.get(line['step'], line['step']):<28} {line['seconds']:6.2f} s", flush=True)
+def _follow(config: ClusterConfig, reader: IO[str]) -> dict[str, Any]:
+    """Show the steps of the start; the facts that were told with them."""
+    facts: dict[str, Any] = {}
+    waiting_for = ""
+    try:
+        for line in _lines(reader, time.monotonic() + _TIMEOUT_SECONDS):
+            if line["step"] == "done":
+                return facts
+            if line["step"] == "error":
+                raise CommandError(line["message"])
+            if line["step"] == "waiting":
+                waiting_for = f": {line['message']}"
+                continue
+            facts |= line
+            print(f"  {_STEPS.get(line['step'], line['step']):<28} {line['seconds']:6.2f} s", flush=True)
+    except TimeoutError:
+        late = f"the cluster did not become ready within {_TIMEOUT_SECONDS:.0f} s{waiting_for}"
+        raise CommandError(f"{late}; see {config.log_file}; stop it with: pybernetes down") from None
     raise CommandError(f"the cluster ended while it was starting: {_last_line(config)}; see {config.log_file}")
 
 
@@ -141,8 +168,12 @@ def _hints(config: ClusterConfig) -> None:
         print("  kubectl scale deployment hello --replicas 5")
         print(f"  curl {address}")
     else:
-        print("  kubectl create deployment web --image web --replicas 3")
         print("  kubectl get nodes")
+        if config.sample or not config.has_containers:
+            from ..images import SAMPLE_IMAGE
+
+            image = SAMPLE_IMAGE if config.has_containers else "web"
+            print(f"  kubectl create deployment web --image {image} --replicas 3")
     print("\nStop it with: pybernetes down" + ("" if _is_default(config) else f" --data-dir {config.data_dir}"))
 
 
@@ -154,7 +185,7 @@ def _sample_address(config: ClusterConfig) -> str:
     """Where the sample answers: the node's address and the service's node port."""
     try:
         facts = json.loads((config.data_dir / "sample.json").read_text())
-        return f"http://{config.node_ip}:{facts['nodePort']}/"
+        return f"http://{join_host_port(config.node_ip, facts['nodePort'])}/"
     except (OSError, ValueError, KeyError):
         return ""
 
@@ -175,7 +206,7 @@ def _supervise(directory: Path) -> int:
 
 def _flags(config: ClusterConfig) -> list[str]:
     flags = ["server", "--data-dir", str(config.data_dir), "--api-port", str(config.api_port)]
-    flags += ["--node-ip", config.node_ip, "--node-name", config.node_name]
+    flags += ["--node-ip", ",".join(config.node_ips), "--node-name", config.node_name]
     flags += ["--pod-cidr", config.pod_cidr, "--service-cidr", config.service_cidr]
     flags += ["--kubelet-port", str(config.kubelet_port), "--dns-port", str(config.dns_port)]
     flags += ["--node-monitor-grace-period", str(config.node_monitor_grace_period)]

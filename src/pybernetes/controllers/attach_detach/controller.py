@@ -83,6 +83,8 @@ class AttachDetach:
         """A volume that was let go of may be what another node waits for."""
         if new is not None or old is None:
             return
+        self._unwanted_since.pop(old.metadata.name or "", None)
+        self._told.discard(old.metadata.name or "")
         volume = self._volumes.get(old.spec.source.persistent_volume_name or "")
         reference = volume.spec.claim_ref if volume is not None else None
         if reference is not None:
@@ -154,8 +156,6 @@ class AttachDetach:
         except StatusError as error:
             if not is_not_found(error):
                 raise
-        self._unwanted_since.pop(name, None)
-        self._told.discard(name)
 
     async def _attach(self, node: str, entry: Wanted) -> None:
         volume = entry.volume

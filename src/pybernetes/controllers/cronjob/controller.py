@@ -9,7 +9,7 @@ A Job's name holds its scheduled minute, so a time is never run twice, whoever t
 
 import asyncio
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -17,6 +17,8 @@ from ...api.batch import CronJob, CronJobStatus, Job
 from ...api.core import ObjectReference
 from ...api.meta import ObjectMeta
 from ...api.status import StatusError, is_already_exists, is_not_found
+from ...base.clock import after
+from ...base.metrics import Histogram
 from ...client.view import split_key
 from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
@@ -27,6 +29,7 @@ from ...reconcile.sources import owner_key, source
 from .schedule import Schedule, ScheduleError, is_time_zone, local_time, most_recent, parse
 
 OWNER = "controller"
+_SKEW_SECONDS = tuple(2.0**power for power in range(10))
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 
 
@@ -54,6 +57,12 @@ class CronJobController:
         self._client = context.client
         self._clock = context.clock
         self._recorder = context.recorder("cronjob-controller")
+        self._skew = Histogram(
+            "cronjob_controller_job_creation_skew_duration_seconds",
+            "Time between when a cronjob is scheduled to be run, and when the corresponding job is created",
+            buckets=_SKEW_SECONDS,
+        )
+        context.metrics.add(self._skew)
         self._cron_jobs = context.informers.of(CronJob)
         self._jobs = context.informers.of(Job)
         self._jobs.add_index(OWNER, _controller_uid)
@@ -172,7 +181,7 @@ class CronJobController:
 
     async def _start(self, cron_job: CronJob, status: CronJobStatus, scheduled: datetime, now: datetime) -> None:
         deadline = cron_job.spec.starting_deadline_seconds
-        if deadline is not None and scheduled + timedelta(seconds=deadline) < now:
+        if deadline is not None and after(scheduled, deadline) < now:
             instant = scheduled.astimezone(UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
             self._recorder.warning(cron_job, "MissSchedule", f"Missed scheduled time to start a job: {instant}")
             return
@@ -190,7 +199,7 @@ class CronJobController:
             for reference in active:
                 await self._delete(cron_job, reference.name or "", reference.namespace or "")
                 status.active = [other for other in status.active or () if other.uid != reference.uid] or None
-        created = await self._create(cron_job, job)
+        created = await self._create(cron_job, job, scheduled)
         if created is None or any(reference.uid == created.metadata.uid for reference in status.active or ()):
             return
         reference = ObjectReference(
@@ -205,7 +214,7 @@ class CronJobController:
             status.active = [*(status.active or ()), reference]
         status.last_schedule_time = scheduled
 
-    async def _create(self, cron_job: CronJob, job: Job) -> Job | None:
+    async def _create(self, cron_job: CronJob, job: Job, scheduled: datetime) -> Job | None:
         """The Job of one time, started now or, before a crash, already; None when it is not ours to count."""
         try:
             created = await self._client.create(job)
@@ -217,6 +226,7 @@ class CronJobController:
                 return None
             self._recorder.warning(cron_job, "FailedCreate", f"Error creating job: {error.message}")
             raise
+        self._skew.observe(((created.metadata.creation_timestamp or scheduled) - scheduled).total_seconds())
         self._recorder.normal(cron_job, "SuccessfulCreate", f"Created job {created.metadata.name}")
         return created
 
@@ -235,7 +245,7 @@ def _earliest(cron_job: CronJob, status: CronJobStatus, now: datetime) -> dateti
     """From when on times count: the last one run, the creation, and not longer ago than the starting deadline."""
     earliest = status.last_schedule_time or cron_job.metadata.creation_timestamp or now
     deadline = cron_job.spec.starting_deadline_seconds
-    return earliest if deadline is None else max(earliest, now - timedelta(seconds=deadline))
+    return earliest if deadline is None else max(earliest, after(now, -deadline))
 
 
 def _until_next(schedule: Schedule, now: datetime) -> Result | None:

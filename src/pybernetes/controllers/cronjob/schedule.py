@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from ...api.duration import parse_nanoseconds
+from ...base.clock import after
 
 MACROS = {
     "@yearly": "0 0 1 1 *",
@@ -36,6 +37,8 @@ _LIMITS: tuple[tuple[int, int, dict[str, int]], ...] = (
 )
 HORIZON = timedelta(days=5 * 366)
 """A schedule without a match for so long (30 February) has none."""
+_LAST_YEAR = 9990
+"""What comes later may be beyond the horizon that the calendar has."""
 
 
 class ScheduleError(ValueError):
@@ -56,9 +59,11 @@ class Schedule(msgspec.Struct, frozen=True):
     period_seconds: int = 0
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """The first time after instant (aware), in UTC; None when there is none."""
+        """The first time after instant (aware), in UTC; None when there is none, or where the calendar ends."""
+        if instant.year >= _LAST_YEAR:
+            return None
         if self.period_seconds:
-            return (instant + timedelta(seconds=self.period_seconds)).replace(microsecond=0).astimezone(UTC)
+            return after(instant, self.period_seconds).replace(microsecond=0).astimezone(UTC)
         zone = _zone(self.zone)
         local = instant.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
         end = local + HORIZON

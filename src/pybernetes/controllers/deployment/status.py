@@ -10,11 +10,12 @@ Progressing tells the story of a rollout:
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from ...api.apps import Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet
+from ...base.clock import after
 from .plan import available, max_unavailable, size, wanted
 from .revision import NO_LIMIT
 
@@ -117,8 +118,8 @@ def is_timed_out(deployment: Deployment, now: datetime) -> bool:
         return False
     if current.reason == TIMED_OUT:
         return True
-    deadline = timedelta(seconds=deployment.spec.progress_deadline_seconds or 0)
-    return current.last_update_time is not None and current.last_update_time + deadline < now
+    seconds = deployment.spec.progress_deadline_seconds or 0
+    return current.last_update_time is not None and after(current.last_update_time, seconds) < now
 
 
 def rolled_out(
@@ -165,8 +166,8 @@ def seconds_to_deadline(deployment: Deployment, status: DeploymentStatus, now: d
         return 0.0
     if is_complete(deployment, status) or current.reason in (TIMED_OUT, NEW_AVAILABLE, PAUSED):
         return 0.0
-    deadline = timedelta(seconds=deployment.spec.progress_deadline_seconds or 0)
-    return max(0.0, (current.last_update_time + deadline - now).total_seconds()) + 1.0
+    due = after(current.last_update_time, deployment.spec.progress_deadline_seconds or 0)
+    return max(0.0, (due - now).total_seconds()) + 1.0
 
 
 def paused_condition(deployment: Deployment, now: datetime) -> DeploymentCondition | None:

@@ -7,12 +7,13 @@ A toleration without seconds is for ever; of several with seconds the shortest c
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from ...api.core import Pod
 from ...api.dynamic_resource import ResourceClaim, ResourceSlice
 from ...api.dynamic_resource.resource_claim import DeviceRequestAllocationResult, DeviceToleration
 from ...api.dynamic_resource.resource_slice import DeviceTaint
+from ...base.clock import after
 from ...reconcile.ownership import is_controlled_by
 
 NO_EXECUTE = "NoExecute"
@@ -51,7 +52,7 @@ def leaves_at(taint: DeviceTaint, tolerations: Iterable[DeviceToleration]) -> da
             if toleration.toleration_seconds is None:
                 return None
             granted.append(max(0, toleration.toleration_seconds))
-    return added + timedelta(seconds=min(granted)) if granted else added
+    return after(added, min(granted)) if granted else added
 
 
 def devices_of(claim: ResourceClaim) -> Sequence[DeviceRequestAllocationResult]:

@@ -14,7 +14,7 @@ from ...client.view import key_of, split_key
 from ...reconcile.controller import Result
 from ...reconcile.manager import ControllerContext
 from ...reconcile.pod_control import is_namespace_terminating
-from ...reconcile.services import appearance, is_selecting, selects
+from ...reconcile.services import is_selecting, selects, services_touched
 from ...reconcile.sources import source
 from ...reconcile.written import Written
 from .hints import is_automatic, shares_of, with_distribution, with_shares
@@ -64,14 +64,8 @@ class EndpointSliceController:
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         pod = new or old
         assert pod is not None
-        relabeled = old is not None and new is not None and old.metadata.labels != new.metadata.labels
-        if old is not None and new is not None and not relabeled and appearance(old) == appearance(new):
-            return
-        for service in self._services.list(pod.metadata.namespace or ""):
-            if selects(service, pod.metadata.labels) or (
-                relabeled and old is not None and selects(service, old.metadata.labels)
-            ):
-                self._controller.enqueue(key_of(service))
+        for service in services_touched(self._services.list(pod.metadata.namespace or ""), old, new):
+            self._controller.enqueue(key_of(service))
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
         has_moved = _zone(old) != _zone(new)

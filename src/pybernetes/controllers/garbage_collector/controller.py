@@ -81,8 +81,7 @@ class GarbageCollector:
         return Result(30.0) if discovered.failed else None
 
     def _watch(self, name: tuple[str, str], info: ResourceInfo) -> None:
-        shared = self._informers.whole(info)
-        informer = shared or self._informers.of(metadata_view(info))
+        informer = self._informers.whole(info) or self._informers.of(metadata_view(info))
 
         def changed(old: Owned | None, new: Owned | None) -> None:
             if new is not None:
@@ -93,16 +92,17 @@ class GarbageCollector:
                 self._controller.enqueue(uid)
 
         informer.add_handler(changed)
-        self._watched[name] = _Watched(informer, changed, is_ours=shared is None)
+        self._watched[name] = _Watched(informer, changed)
 
     async def _unwatch(self, name: tuple[str, str]) -> None:
         watched = self._watched.pop(name)
         for node in list(self._graph.dependents_of_resource(watched.informer.view.resource)):
             for uid in self._graph.removed(node.uid):
                 self._controller.enqueue(uid)
-        watched.informer.remove_handler(watched.handler)
-        if watched.is_ours:
-            await self._informers.stop(watched.informer)
+        if watched.informer.view.type is PartialObject:
+            await self._informers.leave(watched.informer, watched.handler)
+        else:  # components that take the resource for granted read it
+            watched.informer.remove_handler(watched.handler)
 
     async def _look(self, key: str) -> Result | None:
         node = self._graph.nodes.get(key)
@@ -270,11 +270,10 @@ class GarbageCollector:
 
 
 class _Watched(NamedTuple):
-    """A resource that is followed; `is_ours`: nobody else uses the informer."""
+    """A resource that is followed."""
 
     informer: Informer[Any]
     handler: Handler[Any]
-    is_ours: bool
 
 
 def _reference(node: Node) -> dict[str, str]:

@@ -9,12 +9,13 @@ often the index failed.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from ...api.batch import Job, JobCondition
 from ...api.core import Pod
+from ...base.clock import after
 from ...reconcile.pods import is_active, is_ready, phase_of, restarts_of
 from .failure_policy import COUNT, FAIL_INDEX, FAIL_JOB, IGNORE, action_for
 from .indexes import index_of, parse
@@ -183,12 +184,11 @@ def verdict(job: Job, observed: Observed, pods: Iterable[Pod], now: datetime) ->
     rule = _success_rule(job, observed)
     if rule is not None:
         return Verdict(True, "SuccessPolicy", f"Matched rules at index {rule}")
-    if is_suspended(job):
-        return None
     completions = job.spec.completions
-    is_done = (
-        observed.succeeded > 0 and not observed.active if completions is None else observed.succeeded >= completions
-    )
+    if completions is None:  # what a suspended Job has running is removed, as if it had ended by itself
+        is_done = observed.succeeded > 0 and (not observed.active or is_suspended(job))
+    else:
+        is_done = observed.succeeded >= completions
     if is_done:
         return Verdict(True, "CompletionsReached", "Reached expected number of succeeded pods")
     return None
@@ -198,7 +198,7 @@ def seconds_to_deadline(job: Job, now: datetime) -> float | None:
     """Seconds until `activeDeadlineSeconds` pass; None without a deadline or before the start."""
     if job.spec.active_deadline_seconds is None or job.status.start_time is None:
         return None
-    return (job.status.start_time + timedelta(seconds=job.spec.active_deadline_seconds) - now).total_seconds()
+    return (after(job.status.start_time, job.spec.active_deadline_seconds) - now).total_seconds()
 
 
 def wanted_active(job: Job, observed: Observed) -> int:
@@ -216,8 +216,8 @@ def backoff_seconds(failures: int, last_failure: datetime | None, now: datetime)
     """How long to wait before the next pod after so many failures in a row: 10 s, doubling, at most 10 minutes."""
     if failures <= 0 or last_failure is None:
         return 0.0
-    wait: float = min(FIRST_BACKOFF_SECONDS * 2.0 ** (failures - 1), LONGEST_BACKOFF_SECONDS)
-    return max(0.0, (last_failure + timedelta(seconds=wait) - now).total_seconds())
+    wait: float = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 100), LONGEST_BACKOFF_SECONDS)
+    return max(0.0, (after(last_failure, wait) - now).total_seconds())
 
 
 def finished_at(pod: Pod, now: datetime) -> datetime:

@@ -49,6 +49,7 @@ from .assess import (
     wanted_active,
 )
 from .indexes import format_, index_of, missing
+from .metrics import RECONCILING, JobMetrics
 from .pod import pod_of
 
 MAX_CREATES = 500
@@ -63,6 +64,14 @@ class _Failures(msgspec.Struct):
     last: Any = None
 
 
+class _Run(msgspec.Struct):
+    """What metrics tell of one run."""
+
+    begun: float
+    action: str = RECONCILING
+    failed: bool = False
+
+
 class JobController:
     """See the module docstring. Keys are those of Jobs, or `orphan:` and that of a pod whose Job is gone."""
 
@@ -75,6 +84,7 @@ class JobController:
         self._freshness = Freshness(context.clock)
         self._removed: dict[str, set[str]] = {}
         self._failures: dict[str, _Failures] = {}
+        self._metrics = JobMetrics(context.metrics)
         self._jobs = context.informers.of(Job)
         self._pods = context.informers.of(Pod)
         index_pods(self._pods)
@@ -164,12 +174,23 @@ class JobController:
         return owned
 
     async def _sync(self, key: str, job: Job, pods: list[Pod]) -> Result | None:
+        run = _Run(self._clock.monotonic())
+        try:
+            return await self._run(key, job, pods, run)
+        except BaseException:
+            run.failed = True
+            raise
+        finally:
+            self._metrics.synced(job, run.action, self._clock.monotonic() - run.begun, failed=run.failed)
+
+    async def _run(self, key: str, job: Job, pods: list[Pod], run: _Run) -> Result | None:
         now = self._clock.now()
         observed = observe(job, pods, self._removed.get(key, set()))
         self._note_failures(key, observed)
         wait_seconds = self._expectations.wait_seconds(key, self._clock.monotonic())
         status = msgspec.structs.replace(job.status)
-        self._start_or_suspend(job, status)
+        if status.start_time is None and not is_suspended(job):
+            status.start_time = now
         end = verdict(job, observed, pods, now)
         active = len(observed.active)
         failure: BaseException | None = None
@@ -180,6 +201,8 @@ class JobController:
             else:
                 change, backoff, failure = await self._manage(key, job, observed)
                 active += change
+                run.action = "pods_created" if change > 0 or failure else "pods_deleted" if change else "tracking"
+                self._suspend_or_resume(job, status)
         status.active = active or None
         status.ready = observed.ready
         status.terminating = observed.terminating
@@ -205,19 +228,16 @@ class JobController:
             failures.count += len(observed.new_failed)
             failures.last = max(finished_at(pod, now) for pod in observed.new_failed)
 
-    def _start_or_suspend(self, job: Job, status: JobStatus) -> None:
+    def _suspend_or_resume(self, job: Job, status: JobStatus) -> None:
+        """What is suspended says so, unless it has ended by then."""
         now = self._clock.now()
         suspended = condition_of(job, "Suspended")
-        if is_suspended(job):
-            if suspended is None:
-                _set_condition(status, "Suspended", "True", "JobSuspended", "Job suspended", now)
-                self._recorder.normal(job, "Suspended", "Job suspended")
-            return
-        if suspended is not None:
+        if is_suspended(job) and suspended is None:
+            _set_condition(status, "Suspended", "True", "JobSuspended", "Job suspended", now)
+            self._recorder.normal(job, "Suspended", "Job suspended")
+        elif not is_suspended(job) and suspended is not None:
             _set_condition(status, "Suspended", "False", "JobResumed", "Job resumed", now)
             self._recorder.normal(job, "Resumed", "Job resumed")
-            status.start_time = now
-        if status.start_time is None:
             status.start_time = now
 
     async def _stop(self, key: str, job: Job, active: list[Pod]) -> int:
@@ -327,6 +347,7 @@ class JobController:
         self, key: str, job: Job, status: JobStatus, observed: Observed, end: Verdict | None, *, is_over: bool
     ) -> Job:
         """Count finished pods, free them, and finish the Job when all is over."""
+        before = job
         finished = [*observed.new_succeeded, *observed.new_failed, *observed.ignored]
         uncounted = job.status.uncounted_terminated_pods or UncountedTerminatedPods()
         succeeded = list(uncounted.succeeded or ())
@@ -360,7 +381,9 @@ class JobController:
         if end is not None and ends:
             self._finish(final, end)
         job = await self._write(job, final)
+        self._metrics.counted(before, job)
         if end is not None and ends:
+            self._metrics.finished(job, end.reason, succeeded=end.succeeded)
             self._announce(job, end)
         return job
 

@@ -7,12 +7,13 @@
     <reversed address>.in-addr.arpa            PTR: a service's or a headless endpoint's name
     dns-version.<zone>                         TXT
 
-A name that exists without records of the asked type is NOERROR with the SOA; one that does not exist is NXDOMAIN.
+Addresses of IPv6 are in AAAA records, reversed below ip6.arpa, and dashed as `fd00--1`. A name that exists without
+records of the asked type is NOERROR with the SOA; one that does not exist is NXDOMAIN.
 `records` is pure over a `ClusterView`; the handler adds the chase of CNAMEs that leave the zone.
 """
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 import msgspec
@@ -74,7 +75,7 @@ class Kubernetes:
         self._serial = serial
 
     async def handle(self, query: Query) -> Answer | bytes | None:
-        if query.name.endswith(".in-addr.arpa."):
+        if query.name.endswith((".in-addr.arpa.", ".ip6.arpa.")):
             return self._reverse(query)
         if query.name != self._zone and not query.name.endswith("." + self._zone):
             return None
@@ -91,9 +92,8 @@ class Kubernetes:
         return message.authority(self._zone, self._serial, self._ttl)
 
     def _reverse(self, query: Query) -> Answer | None:
-        octets = query.name.removesuffix(".in-addr.arpa.").split(".")
         try:
-            ip = str(IPv4Address(".".join(reversed(octets))))
+            ip = _reversed_address(query.name)
         except ValueError:
             return None
         names = [f"{name}.{self._zone}" for name in self._view.names_of(ip)]
@@ -144,8 +144,7 @@ class Kubernetes:
     def _pod(self, name: str, dashed: str, namespace: str, kind: int) -> list[Record]:
         if not self._view.has_namespace(namespace):
             raise _Missing
-        ip = str(IPv4Address(dashed.replace("-", ".")))
-        return self._addresses(name, [ip], kind)
+        return self._addresses(name, [_dashed_address(dashed)], kind)
 
     def _service(self, name: str, service: ServiceRecord, kind: int) -> tuple[list[Record], list[Record]]:
         if service.external_name:
@@ -180,8 +179,10 @@ class Kubernetes:
             for endpoint in service.endpoints if service.headless else ():
                 actual = next((n for p, q, n in endpoint.ports if (p, q) == (port_name, protocol)), number)
                 targets.append((f"{endpoint.label}.{own}", endpoint.ip, actual))
-        weight = max(1, 100 // max(1, len(targets)))
-        records = [message.service(name, target, number, weight, self._ttl) for target, _, number in targets]
+        # A target with an address of each family is one.
+        distinct = dict.fromkeys((target, number) for target, _, number in targets)
+        weight = max(1, 100 // max(1, len(distinct)))
+        records = [message.service(name, target, number, weight, self._ttl) for target, number in distinct]
         additional = {(target, ip): message.address(target, ip, self._ttl) for target, ip, _ in targets}
         return records, list(additional.values())
 
@@ -197,3 +198,20 @@ class Kubernetes:
                 return []
         reply = await self._outside.handle(asked)
         return message.answers_of(reply) if isinstance(reply, bytes) else []
+
+
+def _reversed_address(name: str) -> str:
+    """The address that a name below in-addr.arpa or ip6.arpa stands for. ValueError when it is none."""
+    if name.endswith(".in-addr.arpa."):
+        return str(IPv4Address(".".join(reversed(name.removesuffix(".in-addr.arpa.").split(".")))))
+    digits = name.removesuffix(".ip6.arpa.").split(".")
+    if len(digits) != 32 or any(len(digit) != 1 for digit in digits):
+        raise ValueError(f"{name} is not a whole address")
+    return str(IPv6Address(int("".join(reversed(digits)), 16)))
+
+
+def _dashed_address(text: str) -> str:
+    """`10-244-0-5` or `fd00-10--5`. ValueError when it is no address."""
+    if text.count("-") == 3 and "--" not in text:
+        return str(IPv4Address(text.replace("-", ".")))
+    return str(IPv6Address(text.replace("-", ":")))

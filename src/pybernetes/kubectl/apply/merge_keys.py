@@ -27,6 +27,18 @@ def type_of(api_version: str, kind: str) -> str:
     return str(_loaded()["kinds"].get(f"{api_version}/{kind}", ""))
 
 
+def is_registered(api_version: str, kind: str) -> bool:
+    """Does a client of typed objects know it? Of built-in groups it knows versions that no server has any more, too."""
+    kinds = _loaded()["kinds"]
+    if f"{api_version}/{kind}" in kinds:
+        return True
+    group, _, version = api_version.rpartition("/")
+    older = version.startswith(("v1alpha", "v1beta", "v2alpha", "v2beta"))
+    if group == "extensions":
+        return version == "v1beta1" and any(name.endswith(f"/{kind}") for name in kinds)
+    return older and any(name.startswith(f"{group}/") and name.endswith(f"/{kind}") for name in kinds)
+
+
 def field(type_name: str, name: str) -> tuple[str, str, int]:
     """The type below a field, the key its list merges by, and its flags."""
     found = _loaded()["types"].get(type_name, {}).get(name)

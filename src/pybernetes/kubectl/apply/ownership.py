@@ -32,7 +32,6 @@ def migration(obj: dict[str, Any], manager: str) -> list[dict[str, Any]] | None:
         after[target] = {**before[target], "manager": manager, "operation": "Apply"}
     for i in moved:
         after[target]["fieldsV1"] = union(after[target].get("fieldsV1") or {}, before[i].get("fieldsV1") or {})
-    after[target]["fieldsV1"] = without_last_applied(after[target].get("fieldsV1") or {})
     kept = [entry for i, entry in enumerate(after) if i == target or i not in moved]
     version = metadata.get("resourceVersion") or ""
     return [
@@ -56,17 +55,3 @@ def union(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     for key, below in right.items():
         merged[key] = union(merged[key], below) if key in merged else below
     return merged
-
-
-def without_last_applied(fields: dict[str, Any]) -> dict[str, Any]:
-    """The set without the annotation that only client-side apply writes; emptied parents go with it."""
-    metadata = fields.get("f:metadata") or {}
-    annotations = metadata.get("f:annotations") or {}
-    if _LAST_APPLIED not in annotations:
-        return fields
-    rest = {key: below for key, below in annotations.items() if key != _LAST_APPLIED}
-    parent = {key: below for key, below in metadata.items() if key != "f:annotations"}
-    if set(rest) - {"."}:
-        parent["f:annotations"] = rest
-    whole = {key: below for key, below in fields.items() if key != "f:metadata"}
-    return {**whole, "f:metadata": parent} if parent else whole

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure, quoted
+from ..client import query_of
+from ..errors import CommandError, StatusFailure
 from ..objects.deletion import delete_options
 from ..objects.item import Item
 from ..objects.mutation import LAST_APPLIED, suffix_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..discovery import Resource
     from ..session import Session
 
@@ -42,35 +45,32 @@ def _kinds(session: Session) -> list[Resource]:
             found.append(session.mapper.kind(api_version, kind))
         except NoKind as error:
             if given:
-                raise CommandError(f"error retrieving RESTMappings to prune: {error}") from None
+                raise CommandError(str(error)) from None
     return found
 
 
-def prune(session: Session, applied: list[Item], dry_run: str) -> None:
-    """Namespaced kinds in the namespaces that were touched, then the kinds of the cluster."""
+def unnamed(session: Session, applied: list[Item], selector: str = "") -> Iterator[Item]:
+    """What an apply made and `applied` does not have: of namespaced kinds in the namespaces touched, then of others."""
     namespaces = sorted({item.namespace for item in applied if item.namespace})
     kept = {str((item.obj.get("metadata") or {}).get("uid")) for item in applied}
     kinds = _kinds(session)
-    for namespace in namespaces:
-        for resource in kinds:
-            if resource.namespaced:
-                _prune(session, resource, namespace, kept, dry_run)
-    for resource in kinds:
-        if not resource.namespaced:
-            _prune(session, resource, "", kept, dry_run)
+    places = [(kind, namespace) for namespace in namespaces for kind in kinds if kind.namespaced]
+    for resource, namespace in [*places, *((kind, "") for kind in kinds if not kind.namespaced)]:
+        path = resource.path(namespace) + query_of((("labelSelector", selector),))
+        for obj in session.client.get(path).get("items") or ():
+            metadata = obj.get("metadata") or {}
+            if LAST_APPLIED in (metadata.get("annotations") or {}) and metadata.get("uid") not in kept:
+                obj.setdefault("kind", resource.kind)
+                obj.setdefault("apiVersion", resource.api_version)
+                yield Item(session.client, resource, namespace, metadata["name"], obj)
 
 
-def _prune(session: Session, resource: Resource, namespace: str, kept: set[str], dry_run: str) -> None:
-    from ..client import query_of
+def prune(session: Session, applied: list[Item], dry_run: str) -> None:
+    """Delete what is no longer named, and tell."""
     from ..commands.delete import cascade_of
 
     flags = session.flags
-    path = resource.path(namespace) + query_of((("labelSelector", flags.text("selector")),))
-    for obj in session.client.get(path).get("items") or ():
-        metadata = obj.get("metadata") or {}
-        if LAST_APPLIED not in (metadata.get("annotations") or {}) or metadata.get("uid") in kept:
-            continue
-        item = Item(session.client, resource, namespace, metadata["name"], obj)
+    for item in unnamed(session, applied, flags.text("selector")):
         if dry_run != "client":
             options = delete_options(flags.number("grace-period"), cascade_of(session))
             if dry_run == "server":
@@ -78,8 +78,5 @@ def _prune(session: Session, resource: Resource, namespace: str, kept: set[str],
             try:
                 item.delete(options)
             except StatusFailure as error:
-                raise CommandError(f"error pruning namespaced object {resource.name}: {error.message}") from None
+                raise CommandError(f"error pruning namespaced object {item.resource.name}: {error.message}") from None
         session.print(f"{item.label()} pruned{suffix_of(dry_run)}")
-
-
-__all__ = ["check", "prune", "quoted"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure, Unreachable, UsageError
+from ..errors import CommandError, StatusFailure, UsageError
 from ..output.table import Columns
 
 TYPE_CHECKING = False
@@ -21,14 +21,14 @@ def run(session: Session) -> int:
     if session.args:
         raise UsageError(f"unexpected arguments: [{' '.join(session.args)}]", "api-resources")
     output = flags.text("output")
-    if output not in ("", "wide", "name", "json", "yaml"):
+    if output not in ("", "wide", "name", "json", "kyaml", "yaml"):
         raise CommandError(f"--output {output} is not available")
     sort = flags.text("sort-by")
     if sort not in ("", "name", "kind"):
         raise CommandError("--sort-by accepts only name or kind")
     try:
         discovery = session.mapper.discovery if flags.on("cached") else session.mapper.refresh()
-    except (StatusFailure, Unreachable):
+    except (CommandError, StatusFailure):
         if output in ("", "wide"):
             _table(session, [], wide=output == "wide")
         raise
@@ -41,7 +41,7 @@ def run(session: Session) -> int:
         chosen.sort(key=lambda resource: (resource.group, resource.name))
     if output == "name":
         session.print(*(resource.full_name for resource in chosen))
-    elif output in ("json", "yaml"):
+    elif output in ("json", "kyaml", "yaml"):
         _as_list(session, chosen)
     else:
         _table(session, chosen, wide=output == "wide")

@@ -16,13 +16,12 @@ def run(session: Session) -> int:
         raise UsageError(f"unexpected arguments: [{' '.join(session.args)}]", "api-versions")
     try:
         discovery = session.mapper.refresh()
-    except StatusFailure as error:
-        raise CommandError(f"couldn't get available api versions from server: {error.message}") from None
     except Unreachable as error:
         if not error.detail:
             raise
-        detail = error.detail.replace('/api"', '/api?timeout=32s"')
-        raise CommandError(f"couldn't get available api versions from server: {detail}") from None
+        raise CommandError(f"couldn't get available api versions from server: {error.detail}") from None
+    except (CommandError, StatusFailure) as error:
+        raise CommandError(f"couldn't get available api versions from server: {error.message}") from None
     found = {f"{group}/{version}" if group else version for group, versions in discovery.groups for version in versions}
     # What is announced and did not answer is a version as well.
     found |= {version for version, why in discovery.failed.items() if why}

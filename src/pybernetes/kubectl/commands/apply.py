@@ -19,6 +19,7 @@ from .delete import cascade_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..apply.apply_set import ApplySet
@@ -68,9 +69,12 @@ def run(session: Session) -> int:
     apply_one = _server_side if flags.on("server-side") else _client_side
     applied: list[Item] = []
     shown: list[dict[str, Any]] = []
+    notes: dict[Item, list[str]] = {item: [] for item in found.items}
     for batch in _batches(found.items):
-        results = session.client.each(lambda item: apply_one(session, item, dry_run), batch)
+        results = session.client.each(lambda item: apply_one(session, item, dry_run, notes[item].append), batch)
         for item, result in zip(batch, results, strict=True):
+            for note in notes[item]:
+                session.tell(note)
             if isinstance(result, StatusFailure | CommandError):
                 found.errors.append(result)
             elif isinstance(result, Exception):
@@ -87,7 +91,7 @@ def run(session: Session) -> int:
         from ..apply.prune import prune
 
         prune(session, applied, dry_run)
-    found.raise_errors()
+    found.raise_errors(own_last=True)
     return 0
 
 
@@ -127,33 +131,38 @@ def _checked(session: Session) -> str:
             "all resources selected for prune without explicitly passing --all. To prune all resources, pass the --all "
             "flag. If you did not mean to prune all resources, specify a label selector"
         )
+    if flags.on("prune") and server_side and not flags.text("applyset"):
+        raise CommandError("--prune is in alpha and doesn't currently work on objects created by server-side apply")
+    if flags.text("subresource") and not server_side:
+        raise CommandError("--subresource can only be specified for --server-side")
     return dry_run
 
 
 def _batches(items: list[Item]) -> list[list[Item]]:
     """Runs of objects of one resource; what others need to exist first stands alone."""
     batches: list[list[Item]] = []
+    places: set[tuple[str, str]] = set()
     for item in items:
         last = batches[-1] if batches else []
         alone = item.resource.name in ("namespaces", "customresourcedefinitions")
-        twice = any(known.path() == item.path() for known in last)
-        if last and not alone and not twice and last[0].resource is item.resource:
+        place = (item.namespace, item.name)
+        if last and not alone and place not in places and last[0].resource is item.resource:
             last.append(item)
         else:
             batches.append([item])
+            places.clear()
+        places.add(place)
     return batches
 
 
-def _client_side(session: Session, item: Item, dry_run: str) -> str:
+def _client_side(session: Session, item: Item, dry_run: str, tell: Callable[[str], None]) -> str:
     """The operation: created, configured, unchanged."""
     wanted = with_last_applied(item.obj)
     subresource = session.flags.text("subresource")
     if not item.name:
         if (item.obj.get("metadata") or {}).get("generateName"):
             raise CommandError(f"from {item.obj['metadata']['generateName']}: cannot use generate name with apply")
-        raise CommandError(
-            "error when retrieving current configuration of:\nresource name may not be empty", prefix="error: "
-        )
+        raise CommandError(about(item, "retrieving current configuration of", "resource name may not be empty"))
     try:
         live = item.client.get(item.path(subresource))
     except StatusFailure as error:
@@ -164,7 +173,7 @@ def _client_side(session: Session, item: Item, dry_run: str) -> str:
             return "created"
         try:
             item.create(wanted, **parameters(session, dry_run))
-        except StatusFailure as failure:
+        except (StatusFailure, CommandError) as failure:
             from .create import from_file
 
             raise from_file(failure, "creating", item.source) from None
@@ -174,7 +183,8 @@ def _client_side(session: Session, item: Item, dry_run: str) -> str:
         item.obj = live
         return "configured"
     for attempt in range(_RETRIES):
-        _check_live(session, item, live)
+        _check_live(item, live, tell)
+        _check_last(item, wanted, live, tell)
         kind, patch = patch_for(wanted, live, overwrite=session.flags.on("overwrite"))
         if not patch:
             item.obj = live
@@ -193,16 +203,28 @@ def _client_side(session: Session, item: Item, dry_run: str) -> str:
     raise AssertionError("unreachable")
 
 
-def _check_live(session: Session, item: Item, live: dict[str, Any]) -> None:
+def _check_live(item: Item, live: dict[str, Any], tell: Callable[[str], None]) -> None:
     metadata = live.get("metadata") or {}
     if LAST_APPLIED not in (metadata.get("annotations") or {}):
-        session.tell(
+        tell(
             f"Warning: resource {item.resource.name}/{item.name} is missing the {LAST_APPLIED} annotation which is "
             "required by kubectl apply. kubectl apply should only be used on resources created declaratively by either "
             "kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically."
         )
     if metadata.get("deletionTimestamp"):
-        session.tell(f"Warning: Detected changes to resource {item.name} which is currently being deleted.")
+        tell(f"Warning: Detected changes to resource {item.name} which is currently being deleted.")
+
+
+def _check_last(item: Item, wanted: dict[str, Any], live: dict[str, Any], tell: Callable[[str], None]) -> None:
+    """CommandError for an annotation that holds no JSON."""
+    text = ((live.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
+    try:
+        loads(text or "{}")
+    except JsonError:
+        for spec in ("openapi v3 spec", "openapi spec"):
+            tell(f"warning: error calculating patch from {spec}: invalid JSON document")
+        parts = f"original:\n{text}\nmodified:\n{compact(wanted)}\n\ncurrent:\n{compact(live)}\n\nfor:"
+        raise CommandError(_patching(item, "", f"creating patch with:\n{parts}: invalid JSON document")) from None
 
 
 def patch_for(wanted: dict[str, Any], live: dict[str, Any], *, overwrite: bool = True) -> tuple[str, dict[str, Any]]:
@@ -235,22 +257,32 @@ def _cleaned(patch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explained(error: StatusFailure, verb: str, item: Item, patch: dict[str, Any] | None = None) -> StatusFailure:
-    """What was attempted on which object stands before the reason, but for errors told by their fields."""
-    if error.reason == "Invalid":
-        return error
+    """What was attempted on which object stands before the reason."""
+    if patch is not None:
+        error.status["message"] = _patching(item, compact(patch), error.message)
+    else:
+        error.status["message"] = about(item, verb, error.message)
+    return error
+
+
+def _where(item: Item) -> str:
     resource = item.resource
     group = f"{resource.group}/"
-    where = (
+    return (
         f'Resource: "{group}{resource.version}, Resource={resource.name}", '
         f'GroupVersionKind: "{group}{resource.version}, Kind={resource.kind}"\n'
         f'Name: "{item.name}", Namespace: "{item.namespace}"'
     )
-    if patch is not None:
-        head = f'error when applying patch:\n{compact(patch)}\nto:\n{where}\nfor: "{item.source}": '
-        error.status["message"] = f'{head}error when patching "{item.source}": {error.message}'
-    else:
-        error.status["message"] = f'error when {verb}:\n{where}\nfrom server for: "{item.source}": {error.message}'
-    return error
+
+
+def about(item: Item, verb: str, why: str) -> str:
+    """What was attempted on which object of which file, and why it failed."""
+    return f'error when {verb}:\n{_where(item)}\nfrom server for: "{item.source}": {why}'
+
+
+def _patching(item: Item, patch: str, why: str) -> str:
+    head = f'error when applying patch:\n{patch}\nto:\n{_where(item)}\nfor: "{item.source}": '
+    return f'{head}error when patching "{item.source}": {why}'
 
 
 def _recreate(session: Session, item: Item, wanted: dict[str, Any]) -> None:
@@ -260,7 +292,7 @@ def _recreate(session: Session, item: Item, wanted: dict[str, Any]) -> None:
     item.create(wanted, **parameters(session))
 
 
-def _server_side(session: Session, item: Item, dry_run: str) -> str:
+def _server_side(session: Session, item: Item, dry_run: str, tell: Callable[[str], None]) -> str:
     flags = session.flags
     query = parameters(session, dry_run)
     if not flags.changed("field-manager"):
@@ -272,17 +304,18 @@ def _server_side(session: Session, item: Item, dry_run: str) -> str:
     path = item.path(flags.text("subresource")) + query_of(query.items())
     body = compact(item.obj).encode()
     try:
-        data = item.client.call("PATCH", path, body=body, content_type="application/apply-patch+yaml")
+        item.obj = item.client.object("PATCH", path, body=body, content_type="application/apply-patch+yaml")
     except StatusFailure as error:
-        if error.reason == "Conflict" and error.message.startswith("Apply failed"):
+        if error.reason == "Conflict":
             raise CommandError(error.message + _CONFLICTS) from None
         raise
-    item.obj = loads(data)
-    _migrate(session, item, path, body, query)
+    _migrate(session, item, path, body, query, tell)
     return "serverside-applied"
 
 
-def _migrate(session: Session, item: Item, path: str, body: bytes, query: dict[str, str]) -> None:
+def _migrate(
+    session: Session, item: Item, path: str, body: bytes, query: dict[str, str], tell: Callable[[str], None]
+) -> None:
     """Take over what an earlier client-side apply owns and apply again; what fails is told and tried the next time."""
     metadata = item.obj.get("metadata") or {}
     annotation = (metadata.get("annotations") or {}).get(LAST_APPLIED)
@@ -313,10 +346,10 @@ def _migrate(session: Session, item: Item, path: str, body: bytes, query: dict[s
                     raise
                 item.get()
         warning = "Warning: failed to re-apply configuration after performing Server-Side Apply migration. "
-        item.obj = loads(item.client.call("PATCH", path, body=body, content_type="application/apply-patch+yaml"))
+        item.obj = item.client.object("PATCH", path, body=body, content_type="application/apply-patch+yaml")
     except StatusFailure as error:
         text = f"{warning}This is non-fatal and will be retried next time you apply. Error: {error.message}"
-        session.tell(text)
+        tell(text)
 
 
 def _tell(session: Session, item: Item, operation: str, dry_run: str, shown: list[dict[str, Any]]) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure, UsageError
+from ..errors import CommandError, UsageError
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import NOTHING, collect
 from ..objects.mutation import LAST_APPLIED, dry_run_of, last_applied_text, operation_printer
 from ..output.go_json import compact, indented
 from ..output.go_yaml import dump
-from ..wire.json_read import loads
+from ..wire.json_read import JsonError, loads
+from .apply import about
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..session import Session
 
 FLAGS = {
@@ -28,18 +31,18 @@ def _view(session: Session) -> int:
     flags = session.flags
     output = flags.text("output")
     found = collect(session, selector=flags.text("selector"), all_=flags.on("all"), latest=True)
-    found.raise_errors()
+    if found.errors:
+        raise found.errors[0]
     texts = []
     for item in found.items:
         text = ((item.obj.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
-        if text is None:
-            raise CommandError(f"no last-applied-configuration annotation found on resource: {item.name}")
-        texts.append(text)
+        if text is not None:
+            texts.append(text)
     for text in texts:
         if output == "json":
-            session.out.write(indented(loads(text), "  ") + "\n")
+            session.out.write(indented(_json(text), "  ", ordered=True) + "\n")
         elif output == "yaml":
-            session.out.write(dump(loads(text)))
+            session.out.write(dump(_yaml(text)))
         else:
             raise UsageError(
                 f"Unexpected -o output mode: {output}, the flag 'output' must be one of yaml|json",
@@ -48,20 +51,37 @@ def _view(session: Session) -> int:
     return 0
 
 
+def _json(text: str) -> Any:
+    try:
+        return loads(text)
+    except JsonError as error:
+        raise CommandError(str(error)) from None
+
+
+def _yaml(text: str) -> Any:
+    """JSON is YAML too. CommandError."""
+    from ..wire.yaml_fast import load
+
+    try:
+        return load(text)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+
+
 def _set(session: Session) -> int:
     flags = session.flags
     dry_run = dry_run_of(session)
     if not flags.many("filename"):
         raise CommandError(NOTHING)
     found = collect(session, [])
-    found.raise_errors()
+    if found.errors:
+        raise found.errors[0]
     patches = []
     for item in found.items:
         wanted = last_applied_text(item.obj, bare=True)
-        try:
-            item.get()
-        except StatusFailure as error:
-            raise CommandError(error.message) from None
+        if not item.name:
+            raise CommandError(about(item, "retrieving current configuration of", "resource name may not be empty"))
+        item.get()
         known = ((item.obj.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
         if known is None and not flags.on("create-annotation"):
             raise CommandError(

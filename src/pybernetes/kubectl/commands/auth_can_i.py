@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..errors import CommandError, StatusFailure
 from ..output.go_json import compact
 from ..output.table import Columns
-from ..wire.json_read import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ FLAGS = "-A,all-namespaces=false list=false no-headers=false -q,quiet=false subr
 def run(session: Session) -> int:
     flags = session.flags
     namespace = "" if flags.on("all-namespaces") else session.namespace
+    if flags.on("no-headers") and not flags.on("list"):
+        raise CommandError("--no-headers cannot be set without --list specified")
     if flags.on("list"):
         if session.args:
             raise CommandError("list option must be specified with no arguments")
@@ -44,7 +45,7 @@ def run(session: Session) -> int:
         spec = {"resourceAttributes": _resource(session, verb, what, namespace)}
     body = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "spec": spec}
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-    status = loads(session.client.call("POST", path, body=compact(body).encode())).get("status") or {}
+    status = session.client.object("POST", path, body=compact(body).encode()).get("status") or {}
     allowed = bool(status.get("allowed"))
     if not flags.on("quiet"):
         text = "yes" if allowed else "no"
@@ -96,7 +97,7 @@ def _list(session: Session, namespace: str) -> int:
         "spec": {"namespace": namespace or "default"},
     }
     path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
-    status = loads(session.client.call("POST", path, body=compact(body).encode())).get("status") or {}
+    status = session.client.object("POST", path, body=compact(body).encode()).get("status") or {}
     columns = Columns(session.out.write)
     if not session.flags.on("no-headers"):
         columns.add(["Resources", "Non-Resource URLs", "Resource Names", "Verbs"])

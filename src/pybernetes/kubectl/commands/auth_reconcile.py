@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ..errors import CommandError, StatusFailure, Unreachable
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect, require_files
 from ..objects.item import Item
 from ..objects.mutation import dry_run_of, operation_printer
+from ..objects.struct_order import in_struct_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +63,9 @@ def run(session: Session) -> int:
         except (StatusFailure, Unreachable) as error:
             found.errors.append(error)
             continue
-        printer.print(obj)
+        with suppress(CommandError):
+            # The stock client takes no notice of what cannot be printed.
+            printer.print(in_struct_order(obj), ordered=True)
         _tell(session, result, "subjects" if binding else "rules", remove)
     found.raise_errors()
     return 0

@@ -6,7 +6,6 @@ from ..errors import CommandError, StatusFailure
 from ..flags import PRINT
 from ..output.go_json import compact
 from ..output.table import Columns
-from ..wire.json_read import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ FLAGS = PRINT
 def run(session: Session) -> int:
     body = compact({"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"}).encode()
     try:
-        answer = loads(session.client.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=body))
+        answer = session.client.object("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=body)
     except StatusFailure as error:
         if error.code == 404:
             raise CommandError(

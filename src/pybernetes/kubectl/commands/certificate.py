@@ -6,6 +6,7 @@ import time
 
 from ..errors import CommandError, StatusFailure
 from ..flags import FILES, PRINT
+from ..objects import arguments
 from ..objects.builder import collect, file_flags
 from ..objects.mutation import operation_printer
 
@@ -24,7 +25,11 @@ def run(session: Session) -> int:
     if not session.args and not files and not kustomize:
         raise CommandError("one or more CSRs must be specified as <name> or -f <filename>")
     approve = session.command.endswith("approve")
-    args = [f"certificatesigningrequests/{name}" for name in session.args]
+    if "" in session.args:
+        raise CommandError("resource name may not be empty")
+    args = [name if "/" in name else f"certificatesigningrequests/{name}" for name in session.args]
+    if any(resource.namespaced for resource, _ in arguments.parse(session, args).pairs):
+        raise CommandError("namespace may not be empty when retrieving a resource by name")
     found = collect(session, args, latest=True)
     if not found.items and not found.errors:
         session.print("No resources found")

@@ -6,7 +6,8 @@ import os
 from io import StringIO
 
 from ..client import query_of
-from ..errors import StatusFailure
+from ..errors import CommandError, StatusFailure
+from ..objects.struct_order import in_struct_order
 from ..output.printers import printer_for
 
 TYPE_CHECKING = False
@@ -30,16 +31,18 @@ _LISTS = (
     ("replicasets", "apps/v1/replicasets"),
     ("pods", "v1/pods"),
 )
-_METADATA = (
-    "name", "generateName", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp",
-    "deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers",
-)  # fmt: skip
+
+
+_TYPE = ("kind", "apiVersion")
+"""Which an item of a typed list does not have."""
 
 
 def run(session: Session) -> int:
     flags = session.flags
     directory = flags.text("output-directory")
     printer = printer_for(session, default="json")
+    if flags.text("output") == "name":
+        raise CommandError("list types are not supported by name printing: *v1.NodeList")
     extension = {"json": ".json", "yaml": ".yaml"}.get(flags.text("output"), ".txt")
 
     def write(name: str, text: str) -> None:
@@ -54,13 +57,12 @@ def run(session: Session) -> int:
     def show(name: str, obj: dict[str, Any]) -> None:
         out, session.out = session.out, StringIO()
         try:
-            whole = flags.on("show-managed-fields")
-            items = [_typed(item, whole=whole) for item in obj.get("items") or ()]
-            printer.print({**obj, "items": items or None}, ordered=True)
-            text = session.out.getvalue()
+            shown = in_struct_order(obj)
+            items = [{key: item[key] for key in item if key not in _TYPE} for item in shown.get("items") or ()]
+            printer.print({**shown, "items": items or None}, ordered=True)
         finally:
-            session.out = out
-        write(name + extension, text)
+            text, session.out = session.out.getvalue(), out
+            write(name + extension, text)
 
     show("nodes", session.client.get("/api/v1/nodes"))
     for namespace in _namespaces(session):
@@ -77,23 +79,6 @@ def run(session: Session) -> int:
     if directory and directory != "-":
         session.print(f"Cluster info dumped to {directory}")
     return 0
-
-
-def _typed(obj: dict[str, Any], *, whole: bool) -> dict[str, Any]:
-    """An item of a list as Go's types print it: without its kind, metadata in the order of the type, maps sorted."""
-    given = obj.get("metadata") or {}
-    metadata = {key: given[key] for key in _METADATA if key in given} | given
-    for key in ("labels", "annotations"):
-        if key in metadata:
-            metadata[key] = dict(sorted(metadata[key].items()))
-    if not whole:
-        metadata.pop("managedFields", None)
-    rest = {key: obj[key] for key in ("spec", "status") if key in obj} | obj
-    template = (obj.get("spec") or {}).get("template")
-    if template:
-        inner = {"creationTimestamp": None, **(template.get("metadata") or {})}
-        rest["spec"] = {**obj["spec"], "template": {**template, "metadata": inner}}
-    return {"metadata": metadata, **{key: rest[key] for key in rest if key not in ("kind", "apiVersion", "metadata")}}
 
 
 def _namespaces(session: Session) -> list[str]:

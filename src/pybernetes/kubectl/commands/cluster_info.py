@@ -6,7 +6,7 @@ import os
 
 from ..client import query_of
 from ..discovery import unread
-from ..errors import StatusFailure, Unreachable
+from ..errors import CommandError, StatusFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,15 +20,11 @@ def run(session: Session) -> int:
     selector = query_of((("labelSelector", "kubernetes.io/cluster-service=true"),))
     namespace = session.namespace if session.target.namespace_given else "kube-system"
     try:
-        found = session.client.get(f"/api/v1/namespaces/{namespace}/services{selector}").get("items") or []
-    except StatusFailure as error:
-        if error.code in (401, 403):
-            session.print(*_MORE)
-            raise unread(error) from None
-        found = []
-    except Unreachable:
+        services = session.mapper.resource("services").path(namespace)
+        found = session.client.object("GET", services + selector).get("items") or []
+    except (CommandError, StatusFailure) as error:
         session.print(*_MORE)
-        raise
+        raise unread(error) if isinstance(error, StatusFailure) and error.code in (401, 403) else error from None
     server = session.target.server
     _line(session, "Kubernetes control plane", server)
     for service in found:
@@ -43,7 +39,7 @@ def _name(service: dict[str, dict[str, dict[str, str]]]) -> str:
 
 
 def _link(service: dict[str, dict[str, object]], server: str) -> str:
-    metadata, spec = service["metadata"], service["spec"]
+    metadata, spec = service["metadata"], service.get("spec") or {}
     ingress = (service.get("status") or {}).get("loadBalancer") or {}
     points = ingress.get("ingress") if isinstance(ingress, dict) else None
     ports = spec.get("ports")

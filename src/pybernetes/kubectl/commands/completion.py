@@ -58,6 +58,7 @@ _kubectl() {
     done
     # What is offered after a flag and its = is the value.
     [[ $words[CURRENT] == -*=* ]] && compset -P '*='
+    (( directive & 8 )) && found=()  # they are types of files
     (( directive & 2 )) && space=(-S '')
     (( directive & 32 )) && order=(-V)
     if (( ${#found} )); then
@@ -80,7 +81,7 @@ function __kubectl_complete
     # What is offered after a flag and its = is the value.
     set -l flag (string match -r -- '^-[^=]*=' "$word")
     set -l value (string replace -r -- '^-[^=]*=' '' "$word")
-    if set -q answer[2]
+    if set -q answer[2]; and test (math "floor($directive / 8) % 2") -eq 0
         printf "$flag%s\n" $answer[1..-2]
     else if test (math "floor($directive / 4) % 2") -eq 0
         for path in (__fish_complete_path "$value")
@@ -92,18 +93,81 @@ complete -c kubectl -e
 complete -c kubectl -f -k -a '(__kubectl_complete)'
 """
 _POWERSHELL = r"""# powershell completion for kubectl
-Register-ArgumentCompleter -CommandName 'kubectl' -ScriptBlock {
-    param($word, $ast, $position)
-    $words = @($ast.CommandElements | Select-Object -Skip 1 | ForEach-Object { "$_" })
-    if ($word -eq '') { $words += '' }
-    & kubectl __complete @words 2>$null | Where-Object { $_ -notmatch '^:\d+$' } | ForEach-Object {
-        $name, $help = $_ -split "`t", 2
-        if ($name -like "$word*") {
-            if (-not $help) { $help = $name }
-            [System.Management.Automation.CompletionResult]::new($name, $name, 'ParameterValue', $help)
+[scriptblock]${__kubectlCompleter} = {
+    param($Word, $Ast, $Position)
+
+    # The words before the cursor, without quotes; the one that the cursor is in ends there.
+    $Words = @()
+    $End = 0
+    foreach ($Element in $Ast.CommandElements) {
+        $Start = $Element.Extent.StartOffset
+        if ($Start -ge $Position) { break }
+        $End = $Element.Extent.EndOffset
+        $Text = $Element.Extent.Text
+        if ($End -gt $Position) {
+            $Text = $Text.Substring(0, $Position - $Start)
+        } elseif ($Element -is [System.Management.Automation.Language.StringConstantExpressionAst]) {
+            $Text = $Element.Value
         }
+        $Words += $Text
+    }
+    $Program = $Words[0]
+    $Words = @($Words | Select-Object -Skip 1)
+    if ($Words.Count -eq 0 -or $End -lt $Position) {
+        # An empty argument must be quoted where PowerShell hands arguments on in the old way.
+        $Passing = $(if (Test-Path variable:PSNativeCommandArgumentPassing) { "$PSNativeCommandArgumentPassing" })
+        $Modern = $Passing -and $Passing -ne 'Legacy'
+        $Words += $(if ($Modern) { '' } else { '""' })
+        $Word = ''
+    } else {
+        $Word = $Words[-1]
+    }
+    $Flag = ''
+    if ($Word -like '--*=*') {
+        $Flag, $Word = $Word.Split('=', 2)
+        $Flag += '='
+    }
+
+    $env:KUBECTL_ACTIVE_HELP = 0
+    $Answer = @(& $Program __complete @Words 2>$null)
+    if ($Answer.Count -eq 0) { return }
+    $Directive = 0
+    if ($Answer[-1] -match '^:(\d+)$') { $Directive = [int]$Matches[1] }
+    # 1: it failed. 8 and 16: file types and directories, which PowerShell cannot be asked for.
+    if ($Directive -band 25) { return }
+    $Space = $(if ($Directive -band 2) { '' } else { ' ' })
+
+    $Found = @($Answer | Where-Object { $_ -notmatch '^:\d+$' } | ForEach-Object {
+        $Name, $Help = $_.Split("`t", 2)
+        if ($Name -like ([WildcardPattern]::Escape($Word) + '*')) {
+            @{ Name = $Flag + $Name; Help = $(if ($Help) { $Help } else { ' ' }) }
+        }
+    })
+    if (-not ($Directive -band 32)) { $Found = @($Found | Sort-Object -Property { $_.Name }) }
+    if ($Found.Count -eq 0) {
+        # A single empty text keeps PowerShell from offering files.
+        if ($Directive -band 4) { '' }
+        return
+    }
+
+    $Mode = (Get-PSReadLineKeyHandler | Where-Object { $_.Key -eq 'Tab' }).Function
+    $Width = ($Found | ForEach-Object { $_.Name.Length } | Measure-Object -Maximum).Maximum
+    foreach ($One in $Found) {
+        $Inserted = $One.Name -replace '\s|#|@|\$|;|,|''|\{|\}|\(|\)|"|`|\||<|>|&', '`$&'
+        $Shown = $One.Name
+        if ($Mode -eq 'Complete' -and $Found.Count -gt 1) {
+            # As in bash: a list with the descriptions, of which nothing is inserted but what all have in common.
+            $Shown = $One.Name.PadRight($Width)
+            if ($One.Help -ne ' ') { $Shown += "  ($($One.Help))" }
+            $Inserted = $Shown
+        } elseif ($Mode -eq 'Complete' -or $Mode -eq 'MenuComplete') {
+            $Inserted += $Space
+        }
+        [System.Management.Automation.CompletionResult]::new($Inserted, $Shown, 'ParameterValue', $One.Help)
     }
 }
+
+Register-ArgumentCompleter -CommandName 'kubectl' -ScriptBlock ${__kubectlCompleter}
 """
 SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH, "powershell": _POWERSHELL}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..config.files import Kubeconfig, load
-from ..config.writing import default_file, save_current, save_entry
-from ..errors import CommandError, UsageError
+from ..config.writing import default_file, save
+from ..errors import CommandError, UsageError, quoted
 from ..help import write_help
 
 TYPE_CHECKING = False
@@ -39,12 +39,15 @@ def misused(session: Session, words: str = "Unexpected args") -> CommandError:
 
 
 def _use(session: Session, config: Kubeconfig) -> None:
-    if len(session.args) != 1 or not session.args[0]:
+    if len(session.args) != 1:
         raise misused(session)
     name = session.args[0]
+    if not name:
+        raise CommandError("empty context names are not allowed")
     if name not in config.contexts:
-        raise CommandError(f'no context exists with the name: "{name}"')
-    save_current(config, name)
+        raise CommandError(f"no context exists with the name: {quoted(name)}")
+    config.current_context = name
+    save(config)
     session.print(f'Switched to context "{name}".')
 
 
@@ -52,18 +55,19 @@ def _rename(session: Session, config: Kubeconfig) -> None:
     if len(session.args) != 2:
         raise misused(session)
     old, new = session.args
+    if not new:
+        raise CommandError("You must specify a new non-empty context name")
     if old not in config.contexts:
         raise CommandError(f'cannot rename the context "{old}", it\'s not in {default_file(config)}')
     if new in config.contexts:
         raise CommandError(
             f'cannot rename the context "{old}", the context "{new}" already exists in {default_file(config)}'
         )
-    fields = config.contexts[old]
+    config.contexts[new] = config.contexts.pop(old)
     config.origins["contexts", new] = config.origins["contexts", old]
-    save_entry(config, "contexts", new, fields)
-    save_entry(config, "contexts", old, None)
     if config.current_context == old:
-        save_current(config, new)
+        config.current_context = new
+    save(config)
     session.print(f'Context "{old}" renamed to "{new}".')
 
 
@@ -75,12 +79,13 @@ def _delete(session: Session, config: Kubeconfig, kind: str) -> None:
         write_help(session.command, session.out)
         return
     name = session.args[0]
-    path = config.paths[0] if len(config.paths) == 1 else default_file(config)
+    path = default_file(config)
     if name not in config.section(section):
         raise CommandError(f"cannot delete {kind} {name}, not in {path}")
-    save_entry(config, section, name, None)
     if kind == "context" and config.current_context == name:
         session.tell(
             'warning: this removed your active context, use "kubectl config use-context" to select a different one'
         )
+    del config.section(section)[name]
+    save(config)
     session.print(f"deleted {kind} {name} from {path}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..config.files import Kubeconfig, load
 from ..config.writing import document_of
 from ..errors import CommandError, UsageError, reason_of
@@ -85,16 +87,21 @@ def _view(session: Session) -> int:
     flags = session.flags
     if session.args:
         raise UsageError(f"unexpected arguments: [{' '.join(session.args)}]", "config view")
-    config = load(flags.text("kubeconfig"), absolute=flags.on("flatten"), must_exist=False)
+    if flags.text("template") and not flags.changed("output"):
+        flags.set("output", "go-template")
+    explicit = flags.text("kubeconfig")
+    if not flags.on("merge") and not explicit:
+        raise CommandError("if merge==false a precise file must be specified")
+    if not flags.on("merge") and not os.path.exists(explicit):
+        raise CommandError(f"open {explicit}: no such file or directory")
+    config = load(explicit, absolute=False, must_exist=False)
     if flags.on("minify"):
         _minify(config, flags.text("context"))
     if flags.on("flatten"):
         _flatten(config)
     document = document_of(config)
     if not flags.on("raw") and not flags.on("flatten"):
-        _redact(document, keep_data=False)
-    elif not flags.on("raw"):
-        _redact(document, keep_data=True)
+        _redact(document)
     from ..output.printers import printer_for
 
     printer_for(session, default="yaml").print(document, True)
@@ -111,8 +118,16 @@ def _minify(config: Kubeconfig, context: str) -> None:
     chosen = config.contexts[name]
     config.current_context = name
     config.contexts = {name: chosen}
-    config.clusters = {key: value for key, value in config.clusters.items() if key == chosen.get("cluster")}
-    config.users = {key: value for key, value in config.users.items() if key == chosen.get("user")}
+    config.clusters = _needed(config.clusters, chosen.get("cluster"), "cluster")
+    config.users = _needed(config.users, chosen.get("user"), "user")
+
+
+def _needed(entries: dict[str, dict[str, Any]], name: str | None, kind: str) -> dict[str, dict[str, Any]]:
+    if not name:
+        return {}
+    if name not in entries:
+        raise CommandError(f"cannot locate {kind} {name}")
+    return {name: entries[name]}
 
 
 _FILES = {
@@ -122,29 +137,35 @@ _FILES = {
 
 
 def _flatten(config: Kubeconfig) -> None:
-    """Files into data. CommandError."""
+    """Files, which may be named relative to the kubeconfig, into data. CommandError."""
     from binascii import b2a_base64
 
-    for section, keys in _FILES.items():
-        for fields in config.section(section).values():
-            for key in keys:
+    for section in ("users", "clusters"):
+        for name, fields in config.section(section).items():
+            base = os.path.dirname(os.path.abspath(config.origins[section, name]))
+            for key in _FILES[section]:
                 path = fields.pop(key, None)
-                if path:
-                    try:
-                        with open(path, "rb") as file:
-                            fields[f"{key}-data"] = b2a_base64(file.read(), newline=False).decode()
-                    except OSError as error:
-                        raise CommandError(f"open {path}: {reason_of(error)}") from None
+                if not path:
+                    continue
+                if fields.get(f"{key}-data"):
+                    raise CommandError("cannot have values for both path and contents")
+                path = os.path.normpath(os.path.join(base, path))
+                try:
+                    with open(path, "rb") as file:
+                        fields[f"{key}-data"] = b2a_base64(file.read(), newline=False).decode()
+                except OSError as error:
+                    verb = "read" if isinstance(error, IsADirectoryError) else "open"
+                    raise CommandError(f"{verb} {path}: {reason_of(error)}") from None
 
 
-def _redact(document: dict[str, Any], *, keep_data: bool) -> None:
+def _redact(document: dict[str, Any]) -> None:
     for entry in document.get("clusters") or ():
-        if "certificate-authority-data" in entry["cluster"] and not keep_data:
+        if "certificate-authority-data" in entry["cluster"]:
             entry["cluster"]["certificate-authority-data"] = "DATA+OMITTED"
     for entry in document.get("users") or ():
         user = entry["user"]
         for key in ("client-certificate-data", "client-key-data"):
-            if key in user and not keep_data:
+            if key in user:
                 user[key] = "DATA+OMITTED"
         for key in ("token", "password"):
             if key in user:

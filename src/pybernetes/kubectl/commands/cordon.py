@@ -19,6 +19,8 @@ FLAGS = {"cordon": _SAME, "uncordon": _SAME}
 def run(session: Session) -> int:
     dry_run = dry_run_of(session)
     found = nodes(session)
+    if found.errors:
+        raise found.errors[0]
     for item in found.items:
         try:
             cordon(session, item, wanted=session.command == "cordon", dry_run=dry_run)
@@ -43,6 +45,8 @@ def nodes(session: Session) -> Collected:
             parsed(pods)
         except ValueError:
             raise CommandError("--pod-selector=<pod_selector> must be a valid label selector") from None
+    if "" in session.args:
+        raise CommandError("resource name may not be empty")
     args = ["nodes"] if selector else [word if "/" in word else f"nodes/{word}" for word in session.args]
     found = collect(session, args, selector=selector, latest=True)
     for item in found.items:

@@ -91,29 +91,41 @@ def _data(session: Session) -> dict[str, bytes]:
         key, equals, value = literal.partition("=")
         if not equals or not key:
             raise CommandError(f"invalid literal source {literal}, expected key=value")
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
         _add(found, key, value.encode("utf-8", "surrogateescape"), kind, name)
     for path in environments:
-        for key, value in _environment(path):
+        for key, value in _environment(path, "config" if kind == "ConfigMap" else "secret"):
             _add(found, key, value.encode(), kind, name)
     return found
 
 
 def _add(found: dict[str, bytes], key: str, value: bytes, kind: str, name: str = "") -> None:
-    bad = not key or any(not (letter.isascii() and (letter.isalnum() or letter in "-._")) for letter in key)
-    if bad or key in (".", "..") or key.startswith(".."):
-        noun = "a ConfigMap" if kind == "ConfigMap" else "a Secret"
-        why = (
-            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
-            "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
-        )
-        raise CommandError(f"{quoted(key)} is not valid key name for {noun}: {why}")
+    why = _wrong_with(key, _KEY, "a valid config key must consist of alphanumeric characters, '-', '_' or '.'", _KEYS)
+    if why:
+        noun = "a valid key name for a ConfigMap:" if kind == "ConfigMap" else "valid key name for a Secret"
+        raise CommandError(f"{quoted(key)} is not {noun} {why}")
     if key in found:
-        raise CommandError(
-            f"cannot add key {quoted(key)}, another key by that name already exists in Data for {kind} {quoted(name)}"
-        )
+        shown, where = (quoted(key), f" in Data for ConfigMap {quoted(name)}") if kind == "ConfigMap" else (key, "")
+        raise CommandError(f"cannot add key {shown}, another key by that name already exists{where}")
     found[key] = value
+
+
+_KEY = "[-._a-zA-Z0-9]+"
+_VARIABLE = "[-._a-zA-Z][-._a-zA-Z0-9]*"
+_KEYS = "'key.name',  or 'KEY_NAME',  or 'key-name'"
+_VARIABLES = "'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1'"
+
+
+def _wrong_with(key: str, pattern: str, rule: str, examples: str) -> str:
+    """Why a key is none; nothing for a good one."""
+    import re
+
+    if len(key) > 253 and pattern == _KEY:
+        return "must be no more than 253 characters"
+    if not re.fullmatch(pattern, key, re.ASCII):
+        return f"{rule} (e.g. {examples}, regex used for validation is '{pattern}')"
+    if key in (".", ".."):
+        return f"must not be '{key}'"
+    return "must not start with '..'" if key.startswith("..") else ""
 
 
 def _sources(text: str) -> list[tuple[str, str]]:
@@ -146,14 +158,28 @@ def _read(path: str) -> bytes:
         raise CommandError(f"open {path}: {reason_of(error)}") from None
 
 
-def _environment(path: str) -> list[tuple[str, str]]:
-    text = _read(path).decode("utf-8", "replace").removeprefix("\ufeff")
+def _environment(path: str, kind: str) -> list[tuple[str, str]]:
+    """Names and values of the lines of a file; the value of a name alone is this process's own."""
+    if not os.path.exists(path):
+        raise CommandError(f"error reading {path}: no such file or directory")
+    if os.path.isdir(path):
+        raise CommandError(f"env {kind} file cannot be a directory")
+    rule = (
+        "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', "
+        "and must not start with a digit"
+    )
     found = []
-    for line in text.splitlines():
-        line = line.lstrip()
+    for number, raw in enumerate(_read(path).split(b"\n"), 1):
+        try:
+            line = raw.removesuffix(b"\r").decode().removeprefix("\ufeff" if number == 1 else "").lstrip()
+        except UnicodeDecodeError:
+            shown = " ".join(map(str, raw))
+            raise CommandError(f"env file {path} contains invalid utf8 bytes at line {number}: [{shown}]") from None
         if not line or line[0] == "#":
             continue
         key, equals, value = line.partition("=")
+        if why := _wrong_with(key, _VARIABLE, rule, _VARIABLES):
+            raise CommandError(f"{quoted(key)} is not a valid key name: {why}")
         found.append((key, value if equals else os.environ.get(key, "")))
     return found
 
@@ -196,15 +222,14 @@ def _registry(session: Session) -> dict[str, bytes]:
     if files:
         found: dict[str, bytes] = {}
         for file in files:
-            for key, path in _sources(file):
-                _add(found, ".dockerconfigjson" if key == "config.json" else key, _read(path), "Secret")
+            for key, path in _sources(file if "=" in file else f".dockerconfigjson={file}"):
+                _add(found, key, _read(path), "Secret")
         return found
-    for name in ("docker-username", "docker-password"):
-        if not flags.text(name):
-            raise CommandError(
-                "either --from-file or the combination of --docker-username, --docker-password and --docker-server is "
-                "required"
-            )
+    if not all(flags.text(name) for name in ("docker-username", "docker-password", "docker-server")):
+        raise CommandError(
+            "either --from-file or the combination of --docker-username, --docker-password and --docker-server is "
+            "required"
+        )
     from ..output.go_json import compact
 
     user, password = flags.text("docker-username"), flags.text("docker-password")

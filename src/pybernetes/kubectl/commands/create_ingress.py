@@ -27,7 +27,7 @@ def run(session: Session) -> int:
     if flags.text("class"):
         spec["ingressClassName"] = flags.text("class")
     if default:
-        spec["defaultBackend"] = _backend(default, f"default backend doesn't match regex: {default}")
+        spec["defaultBackend"] = _default(default)
     tls, hosts = _rules(rules)
     if tls:
         spec["tls"] = tls
@@ -35,7 +35,9 @@ def run(session: Session) -> int:
         spec["rules"] = hosts
     annotations = {}
     for text in flags.many("annotation"):
-        key, _, value = text.partition("=")
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise CommandError(f"annotation {text} is invalid and should be in format key=[value]")
         annotations[key] = value
     meta = metadata(session, name, annotations=annotations)
     status: dict[str, Any] = {"loadBalancer": {}}
@@ -44,42 +46,57 @@ def run(session: Session) -> int:
     return 0
 
 
-def _backend(text: str, wrong: str) -> dict[str, Any]:
-    service, colon, port = text.partition(":")
-    if not service or not colon or not port:
-        raise CommandError(wrong)
-    return {"service": {"name": service, "port": {"number": int(port)} if port.isdigit() else {"name": port}}}
+def _default(text: str) -> dict[str, Any]:
+    if text.count(":") != 1:
+        raise CommandError("default-backend should be in format servicename:serviceport")
+    service, _, port = text.partition(":")
+    return _service(service, port)
+
+
+def _service(name: str, port: str) -> dict[str, Any]:
+    """A number of 0 and an empty name are left out."""
+    shown: dict[str, Any] = ({"number": int(port)} if int(port) else {}) if port.isdigit() else {"name": port}
+    return {"service": {"name": name, "port": shown if port else {}}}
+
+
+_RULE = r"([\w*.-]*)(/.*)=([\w-]+):([\w-]+)"
+"""Host, path, service and port at the start of a rule; what follows may say `,tls`."""
 
 
 def _rules(texts: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    tls: dict[str, list[str]] = {}
+    """What `tls` and `rules` say, in the order given; a host is in one entry of `tls`."""
+    import re
+
+    tls: list[dict[str, Any]] = []
+    secured: set[str] = set()
     hosts: dict[str, list[dict[str, Any]]] = {}
     for text in texts:
-        wrong = f"rule {text} is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]"
-        where, equals, rest = text.partition("=")
-        if not equals:
-            raise CommandError(wrong)
-        backend, *options = rest.split(",")
-        host, _, path = where.partition("/")
-        path = "/" + path
+        match = re.match(_RULE, text)
+        if not match:
+            raise CommandError(
+                f"rule {text} is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]"
+            )
+        host, path, service, port = match.groups()
         kind = "Exact"
         if path.endswith("*"):
             path, kind = path[:-1], "Prefix"
-        hosts.setdefault(host, []).append({"path": path, "pathType": kind, "backend": _backend(backend, wrong)})
-        for option in options:
-            key, _, secret = option.partition("=")
-            if key == "tls":
-                known = tls.setdefault(secret, [])
-                if host and host not in known:
-                    known.append(host)
-    shown_tls = []
-    for secret in sorted(tls):
-        entry: dict[str, Any] = {"hosts": tls[secret]} if tls[secret] else {}
-        if not entry and not secret:
-            continue
-        shown_tls.append({**entry, "secretName": secret} if secret else entry)
+        hosts.setdefault(host, []).append({"path": path, "pathType": kind, "backend": _service(service, port)})
+        options = text.split(",")
+        if len(options) == 2 and host not in secured:
+            secured.add(host)
+            _secure(tls, host, [*options[1].split("="), ""][1])
     shown = [
         {"host": host, "http": {"paths": paths}} if host else {"http": {"paths": paths}}
         for host, paths in hosts.items()
     ]
-    return shown_tls, shown
+    return tls, shown
+
+
+def _secure(tls: list[dict[str, Any]], host: str, secret: str) -> None:
+    for entry in tls:
+        if entry.get("secretName", "") == secret:
+            entry.setdefault("hosts", []).append(host)
+            return
+    entry = ({"hosts": [host]} if host else {}) | ({"secretName": secret} if secret else {})
+    if entry:
+        tls.append(entry)

@@ -31,6 +31,8 @@ def run(session: Session) -> int:
     if kind == "externalname":
         require(session, "external-name")
     name = name_of(session)
+    if kind == "externalname" and not _is_subdomain(flags.text("external-name")):
+        raise CommandError(f"invalid service external name {flags.text('external-name')}")
     headless = flags.text("clusterip") == "None"
     tcp = flags.many("tcp")
     if not tcp and not headless and kind != "externalname":
@@ -49,10 +51,17 @@ def run(session: Session) -> int:
     return 0
 
 
+def _is_subdomain(text: str) -> bool:
+    import re
+
+    label = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+    return len(text) <= 253 and bool(re.fullmatch(rf"{label}(\.{label})*", text, re.ASCII))
+
+
 def _port(text: str, node_port: int) -> dict[str, Any]:
-    port, colon, target = text.partition(":")
+    port, *targets = text.split(":")
     found: dict[str, Any] = {"name": text.replace(":", "-"), "protocol": "TCP", "port": _number(port)}
-    found["targetPort"] = (_number(target) if target.isdigit() else target) if colon else found["port"]
+    found["targetPort"] = _target(targets[0]) if targets else found["port"]
     if node_port:
         found["nodePort"] = node_port
     return found
@@ -61,6 +70,29 @@ def _port(text: str, node_port: int) -> dict[str, Any]:
 def _number(text: str) -> int:
     if not text.isdigit():
         raise CommandError(f'strconv.ParseUint: parsing "{text}": invalid syntax')
-    if not 0 < int(text) < 65536:
-        raise CommandError("invalid port number")
+    if int(text) > 65535:
+        raise CommandError(f'strconv.ParseUint: parsing "{text}": value out of range')
     return int(text)
+
+
+def _target(text: str) -> int | str:
+    """A port's number or name. CommandError with all that is wrong with it."""
+    if text.lstrip("+-").isdigit():
+        if not 0 < int(text) < 65536:
+            raise CommandError("must be between 1 and 65535, inclusive")
+        return int(text)
+    lower, digits = "abcdefghijklmnopqrstuvwxyz", "0123456789"
+    wrong = [
+        (len(text) > 15, "must be no more than 15 characters"),
+        (
+            not text or text.strip(lower + digits + "-"),
+            "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
+        ),
+        (not any(letter in lower for letter in text), "must contain at least one letter (a-z)"),
+        ("--" in text, "must not contain consecutive hyphens"),
+        (text != text.strip("-"), "must not begin or end with a hyphen"),
+    ]
+    found = [words for is_so, words in wrong if is_so]
+    if found:
+        raise CommandError(",".join(found))
+    return text

@@ -17,7 +17,7 @@ FLAGS = {
     "create serviceaccount": GENERATOR,
     "create quota": f"hard='' scopes='' {GENERATOR}",
     "create priorityclass": (
-        f"description='' global-default=false preemption-policy='PreemptLowerPriority' value=0 {GENERATOR}"
+        f"description='' global-default=false preemption-policy='PreemptLowerPriority' value=0i32 {GENERATOR}"
     ),
     "create poddisruptionbudget": f"max-unavailable='' min-available='' selector='' {GENERATOR}",
 }
@@ -86,6 +86,9 @@ def _budget(session: Session, name: str) -> None:
         raise CommandError("one of min-available or max-unavailable must be specified")
     if low and high:
         raise CommandError("min-available and max-unavailable cannot be both specified")
+    for flag, given in (("min-available", low), ("max-unavailable", high)):
+        if given and not given.removesuffix("%").isdigit():
+            raise CommandError(f"invalid format specified for {flag}")
     spec: dict[str, Any] = {"minAvailable": _amount(low)} if low else {}
     spec["selector"] = label_selector(selector)
     if high:
@@ -107,12 +110,17 @@ def label_selector(text: str) -> dict[str, Any]:
         raise CommandError(f"couldn't parse the selector string {quoted(text)}: {error}") from None
     found: dict[str, Any] = {}
     for term in requirements:
-        if term.operator in ("=", "==", "In") and len(term.values) == 1 and "(" not in text:
-            found.setdefault("matchLabels", {})[term.key] = next(iter(term.values))
+        if term.operator in ("=", "=="):
+            found.setdefault("matchLabels", {})[term.key] = term.values[0]
             continue
-        operator = {"in": "In", "notin": "NotIn", "exists": "Exists", "!": "DoesNotExist", "!=": "NotIn"}.get(
-            term.operator, term.operator
-        )
+        operator = {"in": "In", "notin": "NotIn", "exists": "Exists", "!": "DoesNotExist"}.get(term.operator)
+        if operator is None:
+            why = (
+                "is not a valid label selector operator"
+                if term.operator == "!="
+                else "isn't supported in label selectors"
+            )
+            raise CommandError(f"{quoted(term.operator)} {why}")
         expression: dict[str, Any] = {"key": term.key, "operator": operator}
         if term.values:
             expression["values"] = sorted(term.values)

@@ -6,9 +6,9 @@ from ..errors import CommandError, StatusFailure, Unreachable
 from ..flags import PRINT
 from ..objects.generated import name_of
 from ..objects.item import Item
+from ..objects.struct_order import in_struct_order
 from ..output.go_json import compact
 from ..output.printers import printer_for
-from ..wire.json_read import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ _KINDS = {"Pod": "v1", "Secret": "v1", "Node": "v1"}
 def run(session: Session) -> int:
     flags = session.flags
     name = name_of(session)
+    if not name:
+        raise CommandError("service account name is required")
     spec: dict[str, Any] = {
         "audiences": flags.many("audience") or None,
         "expirationSeconds": None,
@@ -31,7 +33,7 @@ def run(session: Session) -> int:
     if flags.changed("duration"):
         seconds = flags.seconds("duration")
         if seconds < 0:
-            raise CommandError("duration must be greater than or equal to 0")
+            raise CommandError("--duration must be greater than or equal to 0")
         if seconds != int(seconds):
             raise CommandError("duration cannot be expressed in units less than seconds")
         spec["expirationSeconds"] = int(seconds) or None
@@ -54,13 +56,13 @@ def run(session: Session) -> int:
     account = Item(session.client, session.mapper.builtin("v1", "ServiceAccount"), session.namespace, name)
     body = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": _present(spec)}
     try:
-        answer = loads(session.client.call("POST", account.path("token"), body=compact(body).encode()))
+        answer = session.client.object("POST", account.path("token"), body=compact(body).encode())
     except (StatusFailure, Unreachable) as error:
         raise CommandError(f"failed to create token: {getattr(error, 'detail', '') or error.message}") from None
     if flags.text("output") in ("", "token"):
         session.print(str((answer.get("status") or {}).get("token") or ""))
     else:
-        printer_for(session, "created").print(answer)
+        printer_for(session, "created").print(in_struct_order(answer), ordered=True)
     return 0
 
 

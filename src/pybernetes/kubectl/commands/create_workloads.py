@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, quoted
+from ..errors import CommandError
 from ..objects.generated import GENERATOR, finish, metadata, name_of, require
 
 TYPE_CHECKING = False
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 FLAGS = {
-    "create deployment": f"image=[] port=-1 -r,replicas=1 {GENERATOR}",
+    "create deployment": f"image=[] port=-1i32 -r,replicas=1i32 {GENERATOR}",
     "create job": f"from='' image='' {GENERATOR}",
     "create cronjob": f"image='' restart='' schedule='' {GENERATOR}",
 }
@@ -36,9 +36,9 @@ def _command(session: Session) -> list[str]:
 
 
 def container_name(image: str) -> str:
-    """The last part of an image's name, without tag and digest."""
+    """The last part of an image's name, without tag and digest; of its own where some letters cannot stay."""
     name = image.rpartition("/")[2].partition(":")[0].partition("@")[0]
-    return "".join(letter if letter.isalnum() or letter == "-" else "-" for letter in name.lower())
+    return f"{name.replace('_', '-').replace('.', '-')}-{_suffix()}" if "_" in name or "." in name else name
 
 
 def _deployment(session: Session, name: str) -> None:
@@ -54,10 +54,6 @@ def _deployment(session: Session, name: str) -> None:
             container["command"] = command
         container["resources"] = {}
         containers.append(container)
-    names = [container["name"] for container in containers]
-    for container in containers:
-        if names.count(container["name"]) > 1:
-            container["name"] = f"{container['name']}-{_suffix()}"
     if flags.number("port") >= 0 and containers:
         containers[0] = _inserted(containers[0], "ports", [{"containerPort": flags.number("port")}])
     template = {"metadata": {"creationTimestamp": None, "labels": labels}, "spec": {"containers": containers}}
@@ -119,9 +115,8 @@ def _job_from(session: Session, name: str, source: str) -> dict[str, Any]:
     found.raise_errors()
     cron = found.items[0].obj
     if cron.get("kind") != "CronJob":
-        raise CommandError(
-            "from must be an existing cronjob" if cron.get("kind") else f"unknown object type {quoted(source)}"
-        )
+        version = cron["apiVersion"].rpartition("/")[2]
+        raise CommandError(f"unknown object type *{version}.{cron['kind']}")
     template = cron["spec"]["jobTemplate"]
     inner = template.get("metadata") or {}
     annotations = {"cronjob.kubernetes.io/instantiate": "manual", **(inner.get("annotations") or {})}

@@ -36,7 +36,6 @@ def run(session: Session) -> int:
     _check(session, names)
     found = collect(session, names, default_resource="pods", latest=True)
     found.raise_errors()
-    code = 0
     for item in found.items:
         if item.resource.kind == "Node":
             pod, name = _on_node(session, item, words)
@@ -48,8 +47,8 @@ def run(session: Session) -> int:
             pod, name = _ephemeral(session, item, words)
         attach = flags.on("attach") if flags.changed("attach") else flags.on("stdin")
         if attach and name:
-            code = _join(session, pod, name)
-    return code
+            _join(session, pod, name)
+    return 0
 
 
 def _check(session: Session, names: list[str]) -> None:
@@ -232,7 +231,7 @@ def _on_node(session: Session, node: Item, words: list[str]) -> tuple[Item, str]
     return pod, inner
 
 
-def _join(session: Session, pod: Item, name: str) -> int:
+def _join(session: Session, pod: Item, name: str) -> None:
     """Once the container runs."""
 
     def started(obj: dict[str, Any]) -> bool:
@@ -245,4 +244,4 @@ def _join(session: Session, pod: Item, name: str) -> int:
         return False
 
     wait_for(pod, started, 3600.0)
-    return join(session, pod, name, stdin=session.flags.on("stdin"), tty=session.flags.on("tty"))
+    join(session, pod, name, stdin=session.flags.on("stdin"), tty=session.flags.on("tty"))

@@ -7,6 +7,7 @@ from ..flags import DRY_RUN, FILES
 from ..objects.builder import collect, file_flags
 from ..objects.deletion import CASCADES, delete_options, wait_until_gone
 from ..objects.mutation import dry_run_of, suffix_of
+from ..objects.raw import send_raw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +25,14 @@ FLAGS = (
 
 def cascade_of(session: Session) -> str:
     """The cascade, its old boolean values included. CommandError."""
-    given = session.flags.text("cascade")
-    given = {"true": "background", "false": "orphan"}.get(given, given)
+    flags = session.flags
+    given = flags.text("cascade")
+    if old := {"true": "background", "false": "orphan"}.get(given):
+        session.tell(
+            f"warning: --cascade={given} is deprecated (boolean value) and can be replaced with --cascade={old}."
+        )
+        flags.set("cascade", old)
+        given = old
     if given not in CASCADES:
         raise CommandError(f'invalid cascade value ({given}). Must be "background", "foreground", or "orphan"')
     return given
@@ -34,8 +41,7 @@ def cascade_of(session: Session) -> str:
 def run(session: Session) -> int:
     flags = session.flags
     if flags.text("raw"):
-        session.out.write(session.client.call("DELETE", flags.text("raw")).decode())
-        return 0
+        return send_raw(session, "DELETE")
     cascade = cascade_of(session)
     dry_run = dry_run_of(session)
     output = flags.text("output")
@@ -45,7 +51,8 @@ def run(session: Session) -> int:
     if flags.on("all") and selecting:
         raise CommandError("setting 'all' parameter but found a non empty selector. ")
     files, kustomize = file_flags(session)
-    if flags.on("all-namespaces") and session.args and not (flags.on("all") or selecting):
+    named = len(session.args) > 1 or "/" in "".join(session.args)
+    if flags.on("all-namespaces") and named and not (flags.on("all") or selecting):
         raise CommandError("a resource cannot be retrieved by name across all namespaces")
     if files or kustomize or flags.on("all") or selecting:
         if flags.on("all") and len(session.args) > 1 and "/" not in session.args[0]:
@@ -65,6 +72,9 @@ def run(session: Session) -> int:
         return 0
     deleted: list[tuple[Item, str]] = []
     for item in found.items:
+        if not item.name:
+            found.errors.append(CommandError("resource name may not be empty"))
+            continue
         try:
             if dry_run != "client":
                 answer = _delete(item, delete_options(grace, cascade), dry_run)

@@ -33,36 +33,44 @@ def run(session: Session) -> int:
         latest=True,
         chunk=flags.number("chunk-size"),
     )
-    if found.errors and not found.items and not files and not kustomize:
-        prefixed = _by_prefix(session)
-        if prefixed:
-            describe_all(session, prefixed)
-            session.print("")
-            return 0
     if len(session.args) == 2 and any(getattr(error, "reason", "") == "NotFound" for error in found.errors):
         # Two words are taken for a type and the beginning of a name.
-        found.raise_errors()
-    describe_all(session, found.items)
+        matching = _by_prefix(session) if not found.items else []
+        if not matching:
+            found.raise_errors()
+        for text in _described(session, matching):
+            if isinstance(text, Exception):
+                raise text
+            session.print(text)
+        return 0
+    if files or kustomize:
+        # Of files, what is not there is met when it is described.
+        found.collecting = [error for error in found.collecting if isinstance(error, CommandError)]
+    before = ""
+    for text in _described(session, found.items):
+        if isinstance(text, Exception):
+            if str(text) not in map(str, found.errors):
+                found.errors.append(text)
+            continue
+        session.out.write(before + text)
+        session.out.flush()
+        before = "\n\n"
     if not found.items and not found.errors:
         where = f" in {session.namespace} namespace." if not flags.on("all-namespaces") else ""
         session.tell(f"No resources found{where}")
-    found.raise_errors(bare=True)
+    found.raise_errors(bare=True, own_last=True)
     return 0
 
 
-def describe_all(session: Session, items: list[Item]) -> None:
-    """One after the other, apart by two blank lines; what each asks the server is asked together."""
+def _described(session: Session, items: list[Item]) -> list[str | Exception]:
+    """Each in turn, or why it cannot be described; what they ask the server is asked together."""
 
     def text_of(item: Item) -> str:
         context = Context(session, events=session.flags.on("show-events"))
         describer_of(item)(context, item)
         return context.text()
 
-    for number, text in enumerate(session.client.each(text_of, items)):
-        if isinstance(text, Exception):
-            raise text
-        session.out.write(text if not number else "\n\n" + text)
-        session.out.flush()
+    return session.client.each(text_of, items)
 
 
 def _by_prefix(session: Session) -> list[Item]:

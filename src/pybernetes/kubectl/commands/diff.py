@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from ..apply.prune import check, unnamed
 from ..client import query_of
-from ..errors import CommandError, StatusFailure, UsageError, code_of, text_of
+from ..errors import CommandError, Several, StatusFailure, UsageError, code_of, text_of
 from ..flags import FILES
 from ..objects.builder import collect, require_files
 from ..objects.item import Item
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 FLAGS = (
     "concurrency=1 field-manager='kubectl-client-side-apply' force-conflicts=false prune=false prune-allowlist=[+] "
-    f"-l,selector='' server-side=false show-managed-fields=false {FILES}"
+    f"-l,selector='' server-side=false show-managed-fields=false show-secret=false {FILES}"
 )
 
 
@@ -32,7 +33,7 @@ def run(session: Session) -> int:
     """1 means differences, so errors of any kind are 2 or more."""
     try:
         return _diff(session)
-    except (CommandError, StatusFailure) as error:
+    except (CommandError, StatusFailure, Several) as error:
         raise CommandError(text_of(error), max(code_of(error), 2), prefix="") from None
 
 
@@ -44,17 +45,29 @@ def _diff(session: Session) -> int:
     require_files(session)
     if session.flags.on("force-conflicts") and not session.flags.on("server-side"):
         raise CommandError("--force-conflicts only works with --server-side")
+    if session.flags.on("prune"):
+        check(session)
     found = collect(session, [], selector=session.flags.text("selector"))
     if found.errors:
-        found.raise_errors()
+        raise found.errors[0]
     live_dir, merged_dir = _directory("LIVE"), _directory("MERGED")
     try:
         for item in found.items:
             live, merged = _versions(session, item)
             name = _file_name(item)
+            secret = item.resource.kind == "Secret" and item.resource.version == "v1"
+            if secret and not session.flags.on("show-secret"):
+                live, merged = masked(live, merged)
+                if live is None:
+                    # As the stock client has it: here it compares with nothing as an object.
+                    _write_text(os.path.join(live_dir, name), "null\n")
             if live is not None:
                 _write(session, os.path.join(live_dir, name), live)
             _write(session, os.path.join(merged_dir, name), merged)
+            item.obj = live or merged
+        if session.flags.on("prune"):
+            for item in unnamed(session, found.items):
+                _write_text(os.path.join(live_dir, _file_name(item)), dump(item.obj))
         return _run(session, live_dir, merged_dir)
     finally:
         shutil.rmtree(live_dir, ignore_errors=True)
@@ -106,29 +119,42 @@ def _versions(session: Session, item: Item) -> tuple[dict[str, Any] | None, dict
     return live, merged
 
 
+def masked(live: dict[str, Any] | None, merged: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Two versions of a Secret without its values, where it shows which of them differ."""
+    before, after = dict((live or {}).get("data") or {}), dict(merged.get("data") or {})
+    changed = {key for key in before if key in after and before[key] != after[key]}
+    if live and before:
+        live = {**live, "data": {key: "*** (before)" if key in changed else "***" for key in before}}
+    if after:
+        merged = {**merged, "data": {key: "*** (after)" if key in changed else "***" for key in after}}
+    return live, merged
+
+
 def _write(session: Session, path: str, obj: dict[str, Any]) -> None:
-    shown = obj if session.flags.on("show-managed-fields") else without_managed_fields(obj)
-    if shown.get("kind") == "Secret":
-        shown = {**shown, "data": dict.fromkeys(shown.get("data") or {}, "***")}
-    metadata = {key: value for key, value in (shown.get("metadata") or {}).items() if key != "resourceVersion"}
+    _write_text(path, dump(obj if session.flags.on("show-managed-fields") else without_managed_fields(obj)))
+
+
+def _write_text(path: str, text: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
-        file.write(dump({**shown, "metadata": metadata}))
+        file.write(text)
 
 
 def _run(session: Session, live: str, merged: str) -> int:
     import subprocess
 
-    given = os.environ.get("KUBECTL_EXTERNAL_DIFF", "")
-    words = given.split() if given else ["diff", "-u", "-N"]
+    program, *options = os.environ.get("KUBECTL_EXTERNAL_DIFF", "").split(" ")
+    # No option can name a file or another program.
+    options = [word for word in options if word.isascii() and word.replace("-", "0").replace("=", "0").isalnum()]
+    words = [program, live, merged, *options] if program else ["diff", "-u", "-N", live, merged]
     try:
-        done = subprocess.run([*words, live, merged], capture_output=True, check=False)
+        done = subprocess.run(words, capture_output=True, check=False)
     except FileNotFoundError:
         raise CommandError(f'failed to run "{words[0]}": executable file not found in $PATH', 2) from None
     session.out.write(done.stdout.decode("utf-8", "replace"))
     if done.stderr:
         session.tell(done.stderr.decode("utf-8", "replace").rstrip("\n"))
     if done.returncode > 1:
-        raise CommandError(f"exit status {done.returncode}", done.returncode)
+        raise CommandError(f'failed to run "{words[0]}": exit status {done.returncode}', 2)
     return done.returncode
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from ..client import query_of
 from ..errors import CommandError, Several, StatusFailure
+from ..objects.builder import Options, listed
 from ..objects.deletion import wait_until_gone
 from ..objects.item import Item
 from ..objects.mutation import dry_run_of, suffix_of
@@ -30,7 +30,8 @@ _RETRY_SECONDS = 5.0
 def run(session: Session) -> int:
     dry_run = dry_run_of(session)
     found = nodes(session)
-    found.raise_errors()
+    if found.errors:
+        raise found.errors[0]
     for item in found.items:
         cordon(session, item, wanted=True, dry_run=dry_run)
     failures: dict[str, Several] = {}
@@ -93,15 +94,13 @@ def _drain(session: Session, node: Item, dry_run: str) -> None:
 def _for_deletion(session: Session, node: Item) -> tuple[list[dict[str, Any]], list[Exception], str]:
     """The pods of a node that may be removed, what forbids it, and what to warn of."""
     flags = session.flags
-    query = query_of(
-        (
-            ("fieldSelector", f"spec.nodeName={node.name}"),
-            ("labelSelector", flags.text("pod-selector")),
-            ("limit", flags.number("chunk-size") or ""),
-        )
+    options = Options(
+        field_selector=f"spec.nodeName={node.name}",
+        selector=flags.text("pod-selector"),
+        chunk=flags.number("chunk-size"),
     )
     try:
-        pods = session.client.get(f"/api/v1/pods{query}").get("items") or []
+        pods = list(listed(session, session.mapper.resource("pods"), "", options))
     except StatusFailure as error:
         return [], [error], ""
     chosen, warnings, errors = judged(session, pods)
@@ -179,9 +178,8 @@ def _delete(session: Session, item: Item, deadline: float, dry_run: str) -> None
     except StatusFailure as error:
         if error.reason != "NotFound":
             raise
-    if dry_run == "none":
-        _await_end(session, item, deadline)
-    session.print(f"pod/{item.name} deleted{suffix_of(dry_run)}")
+    if dry_run != "none" or _await_end(session, item, deadline):
+        session.print(f"pod/{item.name} deleted{suffix_of(dry_run)}")
 
 
 def _evict(session: Session, item: Item, deadline: float, dry_run: str) -> None:
@@ -210,20 +208,45 @@ def _evict(session: Session, item: Item, deadline: float, dry_run: str) -> None:
             time.sleep(_RETRY_SECONDS)
     if dry_run == "none":
         try:
-            _await_end(session, item, deadline)
+            gone = _await_end(session, item, deadline)
         except CommandError as error:
             raise CommandError(
                 f'error when waiting for pod "{item.name}" in namespace "{item.namespace}" to terminate: {error}'
             ) from None
-        session.print(f"pod/{item.name} evicted")
+        if gone:
+            session.print(f"pod/{item.name} evicted")
 
 
-def _await_end(session: Session, item: Item, deadline: float) -> None:
+def _await_end(session: Session, item: Item, deadline: float) -> bool:
+    """Is it gone? False when it has been on its way for so long that it is not waited for. CommandError."""
     uid = str(item.obj["metadata"].get("uid") or "")
-    try:
-        wait_until_gone(session, item, uid, max(0.01, deadline - time.monotonic()))
-    except CommandError:
-        raise CommandError(_timed_out(session)) from None
+    skip_seconds = session.flags.number("skip-wait-for-delete-timeout")
+    until = min(deadline, time.monotonic() + skip_seconds) if skip_seconds > 0 else deadline
+    while True:
+        try:
+            wait_until_gone(session, item, uid, max(0.01, until - time.monotonic()))
+            return True
+        except CommandError:
+            if time.monotonic() >= deadline or skip_seconds <= 0:
+                raise CommandError(_timed_out(session)) from None
+        try:
+            left = _skipped_in(item.get(), skip_seconds)
+        except StatusFailure as error:
+            if error.reason != "NotFound":
+                raise
+            return True
+        if left <= 0:
+            session.print(f'pod "{item.name}" has DeletionTimestamp older than {skip_seconds} seconds, skipping')
+            return False
+        until = min(deadline, time.monotonic() + left)
+
+
+def _skipped_in(pod: dict[str, Any], skip_seconds: int) -> float:
+    """The seconds after which a pod that is being deleted is no longer waited for."""
+    from ..output.age import seconds_of
+
+    begun = pod["metadata"].get("deletionTimestamp")
+    return skip_seconds + 1 - (time.time() - seconds_of(begun) if begun else 0.0)
 
 
 def _timed_out(session: Session) -> str:

@@ -6,13 +6,14 @@ import os
 
 from ..errors import CommandError, StatusFailure, text_of
 from ..flags import FILES, PRINT
-from ..objects.builder import collect, flattened, item_of
+from ..objects.builder import collect
+from ..objects.file_items import flattened, item_of
 from ..objects.item import Item
 from ..objects.mutation import LAST_APPLIED, operation_printer, parameters, refreshed_last_applied, validation_of
 from ..objects.recording import recorded
 from ..output.go_json import compact
 from ..output.go_yaml import dump
-from ..output.printers import unmatched, without_managed_fields
+from ..output.printers import unmatched, without_kyaml, without_managed_fields
 from ..wire.json_read import loads
 from ..wire.yaml_read import YamlError, load_all
 
@@ -39,24 +40,32 @@ _HEAD_LAST_APPLIED = """# Please edit the 'last-applied-configuration' annotatio
 
 
 def run(session: Session) -> int:
-    if session.flags.on("output-patch") and session.flags.text("output"):
-        raise CommandError("the edit doesn't support output the patch and the object at once")
     validation_of(session)
-    found = collect(session, latest=True)
+    found = collect(session, latest=True, select_all=True, subresource=session.flags.text("subresource"))
     found.raise_errors()
-    output = session.flags.text("output")
-    if output not in ("", "json", "yaml"):
-        raise unmatched(output, ("json", "yaml"))
+    _check_output(session)
     if session.command == "apply edit-last-applied":
         return _LastApplied(session).run(found.items)
     return _Edit(session).run(found.items)
 
 
+def _check_output(session: Session) -> None:
+    output = session.flags.text("output")
+    if output not in ("", "json", "kyaml", "yaml") or (output == "kyaml" and without_kyaml()):
+        raise unmatched(output, ("json", "kyaml", "yaml"))
+
+
 def create_edited(session: Session) -> int:
-    """`create --edit`."""
-    found = collect(session, [])
+    """`create --edit`: each object has a visit to the editor of its own."""
+    found = collect(session, [], selector=session.flags.text("selector"))
+    for item in found.items:
+        try:
+            _check_output(session)
+            _Create(session).run([item])
+        except (CommandError, StatusFailure) as error:
+            found.errors.append(error)
     found.raise_errors()
-    return _Create(session).run(found.items)
+    return 0
 
 
 class _Changed(CommandError):
@@ -73,7 +82,7 @@ class _Edit:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.json = session.flags.text("output") == "json"
+        self.output = session.flags.text("output")
 
     def run(self, items: list[Item]) -> int:
         if not items:
@@ -103,21 +112,25 @@ class _Edit:
 
     def content(self, item: Item) -> dict[str, Any]:
         """What is put before the user."""
-        if self.session.flags.on("show-managed-fields"):
-            return item.obj
         return without_managed_fields(item.obj)
 
     def text(self, objects: list[dict[str, Any]]) -> str:
         one = (
             objects[0] if len(objects) == 1 else {"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {}}
         )
-        if self.json:
+        if self.output == "json":
             from ..output.go_json import indented
 
             return indented(one) + "\n"
+        if self.output == "kyaml":
+            from ..output import kyaml
+
+            return kyaml.dump(one)
         return dump(one)
 
     def _with_reasons(self, reasons: list[str]) -> str:
+        if self.output == "json":
+            return ""
         if not reasons:
             return self.head
         return self.head + "".join(f"# {line}\n" for reason in reasons for line in reason.split("\n")) + "#\n"
@@ -125,14 +138,12 @@ class _Edit:
     def _in_editor(self, text: str, path: str) -> tuple[str, str]:
         import shlex
         import subprocess
-        import tempfile
 
         if self.session.flags.on("windows-line-endings"):
             text = text.replace("\n", "\r\n")
-        suffix = ".json" if self.json else ".yaml"
+        suffix = ".json" if self.output == "json" else ".yaml"
         if not path:
-            descriptor, path = tempfile.mkstemp(prefix=self.prefix, suffix=suffix)
-            os.close(descriptor)
+            path = _new_file(self.prefix, suffix)
         with open(path, "w", encoding="utf-8", newline="") as file:
             file.write(text)
         editor = os.environ.get("KUBE_EDITOR") or os.environ.get("EDITOR") or "vi"
@@ -182,11 +193,7 @@ class _Edit:
                     raise _Changed("At least one of apiVersion, kind and name was changed")
                 self.send(item, obj)
             except StatusFailure as error:
-                if error.reason == "Conflict":
-                    reasons.append(self._conflict(item))
-                else:
-                    reasons.append(self._refused(item, error))
-                session.tell(text_of(error))
+                reasons.append(self.refused(item, error, path))
             except _Changed:
                 raise
             except CommandError as error:
@@ -200,14 +207,24 @@ class _Edit:
             "version of it"
         )
 
-    def _refused(self, item: Item, error: StatusFailure) -> str:
-        lines = [
-            f'{item.resource.full_name} "{item.name}" was not valid:' if error.reason == "Invalid" else error.text()
-        ]
+    def refused(self, item: Item, error: StatusFailure, path: str) -> str:
+        """Why the server refused a change, to be told in the editor. CommandError where another visit does not help."""
+        what, tell = f'{item.resource.full_name} "{item.name}"', self.session.tell
+        if error.reason == "Conflict":
+            tell(text_of(error))
+            return self._conflict(item)
         if error.reason == "Invalid":
+            tell(f"error: {what} is invalid")
             causes = (error.status.get("details") or {}).get("causes") or []
-            lines += [f"* {cause.get('field', '')}: {cause.get('message', '')}" for cause in causes] or [error.message]
-        return "\n".join(lines)
+            lines = [f"* {cause.get('field', '')}: {cause.get('message', '')}" for cause in causes] or [error.message]
+            return "\n".join([f"{what} was not valid:", *lines])
+        if error.reason == "NotFound":
+            tell(f"error: {what} could not be found on the server")
+            tell(f'The edits you made on deleted resources have been saved to "{path}"')
+        else:
+            tell(f"error: {what} could not be patched: {error.message}")
+            tell(f"You can run `kubectl replace -f {path}` to try this update again.")
+        raise _Changed("", prefix="")
 
     def _place(self, item: Item) -> tuple[str, str, str]:
         return item.resource.full_name, item.namespace, item.name
@@ -217,7 +234,7 @@ class _Edit:
         session = self.session
         before = self.content(item)
         if session.flags.on("save-config"):
-            edited = refreshed_last_applied(edited, create=True)
+            edited = self._with_configuration(item, edited)
         edited = recorded(session, edited)
         kind, patch = patch_between(before, edited)
         if not patch:
@@ -226,11 +243,13 @@ class _Edit:
         if session.flags.on("output-patch"):
             session.print(f"Patch: {compact(patch)}")
         item.patch(kind, compact(patch).encode(), session.flags.text("subresource"), **parameters(session))
-        printer = session.flags.text("output")
-        if printer in ("yaml", "json"):
-            session.print(f"{item.label()} edited")
-            return
         operation_printer(session, "edited").print(item.obj)
+
+    def _with_configuration(self, item: Item, edited: dict[str, Any]) -> dict[str, Any]:
+        """With the annotation of `--save-config`, which tells of managed fields too, as the stock client has it."""
+        owners = (item.obj.get("metadata") or {}).get("managedFields") or []
+        whole = {**edited, "metadata": {**edited["metadata"], "managedFields": owners}}
+        return without_managed_fields(refreshed_last_applied(whole, create=True))
 
 
 class _Create(_Edit):
@@ -239,8 +258,13 @@ class _Create(_Edit):
     may_move = True
 
     def send(self, item: Item, edited: dict[str, Any]) -> None:
+        edited = recorded(self.session, refreshed_last_applied(edited, create=self.session.flags.on("save-config")))
         item.create(edited, **parameters(self.session))
-        self.session.print(f"{item.label()} created")
+        operation_printer(self.session, "created").print(item.obj)
+
+    def refused(self, item: Item, error: StatusFailure, path: str) -> str:
+        self.session.tell(f'A copy of your changes has been stored to "{path}"')
+        raise error
 
 
 class _LastApplied(_Edit):
@@ -252,17 +276,31 @@ class _LastApplied(_Edit):
         text = ((item.obj.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
         if not text:
             raise CommandError(
-                f"no last-applied-configuration annotation found on resource: {item.name}, to create the annotation, "
-                "run the command with --create-annotation"
+                "no last-applied-configuration annotation found on resources, to create the annotation, use command "
+                "`kubectl apply set-last-applied --create-annotation`"
             )
-        found: dict[str, Any] = loads(text)
+        found: dict[str, Any] = without_managed_fields(loads(text))
         found.setdefault("metadata", {}).setdefault("namespace", item.namespace) if item.namespace else None
         return found
 
     def send(self, item: Item, edited: dict[str, Any]) -> None:
         patch = {"metadata": {"annotations": {LAST_APPLIED: compact(edited) + "\n"}}}
         item.patch("merge", compact(patch).encode(), **parameters(self.session, validate=False))
-        operation_printer(self.session, "edited").print(item.obj)
+        operation_printer(self.session, "edited").print(edited)
+
+
+def _new_file(prefix: str, suffix: str) -> str:
+    """An empty file of the user alone, with a number in its name."""
+    from random import randrange
+    from tempfile import gettempdir
+
+    while True:
+        path = os.path.join(gettempdir(), f"{prefix}{randrange(1 << 32)}{suffix}")
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            continue
+        return path
 
 
 def patch_between(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -3,46 +3,49 @@
 from __future__ import annotations
 
 from ..client import query_of
-from ..describe.writer import event_age, event_time
+from ..describe.events import event_age, event_time
+from ..ending import interruptible
 from ..errors import CommandError
 from ..flags import PRINT
 from ..objects.builder import Options, listed
+from ..objects.struct_order import in_struct_order
 from ..output.table import Columns
-from ..wire.json_read import loads
+from ..watching import watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from ..output.printers import Printer
     from ..session import Session
-    from ..transport.connection import Response
 
 FLAGS = f"-A,all-namespaces=false chunk-size=500 for='' no-headers=false types=[] -w,watch=false {PRINT}"
 
 
 def run(session: Session) -> int:
     flags = session.flags
-    fields, group = _target(session)
+    fields = _target(session)
     for kind in flags.many("types"):
         if kind.lower() not in ("normal", "warning"):
             raise CommandError("valid --types are Normal or Warning")
-    everywhere = flags.on("all-namespaces")
-    resource = session.mapper.builtin("v1", "Event")
-    namespace = "" if everywhere else session.namespace
-    options = Options(field_selector=fields, chunk=flags.number("chunk-size"))
-    events = [event for event in listed(session, resource, namespace, options) if _wanted(session, event, group)]
-    if flags.on("watch"):
-        return _watch(session, resource.path(namespace), fields, group, events)
-    if not events:
-        session.tell("No events found." if everywhere else f"No events found in {session.namespace} namespace.")
-        return 0
-    events.sort(key=lambda event: event_time(event) or 0.0)
+    printer = None
     if flags.text("output"):
         from ..output.printers import printer_for
 
         printer = printer_for(session)
+    everywhere = flags.on("all-namespaces")
+    resource = session.mapper.builtin("v1", "Event")
+    namespace = "" if everywhere else session.namespace
+    options = Options(field_selector=fields, chunk=flags.number("chunk-size"))
+    if flags.on("watch"):
+        with interruptible():
+            return _watch(session, resource.path(namespace), fields)
+    events = [event for event in listed(session, resource, namespace, options) if _wanted(session, event)]
+    if not events:
+        session.tell("No events found." if everywhere else f"No events found in {session.namespace} namespace.")
+        return 0
+    events.sort(key=lambda event: event_time(event) or 0.0)
+    if printer is not None:
         if flags.text("output") == "name":
             for event in events:
                 printer.print(event)
@@ -56,11 +59,11 @@ def run(session: Session) -> int:
     return 0
 
 
-def _target(session: Session) -> tuple[str, str]:
-    """The field selector and group of `--for`. CommandError."""
+def _target(session: Session) -> str:
+    """The field selector for `--for`. CommandError."""
     given = session.flags.text("for")
     if not given:
-        return "", ""
+        return ""
     kind, slash, name = given.partition("/")
     if "/" in name:
         raise CommandError("arguments in resource/name form may not have more than one slash", prefix="error: ")
@@ -70,15 +73,14 @@ def _target(session: Session) -> tuple[str, str]:
         resource = session.mapper.resource(kind)
     except CommandError as error:
         raise CommandError(error.message, prefix="") from None
-    return f"involvedObject.kind={resource.kind},involvedObject.name={name}", resource.group
+    about = (("kind", resource.kind), ("apiVersion", resource.api_version), ("name", name))
+    return ",".join(f"involvedObject.{key}={value}" for key, value in about)
 
 
-def _wanted(session: Session, event: dict[str, Any], group: str) -> bool:
+def _wanted(session: Session, event: dict[str, Any]) -> bool:
+    """Is it of one of the `--types`?"""
     kinds = [kind.lower() for kind in session.flags.many("types")]
-    if kinds and str(event.get("type", "")).lower() not in kinds:
-        return False
-    version = str((event.get("involvedObject") or {}).get("apiVersion") or "")
-    return not group or version.partition("/")[0] == group
+    return not kinds or str(event.get("type", "")).lower() in kinds
 
 
 class _Rows:
@@ -95,13 +97,14 @@ class _Rows:
             event_age(event),
             str(event.get("type") or ""),
             str(event.get("reason") or ""),
-            f"{about.get('kind')}/{about.get('name')}",
+            f"{about.get('kind') or ''}/{about.get('name') or ''}",
             str(event.get("message") or "").strip(),
         ]
-        self.columns.add([str(event["metadata"].get("namespace")), *cells] if self._everywhere else cells)
+        self.columns.add([str(event["metadata"].get("namespace") or ""), *cells] if self._everywhere else cells)
 
 
-def _watch(session: Session, path: str, fields: str, group: str, known: list[dict[str, Any]]) -> int:
+def _watch(session: Session, path: str, fields: str) -> int:
+    """What there is, in the server's order, and what comes."""
     rows: _Rows | None = None
     printer: Printer | None = None
     if session.flags.text("output"):
@@ -111,32 +114,14 @@ def _watch(session: Session, path: str, fields: str, group: str, known: list[dic
     else:
         rows = _Rows(session)
 
-    def show(event: dict[str, Any]) -> None:
+    query = query_of((("fieldSelector", fields), ("limit", 500), ("watch", "true")))
+    for change, event in watch(session.client, path + query):
+        if change in ("DELETED", "ERROR") or not _wanted(session, event):
+            continue
         if rows is not None:
             rows.add(event)
             rows.columns.flush()
         elif printer is not None:
-            printer.print({"kind": "Event", "apiVersion": "v1", **event})
+            printer.print(in_struct_order({**event, "kind": "Event", "apiVersion": "v1"}), ordered=True)
         session.out.flush()
-
-    for event in sorted(known, key=lambda event: event_time(event) or 0.0):
-        show(event)
-    newest = max((int(event["metadata"]["resourceVersion"]) for event in known), default=0)
-    query = query_of((("fieldSelector", fields), ("watch", "true"), ("resourceVersion", str(newest) if newest else "")))
-    seen = {event["metadata"]["uid"] for event in known} if not newest else set()
-    for line in _until_time_is_up(session.client.stream(path + query)):
-        change = loads(line)
-        event = change["object"]
-        if change["type"] not in ("ADDED", "MODIFIED") or not _wanted(session, event, group):
-            continue
-        if event["metadata"]["uid"] not in seen or change["type"] == "MODIFIED":
-            show(event)
     return 0
-
-
-def _until_time_is_up(response: Response) -> Iterator[bytes]:
-    """The lines that come in the time that --request-timeout gives."""
-    try:
-        yield from response.lines()
-    except TimeoutError:
-        response.close()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 from ..client import query_of
 from ..errors import CommandError
 from ..objects.builder import collect, file_flags
 from ..objects.item import Item
-from ..objects.pods import container_for, first_pod, pod_for
-from ..streams import Attached
+from ..objects.pods import container_for, first_pod, pod_for, running_timeout
+from ..streams import Attached, usable_tty
 from ..transport.channels import open_process
 
 TYPE_CHECKING = False
@@ -30,17 +27,18 @@ def run(session: Session) -> int:
             "See 'kubectl exec -h' for help and examples"
         )
     names, command = (args[:dash], args[dash:]) if dash >= 0 else (args, [])
-    if not names and not files:
+    if names[:1] in ([], [""]) and not files:
         raise CommandError("pod, type/name or --filename must be specified")
     if not command:
         raise CommandError("you must specify at least one command for the container")
+    seconds = running_timeout(session)
     if files:
-        found = collect(session, [], latest=True)
+        found = collect(session, [f"pods/{names[0]}"] if names else [], latest=True)
         found.raise_errors()
         item = found.items[0]
-        pod = item if item.resource.kind == "Pod" else first_pod(session, item, flags.seconds("pod-running-timeout"))
+        pod = item if item.resource.kind == "Pod" else first_pod(session, item, seconds)
     else:
-        pod = pod_for(session, names[0], flags.seconds("pod-running-timeout"))
+        pod = pod_for(session, names[0], seconds)
     return execute(session, pod, command)
 
 
@@ -52,11 +50,8 @@ def execute(session: Session, pod: Item, command: list[str]) -> int:
         raise CommandError(f"cannot exec into a container in a completed pod; current phase is {phase}")
     # Whether a container that is named exists, the server says.
     container = flags.text("container") or container_for(session, pod.obj, "", quiet=flags.on("quiet"))
-    stdin, tty = flags.on("stdin"), flags.on("tty")
-    if tty and not (stdin and os.isatty(sys.stdin.fileno())):
-        if stdin and not flags.on("quiet"):
-            session.tell("Unable to use a TTY - input is not a terminal or the right kind of file")
-        tty = False
+    stdin = flags.on("stdin")
+    tty = usable_tty(session, stdin=stdin, tty=flags.on("tty"))
     query = [
         ("container", container),
         *(("command", word) for word in command),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure, quoted
+from ..errors import CommandError, StatusFailure
 from ..mapper import Mapper
+from ..output.table import plain_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from ..discovery import Resource
     from ..session import Session
 
-FLAGS = "api-version='' output='plaintext' recursive=false"
+FLAGS = "api-version='' -o,output='plaintext' -R,recursive=false"
 _PREFIX = "#/components/schemas/"
 _WIDTH = 76
 
@@ -55,16 +56,17 @@ def run(session: Session) -> int:
 
 
 def _asked(session: Session, text: str) -> tuple[Resource, list[str]]:
-    """The resource and the fields of `deployments.apps.spec.replicas` or `pods.spec`."""
+    """The resource and the fields of `deploy.spec`; a group may follow a whole name: `deployments.apps.spec`."""
+    if text.startswith(".") or "[" in text:
+        raise CommandError("invalid jsonpath syntax, first node must be field node")
     words = text.split(".")
-    mapper = session.mapper
-    for count in range(len(words), 0, -1):
-        name = ".".join(words[:count])
-        found = mapper.known(name)
-        if found is not None and (count == 1 or found.group.startswith(".".join(words[1:count]))):
-            return found, [word for word in words[count:] if word]
+    whole = {resource.full_name: resource for resource in reversed(session.mapper.discovery.resources)}
+    for count in range(len(words), 1, -1):
+        found = whole.get(".".join(words[:count]))
+        if found is not None:
+            return session.mapper.resource(found.full_name), [word for word in words[count:] if word]
     try:
-        return mapper.resource(words[0]), [word for word in words[1:] if word]
+        return session.mapper.resource(words[0]), [word for word in words[1:] if word]
     except CommandError as error:
         raise CommandError(error.message, prefix="") from None
 
@@ -74,6 +76,8 @@ def _in_version(mapper: Mapper, resource: Resource, version: str) -> Resource:
         if other.name == resource.name and other.api_version == version:
             return other
     group, _, number = version.rpartition("/")
+    if any(other.api_version == version for other in mapper.discovery.resources):
+        raise CommandError(f"GVR ({group}/{number}, Resource={resource.name}) not found in OpenAPI schema")
     raise CommandError(f'couldn\'t find resource for "{group}/{number}, Resource={resource.name}"')
 
 
@@ -108,100 +112,115 @@ class Kinds:
         self._schemas = schemas
 
     def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The schema itself, with its own description first where it refers to another."""
-        reference = schema.get("$ref") or next((one["$ref"] for one in schema.get("allOf") or () if "$ref" in one), "")
-        if not reference:
-            return schema
-        target = dict(self._schemas.get(reference.removeprefix(_PREFIX)) or {})
-        if schema.get("description"):
-            target["description"] = schema["description"]
-        return target
+        """What a reference refers to, else the schema itself."""
+        return self._schemas.get(str(schema.get("$ref") or "").removeprefix(_PREFIX)) or schema
 
-    def inner(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """What a list or map holds, else itself."""
-        found = self.resolved(schema)
-        while True:
-            if isinstance(found.get("items"), dict):
-                found = self.resolved(found["items"])
-            elif isinstance(found.get("additionalProperties"), dict) and not found.get("properties"):
-                found = self.resolved(found["additionalProperties"])
-            else:
-                return found
+    def parts(self, schema: dict[str, Any]) -> list[dict[str, Any]]:
+        """The schemas beside it: those of `allOf`, of its items and of its values."""
+        within = [schema.get("items"), schema.get("additionalProperties")]
+        return [*(schema.get("allOf") or ()), *(one for one in within if isinstance(one, dict) and one)]
 
     def type_name(self, schema: dict[str, Any]) -> str:
         """`[]Container`, `map[string]string`, `integer`."""
-        reference = schema.get("$ref") or next((one["$ref"] for one in schema.get("allOf") or () if "$ref" in one), "")
-        if reference:
-            target = self._schemas.get(reference.removeprefix(_PREFIX)) or {}
-            if target.get("type") not in (None, "object") and not target.get("properties"):
-                return str(target["type"])
-            return reference.rpartition(".")[2]
-        if schema.get("type") == "array":
-            return "[]" + self.type_name(schema.get("items") or {})
-        if isinstance(schema.get("additionalProperties"), dict) and not schema.get("properties"):
+        every: list[dict[str, Any]] = schema.get("allOf") or []
+        if schema.get("items"):
+            return "[]" + self.type_name(schema["items"])
+        if isinstance(schema.get("additionalProperties"), dict):
             return "map[string]" + self.type_name(schema["additionalProperties"])
-        return str(schema.get("type") or "Object")
+        if len(every) == 1 and not schema.get("properties"):
+            return self.type_name(every[0])
+        if reference := str(schema.get("$ref") or ""):
+            target = self.resolved(schema)
+            if target is schema or target.get("type") in (None, "object"):
+                return reference.rpartition("/")[2].rpartition(".")[2]
+            return str(target["type"])
+        kind = schema.get("type") or "object"
+        return "Object" if kind == "object" else str(kind)
 
     def at(self, schema: dict[str, Any], path: list[str]) -> dict[str, Any]:
         """The field's schema at the end of a path. CommandError."""
         for name in path:
-            properties = self.inner(schema).get("properties") or {}
-            if name not in properties:
+            found = self._property(schema, name, frozenset())
+            if found is None:
                 raise CommandError(f'field "{path[-1]}" does not exist')
-            schema = properties[name]
+            schema = found
         return schema
+
+    def _property(self, schema: dict[str, Any], name: str, seen: frozenset[str]) -> dict[str, Any] | None:
+        """A field of the schema, or of what it holds."""
+        reference = str(schema.get("$ref") or "")
+        if reference and reference in seen:
+            return None
+        found = self.resolved(schema)
+        if name in (found.get("properties") or {}):
+            return dict(found["properties"][name])
+        below = (self._property(part, name, seen | {reference}) for part in self.parts(found))
+        return next((one for one in below if one is not None), None)
+
+    def description(self, schema: dict[str, Any]) -> str:
+        """The descriptions of the schema and of those beside it, each with a line break."""
+        found = self.resolved(schema)
+        own = f"{found['description']}\n" if found.get("description") else ""
+        return own + "".join(map(self.description, self.parts(found)))
 
 
 def _print(session: Session, kinds: Kinds, schema: dict[str, Any], path: list[str]) -> None:
     lines: list[str] = []
     if path:
         lines.append(f"FIELD: {path[-1]} <{kinds.type_name(schema)}>")
-        values = kinds.resolved(schema).get("enum") or kinds.inner(schema).get("enum") or []
-        if values:
-            lines.append("ENUM:")
-            lines += [f"    {value}" for value in values]
-        else:
-            lines.append("")
+        values = [_value(one) for one in schema.get("enum") or ()]
+        lines += ["ENUM:", *(f"    {value}" for value in values)] if values else [""]
         lines.append("")
-    lines.append("DESCRIPTION:")
-    texts = [str(kinds.resolved(schema).get("description") or "")]
-    inner = str(kinds.inner(schema).get("description") or "")
-    if inner not in texts:
-        texts.append(inner)
-    shown = [text for text in texts if text]
-    for text in shown:
-        lines += _wrapped(text, 4)
-    if not shown:
-        lines.append("    <empty>")
-    elif kinds.inner(schema).get("properties"):
-        lines.append("    ")
-    fields = kinds.inner(schema)
-    if fields.get("properties"):
-        lines.append("FIELDS:")
-        lines += _fields(kinds, fields, 2, session.flags.on("recursive"), ())
-    lines.append("")
-    session.print(*lines)
+    found = kinds.resolved(schema)
+    text = kinds.description(found)
+    lines += ["DESCRIPTION:", *(_wrapped(text, 4) if text else ["    <empty>"])]
+    if text:
+        lines[-1] = "    "
+    if found.get("externalDocs"):
+        lines += ["", *_external(found["externalDocs"], 0, 4)]
+    fields = _fields(kinds, found, 2, session.flags.on("recursive"), frozenset())
+    if fields:
+        lines += ["FIELDS:", *fields]
+    session.print(*lines, "")
 
 
-def _fields(kinds: Kinds, schema: dict[str, Any], level: int, recursive: bool, seen: tuple[str, ...]) -> list[str]:
+def _value(value: Any) -> str:
+    return '""' if value == "" else plain_text(value)
+
+
+def _external(docs: dict[str, Any], start: int, indent: int) -> list[str]:
+    """Where more is written (`externalDocs`)."""
+    text, url = str(docs.get("description") or ""), docs.get("url")
+    shown = _wrapped(text, indent) if text else []
+    return [f"{' ' * start}EXTERNAL DOCS:", *shown, *([f"{' ' * indent}URL: {url}"] if url else [])]
+
+
+def _fields(kinds: Kinds, schema: dict[str, Any], level: int, recursive: bool, seen: frozenset[str]) -> list[str]:
+    """`seen`: references that were followed on the way."""
+    reference = str(schema.get("$ref") or "")
+    if reference and reference in seen:
+        return []
+    seen |= {reference}
+    found = kinds.resolved(schema)
     lines: list[str] = []
-    required = schema.get("required") or ()
-    for name in sorted(schema.get("properties") or {}):
-        field = schema["properties"][name]
-        kind = kinds.type_name(field)
+    required = found.get("required") or ()
+    for name, field in sorted((found.get("properties") or {}).items()):
         mark = " -required-" if name in required else ""
-        lines.append(f"{' ' * level}{name}\t<{kind}>{mark}")
-        values = kinds.resolved(field).get("enum") or []
+        lines.append(f"{' ' * level}{name}\t<{kinds.type_name(field)}>{mark}")
+        values = [_value(one) for one in field.get("enum") or ()]
         if values:
             more = ", ...." if len(values) > 4 else ""
-            shown = [str(value) or quoted("") for value in values[:4]]
-            lines.append(f"{' ' * level}enum: {', '.join(shown)}{more}")
-        if not recursive:
-            text = str(kinds.resolved(field).get("description") or "")
-            lines += _wrapped(text, level + 2) if text else [" " * (level + 2) + "<no description>"]
-            lines.append("")
-        elif kind not in seen:
-            lines += _fields(kinds, kinds.inner(field), level + 2, True, (*seen, kind))
+            lines.append(f"{' ' * level}enum: {', '.join(values[:4])}{more}")
+        if recursive:
+            lines += _fields(kinds, field, level + 2, True, seen)
+            continue
+        text = str(field.get("description") or "")
+        lines += _wrapped(text, level + 2) if text else [" " * (level + 2) + "<no description>"]
+        if field.get("externalDocs"):
+            lines += ["", *_external(field["externalDocs"], level + 2, level + 4)]
+        lines.append("")
+    for part in kinds.parts(found):
+        lines += _fields(kinds, part, level, recursive, seen)
     return lines
 
 

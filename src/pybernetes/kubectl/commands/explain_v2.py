@@ -22,6 +22,8 @@ def explain(session: Session, resource: Resource, path: list[str]) -> None:
     try:
         definitions = session.client.get("/openapi/v2").get("definitions") or {}
     except StatusFailure as error:
+        if error.code == 404:
+            raise
         raise CommandError(f"failed to fetch openapi: {error.message}") from None
     wanted = (resource.group, resource.version, resource.kind)
     schema = next((one for one in definitions.values() if wanted in _kinds(one)), None)
@@ -30,11 +32,18 @@ def explain(session: Session, resource: Resource, path: list[str]) -> None:
     kinds = _Definitions(definitions)
     descriptions: list[str] = []
     for name in path:
-        properties = kinds.below(schema, [])[0].get("properties") or {}
+        owner = kinds.below(schema, [])[0]
+        properties = owner.get("properties") or {}
+        if not properties and owner.get("type") == "object":  # anything may be below, of which nothing is known
+            session.print(f"KIND:     {resource.kind}", f"VERSION:  {resource.api_version}", "")
+            session.print(*_description([str(owner.get("description") or "")]))
+            return
         if name not in properties:
             raise CommandError(f'field "{name}" does not exist')
         schema = properties[name]
     found, kind = kinds.below(schema, descriptions)
+    if not path and not found.get("properties"):
+        descriptions.append(str(found.get("description") or ""))
     session.print(f"KIND:     {resource.kind}", f"VERSION:  {resource.api_version}", "")
     if path:
         word = "RESOURCE:" if found.get("properties") else "FIELD:   "

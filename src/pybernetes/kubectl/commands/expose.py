@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure
+from ..apply.merge_keys import type_of
+from ..errors import CommandError, StatusFailure, quoted
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect
 from ..objects.generated import finish
@@ -35,7 +36,7 @@ def run(session: Session) -> int:
     operation_printer(session, "exposed")
     found = collect(session)
     overrides = session.flags.text("overrides")
-    for item in found.items:
+    for item in found.each():
         try:
             service = _service(session, item)
             if overrides:
@@ -49,7 +50,8 @@ def run(session: Session) -> int:
 
 def overridden(session: Session, obj: dict[str, Any], text: str) -> dict[str, Any]:
     """`--overrides` of the kind `--override-type`."""
-    from .patch import _patched
+    from ..objects.struct_order import typed
+    from .patch import patched
 
     kind = session.flags.text("override-type")
     if kind not in ("json", "merge", "strategic"):
@@ -59,20 +61,34 @@ def overridden(session: Session, obj: dict[str, Any], text: str) -> dict[str, An
         patch = load(text)
     except ValueError:
         raise CommandError(why[kind]) from None
-    if not isinstance(patch, list if kind == "json" else dict):
+    if kind == "merge" and isinstance(patch, list):
+        raise CommandError(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct "
+            '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+        )
+    if kind != "json" and not isinstance(patch, dict):
         raise CommandError(why[kind])
-    return _patched(obj, kind, patch)
+    found = typed(patched(obj, kind, patch))
+    if found is None:
+        kind, version = quoted(patch.get("kind") or obj["kind"]), quoted(patch.get("apiVersion") or obj["apiVersion"])
+        raise CommandError(f'no kind {kind} is registered for version {version} in scheme "pkg/scheme/scheme.go:28"')
+    return found
 
 
 def _service(session: Session, item: Item) -> dict[str, Any]:
     flags = session.flags
     resource = item.resource
     if (resource.group, resource.kind) not in _EXPOSABLE:
+        if not type_of(resource.api_version, resource.kind):
+            raise CommandError(
+                f"no kind {quoted(resource.kind)} is registered for version {quoted(resource.api_version)} in scheme "
+                '"pkg/scheme/scheme.go:28"'
+            )
         raise CommandError(f"cannot expose a {resource.kind}.{resource.group}".rstrip("."))
     selector = _selector(session, item)
     ports = _ports(session, item)
     labels = pairs(flags.text("labels")) if flags.text("labels") else (item.obj["metadata"].get("labels") or {})
-    meta: dict[str, Any] = {"name": (flags.text("name") or item.name)[:63]}
+    meta: dict[str, Any] = {"name": flags.text("name") or item.name[:63]}
     if session.target.namespace_given:
         meta["namespace"] = item.namespace
     meta["creationTimestamp"] = None
@@ -139,7 +155,7 @@ def _ports(session: Session, item: Item) -> list[dict[str, Any]]:
     protocols = {number: protocol for number, protocol, _ in known}
     ports: list[dict[str, Any]] = []
     for position, number in enumerate(numbers):
-        if not number.isdigit():
+        if not number.removeprefix("-").isdigit():
             raise CommandError(f'strconv.Atoi: parsing "{number}": invalid syntax')
         port: dict[str, Any] = {}
         if len(numbers) > 1:

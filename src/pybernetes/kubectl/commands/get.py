@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from ..client import JSON, TABLE, query_of
-from ..errors import CommandError, StatusFailure, UsageError, quoted
+from ..errors import CommandError, StatusFailure, UsageError, nested, quoted
 from ..flags import FILES, PRINT
 from ..objects import arguments
 from ..objects.builder import Collected, Options, collect, explained, file_flags
+from ..objects.files import is_one_file
+from ..objects.item import Item
 from ..output.table import Columns, Shape
+from ..session import write_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ ALLOWED = (
     "jsonpath",
     "jsonpath-as-json",
     "jsonpath-file",
+    "kyaml",
     "name",
     "template",
     "templatefile",
@@ -44,6 +48,9 @@ def run(session: Session) -> int:
     if flags.text("raw"):
         return _raw(session)
     files, kustomize = file_flags(session)
+    output = flags.text("output")
+    if flags.on("show-labels") and output not in ("", "wide"):
+        raise CommandError(f"--show-labels option cannot be used with {output} printer")
     if not session.args and not files and not kustomize:
         session.tell(
             'You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of '
@@ -61,12 +68,17 @@ def run(session: Session) -> int:
         session.tell("warning: --watch requested, --sort-by will be ignored for watch events received")
     if watching and flags.text("at"):
         raise CommandError("--at shows the past, which does not change; it cannot be used with --watch")
-    output = flags.text("output")
     if watching:
         from .get_watch import watch
 
         return watch(session)
-    if output == "wide" or not (output or flags.text("template")):
+    return show(session)
+
+
+def show(session: Session) -> int:
+    """What is there now, as tables or in another format."""
+    output = session.flags.text("output")
+    if output == "wide" or not (output or session.flags.text("template")):
         return _tables(session)
     return _objects(session)
 
@@ -74,16 +86,21 @@ def run(session: Session) -> int:
 def _raw(session: Session) -> int:
     if session.args:
         raise CommandError("arguments may not be passed when --raw is specified")
-    path = session.flags.text("raw")
+    flags = session.flags
+    path = flags.text("raw")
+    if flags.on("watch") or flags.on("watch-only") or flags.text("selector"):
+        raise CommandError(
+            "--raw may not be specified with other flags that filter the server request or alter the output"
+        )
+    if flags.text("output"):
+        raise CommandError("--raw and --output are mutually exclusive")
     if "://" in path:
         path = "/" + path.partition("://")[2].partition("/")[2]
     elif not path.startswith("/"):
         raise CommandError(f"--raw must be a valid URL path: parse {quoted(path)}: invalid URI for request")
     response = session.client.stream(path, "application/json, */*")
-    session.out.flush()
     for data in response.chunks():
-        session.out.write(data.decode("utf-8", "replace"))
-        session.out.flush()
+        write_bytes(session.out, data)
     return 0
 
 
@@ -120,7 +137,7 @@ def _tables(session: Session) -> int:
     found = Collected()
     parts = _parts(session, found)
     _left_out(session, found)
-    _all_or_nothing(session, found, human=True)
+    _errors_of_files(session, found, human=True)
     show_kind = flags.on("show-kind") or len({part.resource.full_name for part in parts}) > 1
     columns = Columns(session.out.write)
     written, last, headers = False, "", None
@@ -149,7 +166,7 @@ def _tables(session: Session) -> int:
     if not written and not flags.on("ignore-not-found") and not found.errors:
         where = f" in {session.namespace} namespace." if namespaced else ""
         session.tell(f"No resources found{where}")
-    found.raise_errors()
+    found.raise_errors(bare=file_flags(session) != ([], ""))
     return 0
 
 
@@ -161,15 +178,20 @@ def _left_out(session: Session, found: Collected) -> None:
         ]
 
 
-def _all_or_nothing(session: Session, found: Collected, *, human: bool) -> None:
-    """Objects of files are shown when all of them are there."""
-    files, kustomize = file_flags(session)
-    if not found.errors or not (files or kustomize):
+def _errors_of_files(session: Session, found: Collected, *, human: bool) -> None:
+    """What is wrong with the objects of one List of a file is one error in tables; in other formats nothing is shown
+    of one file that has something wrong.
+    """
+    names, kustomize = file_flags(session)
+    if not found.errors or not (names or kustomize):
         return
-    if len(found.errors) == 1:
-        found.raise_errors(bare=human)
-    messages = [str(getattr(error, "message", error)) for error in found.errors]
-    raise CommandError(f"[{', '.join(messages)}]", prefix="")
+    if not human:
+        if kustomize or is_one_file(names, recursive=session.flags.on("recursive")):
+            found.raise_errors()
+        return
+    for errors in found.of_lists.values():
+        whole = CommandError(nested(errors), prefix="")
+        found.errors = [whole if error is errors[0] else error for error in found.errors if error not in errors[1:]]
 
 
 def shape_of(session: Session, resource: Resource, show_kind: bool) -> Shape:
@@ -191,47 +213,70 @@ def _parts(session: Session, found: Collected) -> list[Part]:
     """What the server answers for each type and each name."""
     options = options_of(session)
     include = "Object" if session.flags.text("sort-by") else ""
-    pairs = _pairs(session, options, found)
+    files, kustomize = file_flags(session)
+    if files or kustomize:
+        return _parts_of_files(session, found, options, include)
+    pairs = _pairs(session, options)
     if pairs is None and options.subresource:
         raise CommandError("subresource cannot be used when bulk resources are specified")
     if pairs is not None:
-        accept = accept_of(session)
-
-        def one(pair: tuple[Resource, str, str]) -> Part:
-            resource, namespace, name = pair
-            query = query_of((("at", options.at), ("includeObject", include)))
-            path = resource.path(namespace, name, options.subresource) + query
-            return Part(resource, as_table(resource, session.client.get(path, accept)))
-
         parts = []
-        for result in session.client.each(one, pairs):
+        items = [Item(session.client, resource, namespace, name) for resource, namespace, name in pairs]
+        answers = session.client.each(lambda item: _part(session, item, options, include), items)
+        for item, result in zip(items, answers, strict=True):
             if isinstance(result, Part):
                 parts.append(result)
-            elif isinstance(result, StatusFailure):
+            elif isinstance(result, StatusFailure) or (isinstance(result, CommandError) and not item.name):
                 found.errors.append(result)
             elif isinstance(result, Exception):
                 raise result
         return parts
     resources = arguments.parse(session, session.args).resources
-    results = session.client.each(lambda resource: _listed(session, resource, options, include), resources)
+    results = session.client.each(lambda resource: listed_table(session, resource, options, include), resources)
     parts = []
     for resource, answer in zip(resources, results, strict=True):
         if isinstance(answer, StatusFailure):
             found.errors.append(explained(answer, resource, options.selector, options.field_selector))
         elif isinstance(answer, Exception):
-            raise answer
+            raise _bare(answer)
         else:
-            parts.append(Part(resource, answer))
+            table, failure = answer
+            parts.append(Part(resource, table))
+            if failure is not None:
+                found.errors.append(failure)
     return parts
 
 
-def _pairs(session: Session, options: Options, found: Collected) -> list[tuple[Resource, str, str]] | None:
-    """The single objects asked for; None when whole types are."""
-    files, kustomize = file_flags(session)
-    if files or kustomize:
-        named = collect(session, selector=options.selector)
-        found.errors += named.errors
-        return [(item.resource, item.namespace, item.name) for item in named.items]
+def _bare(error: Exception) -> Exception:
+    """What is wrong with an answer stands alone where tables are shown."""
+    if isinstance(error, CommandError) and error.prefix == "error: ":
+        error.prefix = ""
+    return error
+
+
+def _part(session: Session, item: Item, options: Options, include: str) -> Part:
+    query = query_of((("at", options.at), ("includeObject", include)))
+    try:
+        answer = session.client.object("GET", item.path(options.subresource) + query, accept=accept_of(session))
+    except StatusFailure as failure:
+        raise item.absent(failure) from None
+    return Part(item.resource, as_table(item.resource, answer))
+
+
+def _parts_of_files(session: Session, found: Collected, options: Options, include: str) -> list[Part]:
+    parts: dict[Item, Part] = {}
+
+    def fetch(item: Item) -> None:
+        parts[item] = _part(session, item, options, include)
+
+    named = collect(session, selector=options.selector, latest=True, fetch=fetch)
+    found.errors += named.errors
+    found.of_lists = named.of_lists
+    return [parts[item] for item in named.items]
+
+
+def _pairs(session: Session, options: Options) -> list[tuple[Resource, str, str]] | None:
+    """The single objects that arguments name; None when whole types are asked for."""
     named_ = arguments.parse(session, session.args)
     if not named_.pairs and not named_.names:
         return None
@@ -243,8 +288,10 @@ def _pairs(session: Session, options: Options, found: Collected) -> list[tuple[R
     return [(resource, session.scope(resource), name) for resource, name in pairs]
 
 
-def _listed(session: Session, resource: Resource, options: Options, include: str) -> dict[str, Any]:
-    """All pages of a collection as one table."""
+def listed_table(
+    session: Session, resource: Resource, options: Options, include: str
+) -> tuple[dict[str, Any], Exception | None]:
+    """All pages of a collection as one table, as far as the server has them; and why not all are there."""
     namespace = "" if options.all_namespaces else session.scope(resource)
     whole: dict[str, Any] = {}
     token = ""
@@ -260,7 +307,12 @@ def _listed(session: Session, resource: Resource, options: Options, include: str
             )
         )
         path = resource.path(namespace, "", options.subresource) + query
-        page = as_table(resource, session.client.get(path, accept_of(session)))
+        try:
+            page = as_table(resource, session.client.object("GET", path, accept=accept_of(session)))
+        except (StatusFailure, CommandError) as error:
+            if not whole:
+                raise
+            return whole, _bare(error)
         if not whole:
             whole = page
             whole["rows"] = whole.get("rows") or []
@@ -268,13 +320,17 @@ def _listed(session: Session, resource: Resource, options: Options, include: str
             whole["rows"] += page.get("rows") or []
         token = (page.get("metadata") or {}).get("continue") or ""
         if not token:
-            return whole
+            return whole, None
 
 
 def as_table(resource: Resource, answer: dict[str, Any]) -> dict[str, Any]:
     """A table as it came, or one of names and ages made here."""
     if answer.get("kind") == "Table":
         return answer
+    if answer.get("kind") == "Status":
+        cells = [answer.get(name) or "" for name in ("status", "reason", "message")]
+        titles = [{"name": name, "type": "string"} for name in ("Status", "Reason", "Message")]
+        return {"kind": "Table", "columnDefinitions": titles, "rows": [{"cells": cells, "object": {}}]}
     from ..output.age import age_of
 
     objects = answer.get("items") if "items" in answer else [answer]
@@ -288,7 +344,7 @@ def as_table(resource: Resource, answer: dict[str, Any]) -> dict[str, Any]:
         }
         for obj in objects or ()
     ]
-    columns = [{"name": "Name", "type": "string"}, {"name": "Age", "type": "string"}]
+    columns = [{"name": "Name", "type": "string", "format": "name"}, {"name": "Age", "type": "string"}]
     return {"kind": "Table", "columnDefinitions": columns, "rows": rows, "metadata": answer.get("metadata") or {}}
 
 
@@ -319,7 +375,7 @@ def _objects(session: Session) -> int:
         chunk=options.chunk,
     )
     _left_out(session, found)
-    _all_or_nothing(session, found, human=False)
+    _errors_of_files(session, found, human=False)
     if found.single:
         found.raise_errors()
     printer = object_printer(session)
@@ -331,7 +387,7 @@ def _objects(session: Session) -> int:
     if found.single:
         for obj in objects:
             printer([obj], True)
-    elif objects or not found.errors:
+    elif objects or not (found.errors or flags.on("ignore-not-found")):
         printer(objects, False)
     found.raise_errors()
     return 0
@@ -345,15 +401,15 @@ def object_printer(session: Session) -> Any:
         from ..output.custom_columns import CustomColumns
 
         headers = not session.flags.on("no-headers")
+        spec = spec or session.flags.text("template")
         if not spec:
             raise CommandError("custom-columns format specified but no custom columns given")
         columns = (
-            CustomColumns.from_file(spec, headers=headers)
-            if name.endswith("file")
-            else CustomColumns(spec, headers=headers)
+            # The stock client knows no --no-headers here.
+            CustomColumns.from_file(spec) if name.endswith("file") else CustomColumns(spec, headers=headers)
         )
         return lambda objects, single: columns.write(objects, session.out.write)
-    if name and name not in ALLOWED:
+    if name and (name not in ALLOWED or ("=" in output and name in ("json", "kyaml", "name", "wide", "yaml"))):
         from ..output.printers import unmatched
 
         raise unmatched(output, ALLOWED)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from ..errors import CommandError, quoted
-from ..kuberc import ALLOW_ALL, ALLOW_LIST, DENY_ALL, path_from, read
+from ..kuberc import ALLOW_ALL, ALLOW_LIST, DENY_ALL, path_from
+from ..preferences import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,15 +53,36 @@ def _view(session: Session, path: str, explicit: bool) -> int:
         return 0
     from ..output.printers import printer_for
 
-    printer_for(session, default="yaml").print({"aliases": [], "defaults": [], **_read(path)})
+    printer_for(session, default="yaml").print(_typed(_read(path)), True)
     return 0
 
 
 def _read(path: str) -> dict[str, Any]:
     try:
-        return read(path)
+        return read(path).fields
     except ValueError as error:
         raise CommandError(f"error parsing kuberc file: {error}") from None
+
+
+def _typed(document: dict[str, Any]) -> dict[str, Any]:
+    """Fields in the order of v1beta1's types."""
+    lists = {
+        "defaults": ("command", "options"),
+        "aliases": ("name", "command", "prependArgs", "appendArgs", "options"),
+    }
+    shown: dict[str, Any] = {name: document.get(name) for name in ("kind", "apiVersion")}
+    for name, fields in lists.items():
+        shown[name] = None if document.get(name) is None else [_entry(entry, fields) for entry in document[name]]
+    others = ("credentialPluginPolicy", "credentialPluginAllowlist")
+    return shown | {name: document[name] for name in others if name in document}
+
+
+def _entry(entry: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    ordered = {name: entry[name] for name in fields if name in entry}
+    if entry.get("options"):
+        names = ("name", "default")
+        ordered["options"] = [{name: option[name] for name in names if name in option} for option in entry["options"]]
+    return ordered
 
 
 def _set(session: Session, path: str) -> int:
@@ -69,7 +91,7 @@ def _set(session: Session, path: str) -> int:
     section, command = session.flags.text("section"), session.flags.text("command")
     if section == "defaults":
         what = f"defaults for command {quoted(command)} already exist"
-        _put(session, document.setdefault("defaults", []), "command", command, what, {"command": command})
+        _put(session, _list(document, "defaults"), "command", command, what, {"command": command})
     elif section == "aliases":
         name = session.flags.text("name")
         entry: dict[str, Any] = {"name": name, "command": command}
@@ -77,7 +99,7 @@ def _set(session: Session, path: str) -> int:
             if session.flags.many(flag):
                 entry[field] = session.flags.many(flag)
         what = f"alias {quoted(name)} already exists"
-        _put(session, document.setdefault("aliases", []), "name", name, what, entry)
+        _put(session, _list(document, "aliases"), "name", name, what, entry)
     else:
         document["credentialPluginPolicy"] = session.flags.text("policy")
         if session.flags.text("policy") == ALLOW_LIST:
@@ -86,6 +108,13 @@ def _set(session: Session, path: str) -> int:
             document.pop("credentialPluginAllowlist", None)
     _save(session, path, document)
     return 0
+
+
+def _list(document: dict[str, Any], name: str) -> list[Any]:
+    if document.get(name) is None:
+        document[name] = []
+    found: list[Any] = document[name]
+    return found
 
 
 def _check(session: Session) -> None:
@@ -118,7 +147,7 @@ def _check(session: Session) -> None:
 
 
 def _put(session: Session, entries: list[Any], field: str, key: str, what: str, entry: dict[str, Any]) -> None:
-    """Add an entry, or lay it over the one of that key: what is not given anew stays."""
+    """Add an entry, or put it in the place of the one of that key."""
     options = []
     for text in session.flags.many("option"):
         name, equals, value = text.partition("=")
@@ -128,12 +157,12 @@ def _put(session: Session, entries: list[Any], field: str, key: str, what: str, 
     known = next((number for number, other in enumerate(entries) if other.get(field) == key), -1)
     if known >= 0 and not session.flags.on("overwrite"):
         raise CommandError(f"{what}, use --overwrite to replace")
-    if options:
-        entry["options"] = options
+    if options or field == "command":
+        entry["options"] = options or None
     if known >= 0:
-        entries[known] = {**entries[known], **entry}
+        entries[known] = entry
     else:
-        entries.append({**entry, "options": options})
+        entries.append(entry)
 
 
 def _allowed(texts: list[str]) -> list[dict[str, str]]:
@@ -160,5 +189,5 @@ def _save(session: Session, path: str, document: dict[str, Any]) -> None:
 
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
-        file.write(dump(document))
+        file.write(dump(_typed({"defaults": [], **document})))
     session.print(f"Updated {path}")

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..flags import Values
     from ..objects.item import Item
     from ..session import Session
 
@@ -34,6 +35,8 @@ class Change:
         self.remove: list[str] = []
         for word in words:
             key, equals, value = word.partition("=")
+            if noun == "label" and "=" in value:
+                raise CommandError(f"invalid label spec: {word}")
             if equals and key:
                 self.set[key] = value
             elif word.endswith("-") and not equals:
@@ -60,9 +63,14 @@ def run(session: Session) -> int:
     change = Change(words, noun)
     if not words and not flags.on("list"):
         raise CommandError(f"at least one {noun} update is required")
-    if flags.on("list") and flags.text("output"):
+    if flags.on("list") and flags.text("output") and noun == "label":
         raise CommandError("--list and --output may not be specified together")
-    _check(session, change, noun)
+    if flags.on("all") and (selecting := _selecting(flags)):
+        raise CommandError(f"cannot set --all and --{selecting} at the same time")
+    if flags.on("local"):
+        _check_local(names, noun, dry_run)
+    if noun == "label":
+        _check(change)
     found = collect(
         session,
         names,
@@ -73,7 +81,9 @@ def run(session: Session) -> int:
         latest=not flags.on("local"),
         local=flags.on("local"),
     )
-    for item in found.items:
+    if flags.text("resource-version") and not found.single:
+        raise CommandError("--resource-version may only be used with a single resource")
+    for item in found.each():
         if flags.on("list") and not words:
             _list(session, item, noun, single=len(found.items) == 1)
             continue
@@ -90,27 +100,38 @@ def _split(args: list[str], from_files: bool) -> tuple[list[str], list[str]]:
     names: list[str] = []
     words: list[str] = []
     for position, word in enumerate(args):
-        is_change = "=" in word or (word.endswith("-") and (position > 0 or from_files))
-        if not words and not is_change and not from_files:
+        is_change = "=" in word[1:] or (word.endswith("-") and (position > 0 or from_files))
+        if not words and not is_change:
             names.append(word)
-        elif is_change or from_files:
+        elif is_change:
             words.append(word)
         else:
             raise CommandError(f"all resources must be specified before label changes: {word}")
     return names, words
 
 
-def _check(session: Session, change: Change, noun: str) -> None:
-    from pybernetes.api.names import label_value, qualified_name
+def _selecting(flags: Values) -> str:
+    return next((name for name in ("selector", "field-selector") if flags.text(name)), "")
+
+
+def _check_local(names: list[str], noun: str, dry_run: str) -> None:
+    if dry_run == "server":
+        raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
+    if names:
+        file = "rsrc" if noun == "annotation" else "pod"
+        raise CommandError(
+            f"can only use local files by -f {file}.yaml or --filename={file}.json when --local=true is set"
+        )
+
+
+def _check(change: Change) -> None:
+    """Values of labels are checked here, their names and annotations by the server. CommandError."""
+    from pybernetes.api.names import label_value
 
     for key, value in change.set.items():
-        errors = qualified_name(key)
+        errors = label_value(value)
         if errors:
-            raise CommandError(f"invalid {noun} value: {quoted(key)}: {'; '.join(errors)}")
-        if noun == "label":
-            errors = label_value(value)
-            if errors:
-                raise CommandError(f"invalid label value: {quoted(f'{key}={value}')}: {'; '.join(errors)}")
+            raise CommandError(f"invalid label value: {quoted(f'{key}={value}')}: {';'.join(errors)}")
 
 
 def _change(session: Session, item: Item, change: Change, noun: str, dry_run: str) -> None:
@@ -137,7 +158,8 @@ def _change(session: Session, item: Item, change: Change, noun: str, dry_run: st
         after.pop(key, None)
     operation = "annotated"
     if noun == "label":
-        operation = "not labeled" if after == before else "labeled"
+        # What has no labels at all gets an empty map by removing one.
+        operation = "not labeled" if after == before and (before or not change.remove) else "labeled"
         if not flags.on("overwrite") and len(after) < len(before):
             operation = "unlabeled"
     printer = operation_printer(session, operation, dry_run)
@@ -151,8 +173,13 @@ def _change(session: Session, item: Item, change: Change, noun: str, dry_run: st
     patch: dict[str, Any] = {field: {**dict.fromkeys(change.remove), **change.set}}
     if flags.text("resource-version"):
         patch["resourceVersion"] = flags.text("resource-version")
-    body = compact(recorded(session, {"metadata": patch})).encode()
-    printer.print(item.patch("merge", body, **parameters(session, dry_run, validate=False)))
+    from pybernetes.api.patch.merge_patch import merge
+
+    sent = recorded(session, {"metadata": patch})
+    changed = merge(item.obj, sent)
+    answer = item.patch("merge", compact(sent).encode(), **parameters(session, dry_run, validate=False))
+    # Of labels the stock client shows what it asked for, of annotations what the server made of it.
+    printer.print(changed if noun == "label" else answer)
     if flags.on("list"):
         _list(session, item, noun, single=True)
 

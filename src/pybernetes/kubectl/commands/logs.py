@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
+
 from ..client import query_of
+from ..ending import interruptible
 from ..errors import CommandError, StatusFailure, UsageError, quoted
-from ..objects.builder import collect
+from ..objects.builder import NOTHING, collect
 from ..objects.item import Item
-from ..objects.pods import DEFAULT_CONTAINER, all_names, containers, first_pod, selector_of
+from ..objects.pods import DEFAULT_CONTAINER, all_names, containers, first_pod, running_timeout, selector_of
+from ..session import write_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +57,7 @@ def run(session: Session) -> int:
         from ..output.age import check_time
 
         check_time(flags.text("since-time"))
+    running_timeout(session)
     sources = _sources(session, container)
     _check(session, container)
     follow = flags.on("follow")
@@ -61,11 +66,12 @@ def run(session: Session) -> int:
             f"you are attempting to follow {len(sources)} log streams, but maximum allowed concurrency is "
             f"{flags.number('max-log-requests')}, use --max-log-requests to increase the limit"
         )
-    if follow and len(sources) > 1:
-        _together(session, sources)
-        return 0
-    for source in sources:
-        _copy(session, source)
+    with interruptible():
+        if follow and len(sources) > 1:
+            _together(session, sources)
+        else:
+            for source in sources:
+                _copy(session, source)
     return 0
 
 
@@ -92,6 +98,8 @@ def _sources(session: Session, container: str) -> list[Source]:
         if not found.items:
             session.tell(f"No resources found in {session.namespace} namespace.")
         return [source for item in found.items for source in _of_pod(session, item, container)]
+    if not session.args[0]:
+        raise CommandError(NOTHING)
     found = collect(session, [session.args[0]], default_resource="pods")
     for error in found.errors:
         if isinstance(error, StatusFailure) and error.reason == "NotFound":
@@ -165,33 +173,20 @@ def _copy(session: Session, source: Source, lock: Any = None) -> None:
             session.print(f"error: {error.message}")
             return
         raise
-    session.out.flush()
-    prefix = f"[pod/{source.pod.name}/{source.container}] ".encode() if session.flags.on("prefix") else b""
-    raw = getattr(session.out, "buffer", None)
-
-    def write(data: bytes) -> None:
-        if raw is not None:
-            raw.write(data)
-            raw.flush()
-        else:
-            session.out.write(data.decode("utf-8", "replace"))
-
+    prefixed = session.flags.on("prefix") or session.flags.on("all-pods")
+    prefix = f"[pod/{source.pod.name}/{source.container}] ".encode() if prefixed else b""
     if not prefix and lock is None:
         for data in response.chunks():
-            write(data)
+            write_bytes(session.out, data)
     else:
-        rest = b""
+        whole_lines, rest = lock or allocate_lock(), b""
         for data in response.chunks():
             *lines, rest = (rest + data).split(b"\n")
-            if lines:
-                text = b"".join(prefix + line + b"\n" for line in lines)
-                if lock is not None:
-                    with lock:
-                        write(text)
-                else:
-                    write(text)
+            with whole_lines:
+                write_bytes(session.out, b"".join(prefix + line + b"\n" for line in lines))
         if rest:
-            write(prefix + rest + b"\n")
+            with whole_lines:
+                write_bytes(session.out, prefix + rest + b"\n")
     session.client.release(response.connection)
 
 

@@ -8,6 +8,7 @@ from ..objects.builder import collect
 from ..objects.mutation import dry_run_of, operation_printer, parameters
 from ..objects.recording import record
 from ..output.go_json import compact
+from ..wire.json_read import kind_of
 from ..wire.yaml_fast import load
 
 TYPE_CHECKING = False
@@ -26,22 +27,24 @@ FLAGS = (
 def run(session: Session) -> int:
     flags = session.flags
     kind = flags.text("type").lower()
-    if flags.on("local") and dry_run_of(session) == "server":
-        raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
+    dry_run = dry_run_of(session)
     if bool(flags.text("patch")) == bool(flags.text("patch-file")):
         if flags.text("patch"):
             raise CommandError("cannot specify --patch and --patch-file together")
         raise CommandError("must specify --patch or --patch-file containing the contents of the patch")
+    if flags.on("local") and session.args:
+        raise CommandError("cannot specify --local and server resources")
+    if flags.on("local") and dry_run == "server":
+        raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
     if kind not in ("json", "merge", "strategic"):
         raise CommandError(
             f"--type must be one of [json merge strategic], not {flags.text('type')!r}".replace("'", '"')
         )
     patch = _patch(session)
-    dry_run = dry_run_of(session)
     found = collect(session, latest=False, local=flags.on("local"), subresource=flags.text("subresource"))
     if not found.items and not found.errors:
         raise CommandError("no objects passed to patch")
-    for item in found.items:
+    for item in found.each():
         try:
             _apply(session, item, kind, patch, dry_run)
         except StatusFailure as error:
@@ -73,7 +76,7 @@ def _apply(session: Session, item: Item, kind: str, patch: Any, dry_run: str) ->
     subresource = flags.text("subresource")
     before = item.obj
     if dry_run == "client" or flags.on("local"):
-        after = _patched(before, kind, patch)
+        after = patched(before, kind, patch)
     else:
         body = patch.encode() if isinstance(patch, str) else compact(patch).encode()
         after = item.patch(kind, body, subresource, **parameters(session, dry_run))
@@ -81,17 +84,23 @@ def _apply(session: Session, item: Item, kind: str, patch: Any, dry_run: str) ->
             record(session, item)
     changed = after != before
     operation = "patched" if changed else "patched (no change)"
-    operation_printer(session, operation, dry_run).print(after)
+    # The stock client does not say here that it was a dry run.
+    operation_printer(session, operation).print(after)
 
 
-def _patched(obj: dict[str, Any], kind: str, patch: Any) -> dict[str, Any]:
-    """The patch applied here."""
+def patched(obj: dict[str, Any], kind: str, patch: Any) -> dict[str, Any]:
+    """The patch applied here. CommandError."""
     from copy import deepcopy
 
     from pybernetes.api.patch.json_patch import PatchError, apply_operations
     from pybernetes.api.patch.merge_patch import merge
 
     if kind == "json":
+        if not isinstance(patch, list):
+            raise CommandError(f"json: cannot unmarshal {kind_of(patch)} into Go value of type jsonpatch.Patch")
+        for one in patch:
+            if not isinstance(one, dict):
+                raise CommandError(f"json: cannot unmarshal {kind_of(one)} into Go value of type jsonpatch.Operation")
         try:
             found: dict[str, Any] = apply_operations(deepcopy(obj), patch)
         except PatchError as error:
@@ -100,6 +109,6 @@ def _patched(obj: dict[str, Any], kind: str, patch: Any) -> dict[str, Any]:
     if kind == "merge":
         merged: dict[str, Any] = merge(deepcopy(obj), patch)
         return merged
-    from ..apply.strategic import patched
+    from ..apply import strategic
 
-    return patched(obj, patch)
+    return strategic.patched(obj, patch)

@@ -1,11 +1,11 @@
-"""`kubectl plugin list`."""
+"""`kubectl plugin list`: the executables named `kubectl-…` on the PATH, and what stands in the way of each."""
 
 from __future__ import annotations
 
 import os
 
-from ..errors import CommandError
-from ..tree import COMMANDS
+from ..errors import CommandError, quoted, reason_of
+from ..tree import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,40 +15,60 @@ FLAGS = {"plugin list": "name-only=false"}
 
 
 def run(session: Session) -> int:
+    paths = _plugins(session)
+    complaints = [] if paths else ["error: unable to find any kubectl plugins in your PATH"]
+    if paths:
+        session.print("The following compatible plugins are available:", "")
     seen: dict[str, str] = {}
-    warnings: list[str] = []
-    lines: list[str] = []
-    for directory in dict.fromkeys(os.environ.get("PATH", "").split(os.pathsep)):
-        if not directory or not os.path.isdir(directory):
-            continue
-        for name in sorted(os.listdir(directory)):
-            if not name.startswith("kubectl-"):
-                continue
-            path = os.path.join(directory, name)
-            if os.path.isdir(path):
-                continue
-            lines.append(name if session.flags.on("name-only") else path)
-            warning = _warning(name, path, seen)
-            if warning:
-                lines.append(f"  - warning: {warning}")
-                warnings.append(warning)
-            seen.setdefault(name, path)
-    if not lines:
-        raise CommandError("unable to find any kubectl plugins in your PATH")
-    session.print("The following compatible plugins are available:", "", *lines)
-    if warnings:
+    count = 0
+    for path in paths:
+        session.print(os.path.basename(path) if session.flags.on("name-only") else path)
+        for warning in _warnings(path, seen):
+            session.tell(f"  - {warning}")
+            count += 1
+    if count:
+        complaints.append(f"error: {'one plugin warning was' if count == 1 else f'{count} plugin warnings were'} found")
+    if complaints:
         session.out.flush()
-        noun = "warning was" if len(warnings) == 1 else "warnings were"
-        raise CommandError(f"{len(warnings) if len(warnings) > 1 else 'one'} plugin {noun} found")
+        raise CommandError("\n".join(complaints) + "\n")
     return 0
 
 
-def _warning(name: str, path: str, seen: dict[str, str]) -> str:
-    if not os.access(path, os.X_OK):
-        return f"{path} identified as a kubectl plugin, but it is not executable"
+def _plugins(session: Session) -> list[str]:
+    """Their paths, in the order of the PATH; directories that cannot be read are told."""
+    found: list[str] = []
+    for directory in dict.fromkeys(os.environ.get("PATH", "").split(os.pathsep)):
+        if not directory.strip():
+            continue
+        try:
+            entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+        except OSError as error:
+            why = f"open {directory}: {reason_of(error)}"
+            session.tell(f"Unable to read directory {quoted(directory)} from your PATH: {why}. Skipping...")
+            continue
+        found += [
+            os.path.normpath(entry.path)
+            for entry in entries
+            if entry.name.startswith("kubectl-") and not entry.is_dir(follow_symlinks=False)
+        ]
+    return found
+
+
+def _warnings(path: str, seen: dict[str, str]) -> list[str]:
+    name = os.path.basename(path)
+    found = []
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        why = f"stat {path}: {reason_of(error)}"
+        found.append(f"error: unable to identify {path} as an executable file: {why}")
+    else:
+        if not mode & 0o111:
+            found.append(f"warning: {path} identified as a kubectl plugin, but it is not executable")
     if name in seen:
-        return f"{path} is overshadowed by a similarly named plugin: {seen[name]}"
-    command = name.removeprefix("kubectl-").replace("-", " ").replace("_", "-")
-    if command in COMMANDS:
-        return f'{path} overwrites existing command: "kubectl {command}"'
-    return ""
+        found.append(f"warning: {path} is overshadowed by a similarly named plugin: {seen[name]}")
+    seen.setdefault(name, path)
+    command, _ = find(name.split("-")[1:])
+    if command:
+        found.append(f"warning: {name} overwrites existing command: {quoted(f'kubectl {command}')}")
+    return found

@@ -2,20 +2,24 @@
 
 Each local connection has an upgraded connection of its own to the pod's `portforward` subresource (`v4.channel.k8s.io`:
 channel 0 is data, 1 errors, each opened by two bytes with the port; or SPDY), so that one broken connection harms no
-other.
+other. One more, on which nothing is sent, tells when the pod is lost.
 """
 
 from __future__ import annotations
 
 import _socket
+import errno
+import os
 import select
 
-from ..errors import CommandError, StatusFailure, Unreachable, UsageError, reason_of, text_of
+from ..ending import INTERRUPT, interruptible
+from ..errors import CommandError, StatusFailure, Unreachable, UsageError, quoted, reason_of
 from ..objects.builder import collect
 from ..objects.item import Item
-from ..objects.pods import containers, first_pod
-from ..transport.channels import open_port
+from ..objects.pods import first_pod, running_timeout
+from ..transport.channels import open_idle, open_port
 from ..transport.connection import Socket
+from .port_forward_ports import addresses, numbered, parsed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,127 +36,164 @@ def run(session: Session) -> int:
     flags = session.flags
     if len(session.args) < 2:
         raise UsageError("TYPE/NAME and list of ports are required for port-forward", "port-forward")
+    seconds = running_timeout(session)
     found = collect(session, [session.args[0]], default_resource="pods")
     found.raise_errors()
     item = found.items[0]
-    pod = item if item.resource.kind == "Pod" else first_pod(session, item, flags.seconds("pod-running-timeout"))
-    ports = [_port(text, item, pod.obj) for text in session.args[1:]]
-    if (pod.obj.get("status") or {}).get("phase") != "Running":
-        phase = (pod.obj.get("status") or {}).get("phase")
+    pod = item if item.resource.kind == "Pod" else first_pod(session, item, seconds)
+    words = numbered(session.args[1:], item.obj, pod.obj)
+    phase = (pod.obj.get("status") or {}).get("phase")
+    if phase != "Running":
         raise CommandError(f"unable to forward port because pod is not running. Current status={phase}")
-    # Ask once before listening, so that a refusal is an error of the command.
-    _open(session, pod, ports[0][1]).close()
-    return _serve(session, pod, ports, _addresses(flags.many("address")))
+    where = addresses(flags.many("address"))
+    ports = parsed(words)
+    try:
+        watched = open_idle(session.client, pod.path("portforward"))
+    except (StatusFailure, Unreachable) as error:
+        raise CommandError(f"error upgrading connection: {error.message}") from None
+    try:
+        with interruptible((INTERRUPT,), KeyboardInterrupt):
+            return _Forwarding(session, pod, watched).serve(ports, where)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        watched.close()
 
 
-def _addresses(given: list[str]) -> list[str]:
-    found: list[str] = []
-    for address in given:
-        found += ["127.0.0.1", "::1"] if address == "localhost" else [address]
-    return list(dict.fromkeys(found))
+class _Forwarding:
+    """What is listened on, until the pod is lost."""
 
+    def __init__(self, session: Session, pod: Item, watched: Channels) -> None:
+        self._session = session
+        self._pod = pod
+        self._watched = watched
+        self._listening: dict[int, tuple[Any, int, int]] = {}
+        self._lost_read, self._lost_write = os.pipe()
 
-def _port(text: str, item: Item, pod: dict[str, Any]) -> tuple[int, int]:
-    """Local and remote port of `5000`, `5000:6000`, `:6000`, `5000:http`. CommandError."""
-    local, colon, remote = text.partition(":")
-    if not colon:
-        remote = local
-    if text.count(":") > 1:
-        raise CommandError(f"invalid port format '{text}'")
-    target = _remote(remote, item, pod)
-    if not colon and not local.isdigit():
-        local = str(target)
-    if colon and not local:
-        local = "0"
-    if not local.isdigit() or int(local) > 65535:
-        raise CommandError(
-            f"error parsing local port '{local}': strconv.ParseUint: parsing \"{local}\": invalid syntax"
-        )
-    return int(local), target
+    def serve(self, ports: list[tuple[int, int]], where: list[tuple[str, bool]]) -> int:
+        """Never returns but by CommandError: nothing to listen on, or the pod is lost."""
+        session = self._session
+        for local, remote in ports:
+            self._listen(local, remote, where)
+        session.out.flush()
+        if not self._listening:
+            shown = " ".join(f"{{{local} {remote}}}" for local, remote in ports)
+            raise CommandError(f"unable to listen on any of the requested ports: [{shown}]")
+        import _thread
 
+        _thread.start_new_thread(self._watch, ())
+        poll = select.poll()
+        for descriptor in (*self._listening, self._lost_read):
+            poll.register(descriptor, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == self._lost_read:
+                    raise CommandError("lost connection to pod")
+                listener, local, remote = self._listening[descriptor]
+                accepted, _ = listener._accept()
+                client = Socket(fileno=accepted)
+                client.settimeout(None)
+                session.print(f"Handling connection for {local}")
+                session.out.flush()
+                _thread.start_new_thread(self._carry, (client, local, remote))
 
-def _remote(text: str, item: Item, pod: dict[str, Any]) -> int:
-    if item.resource.kind == "Service":
-        return _of_service(text, item.obj, pod)
-    if text.isdigit():
-        if not 0 < int(text) < 65536:
-            raise CommandError(
-                "remote port must be > 0"
-                if int(text) == 0
-                else f"error parsing remote port '{text}': strconv.ParseUint: parsing \"{text}\": value out of range"
-            )
-        return int(text)
-    for container in containers(pod):
-        for port in container.get("ports") or ():
-            if port.get("name") == text:
-                return int(port["containerPort"])
-    raise CommandError(f"Pod '{pod['metadata']['name']}' does not have a named port '{text}'")
-
-
-def _of_service(text: str, service: dict[str, Any], pod: dict[str, Any]) -> int:
-    """The pod's port behind a service's port, by number or name."""
-    spec = service.get("spec") or {}
-    for port in spec.get("ports") or ():
-        if str(port.get("port")) != text and port.get("name") != text:
-            continue
-        target = port.get("targetPort", port["port"])
-        if spec.get("clusterIP") == "None":
-            return int(port["port"]) if not target else int(target) if str(target).isdigit() else int(port["port"])
-        if isinstance(target, int) or str(target).isdigit():
-            return int(target) or int(port["port"])
-        for container in containers(pod):
-            for known in container.get("ports") or ():
-                if known.get("name") == target:
-                    return int(known["containerPort"])
-        raise CommandError(f"Pod '{pod['metadata']['name']}' does not have a named port '{target}'")
-    name = service["metadata"]["name"]
-    if text.isdigit():
-        raise CommandError(f"Service {name} does not have a service port {text}")
-    raise CommandError(f"Service '{name}' does not have a named port '{text}'")
-
-
-def _open(session: Session, pod: Item, port: int) -> Channels:
-    return open_port(session.client, pod.path("portforward"), port)
-
-
-def _serve(session: Session, pod: Item, ports: list[tuple[int, int]], addresses: list[str]) -> int:
-    listening: dict[int, tuple[Any, int, int]] = {}
-    for local, remote in ports:
-        for address in addresses:
+    def _listen(self, local: int, remote: int, where: list[tuple[str, bool]]) -> None:
+        """A port on every address; told of when one that must work does not."""
+        errors: list[str] = []
+        failed = False
+        opened: list[tuple[Any, str]] = []
+        wanted = local
+        for address, needed in where:
             try:
-                sock = _listen(address, local)
+                sock = _listen(address, wanted)
             except OSError as error:
-                if len(addresses) > 1 and address == "::1":
-                    continue
-                where = f"{address}:{local}" if ":" not in address else f"[{address}]:{local}"
+                shown = f"[{address}]:{wanted}" if ":" in address else f"{address}:{wanted}"
                 network = "tcp6" if ":" in address else "tcp4"
-                session.tell(
-                    f"Unable to listen on port {local}: Listeners failed to create with the following errors: "
-                    f"[unable to create listener: Error listen {network} {where}: bind: {reason_of(error)}]"
+                errors.append(
+                    f"unable to create listener: Error listen {network} {shown}: {_step(error)}: {reason_of(error)}"
                 )
+                failed = failed or needed
                 continue
-            local = sock.getsockname()[1]
-            shown = f"[{address}]:{local}" if ":" in address else f"{address}:{local}"
-            session.print(f"Forwarding from {shown} -> {remote}")
-            listening[sock.fileno()] = (sock, local, remote)
-    session.out.flush()
-    if not listening:
-        shown = " ".join(f"{{{local} {remote}}}" for local, remote in ports)
-        raise CommandError(f"unable to listen on any of the requested ports: [{shown}]")
-    import _thread
+            wanted = sock.getsockname()[1]
+            shown = f"[{address}]:{wanted}" if ":" in address else f"{address}:{wanted}"
+            self._session.print(f"Forwarding from {shown} -> {remote}")
+            opened.append((sock, address))
+        alternatives = [address for address, needed in where if not needed]
+        if alternatives and not any(address in alternatives for _, address in opened):
+            failed = True
+        if failed:
+            self._session.tell(
+                f"Unable to listen on port {wanted}: Listeners failed to create with the following errors: "
+                f"[{' '.join(errors)}]"
+            )
+        for sock, _ in opened:
+            self._listening[sock.fileno()] = (sock, wanted, remote)
 
-    poll = select.poll()
-    for descriptor in listening:
-        poll.register(descriptor, select.POLLIN)
-    while True:
-        for descriptor, _ in poll.poll():
-            listener, local, remote = listening[descriptor]
-            accepted, _ = listener._accept()
-            client = Socket(fileno=accepted)
-            client.settimeout(None)
-            session.print(f"Handling connection for {local}")
-            session.out.flush()
-            _thread.start_new_thread(_carry, (session, pod, client, remote))
+    def _watch(self) -> None:
+        """An idle connection to the pod ends when the pod, its node or the server does."""
+        for _ in self._watched.messages():
+            pass
+        self._lost()
+
+    def _lost(self) -> None:
+        os.write(self._lost_write, b"x")
+
+    def _carry(self, client: Any, local: int, remote: int) -> None:
+        """Bytes both ways until either side has closed."""
+        pod = self._pod
+        try:
+            socket = open_port(self._session.client, pod.path("portforward"), remote)
+        except (StatusFailure, Unreachable, CommandError) as error:
+            client.close()
+            self._tell(f"error creating forwarding stream for port {local} -> {remote}: {error.message}")
+            if isinstance(error, StatusFailure):
+                self._lost()
+            return
+        import _thread
+
+        _thread.start_new_thread(_upwards, (client, socket))
+        opened: set[int] = set()
+        for message in socket.messages():
+            channel, data = message[0], message[1:]
+            if channel not in opened:
+                opened.add(channel)
+                data = data[socket.port_prefix :]
+            if channel == 0 and data:
+                try:
+                    client.sendall(data)
+                except OSError:
+                    break
+            elif channel == 1 and data:
+                self._tell(f"an error occurred forwarding {local} -> {remote}: {data.decode('utf-8', 'replace')}")
+                break
+        socket.close()
+        try:
+            client.shutdown(2)
+        except OSError:
+            pass
+        client.close()
+
+    def _tell(self, text: str) -> None:
+        from ..wire_log import line
+
+        self._session.tell(line("portforward.go:424", f'"Unhandled Error" err={quoted(text)}', "E"))
+
+
+def _upwards(client: Any, socket: Channels) -> None:
+    """What a client sends, to the pod."""
+    try:
+        while data := client.recv(_CHUNK):
+            socket.send_channel(0, data)
+        if socket.end_channel(0):
+            return
+    except OSError:
+        pass
+    socket.close()
+
+
+def _step(error: OSError) -> str:
+    """What failed, as Go names it: `socket` without IPv6, else `bind`."""
+    return "socket" if error.errno == errno.EAFNOSUPPORT else "bind"
 
 
 def _listen(address: str, port: int) -> Any:
@@ -167,46 +208,3 @@ def _listen(address: str, port: int) -> Any:
         sock.close()
         raise
     return sock
-
-
-def _carry(session: Session, pod: Item, client: Any, port: int) -> None:
-    """Bytes both ways until either side has closed."""
-    try:
-        socket = _open(session, pod, port)
-    except (StatusFailure, Unreachable, CommandError) as error:
-        session.tell(f"error: error upgrading connection: {text_of(error)}")
-        client.close()
-        return
-    import _thread
-
-    def upwards() -> None:
-        try:
-            while data := client.recv(_CHUNK):
-                socket.send_channel(0, data)
-            if socket.end_channel(0):
-                return
-        except OSError:
-            pass
-        socket.close()
-
-    _thread.start_new_thread(upwards, ())
-    opened: set[int] = set()
-    for message in socket.messages():
-        channel, data = message[0], message[1:]
-        if channel not in opened:
-            opened.add(channel)
-            data = data[socket.port_prefix :]
-        if channel == 0 and data:
-            try:
-                client.sendall(data)
-            except OSError:
-                break
-        elif channel == 1 and data:
-            session.tell(f"error: an error occurred forwarding {port} -> {port}: {data.decode('utf-8', 'replace')}")
-            break
-    socket.close()
-    try:
-        client.shutdown(2)
-    except OSError:
-        pass
-    client.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _socket
 import os
 
+from ..ending import INTERRUPT, interruptible
 from ..errors import CommandError, Unreachable, reason_of
 from ..transport.connection import Connection, Socket
 from .proxy_files import MISSING, PLAIN, moved, page
@@ -51,12 +52,15 @@ class Filter:
 
 
 def _patterns(text: str) -> list[Any]:
-    import re
+    from pybernetes.api.cel.regex import PatternError, compiled
 
     try:
-        return [re.compile(part) for part in text.split(",")]
-    except re.error as error:
-        raise CommandError(f"error parsing regexp: {error}") from None
+        return [compiled(part) for part in text.split(",")]
+    except PatternError as error:
+        from ..wire_log import line
+
+        words = line("proxy_server.go:83", f"Error compiling re: {error}", "F")
+        raise CommandError(words, 255, prefix="") from None
 
 
 def _without_port(host: str) -> str:
@@ -79,16 +83,17 @@ def run(session: Session) -> int:
     if filter_.off and not flags.text("unix-socket"):
         _warn(session, "Request filter disabled, your proxy is vulnerable to XSRF attacks, please be cautious")
     listener, shown = _listener(session)
-    session.print(f"Starting to serve on {shown}")
-    session.out.flush()
     import _thread
 
-    # Credentials are fetched once, before threads share them.
-    session.client.headers()
     try:
-        while True:
-            accepted, _ = listener._accept()
-            _thread.start_new_thread(_Serving(session, filter_, Socket(fileno=accepted)).run, ())
+        with interruptible((INTERRUPT,), KeyboardInterrupt):
+            session.print(f"Starting to serve on {shown}")
+            session.out.flush()
+            # Credentials are fetched once, before threads share them.
+            session.client.headers()
+            while True:
+                accepted, _ = listener._accept()
+                _thread.start_new_thread(_Serving(session, filter_, Socket(fileno=accepted)).run, ())
     finally:
         listener.close()
         if flags.text("unix-socket"):

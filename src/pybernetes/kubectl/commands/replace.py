@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from ..client import JSON
 from ..errors import CommandError, StatusFailure
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect, file_flags
 from ..objects.deletion import delete_options, wait_until_gone
-from ..objects.mutation import dry_run_of, operation_printer, parameters, refreshed_last_applied
+from ..objects.mutation import dry_run_of, operation_printer, parameters, refreshed_last_applied, validation_of
+from ..objects.raw import send_raw
 from .create import from_file
 from .delete import cascade_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..objects.builder import Collected
+    from ..objects.item import Item
     from ..session import Session
 
 FLAGS = (
@@ -24,7 +27,8 @@ FLAGS = (
 
 def run(session: Session) -> int:
     flags = session.flags
-    files, kustomize = file_flags(session)
+    raw = flags.text("raw")
+    files, kustomize = (flags.many("filename"), flags.text("kustomize")) if raw else file_flags(session)
     if not files and not kustomize:
         raise CommandError("must specify one of -f and -k")
     if flags.number("grace-period") >= 0 and not flags.on("force"):
@@ -33,12 +37,10 @@ def run(session: Session) -> int:
         raise CommandError("--timeout must have --force specified")
     if flags.on("force") and dry_run_of(session) != "none":
         raise CommandError("--dry-run can not be used when --force is set")
-    if flags.text("raw"):
-        text = session.read_stdin() if files[0] == "-" else open(files[0], encoding="utf-8").read()  # noqa: SIM115
-        answer = session.client.call("PUT", flags.text("raw"), body=text.encode(), content_type=JSON)
-        session.out.write(answer.decode())
-        return 0
+    if raw:
+        return send_raw(session, "PUT")
     cascade_of(session)
+    validation_of(session)
     found = collect(session, [])
     if not found.items and not found.errors:
         raise CommandError("no objects passed to replace")
@@ -51,14 +53,29 @@ def run(session: Session) -> int:
         obj = refreshed_last_applied(item.obj, create=flags.on("save-config"))
         if dry_run != "client":
             try:
+                _at_its_version(item, obj, flags.text("subresource"))
                 item.replace(obj, flags.text("subresource"), **parameters(session, dry_run))
-            except StatusFailure as error:
+            except (StatusFailure, CommandError) as error:
                 found.errors.append(from_file(error, "replacing", item.source))
                 continue
             obj = item.obj
         printer.print(obj)
     found.raise_errors()
     return 0
+
+
+def _at_its_version(item: Item, obj: dict[str, Any], subresource: str) -> None:
+    """What names no version replaces the one the server has; custom resources are refused without."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("resourceVersion"):
+        return
+    try:
+        present = item.client.object("GET", item.path(subresource))
+    except (StatusFailure, CommandError):
+        return
+    version = (present.get("metadata") or {}).get("resourceVersion")
+    if version:
+        obj["metadata"] = {**metadata, "resourceVersion": version}
 
 
 def _forced(session: Session, found: Collected) -> None:
@@ -75,7 +92,10 @@ def _forced(session: Session, found: Collected) -> None:
                 found.errors.append(error)
                 continue
         else:
-            session.print(f'{item.resource.kind_name} "{item.name}" deleted')
+            if flags.text("output") == "name":
+                session.print(f"{item.resource.kind_name}/{item.name}")
+            else:
+                session.print(f'{item.resource.kind_name} "{item.name}" deleted')
             uid = (answer.get("details") or answer.get("metadata") or {}).get("uid") or ""
             wait_until_gone(session, item, str(uid), flags.seconds("timeout"))
     for item in found.items:

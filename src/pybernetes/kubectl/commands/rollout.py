@@ -8,6 +8,8 @@ from ..errors import CommandError, StatusFailure
 from ..flags import FILES, PRINT
 from ..objects.builder import NOTHING, collect, file_flags
 from ..objects.mutation import operation_printer, parameters
+from ..objects.pod_specs import with_times
+from ..objects.struct_order import in_struct_order
 from ..output.go_json import compact
 
 TYPE_CHECKING = False
@@ -39,12 +41,14 @@ def run(session: Session) -> int:
             if not patch:
                 raise CommandError(f"{item.resource.full_name} {quoted_name(item.name)} is already {_DONE[verb]}")
             body = compact(patch).encode()
-            printer.print(item.patch("strategic", body, **parameters(session, validate=False)))
+            changed = item.patch("strategic", body, **parameters(session, validate=False))
+            printer.print(in_struct_order(with_times(changed)), ordered=True)
         except StatusFailure as error:
             found.errors.append(CommandError(f"failed to patch: {error.message}"))
         except CommandError as error:
-            found.errors.append(CommandError(f"error: {error.message}"))
-    found.raise_errors()
+            words = error.message
+            found.errors.append(CommandError(words if words.startswith("failed to") else f"error: {words}"))
+    found.raise_errors(bare=True, own_last=True)
     return 0
 
 

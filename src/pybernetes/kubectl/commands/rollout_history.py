@@ -36,7 +36,7 @@ def run(session: Session) -> int:
     if not history:
         dry_run_of(session)
     found = collect(session, selector=session.flags.text("selector"), latest=True, select_all=True)
-    for item in found.items:
+    for item in found.each():
         try:
             if item.resource.kind not in _KINDS:
                 kind = item.resource.kind
@@ -60,12 +60,16 @@ def _history(session: Session, item: Item) -> None:
     known = revisions(session, item)
     number = session.flags.number("revision")
     if session.flags.text("output"):
-        from ..output.printers import printer_for
-
-        printer = printer_for(session, "")
-        for revision in known:
-            if not number or revision.number == number:
-                printer.print(revision.obj)
+        printer = operation_printer(session, "")
+        shown = [revision for revision in known if number in (0, revision.number)]
+        if number and not shown:
+            raise CommandError("unable to find the specified revision")
+        for revision in shown:
+            printer.print(revision.obj)
+        return
+    if session.flags.text("template"):
+        # Without -o the template is of the workload, not of its revisions.
+        operation_printer(session, "").print(item.obj)
         return
     kind = item.label()
     if number:
@@ -98,8 +102,6 @@ def _history(session: Session, item: Item) -> None:
 def _undo(session: Session, item: Item) -> None:
     dry_run = dry_run_of(session)
     wanted = session.flags.number("to-revision")
-    if wanted < 0:
-        raise CommandError(f"revision number cannot be negative: {wanted}")
     known = revisions(session, item)
     if wanted:
         chosen = next((revision for revision in known if revision.number == wanted), None)
@@ -111,8 +113,7 @@ def _undo(session: Session, item: Item) -> None:
         chosen = known[-2]
     if item.resource.kind == "Deployment" and (item.obj.get("spec") or {}).get("paused"):
         raise CommandError(
-            f"you cannot rollback a paused deployment; resume it first with "
-            f"'kubectl rollout resume deployment/{item.name}' and try again"
+            "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again"
         )
     if dry_run == "client":
         from ..describe.pods import describe_template

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 
-from ..client import query_of
+from ..ending import interruptible
 from ..errors import CommandError, StatusFailure
 from ..flags import FILES
+from ..following import follow
 from ..objects.builder import collect, file_flags
-from ..wire.json_read import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ..objects.item import Item
@@ -30,9 +31,10 @@ def run(session: Session) -> int:
     found = collect(session, selector=flags.text("selector"), latest=True, select_all=True)
     if not found.items and not found.errors:
         session.tell(f"No resources found in {session.namespace} namespace.")
-    for item in found.items:
+    for item in found.each():
         try:
-            _follow(session, item)
+            with interruptible():
+                _follow(session, item)
         except (CommandError, StatusFailure) as error:
             found.errors.append(error)
     found.raise_errors()
@@ -46,54 +48,26 @@ def _follow(session: Session, item: Item) -> None:
     if state is None:
         raise CommandError(f"no status viewer has been implemented for {item.resource.kind}")
     deadline = time.monotonic() + flags.seconds("timeout") if flags.seconds("timeout") else None
-    obj: dict[str, Any] = item.obj
-    while True:
+    known = ""
+    for event, obj in _states(session, item, deadline):
+        version = str((obj.get("metadata") or {}).get("resourceVersion"))
+        if event == "DELETED":
+            raise CommandError("object has been deleted")
+        if event == "ABSENT" or (event == "ADDED" and version == known):
+            continue
+        known = version
         text, done = state(obj, flags.number("revision"))
         session.out.write(text)
         session.out.flush()
         if done or not flags.on("watch"):
             return
-        obj = _next(session, item, obj, deadline)
+    raise CommandError("timed out waiting for the condition")
 
 
-def _next(session: Session, item: Item, obj: dict[str, Any], deadline: float | None) -> dict[str, Any]:
-    """The object's next state. CommandError when it takes too long or is deleted."""
-    version = obj["metadata"]["resourceVersion"]
-    while True:
-        left = deadline - time.monotonic() if deadline is not None else 0.0
-        if deadline is not None and left <= 0:
-            raise CommandError("timed out waiting for the condition")
-        query: list[tuple[str, Any]] = [
-            ("fieldSelector", f"metadata.name={item.name}"),
-            ("watch", "true"),
-            ("resourceVersion", version),
-        ]
-        if deadline is not None:
-            query.append(("timeoutSeconds", int(left) + 1))
-        try:
-            response = session.client.stream(item.resource.path(item.namespace) + query_of(query))
-            for line in response.lines():
-                event = loads(line)
-                if event["type"] == "DELETED":
-                    raise CommandError("object has been deleted")
-                if event["type"] in ("ADDED", "MODIFIED"):
-                    response.close()
-                    found: dict[str, Any] = event["object"]
-                    return found
-                if event["type"] == "ERROR":
-                    break
-        except OSError:
-            pass
-        if deadline is not None and time.monotonic() >= deadline:
-            raise CommandError("timed out waiting for the condition")
-        try:
-            found = item.get()
-        except StatusFailure as error:
-            if error.reason == "NotFound":
-                raise CommandError("object has been deleted") from None
-            raise
-        if found["metadata"]["resourceVersion"] != version:
-            return found
+def _states(session: Session, item: Item, deadline: float | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """As it was found, then as it changes."""
+    yield "ADDED", item.obj
+    yield from follow(session.client, item.resource, item.namespace, item.name, deadline)
 
 
 def _numbers(obj: dict[str, Any], *names: str) -> list[int]:
@@ -158,7 +132,7 @@ def stateful_set(obj: dict[str, Any], revision: int = 0) -> tuple[str, bool]:
     if replicas is not None and ready < replicas:
         return f"Waiting for {replicas - ready} pods to be ready...\n", False
     partition = (strategy.get("rollingUpdate") or {}).get("partition")
-    if partition and replicas is not None:
+    if partition is not None and replicas is not None:
         if updated < replicas - partition:
             wanted = replicas - partition
             head = "Waiting for partitioned roll out to finish: "

@@ -7,6 +7,7 @@ from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.generated import finish
 from ..objects.item import Item
 from ..objects.mutation import dry_run_of, operation_printer
+from ..objects.pods import running_timeout
 from ..objects.selectors import pairs
 from .delete import cascade_of
 from .expose import overridden
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from ..session import Session
 
 FLAGS = (
-    "annotations=[+] attach=false cascade='background' command=false env=[+] expose=false field-manager='kubectl-run' "
-    "force=false grace-period=-1 image='' image-pull-policy='' -l,labels='' leave-stdin-open=false "
-    "override-type='merge' overrides='' pod-running-timeout=1m0s port='' privileged=false -q,quiet=false "
-    "restart='Always' rm=false save-config=false -i,stdin=false timeout=0s -t,tty=false wait=false "
+    "annotations=[+] attach=false cascade='background' command=false detach-keys='ctrl-p,ctrl-q' env=[+] expose=false "
+    "field-manager='kubectl-run' force=false grace-period=-1 image='' image-pull-policy='' -l,labels='' "
+    "leave-stdin-open=false override-type='merge' overrides='' pod-running-timeout=1m0s port='' privileged=false "
+    "-q,quiet=false restart='Always' rm=false save-config=false -i,stdin=false timeout=0s -t,tty=false wait=false "
     f"{DRY_RUN}{FILES}{PRINT}"
 )
 
@@ -54,6 +55,8 @@ def run(session: Session) -> int:
     if flags.on("expose") and not flags.text("port"):
         raise CommandError("--port must be set when exposing a service")
     cascade_of(session)
+    if attach:
+        running_timeout(session)
     image = flags.text("image")
     if not image:
         raise CommandError("--image is required")
@@ -65,14 +68,17 @@ def run(session: Session) -> int:
     if flags.text("overrides"):
         obj = overridden(session, obj, flags.text("overrides"))
     if flags.on("expose"):
-        _expose(session, name, printer)
+        _expose(session, name, told)
     made = finish(session, obj, "created", printer)
     if not attach:
         return 0
     from .run_attached import follow
 
     resource = session.mapper.resource("pods")
-    return follow(session, Item(session.client, resource, session.namespace, name, made), remove=remove)
+    created = [Item(session.client, resource, session.namespace, name, made)]
+    if flags.on("expose"):
+        created.append(Item(session.client, session.mapper.resource("services"), session.namespace, name))
+    return follow(session, created, remove=remove)
 
 
 class _Silent:

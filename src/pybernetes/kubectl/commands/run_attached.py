@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from ..client import query_of
+from ..ending import interruptible
 from ..errors import CommandError, StatusFailure
+from ..following import follow as states_of
 from ..objects.deletion import delete_options
 from ..objects.item import Item
-from ..wire.json_read import loads
 from .attach import join
 from .delete import cascade_of
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from ..session import Session
 
 
-def follow(session: Session, pod: Item, *, remove: bool) -> int:
-    """The exit code of the pod's first container."""
+def follow(session: Session, created: list[Item], *, remove: bool) -> int:
+    """The exit code of the first container of the pod, which is the first of what was created."""
     flags = session.flags
+    pod = created[0]
     try:
         wait_for(
             pod, lambda obj: _phase(obj) in ("Running", "Succeeded", "Failed"), flags.seconds("pod-running-timeout")
@@ -30,21 +32,28 @@ def follow(session: Session, pod: Item, *, remove: bool) -> int:
         container = pod.obj["spec"]["containers"][0]["name"]
         if _phase(pod.obj) == "Running":
             try:
-                join(session, pod, container, stdin=flags.on("stdin"), tty=flags.on("tty"))
-            except StatusFailure:
+                ended = join(session, pod, container, stdin=flags.on("stdin"), tty=flags.on("tty"))
+                if not ended:
+                    remove = False
+                    return 0
+            except (StatusFailure, CommandError) as error:
+                session.tell(
+                    f"warning: couldn't attach to pod/{pod.name}, falling back to streaming logs: {error.message}"
+                )
                 _log(session, pod, container)
         else:
             _log(session, pod, container)
         session.out.flush()
-        if flags.text("restart") == "Always" and not remove:
+        restart = flags.text("restart")
+        if restart == "Always" or flags.on("leave-stdin-open"):
             return 0
-        if flags.text("restart") == "Always" or flags.on("leave-stdin-open"):
-            return 0
-        wait_for(pod, lambda obj: _phase(obj) in ("Succeeded", "Failed"), 300.0)
-        return _exit_code(pod.obj, container)
+        ends = ("Succeeded",) if restart == "OnFailure" else ("Succeeded", "Failed")
+        wait_for(pod, lambda obj: _phase(obj) in ends, flags.seconds("pod-running-timeout"))
+        return _exit_code(pod.obj)
     finally:
         if remove:
-            _remove(session, pod)
+            for item in created:
+                _remove(session, item)
 
 
 def _phase(obj: dict[str, Any]) -> str:
@@ -53,30 +62,21 @@ def _phase(obj: dict[str, Any]) -> str:
 
 def wait_for(item: Item, holds: Callable[[dict[str, Any]], bool], seconds: float) -> None:
     """Blocks on a watch until the object satisfies. CommandError in time, or when it is deleted."""
-    deadline = time.monotonic() + seconds
-    while not holds(item.get()):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise CommandError("timed out waiting for the condition")
-        query = query_of(
-            (
-                ("fieldSelector", f"metadata.name={item.name}"),
-                ("watch", "true"),
-                ("resourceVersion", item.obj["metadata"]["resourceVersion"]),
-                ("timeoutSeconds", int(left) + 1),
-            )
-        )
-        response = item.client.stream(item.resource.path(item.namespace) + query)
-        for line in response.lines():
-            event = loads(line)
-            if event["type"] == "DELETED":
-                raise CommandError("watch closed before UntilWithoutRetry timeout")
-            if event["type"] in ("ADDED", "MODIFIED"):
-                item.obj = event["object"]
-                if holds(item.obj):
-                    response.close()
-                    return
-        response.close()
+    with interruptible():
+        _wait_for(item, holds, time.monotonic() + seconds)
+
+
+def _wait_for(item: Item, holds: Callable[[dict[str, Any]], bool], deadline: float) -> None:
+    if holds(item.get()):
+        return
+    for event, obj in states_of(item.client, item.resource, item.namespace, item.name, deadline):
+        if event == "DELETED":
+            raise CommandError("watch closed before UntilWithoutRetry timeout")
+        if event != "ABSENT":
+            item.obj = obj
+            if holds(obj):
+                return
+    raise CommandError("timed out waiting for the condition")
 
 
 def _log(session: Session, pod: Item, container: str) -> None:
@@ -84,21 +84,24 @@ def _log(session: Session, pod: Item, container: str) -> None:
     session.out.write(data.decode("utf-8", "replace"))
 
 
-def _exit_code(pod: dict[str, Any], container: str) -> int:
-    for status in (pod.get("status") or {}).get("containerStatuses") or ():
-        if status["name"] == container:
-            code = int(((status.get("state") or {}).get("terminated") or {}).get("exitCode") or 0)
-            if code:
-                name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-                raise CommandError(f"pod {name} terminated (Error)", code)
-    return 0
+def _exit_code(pod: dict[str, Any]) -> int:
+    if _phase(pod) == "Succeeded":
+        return 0
+    name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+    statuses = (pod.get("status") or {}).get("containerStatuses") or [{}]
+    ended = (statuses[0].get("state") or {}).get("terminated") or {}
+    code = int(ended.get("exitCode") or 0)
+    if not code:
+        raise CommandError(f"pod {name} failed with unknown exit code")
+    text = f"pod {name} terminated ({ended.get('reason') or ''})\n{ended.get('message') or ''}"
+    raise CommandError(text.removesuffix("\n"), code, prefix="")
 
 
-def _remove(session: Session, pod: Item) -> None:
+def _remove(session: Session, item: Item) -> None:
     try:
-        pod.delete(delete_options(session.flags.number("grace-period"), cascade_of(session)))
+        item.delete(delete_options(session.flags.number("grace-period"), cascade_of(session)))
     except StatusFailure as error:
         if error.reason != "NotFound":
             raise
     if not session.flags.on("quiet"):
-        session.print(f'pod "{pod.name}" deleted')
+        session.print(f'{item.resource.kind_name} "{item.name}" deleted')

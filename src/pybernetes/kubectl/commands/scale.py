@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from ..errors import CommandError, StatusFailure
+from ..errors import CommandError, StatusFailure, nested
 from ..flags import DRY_RUN, FILES, PRINT
-from ..objects.builder import collect, within_file
+from ..objects.builder import collect
+from ..objects.file_items import within_file
 from ..objects.mutation import dry_run_of, operation_printer
 from ..objects.recording import record
 from ..output.go_json import compact
@@ -40,8 +41,7 @@ def run(session: Session) -> int:
     if not found.items:
         if found.errors and isinstance(found.errors[0], CommandError) and not within_file(found.errors[0]):
             found.raise_errors()
-        words = "; ".join(str(getattr(error, "message", error)) for error in found.errors)
-        raise CommandError(f"no objects passed to scale {words}")
+        raise CommandError(f"no objects passed to scale {nested(found.errors)}")
     for item in found.items:
         if dry_run == "client":
             printer.print(item.obj)
@@ -84,15 +84,14 @@ def scale(session: Session, item: Item, replicas: int, dry_run: str = "none") ->
 def _wait(item: Item, replicas: int, seconds: float) -> None:
     """Until the status says so."""
     deadline = time.monotonic() + seconds
-    while True:
+    while time.monotonic() < deadline:
         obj = item.get()
         status = obj.get("status") or {}
         done = int(status.get("replicas") or 0) == replicas
         if done and int(status.get("observedGeneration") or 0) >= int(obj["metadata"].get("generation") or 0):
             return
-        if time.monotonic() > deadline:
-            raise CommandError(f"timed out waiting for {quoted_name(item)} to be synced")
         time.sleep(0.2)
+    raise CommandError(f"timed out waiting for {quoted_name(item)} to be synced")
 
 
 def quoted_name(item: Item) -> str:

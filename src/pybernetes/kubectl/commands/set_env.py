@@ -21,8 +21,9 @@ def run(session: Session) -> int:
     words = [word for word in session.args if "=" in word or (word.endswith("-") and word != "-")] + flags.many("env")
     if "-" in session.args:
         words += [line for line in session.read_stdin().splitlines() if line and not line.startswith("#")]
-    files, kustomize = file_flags(session)
-    if not names and not files and not kustomize:
+    files, _ = file_flags(session)
+    if not names and not files:
+        # A kustomization alone is not enough for the stock client either.
         raise CommandError("one or more resources must be specified as <resource> <name> or <resource>/<name>")
     setting, removing = _changes(words)
     if flags.many("keys") and not flags.text("from"):

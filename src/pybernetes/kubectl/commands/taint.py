@@ -7,7 +7,7 @@ from pybernetes.api.names import qualified_name
 from ..errors import CommandError, UsageError
 from ..flags import DRY_RUN, PRINT
 from ..objects.builder import collect
-from ..objects.mutation import dry_run_of, operation_printer, parameters
+from ..objects.mutation import dry_run_of, operation_printer, parameters, validation_of
 from ..output.go_json import compact
 
 TYPE_CHECKING = False
@@ -42,10 +42,13 @@ def run(session: Session) -> int:
     if len(names) == 1 and "/" not in names[0] and not flags.text("selector") and not flags.on("all"):
         raise CommandError("at least one resource name must be specified since 'all' parameter is not set")
     dry_run = dry_run_of(session)
-    if flags.on("all"):
+    if flags.on("all") and flags.text("selector"):
+        raise CommandError("setting 'all' parameter with a non empty selector is prohibited")
+    validation_of(session)
+    if flags.on("all") or flags.text("selector"):
         names = names[:1]
     found = collect(session, names, selector=flags.text("selector"), all_=flags.on("all"), latest=True)
-    for item in found.items:
+    for item in found.each():
         before = (item.obj.get("spec") or {}).get("taints") or []
         try:
             after, operation = updated(before, adding, removing, overwrite=flags.on("overwrite"), name=item.name)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from pybernetes.api.quantity import parse
+from pybernetes.base.go_text import duration_text
 
 from ..client import query_of
 from ..errors import CommandError, UsageError
+from ..output.age import seconds_of
 from ..output.table import Columns
 
 TYPE_CHECKING = False
@@ -16,11 +20,15 @@ if TYPE_CHECKING:
     from ..discovery import Discovery
     from ..session import Session
 
+    Use = tuple[int, int, int]
+
 FLAGS = {
-    "top node": "no-headers=false -l,selector='' show-capacity=false sort-by='' use-protocol-buffers=true",
+    "top node": (
+        "no-headers=false -l,selector='' show-capacity=false show-swap=false sort-by='' use-protocol-buffers=true"
+    ),
     "top pod": (
         "-A,all-namespaces=false containers=false field-selector='' no-headers=false "
-        "-l,selector='' sort-by='' sum=false "
+        "-l,selector='' show-swap=false sort-by='' sum=false "
         "use-protocol-buffers=true"
     ),
 }
@@ -54,9 +62,10 @@ def _get(session: Session, path: str) -> list[dict[str, Any]]:
     return list(found["items"]) if "items" in found else [found]
 
 
-def _use(usage: dict[str, str]) -> tuple[int, int]:
-    """Billionths of a processor and bytes."""
-    return parse(usage.get("cpu", "0")).nanos, parse(usage.get("memory", "0")).value()
+def _use(usage: dict[str, str]) -> Use:
+    """Billionths of a processor, bytes of memory and of swap."""
+    memory, swap = (parse(usage.get(name, "0")).value() for name in ("memory", "swap"))
+    return parse(usage.get("cpu", "0")).nanos, memory, swap
 
 
 def _milli(nanos: int) -> int:
@@ -64,8 +73,9 @@ def _milli(nanos: int) -> int:
     return -(-nanos // 1_000_000)
 
 
-def _shown(use: tuple[int, int]) -> tuple[str, str]:
-    return f"{_milli(use[0])}m", f"{use[1] // 1048576}Mi"
+def _shown(use: Use, *, swap: bool) -> list[str]:
+    shown = [f"{_milli(use[0])}m", f"{use[1] // 1048576}Mi"]
+    return [*shown, f"{use[2] // 1048576}Mi"] if swap else shown
 
 
 def _order(session: Session, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -92,22 +102,50 @@ def _nodes(session: Session, name: str) -> int:
     where = f"/api/v1/nodes/{name}" if name else f"/api/v1/nodes{query}"
     found = session.client.get(where)
     nodes = {node["metadata"]["name"]: node for node in (found.get("items", [found]))}
+    with_swap = flags.on("show-swap")
     columns = _Cells(session.out.write)
     if not flags.on("no-headers"):
-        columns.add(["NAME", "CPU(cores)", "CPU(%)", "MEMORY(bytes)", "MEMORY(%)"])
+        swap = ["SWAP(bytes)", "SWAP(%)"] if with_swap else []
+        columns.add(["NAME", "CPU(cores)", "CPU(%)", "MEMORY(bytes)", "MEMORY(%)", *swap])
     rows = [(entry["metadata"]["name"], _use(entry["usage"])) for entry in metrics]
     field = "capacity" if flags.on("show-capacity") else "allocatable"
     for node_name, use in _order(session, rows):
-        available = _use((nodes.get(node_name, {}).get("status") or {}).get(field) or {})
-        cpu, memory = _shown(use)
+        status = nodes.get(node_name, {}).get("status") or {}
+        available = _use(status.get(field) or {})
+        cpu, memory = _shown(use, swap=False)
         cpu_share = f"{_milli(use[0]) * 100 // _milli(available[0])}%" if available[0] else "<unknown>"
         memory_share = f"{use[1] * 100 // available[1]}%" if available[1] else "<unknown>"
-        columns.add([node_name, cpu, cpu_share, memory, memory_share])
+        columns.add([node_name, cpu, cpu_share, memory, memory_share, *(_swap(status, use) if with_swap else ())])
     measured = {row[0] for row in rows}
     for node_name in sorted(set(nodes) - measured):
-        columns.add([node_name, "<unknown>", "<unknown>", "<unknown>", "<unknown>"])
+        columns.add([node_name, *["<unknown>"] * (6 if with_swap else 4)])
     columns.flush()
     return 0
+
+
+def _swap(status: dict[str, Any], use: Use) -> tuple[str, str]:
+    """How much of a node's swap is used; of a node that does not tell how much it has nothing is known."""
+    capacity = ((status.get("nodeInfo") or {}).get("swap") or {}).get("capacity")
+    if capacity is None:
+        return "<unknown>", "<unknown>"
+    return f"{use[2] // 1048576}Mi", f"{use[2] * 100 // capacity if capacity else 0}%"
+
+
+def _check_unmeasured(session: Session, name: str, query: str, *, everywhere: bool) -> None:
+    """Pods of which nothing was measured are too young, or something is wrong. CommandError if there are any."""
+    path = session.mapper.resource("pods").path("" if everywhere else session.namespace, name)
+    found = session.client.get(path if name else path + query)
+    pods = found.get("items") or [] if not name else [found]
+    for pod in pods:
+        seconds = time.time() - seconds_of(pod["metadata"]["creationTimestamp"])
+        if seconds > _YOUNG_SECONDS:
+            where = f"{pod['metadata'].get('namespace', '')}/{pod['metadata']['name']}"
+            raise CommandError(f"Metrics not available for pod {where}, age: {duration_text(seconds)}")
+    if pods:
+        raise CommandError("metrics not available yet")
+
+
+_YOUNG_SECONDS = 120.0
 
 
 def _pods(session: Session, name: str) -> int:
@@ -117,6 +155,7 @@ def _pods(session: Session, name: str) -> int:
     query = query_of((("labelSelector", flags.text("selector")), ("fieldSelector", flags.text("field-selector"))))
     metrics = _get(session, f"{base}/{name}" if name else base + query)
     if not metrics:
+        _check_unmeasured(session, name, query, everywhere=everywhere)
         where = "" if everywhere else f" in {session.namespace} namespace."
         session.tell(f"No resources found{where}")
         return 0
@@ -128,23 +167,32 @@ def _pods(session: Session, name: str) -> int:
         if by_container:
             rows += [((*key, container), use) for container, use in sorted(uses)]
         else:
-            rows.append((key, (sum(use[0] for _, use in uses), sum(use[1] for _, use in uses))))
+            rows.append((key, _total(use for _, use in uses)))
     _write(session, _order(session, rows), everywhere=everywhere, by_container=by_container)
     return 0
 
 
 def _write(session: Session, rows: list[tuple[Any, ...]], *, everywhere: bool, by_container: bool) -> None:
     flags = session.flags
+    swap = flags.on("show-swap")
     columns = _Cells(session.out.write)
     names = ["POD", "NAME"] if by_container else ["NAME"]
     if everywhere:
         names = ["NAMESPACE", *names]
     if not flags.on("no-headers"):
-        columns.add([*names, "CPU(cores)", "MEMORY(bytes)"])
+        columns.add([*names, "CPU(cores)", "MEMORY(bytes)", *(["SWAP(bytes)"] if swap else ())])
     for key, use in rows:
-        columns.add([*(key if everywhere else key[1:]), *_shown(use)])
+        columns.add([*(key if everywhere else key[1:]), *_shown(use, swap=swap)])
     if flags.on("sum"):
-        total = sum(use[0] for _, use in rows), sum(use[1] for _, use in rows)
-        columns.add([*[""] * len(names), "________", "________"])
-        columns.add([*[""] * len(names), *_shown(total)])
+        # Upstream counts a column more where swap is shown.
+        margin = [""] * (len(names) + swap)
+        columns.add([*margin, "________", "________"])
+        columns.add([*margin, *_shown(_total(use for _, use in rows), swap=swap)])
     columns.flush()
+
+
+def _total(uses: Iterable[Use]) -> Use:
+    cpu = memory = swap = 0
+    for use in uses:
+        cpu, memory, swap = cpu + use[0], memory + use[1], swap + use[2]
+    return cpu, memory, swap

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ... import GIT_VERSION, KUBERNETES_VERSION
+from ...base.architecture import architecture
 from ..discovery import unread
 from ..errors import CommandError, StatusFailure, quoted
+from ..wire.json_read import JsonError, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,11 +28,14 @@ def run(session: Session) -> int:
     if not output and session.flags.on("client"):
         session.print(f"Client Version: {GIT_VERSION}", f"Kustomize Version: {KUSTOMIZE_VERSION}")
         return 0
+    client = None if session.flags.on("client") else session.client
     found: dict[str, Any] = {"clientVersion": client_version(), "kustomizeVersion": KUSTOMIZE_VERSION}
     failure: Exception | None = None
-    if not session.flags.on("client"):
+    if client is not None:
         try:
-            found["serverVersion"] = session.client.get("/version")
+            found["serverVersion"] = loads(client.call("GET", "/version"))
+        except JsonError as error:
+            failure = CommandError(f"unable to parse the server version: {error}")
         except StatusFailure as error:
             failure = unread(error)
         except Exception as error:
@@ -72,7 +77,7 @@ def client_version() -> dict[str, str]:
         "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": f"python{sys.version.split()[0]}",
         "compiler": sys.implementation.name,
-        "platform": f"{sys.platform}/amd64",
+        "platform": f"{sys.platform}/{architecture()}",
     }
 
 

@@ -1,69 +1,80 @@
-"""`kubectl wait`: for a condition, a field's value, creation or deletion; on watches."""
+"""`kubectl wait`: for conditions, a field's value, creation or deletion, one after the other; on watches."""
 
 from __future__ import annotations
 
 import time
 
-from ..client import query_of
-from ..errors import CommandError, StatusFailure
+from ..ending import interruptible
+from ..errors import CommandError, StatusFailure, quoted
 from ..flags import PRINT
+from ..following import follow
 from ..objects import arguments
-from ..objects.builder import collect, file_flags
+from ..objects.builder import LOCAL_NEEDS_FILES, collect, file_flags
 from ..objects.deletion import wait_until_gone
 from ..objects.item import Item
+from ..objects.mutation import operation_printer
 from ..output import jsonpath
 from ..output.table import plain_text
-from ..wire.json_read import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..output.printers import Printer
     from ..session import Session
 
 FLAGS = (
-    "all=false -A,all-namespaces=false field-selector='' -f,filename=[] for='' local=false -R,recursive=true "
+    "all=false -A,all-namespaces=false field-selector='' -f,filename=[] for=[+] local=false -R,recursive=true "
     f"-l,selector='' timeout=30s {PRINT}"
 )
 WEEK = 7 * 24 * 3600.0
-LOCAL_NEEDS_FILES = (
-    "you must specify resources by --filename when --local is set.\nExample resource specifications include:\n"
-    "   '-f rsrc.yaml'\n   '--filename=rsrc.json'"
-)
 
 
 def run(session: Session) -> int:
     flags = session.flags
-    wanted = flags.text("for")
-    if not wanted:
-        raise CommandError('unrecognized condition: ""')
+    wanted = sorted(flags.many("for") or [""], key=lambda word: word.lower() != "create")
+    conditions = [word if word.lower() in ("create", "delete") else _condition(word) for word in wanted]
     timeout = flags.seconds("timeout")
     timeout = WEEK if timeout < 0 else timeout
     deadline = time.monotonic() + timeout
     if flags.on("local") and not any(file_flags(session)):
         raise CommandError(LOCAL_NEEDS_FILES)
-    kind = wanted.lower()
-    if kind == "create":
-        _created(session, deadline)
-        return 0
-    if kind == "delete":
-        return _deleted(session, deadline)
-    holds = _condition(wanted)
+    printer = operation_printer(session, "condition met")
+    for condition in conditions:
+        if not isinstance(condition, str):
+            _met(session, condition, deadline, printer, once=not timeout)
+        elif condition.lower() == "create":
+            _created(session, deadline, printer)
+        else:
+            _deleted(session, deadline, printer)
+    return 0
+
+
+def _met(
+    session: Session, holds: Callable[[dict[str, Any]], bool], deadline: float, printer: Printer, *, once: bool
+) -> None:
+    """All objects satisfy."""
     found = _items(session)
-    for item in found.items:
+    for item in found.each():
         try:
-            _wait(session, item, holds, deadline, once=not timeout)
+            with interruptible():
+                _wait(session, item, holds, deadline, once=once)
         except (CommandError, StatusFailure) as error:
             found.errors.append(error)
             continue
-        from ..output.printers import printer_for
-
-        printer_for(session, "condition met").print(item.obj)
+        _tell(printer, item)
     found.raise_errors()
     if not found.items:
         raise CommandError("no matching resources found")
-    return 0
+
+
+def _tell(printer: Printer, item: Item) -> None:
+    """That an object is as wanted. What cannot be printed was waited for all the same."""
+    try:
+        printer.print(item.obj)
+    except CommandError:
+        pass
 
 
 def _items(session: Session) -> Any:
@@ -146,55 +157,28 @@ def _wait(
     session: Session, item: Item, holds: Callable[[dict[str, Any]], bool], deadline: float, *, once: bool
 ) -> None:
     """Blocks on a watch, unless it is to look but `once`. CommandError when time is up."""
-    obj = item.obj
-    while True:
-        if holds(obj):
+    if holds(item.obj):
+        return
+    if once:
+        raise CommandError(f"condition not met for {item.resource.name}/{item.name}")
+    for event, obj in follow(session.client, item.resource, item.namespace, item.name, deadline):
+        if event == "DELETED":
+            raise absent(item)
+        if event != "ABSENT" and holds(obj):
             item.obj = obj
             return
-        left = deadline - time.monotonic()
-        if once:
-            raise CommandError(f"condition not met for {item.resource.name}/{item.name}")
-        if left <= 0:
-            raise CommandError(f"timed out waiting for the condition on {item.resource.name}/{item.name}")
-        query = query_of(
-            (
-                ("fieldSelector", f"metadata.name={item.name}"),
-                ("watch", "true"),
-                ("resourceVersion", obj["metadata"].get("resourceVersion", "")),
-                ("timeoutSeconds", int(left) + 1),
-            )
-        )
-        try:
-            response = session.client.stream(item.resource.path(item.namespace) + query)
-            for line in response.lines():
-                event = loads(line)
-                if event["type"] == "ERROR":
-                    break
-                if event["type"] == "DELETED":
-                    pass
-                elif event["type"] != "BOOKMARK":
-                    obj = event["object"]
-                    if holds(obj):
-                        break
-                if time.monotonic() >= deadline:
-                    break
-            response.close()
-        except OSError:
-            pass
-        if not holds(obj) and time.monotonic() < deadline:
-            try:
-                obj = item.get()
-            except StatusFailure as error:
-                if error.reason != "NotFound":
-                    raise
-                time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
+    raise CommandError(f"timed out waiting for the condition on {item.resource.name}/{item.name}")
 
 
-def _deleted(session: Session, deadline: float) -> int:
+def absent(item: Item) -> StatusFailure:
+    """What the server would say if it were asked for it."""
+    message = f"{item.resource.full_name} {quoted(item.name)} not found"
+    return StatusFailure(404, {"kind": "Status", "reason": "NotFound", "code": 404, "message": message})
+
+
+def _deleted(session: Session, deadline: float, printer: Printer) -> None:
     found = _items(session)
     found.errors = [error for error in found.errors if getattr(error, "reason", "") != "NotFound"]
-    from ..output.printers import printer_for
-
     for item in found.items:
         uid = str((item.obj.get("metadata") or {}).get("uid") or "")
         try:
@@ -202,56 +186,68 @@ def _deleted(session: Session, deadline: float) -> int:
         except CommandError as error:
             found.errors.append(error)
             continue
-        printer_for(session, "condition met").print(item.obj)
+        _tell(printer, item)
     found.raise_errors()
-    return 0
 
 
-def _created(session: Session, deadline: float) -> None:
+def _created(session: Session, deadline: float, printer: Printer) -> None:
     """Named objects appear; for selectors at least one does."""
-    from ..output.printers import printer_for
-
     files, _ = file_flags(session)
     if files:
         named = collect(session, [])
-        named.raise_errors()
+        if named.errors:
+            if "-" not in files:
+                collect(session, [], latest=True).raise_errors()
+            named.raise_errors()
         items = named.items
     else:
         parsed = arguments.parse(session, session.args)
         pairs = parsed.pairs or [(resource, name) for resource in parsed.resources for name in parsed.names]
         items = [Item(session.client, resource, session.scope(resource), name) for resource, name in pairs]
         if not items:
-            _some_created(session, deadline)
+            _some_created(session, deadline, printer)
             return
     for item in items:
-        while True:
-            try:
-                item.get()
-                break
-            except StatusFailure as error:
-                if error.reason != "NotFound":
-                    raise
-            _until_added(session, item, deadline)
-        printer_for(session, "condition met").print(item.obj)
+        _until_created(session, item, deadline)
+        _tell(printer, item)
 
 
-def _until_added(session: Session, item: Item, deadline: float) -> None:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise CommandError("timed out waiting for the condition")
-    query = query_of(
-        (("fieldSelector", f"metadata.name={item.name}"), ("watch", "true"), ("timeoutSeconds", int(left) + 1))
-    )
-    response = session.client.stream(item.resource.path(item.namespace) + query)
-    for line in response.lines():
-        if loads(line)["type"] in ("ADDED", "MODIFIED"):
-            break
-    response.close()
+class _Untold(Exception):
+    """One may not list or watch."""
 
 
-def _some_created(session: Session, deadline: float) -> None:
-    from ..output.printers import printer_for
+def _until_created(session: Session, item: Item, deadline: float) -> None:
+    """Waits to be told of it; one whom the server tells nothing asks twice a second."""
 
+    def refused(failure: StatusFailure) -> None:
+        raise _Untold
+
+    if _is_there(item):
+        return
+    try:
+        for event, obj in follow(session.client, item.resource, item.namespace, item.name, deadline, refused=refused):
+            if event == "ADDED":
+                item.obj = obj
+                return
+    except _Untold:
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, 0.5))
+            if _is_there(item):
+                return
+    raise CommandError("timed out waiting for the condition")
+
+
+def _is_there(item: Item) -> bool:
+    try:
+        item.get()
+    except StatusFailure as error:
+        if error.reason != "NotFound":
+            raise
+        return False
+    return True
+
+
+def _some_created(session: Session, deadline: float, printer: Printer) -> None:
     while True:
         found = _items(session)
         found.raise_errors()
@@ -261,4 +257,4 @@ def _some_created(session: Session, deadline: float) -> None:
             raise CommandError("timed out waiting for the condition")
         time.sleep(0.2)
     for item in found.items:
-        printer_for(session, "condition met").print(item.obj)
+        _tell(printer, item)

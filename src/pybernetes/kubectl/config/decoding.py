@@ -88,7 +88,58 @@ def decoded(document: Any) -> dict[str, Any]:
     version, kind = document.get("apiVersion") or "v1", document.get("kind") or "Config"
     if version not in ("v1", "__internal") or kind != "Config":
         raise ValueError(f'no kind "{kind}" is registered for version "{version}" {_SCHEME}')
-    return _struct("Config", document, "")
+    found = _struct("Config", document, "")
+    _check_names(found)
+    return found
+
+
+def _check_names(document: dict[str, Any]) -> None:
+    """ValueError for two entries of one name."""
+    lists = [("NamedExtension", (document.get("preferences") or {}).get("extensions"), "map[string]runtime.Object")]
+    for section, kind, inner, shown in (
+        ("clusters", "NamedCluster", "cluster", "map[string]*api.Cluster"),
+        ("users", "NamedAuthInfo", "user", "map[string]*api.AuthInfo"),
+        ("contexts", "NamedContext", "context", "map[string]*api.Context"),
+    ):
+        entries = document.get(section)
+        for entry in entries or ():
+            if entry.get(inner) and entry[inner].get("extensions"):
+                lists.append(("NamedExtension", entry[inner]["extensions"], "map[string]runtime.Object"))
+        lists.append((kind, entries, shown))
+    lists.append(("NamedExtension", document.get("extensions"), "map[string]runtime.Object"))
+    for kind, entries, shown in lists:
+        seen: set[str] = set()
+        for entry in entries or ():
+            name = entry.get("name") or ""
+            if name in seen:
+                raise ValueError(
+                    f'error converting *[]{kind} into *{shown}: duplicate name "{name}" in list: '
+                    + _as_go(f"[]{kind}", entries)
+                )
+            if kind != "NamedExtension" or entry.get("extension") is not None:
+                seen.add(name)
+
+
+def _as_go(kind: str, value: Any) -> str:
+    """A value as Go prints it with %v; what is behind a pointer as an address."""
+    if kind in ("AuthProviderConfig", "ExecConfig"):
+        return f"{id(value):#x}" if value is not None else "<nil>"
+    if kind in STRUCTS:
+        return "{" + " ".join(_as_go(below, (value or {}).get(key)) for key, below in STRUCTS[kind].items()) + "}"
+    if kind == "any":
+        from ..output.go_json import compact
+
+        data = () if value is None else compact(value).encode()
+        return f"{{[{' '.join(map(str, data))}] <nil>}}"
+    if kind == "[]uint8":
+        return "[" + " ".join(str(byte) for byte in bytes_of(value or "")) + "]"
+    if kind.startswith("[]"):
+        return "[" + " ".join(_as_go(kind[2:], one) for one in value or ()) + "]"
+    if kind.startswith("map["):
+        return "map[" + " ".join(f"{key}:{_as_go(kind[11:], value[key])}" for key in sorted(value or ())) + "]"
+    if kind == "bool":
+        return "true" if value else "false"
+    return str(value or "")
 
 
 def _struct(name: str, value: dict[str, Any], path: str) -> dict[str, Any]:
@@ -110,11 +161,12 @@ def _value(kind: str, value: Any, owner: str, path: str) -> Any:
     elif kind == "[]uint8":
         right = isinstance(value, str)
         if right:
-            _check_base64(value)
+            bytes_of(value)
     elif kind.startswith("[]"):
         right = isinstance(value, list)
         if right:
-            return [_value(kind[2:], one, owner, path) for one in value if one is not None]
+            empty: Any = {} if kind[2:] in STRUCTS else ""
+            return [empty if one is None else _value(kind[2:], one, owner, path) for one in value]
     elif kind.startswith("map[string]"):
         right = isinstance(value, dict)
         if right:
@@ -144,17 +196,43 @@ def _kind(value: Any) -> str:
     return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
 
 
-def _check_base64(text: str) -> None:
+def bytes_of(text: str) -> bytes:
+    """What a text in base64 stands for, line breaks aside. ValueError with Go's words and its count of bytes."""
     from binascii import Error, a2b_base64
 
     bare = text.replace("\n", "").replace("\r", "")
     try:
-        a2b_base64(bare, strict_mode=bool(bare))
-    except Error:
-        from string import ascii_letters, digits
+        if len(bare) % 4 == 0 and not bare.endswith("==="):
+            return a2b_base64(bare, strict_mode=bool(bare))
+    except (Error, ValueError):
+        pass
+    wrong = _first_wrong(text.encode())
+    if wrong is None:
+        # Bits after the last byte, which Go takes no notice of.
+        return a2b_base64(bare)
+    raise ValueError(f"illegal base64 data at input byte {wrong}")
 
-        letters = ascii_letters + digits + "+/"
-        wrong = next(
-            (at for at, one in enumerate(text) if one not in letters and one not in "\r\n"), len(bare) // 4 * 4
-        )
-        raise ValueError(f"illegal base64 data at input byte {wrong}") from None
+
+def _first_wrong(text: bytes) -> int | None:
+    """Where Go's decoder stops: groups of four letters, the last of them filled with `=`."""
+    from string import ascii_letters, digits
+
+    letters = (ascii_letters + digits + "+/").encode()
+    count = 0
+    for at, byte in enumerate(text):
+        if byte in b"\r\n":
+            continue
+        if byte in letters:
+            count += 1
+            continue
+        if byte != ord("=") or count % 4 < 2:
+            return at
+        rest = [one for one in range(at + 1, len(text)) if text[one] not in b"\r\n"]
+        if count % 4 == 2:
+            if not rest:
+                return len(text)
+            if text[rest[0]] != ord("="):
+                return rest[0] - 1
+            rest = rest[1:]
+        return rest[0] if rest else None
+    return len(text) - count % 4 if count % 4 else None

@@ -32,11 +32,12 @@ class Kubeconfig:
         self.contexts: dict[str, dict[str, Any]] = {}
         self.origins: dict[tuple[str, str], str] = {}
         self.current_context = ""
-        self.current_context_origin = ""
         self.preferences: dict[str, Any] = {}
         self.extensions: list[Any] = []
         self.paths: list[str] = []
         """The files that count, existing or not, first to last."""
+        self.explicit = ""
+        """The file of `--kubeconfig`, where it is given."""
 
     def section(self, name: str) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = getattr(self, name)
@@ -55,35 +56,69 @@ class Kubeconfig:
                     _resolve(section, fields, path)
                 entries[name] = fields
                 self.origins[section, name] = path
-        if not self.current_context and document.get("current-context"):
-            self.current_context = str(document["current-context"])
-            self.current_context_origin = path
-        for key, value in (document.get("preferences") or {}).items():
-            self.preferences.setdefault(key, value)
-        self.extensions += document.get("extensions") or []
+        self.current_context = self.current_context or str(document.get("current-context") or "")
+        preferences = document.get("preferences") or {}
+        if preferences.get("colors"):
+            self.preferences["colors"] = True
+        if preferences.get("extensions"):
+            self.preferences["extensions"] = _joined(self.preferences.get("extensions") or [], preferences)
+        self.extensions = _joined(self.extensions, document)
+
+
+def _joined(extensions: list[Any], document: dict[str, Any]) -> list[Any]:
+    """Those there are, and those of the document that have other names."""
+    names = [one.get("name") for one in extensions]
+    return extensions + [one for one in document.get("extensions") or () if one.get("name") not in names]
 
 
 def _resolve(section: str, fields: dict[str, Any], path: str) -> None:
     for key in PATH_FIELDS[section]:
         value = fields.get(key)
         if value and not os.path.isabs(value):
-            fields[key] = os.path.join(os.path.dirname(os.path.abspath(path)), value)
+            fields[key] = _beside(path, value)
+    command = (fields.get("exec") or {}).get("command") or ""
+    if "/" in command and not os.path.isabs(command):
+        fields["exec"] = {**fields["exec"], "command": _beside(path, command)}
+
+
+def _beside(path: str, name: str) -> str:
+    return os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(path)), name))
 
 
 def candidate_paths(explicit: str) -> list[str]:
     """The files to read, whether they exist or not."""
     if explicit:
         return [explicit]
-    listed = [path for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path]
-    return list(dict.fromkeys(listed)) or [os.path.join(os.path.expanduser("~"), ".kube", "config")]
+    listed = os.environ.get("KUBECONFIG")
+    return list(dict.fromkeys(listed.split(os.pathsep))) if listed else [home_file()]
+
+
+def home_file() -> str:
+    """`~/.kube/config`."""
+    return os.path.join(os.path.expanduser("~"), ".kube", "config")
+
+
+def _move_in() -> None:
+    """Take over `~/.kube/.kubeconfig`, which the file was once called. CommandError."""
+    path = home_file()
+    if os.path.exists(path):
+        return
+    old = os.path.join(os.path.dirname(path), ".kubeconfig")
+    if os.path.isdir(old):
+        raise CommandError(f"cannot migrate {old} to {path} because it is a directory")
+    if os.path.exists(old):
+        with open(old, "rb") as source, open(path, "wb") as target:
+            target.write(source.read())
 
 
 def load(explicit: str = "", *, absolute: bool = True, must_exist: bool = True) -> Kubeconfig:
     """Read and merge. CommandError, or Several, for files that are named but absent, unreadable or no kubeconfigs."""
+    _move_in()
     config = Kubeconfig()
+    config.explicit = explicit
     config.paths = candidate_paths(explicit)
     wrong: list[Exception] = []
-    for path in config.paths:
+    for path in filter(None, config.paths):
         try:
             document = read(path)
         except FileNotFoundError as error:

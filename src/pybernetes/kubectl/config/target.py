@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 
 from ..errors import CommandError, quoted, reason_of
-from .files import Kubeconfig, load
+from .chosen import Chosen, text_of
+from .files import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from ..flags import Values
 
+_TOKEN_SECONDS = 50.0
+"""How long a token that was read from a file is good for."""
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
@@ -30,13 +33,21 @@ class Target:
         self.certificate = ""
         self.key = ""
         self.token = ""
+        self.token_file = ""
+        """Where the token is read again from time to time; empty for one that stays."""
         self.username = ""
         self.password = ""
         self.exec: dict[str, Any] | None = None
+        """A credential plugin; it is asked when there is a request to make."""
+        self.until = 0.0
+        """When what the plugin gave has to be asked for again, in seconds since the epoch."""
+        self.stdin_taken = False
+        """Something else reads the standard input, which a plugin then cannot have."""
+        self._token_read = 0.0
         self.provider: dict[str, Any] | None = None
         """An `auth-provider`; the token is asked of it when there is a request to make."""
-        self.config: Kubeconfig | None = None
-        """What the entries are from."""
+        self.kubeconfig = ""
+        """The value of --kubeconfig."""
         self.kuberc = ""
         """The value of --kuberc: preferences say which credential plugins may run."""
         self.headers: list[tuple[str, str]] = []
@@ -56,142 +67,85 @@ class Target:
         known = self.username or self.certificate or self.token or self.provider or self.exec
         return self.server.startswith("https://") and not known
 
+    def read_token(self) -> None:
+        """Take the token of the file anew when it was read a while ago; one that cannot be read stays."""
+        from time import monotonic
+
+        now = monotonic()
+        if not self._token_read or now - self._token_read > _TOKEN_SECONDS:
+            self._token_read = now
+            try:
+                self.token = _file(self.token_file).strip() or self.token
+            except CommandError:
+                pass
+
     def keep_provider(self, config: dict[str, Any]) -> None:
         """Write what the provider is to know next time. CommandError."""
-        from .writing import save_entry
+        from .writing import save
 
-        if self.config is None or self.user_name not in self.config.users:
-            return
-        fields = self.config.users[self.user_name]
-        provider = {**fields["auth-provider"], "config": config}
-        save_entry(self.config, "users", self.user_name, {**fields, "auth-provider": provider})
-
-
-def _text(flags: Values, name: str) -> str:
-    """A global flag; one that the command shadows by a list of its own (`create rolebinding --user`) was not given."""
-    return flags.text(name) if flags.table[name].kind == "text" else ""
+        found = load(self.kubeconfig, absolute=False, must_exist=False)
+        fields = found.users.get(self.user_name) or {}
+        if "auth-provider" in fields:
+            provider = {**fields["auth-provider"], "config": config}
+            found.users[self.user_name] = {**fields, "auth-provider": provider}
+            save(found)
 
 
 _BEGIN = "-----BEGIN"
 
 
-def target_of(flags: Values) -> Target:
+_CLIENT_FIRST = (
+    "api-resources", "api-versions", "apply", "autoscale", "cluster-info", "cordon", "diff", "drain", "explain",
+    "expose", "proxy", "replace", "run", "uncordon", "version", "wait", "auth can-i", "auth whoami", "set env",
+    "top node",
+)  # fmt: skip
+"""Commands that look for their server before their namespace; so do those that create and approve, and `get --raw`."""
+
+
+def _is_client_first(command: str, flags: Values) -> bool:
+    if command in _CLIENT_FIRST or command.startswith(("certificate ", "cluster-info ")):
+        return True
+    if command == "get":
+        return bool(flags.text("raw"))
+    return command.startswith("create") and command != "create token"
+
+
+def target_of(flags: Values, command: str = "") -> Target:
     """What these flags and the files they lead to name. CommandError when an entry is missing."""
-    config = load(_text(flags, "kubeconfig"))
-    context = _context(config, flags)
-    cluster = _cluster(config, flags, context)
-    user = _user(config, flags, context)
-    _validate(config, flags, context, cluster, user)
+    config = load(text_of(flags, "kubeconfig"))
+    chosen = Chosen(config, flags)
+    chosen.check(namespace_first=not text_of(flags, "namespace") and not _is_client_first(command, flags))
     target = Target()
-    if not cluster.get("server") and not user and _in_cluster(target):
+    cluster = chosen.cluster
+    target.implicit = not cluster["server"]
+    if target.implicit and _in_cluster(target, flags):
         pass
     else:
-        target.implicit = not cluster.get("server")
         _fill_server(target, cluster)
-        _fill_identity(target, user)
-    target.kuberc = _text(flags, "kuberc")
-    target.config = config
-    target.user_name = _text(flags, "user") or str(context.get("user") or "")
-    _namespace(target, context, flags)
-    _impersonation(target, flags)
-    target.timeout_seconds = timeout_seconds(_text(flags, "request-timeout"))
+        if target.server.startswith("https://"):
+            _fill_identity(target, chosen.user)
+    target.kuberc = text_of(flags, "kuberc")
+    target.kubeconfig = text_of(flags, "kubeconfig")
+    target.user_name = chosen.user_name
+    target.stdin_taken = "filename" in flags.table and "-" in flags.many("filename")
+    _namespace(target, chosen.context, flags)
+    _impersonation(target, chosen.user, flags)
+    target.timeout_seconds = timeout_seconds(text_of(flags, "request-timeout"))
     target.compress = not (flags.on("disable-compression") or cluster.get("disable-compression"))
     return target
 
 
-def _context(config: Kubeconfig, flags: Values) -> dict[str, Any]:
-    name = _text(flags, "context") or config.current_context
-    if not name:
-        return {}
-    found = config.contexts.get(name)
-    if found is None and _text(flags, "cluster") and _text(flags, "cluster") not in config.clusters:
-        raise CommandError(
-            f"* context was not found for specified context: {name}\n"
-            f"* no server found for cluster {quoted(_text(flags, 'cluster'))}",
-            prefix="Error in configuration: \n",
-        )
-    if found is None:
-        raise CommandError(f"context was not found for specified context: {name}", prefix="Error in configuration: ")
-    return found
-
-
-def _cluster(config: Kubeconfig, flags: Values, context: dict[str, Any]) -> dict[str, Any]:
-    name = _text(flags, "cluster") or str(context.get("cluster") or "")
-    if name and name not in config.clusters and not _text(flags, "server"):
-        if _text(flags, "cluster"):
-            raise CommandError(f"no server found for cluster {quoted(name)}")
-        raise CommandError(
-            f"cluster {quoted(name)} does not exist",
-        )
-    cluster = dict(config.clusters.get(name) or {})
-    for flag, key in (("server", "server"), ("tls-server-name", "tls-server-name")):
-        if _text(flags, flag):
-            cluster[key] = _text(flags, flag)
-    if _text(flags, "certificate-authority"):
-        cluster.pop("certificate-authority-data", None)
-        cluster["certificate-authority"] = _text(flags, "certificate-authority")
-    if flags.changed("insecure-skip-tls-verify"):
-        cluster["insecure-skip-tls-verify"] = flags.on("insecure-skip-tls-verify")
-        if flags.on("insecure-skip-tls-verify"):
-            cluster.pop("certificate-authority-data", None)
-            if not _text(flags, "certificate-authority"):
-                cluster.pop("certificate-authority", None)
-    return cluster
-
-
-def _validate(
-    config: Kubeconfig, flags: Values, context: dict[str, Any], cluster: dict[str, Any], user: dict[str, Any]
-) -> None:
-    """CommandError with all that makes them unusable; one alone is an error as any other."""
-    if not {
-        "client-certificate",
-        "client-certificate-data",
-        "client-key",
-        "certificate-authority",
-        "proxy-url",
-        "username",
-        "exec",
-        "password",
-    } & {
-        *cluster,
-        *user,
-    }:
-        return
-    from .validation import problems_of_cluster, problems_of_user
-
-    found = problems_of_user(_text(flags, "user") or str(context.get("user") or ""), user)
-    found += problems_of_cluster(_text(flags, "cluster") or str(context.get("cluster") or ""), cluster)
-    if len(found) == 1:
-        raise CommandError(found[0])
-    if found:
-        raise CommandError("\n".join(f"* {one}" for one in found), prefix="Error in configuration: \n")
-
-
-def _user(config: Kubeconfig, flags: Values, context: dict[str, Any]) -> dict[str, Any]:
-    name = _text(flags, "user") or str(context.get("user") or "")
-    if name and name not in config.users:
-        raise CommandError(f"auth info {quoted(name)} does not exist")
-    user = dict(config.users.get(name) or {})
-    for flag, key in (("client-certificate", "client-certificate"), ("client-key", "client-key")):
-        if _text(flags, flag):
-            user[key] = _text(flags, flag)
-    for key in ("token", "username", "password"):
-        if _text(flags, key):
-            user[key] = _text(flags, key)
-            if key == "token":
-                user.pop("tokenFile", None)
-    return user
-
-
 def _fill_server(target: Target, cluster: dict[str, Any]) -> None:
-    server = str(cluster.get("server") or target.server)
+    server = str(cluster["server"] or target.server)
     _check_address(server)
     if "://" not in server:
-        secure = bool(cluster.get("certificate-authority") or cluster.get("certificate-authority-data"))
-        secure = secure or bool(cluster.get("insecure-skip-tls-verify"))
-        server = f"{'https' if secure else 'http'}://{server}"
-    target.server = server.rstrip("/")
+        server = f"http://{server}"
+    scheme, _, rest = server.partition("://")
+    target.server = f"{scheme.lower()}://{rest.partition('#')[0].partition('?')[0]}".rstrip("/")
     target.cluster = cluster
+    target.proxy = str(cluster.get("proxy-url") or "")
+    if not target.server.startswith("https://"):
+        return
     target.insecure = bool(cluster.get("insecure-skip-tls-verify"))
     if not target.insecure:
         target.ca = pem(cluster, "certificate-authority")
@@ -200,7 +154,6 @@ def _fill_server(target: Target, cluster: dict[str, Any]) -> None:
     elif cluster.get("certificate-authority") or cluster.get("certificate-authority-data"):
         raise CommandError("specifying a root certificates file with the insecure flag is not allowed")
     target.server_name = str(cluster.get("tls-server-name") or "")
-    target.proxy = str(cluster.get("proxy-url") or "")
 
 
 def _check_address(server: str) -> None:
@@ -209,62 +162,73 @@ def _check_address(server: str) -> None:
     host, slash, _ = (rest if separator else server).partition("/")
     if (separator and not scheme) or not host or " " in host or (slash and not separator):
         raise CommandError(f"host must be a URL or a host:port pair: {quoted(server)}")
-    if separator and scheme not in ("http", "https"):
+    if separator and scheme.lower() not in ("http", "https"):
         raise CommandError(f"unsupported protocol scheme {quoted(scheme)}", prefix="Unable to connect to the server: ")
 
 
 def _fill_identity(target: Target, user: dict[str, Any]) -> None:
-    target.certificate = pem(user, "client-certificate")
-    target.key = pem(user, "client-key")
-    if target.certificate and _BEGIN not in target.certificate:
-        raise CommandError("tls: failed to find any PEM data in certificate input")
+    """Who we are; a plain connection tells nobody."""
+    certificate = pem(user, "client-certificate")
+    if certificate:
+        from ..transport.pair import matched
+
+        target.certificate, target.key = matched(certificate, pem(user, "client-key"))
     target.token = str(user.get("token") or "")
-    if user.get("tokenFile") and not target.token:
-        target.token = _file(str(user["tokenFile"])).strip()
+    target.token_file = str(user.get("tokenFile") or "")
+    if target.token_file and not target.token:
+        target.token = _file(target.token_file)
     target.username = str(user.get("username") or "")
     target.password = str(user.get("password") or "")
-    if user.get("exec"):
+    known = target.token or target.username or target.password or target.certificate
+    if user.get("exec") and not known:
         target.exec = dict(user["exec"])
     elif user.get("auth-provider"):
         from .auth_provider import check
 
         target.provider = dict(user["auth-provider"])
         check(target.provider)
-    if user.get("as"):
-        target.headers.append(("Impersonate-User", str(user["as"])))
-        target.headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
 
 
-def _in_cluster(target: Target) -> bool:
-    """The service account of the pod we may be in."""
+def _in_cluster(target: Target, flags: Values) -> bool:
+    """The service account of the pod we may be in; flags may name another server, token or authority."""
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
     if not host or not port or not os.path.exists(f"{_ACCOUNT}/token"):
         return False
     target.server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    target.token = _file(f"{_ACCOUNT}/token").strip()
-    if os.path.exists(f"{_ACCOUNT}/ca.crt"):
-        target.ca = _file(f"{_ACCOUNT}/ca.crt")
-    if os.path.exists(f"{_ACCOUNT}/namespace"):
-        target.namespace = _file(f"{_ACCOUNT}/namespace").strip() or "default"
+    target.server = text_of(flags, "server") or target.server
+    target.token = text_of(flags, "token")
+    if not target.token:
+        target.token_file = f"{_ACCOUNT}/token"
+        target.token = _file(target.token_file)
+    authority = text_of(flags, "certificate-authority") or f"{_ACCOUNT}/ca.crt"
+    if os.path.exists(authority):
+        target.ca = _file(authority)
+    target.namespace = os.environ.get("POD_NAMESPACE", "")
+    if not target.namespace and os.path.exists(f"{_ACCOUNT}/namespace"):
+        target.namespace = _file(f"{_ACCOUNT}/namespace").strip()
+    target.namespace = target.namespace or "default"
     return True
 
 
 def _namespace(target: Target, context: dict[str, Any], flags: Values) -> None:
-    if _text(flags, "namespace"):
-        target.namespace = _text(flags, "namespace")
+    if text_of(flags, "namespace"):
+        target.namespace = text_of(flags, "namespace")
         target.namespace_given = True
     elif context.get("namespace"):
         target.namespace = str(context["namespace"])
 
 
-def _impersonation(target: Target, flags: Values) -> None:
-    user, groups, uid = _text(flags, "as"), flags.many("as-group"), _text(flags, "as-uid")
-    if (groups or uid) and not user:
-        raise CommandError(f"requesting uid, groups or user-extra for {target.user_name} without impersonating a user")
-    if user:
-        target.headers = [("Impersonate-User", user)] + [("Impersonate-Group", group) for group in groups]
-        if uid:
-            target.headers.append(("Impersonate-Uid", uid))
+def _impersonation(target: Target, user: dict[str, Any], flags: Values) -> None:
+    given = {
+        "as": text_of(flags, "as"),
+        "as-uid": text_of(flags, "as-uid"),
+        "as-groups": flags.many("as-group"),
+        "as-user-extra": flags.many("as-user-extra"),
+    }
+    if any(given.values()) or any(user.get(name) for name in given):
+        from .impersonation import headers
+
+        target.headers = headers(user, given, target.user_name)
 
 
 def timeout_seconds(text: str) -> float:

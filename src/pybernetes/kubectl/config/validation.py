@@ -51,7 +51,8 @@ def _problems_of_plugin(name: str, user: dict[str, Any]) -> list[str]:
             found.append(f"{key} must be specified for {name} to use exec authentication plugin")
     if any(not variable.get("name") for variable in plugin.get("env") or ()):
         found.append(f"env variable name must be specified for {name} to use exec authentication plugin")
-    mode = plugin.get("interactiveMode") or ("IfAvailable" if "/v1beta1" in str(plugin.get("apiVersion")) else "")
+    older = str(plugin.get("apiVersion")).endswith(("/v1beta1", "/v1alpha1"))
+    mode = plugin.get("interactiveMode") or ("IfAvailable" if older else "")
     if not mode:
         found.append(f"interactiveMode must be specified for {name} to use exec authentication plugin")
     elif mode not in ("Never", "IfAvailable", "Always"):

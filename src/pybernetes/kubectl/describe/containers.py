@@ -2,120 +2,105 @@
 
 from __future__ import annotations
 
-from .writer import Context, date
+from .words import bracketed, date, flag
+from .writer import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 
 def containers(
     context: Context,
     label: str,
-    specs: list[dict[str, Any]],
-    statuses: list[dict[str, Any]],
-    pod: dict[str, Any],
-    level: int,
+    specs: list[dict[str, Any]] | None,
+    statuses: Iterable[dict[str, Any]] | None = (),
+    *,
+    pod: dict[str, Any] | None = None,
 ) -> None:
-    """A section of containers; `statuses` is empty for templates."""
-    known = {status["name"]: status for status in statuses}
-    if not specs:
-        context.line(level, f"{label}: <none>" if not label else f"{label}:\t<none>")
-        return
-    context.line(level, f"{label}:")
-    for spec in specs:
+    """A section of containers; without a pod they are those of a template.
+
+    The names of a template's containers stand one column to the right, their fields do not.
+    """
+    known = {status["name"]: status for status in statuses or ()}
+    context.line(0 if pod else 1, f"{label}:" if specs else f"{label}: <none>")
+    for spec in specs or ():
         status = known.get(spec["name"])
-        # Those of a template stand one column to the right, their fields do not.
-        inner = 2
-        context.line(1, f"{' ' * level}{spec['name']}:")
+        context.line(1, f"{'' if pod else ' '}{spec['name']}:")
+        _images(context, spec, status)
+        for title, key in (("Command", "command"), ("Args", "args")):
+            _words(context, title, spec.get(key))
         if status is not None:
-            context.field("Container ID", status.get("containerID", ""), inner)
-        context.field("Image", spec.get("image", ""), inner)
-        if status is not None:
-            context.field("Image ID", status.get("imageID", ""), inner)
-        _ports(context, spec.get("ports") or [], inner)
-        for title, key in (("SeccompProfile", "seccompProfile"),):
-            profile = (spec.get("securityContext") or {}).get(key)
-            if profile:
-                context.field(title, profile.get("type", ""), inner)
-        _command(context, spec, inner)
-        if status is not None:
-            _status(context, spec, status, inner)
-        _resources(context, spec, inner)
-        _probes(context, spec, inner)
-        _env_from(context, spec, inner)
-        _environment(context, spec, pod, inner)
-        _mounts(context, spec, inner)
+            _status(context, status)
+        resources(context, spec.get("resources"), 2)
+        for title, key in (("Liveness", "livenessProbe"), ("Readiness", "readinessProbe"), ("Startup", "startupProbe")):
+            if spec.get(key):
+                context.field(title, probe_text(spec[key]), 2)
+        _environment_sources(context, spec.get("envFrom"))
+        _environment(context, spec, pod)
+        _mounts(context, spec)
 
 
-def _ports(context: Context, ports: list[dict[str, Any]], level: int) -> None:
-    if not ports:
-        context.field("Port", "<none>", level)
-        context.field("Host Port", "<none>", level)
-        return
-    plural = "s" if len(ports) > 1 else ""
-    shown = [f"{port['containerPort']}/{port.get('protocol', 'TCP')}" for port in ports]
-    context.field(f"Port{plural}", ", ".join(shown), level)
-    hosts = [f"{port.get('hostPort', 0)}/{port.get('protocol', 'TCP')}" for port in ports]
-    context.field(f"Host Port{plural}", ", ".join(hosts), level)
+def _images(context: Context, spec: dict[str, Any], status: dict[str, Any] | None) -> None:
+    if status is not None:
+        context.field("Container ID", status.get("containerID", ""), 2)
+    context.field("Image", spec.get("image", ""), 2)
+    if status is not None:
+        context.field("Image ID", status.get("imageID", ""), 2)
+    ports = spec.get("ports") or []
+    for title, key in (("Port", "containerPort"), ("Host Port", "hostPort")):
+        shown = ", ".join(f"{port.get(key, 0)}/{port.get('protocol', 'TCP')}" for port in ports)
+        context.field(f"{title}s" if len(ports) > 1 else title, shown or "<none>", 2)
+    profile = (spec.get("securityContext") or {}).get("seccompProfile")
+    if profile:
+        context.field("SeccompProfile", profile.get("type", ""), 2)
+        if profile.get("type") == "Localhost":
+            context.field("LocalhostProfile", profile.get("localhostProfile", ""), 3)
 
 
-def _command(context: Context, spec: dict[str, Any], level: int) -> None:
-    for title, key in (("Command", "command"), ("Args", "args")):
-        words = spec.get(key)
-        if words:
-            context.line(level, f"{title}:")
-            for word in words:
-                for line in str(word).split("\n"):
-                    context.line(level + 1, line)
+def _words(context: Context, title: str, words: list[str] | None) -> None:
+    if words:
+        context.line(2, f"{title}:")
+        for word in words:
+            for line in str(word).split("\n"):
+                context.line(3, line)
 
 
-def _status(context: Context, spec: dict[str, Any], status: dict[str, Any], level: int) -> None:
-    _state(context, "State", status.get("state") or {}, level)
+def _status(context: Context, status: dict[str, Any]) -> None:
+    _state(context, "State", status.get("state") or {})
     if (status.get("lastState") or {}).get("terminated"):
-        _state(context, "Last State", status["lastState"], level)
-    context.field("Ready", "True" if status.get("ready") else "False", level)
-    context.field("Restart Count", status.get("restartCount", 0), level)
+        _state(context, "Last State", status["lastState"])
+    context.field("Ready", "True" if status.get("ready") else "False", 2)
+    context.field("Restart Count", status.get("restartCount", 0), 2)
 
 
-def _state(context: Context, title: str, state: dict[str, Any], level: int) -> None:
+def _state(context: Context, title: str, state: dict[str, Any]) -> None:
     if state.get("running") is not None:
-        context.field(title, "Running", level)
-        context.line(level + 1, f"Started:\t{date(state['running'].get('startedAt'))}")
+        context.field(title, "Running", 2)
+        context.field("Started", date(state["running"].get("startedAt")), 3)
     elif state.get("terminated") is not None:
         ended = state["terminated"]
-        context.field(title, "Terminated", level)
-        if ended.get("reason"):
-            context.line(level + 1, f"Reason:\t{ended['reason']}")
-        if ended.get("message"):
-            context.line(level + 1, f"Message:\t{ended['message']}")
-        context.line(level + 1, f"Exit Code:\t{ended.get('exitCode', 0)}")
+        context.field(title, "Terminated", 2)
+        for name, key in (("Reason", "reason"), ("Message", "message")):
+            if ended.get(key):
+                context.field(name, ended[key], 3)
+        context.field("Exit Code", ended.get("exitCode", 0), 3)
         if ended.get("signal"):
-            context.line(level + 1, f"Signal:\t{ended['signal']}")
-        context.line(level + 1, f"Started:\t{date(ended.get('startedAt'))}")
-        context.line(level + 1, f"Finished:\t{date(ended.get('finishedAt'))}")
+            context.field("Signal", ended["signal"], 3)
+        context.field("Started", date(ended.get("startedAt")), 3)
+        context.field("Finished", date(ended.get("finishedAt")), 3)
     else:
-        context.field(title, "Waiting", level)
+        context.field(title, "Waiting", 2)
         reason = (state.get("waiting") or {}).get("reason")
         if reason:
-            context.line(level + 1, f"Reason:\t{reason}")
+            context.field("Reason", reason, 3)
 
 
-def _resources(context: Context, spec: dict[str, Any], level: int) -> None:
-    resources = spec.get("resources") or {}
-    for title, key in (("Limits", "limits"), ("Requests", "requests")):
-        amounts = resources.get(key) or {}
-        if amounts:
-            context.line(level, f"{title}:")
-            for name in sorted(amounts):
-                context.line(level + 1, f"{name}:\t{amounts[name]}")
-
-
-def _probes(context: Context, spec: dict[str, Any], level: int) -> None:
-    for title, key in (("Liveness", "livenessProbe"), ("Readiness", "readinessProbe"), ("Startup", "startupProbe")):
-        probe = spec.get(key)
-        if probe:
-            context.field(title, probe_text(probe), level)
+def resources(context: Context, found: dict[str, Any] | None, level: int) -> None:
+    """Limits and requests of a container, or of a pod."""
+    context.amounts("Limits", (found or {}).get("limits"), level)
+    context.amounts("Requests", (found or {}).get("requests"), level)
 
 
 def probe_text(probe: dict[str, Any]) -> str:
@@ -126,12 +111,9 @@ def probe_text(probe: dict[str, Any]) -> str:
         f"#failure={probe.get('failureThreshold', 3)}"
     )
     if "exec" in probe:
-        return f"exec [{' '.join(probe['exec'].get('command') or ())}] {times}"
+        return f"exec {bracketed(probe['exec'].get('command'))} {times}"
     if "httpGet" in probe:
-        get = probe["httpGet"]
-        port = f":{get.get('port')}" if get.get("port") not in (None, "", 0) else ""
-        path = str(get.get("path") or "")
-        return f"http-get {str(get.get('scheme', 'HTTP')).lower()}://{get.get('host', '')}{port}{path} {times}"
+        return f"http-get {_url(probe['httpGet'])} {times}"
     if "tcpSocket" in probe:
         return f"tcp-socket {probe['tcpSocket'].get('host', '')}:{probe['tcpSocket'].get('port')} {times}"
     if "grpc" in probe:
@@ -139,76 +121,92 @@ def probe_text(probe: dict[str, Any]) -> str:
     return f"unknown {times}"
 
 
-def _env_from(context: Context, spec: dict[str, Any], level: int) -> None:
-    sources = spec.get("envFrom") or []
+def _url(get: dict[str, Any]) -> str:
+    """As Go writes it: the path is one with a question mark in it, not one with a query."""
+    from urllib.parse import quote
+
+    host, path = get.get("host") or "", quote(get.get("path") or "", safe="/$&+,:;=@~")
+    if path and not path.startswith("/"):
+        path = f"/{path}"
+    return f"{str(get.get('scheme', 'HTTP')).lower()}://{f'[{host}]' if ':' in host else host}:{get.get('port')}{path}"
+
+
+def _environment_sources(context: Context, sources: list[dict[str, Any]] | None) -> None:
     if not sources:
         return
-    context.line(level, "Environment Variables from:")
+    context.line(2, "Environment Variables from:")
     for source in sources:
-        kind = "ConfigMap" if source.get("configMapRef") else "Secret"
-        reference = source.get("configMapRef") or source.get("secretRef")
-        reference = reference or {}
-        optional = "true" if reference.get("optional") else "false"
+        kind = "ConfigMap" if source.get("configMapRef") else "Secret" if source.get("secretRef") else ""
+        reference = source.get("configMapRef") or source.get("secretRef") or {}
         prefix = f" with prefix '{source['prefix']}'" if source.get("prefix") else ""
-        context.line(level + 1, f"{reference.get('name', '')}\t{kind}{prefix}\tOptional: {optional}")
+        optional = flag(reference.get("optional"))
+        context.line(3, f"{reference.get('name', '')}\t{kind}{prefix}\tOptional: {optional}")
 
 
-def _environment(context: Context, spec: dict[str, Any], pod: dict[str, Any], level: int) -> None:
-    variables = spec.get("env") or []
+def _environment(context: Context, container: dict[str, Any], pod: dict[str, Any] | None) -> None:
+    variables = container.get("env") or []
     if not variables:
-        context.field("Environment", "<none>", level)
+        context.field("Environment", "<none>", 2)
         return
-    context.line(level, "Environment:")
+    context.line(2, "Environment:")
     for variable in variables:
         source = variable.get("valueFrom")
-        if not source:
-            lines = str(variable.get("value", "")).split("\n")
-            for number, line in enumerate(lines):
-                context.line(level + 1, f"{variable['name']}:\t{line}" if not number else f"\t{line}")
+        if source:
+            context.field(variable["name"], _sourced(source, container, pod), 3)
             continue
-        context.line(level + 1, f"{variable['name']}:\t{_from(source, pod)}")
+        first, *further = str(variable.get("value", "")).split("\n")
+        context.field(variable["name"], first, 3)
+        for line in further:
+            context.line(3, f"\t{line}")
 
 
-def _from(source: dict[str, Any], pod: dict[str, Any]) -> str:
+def _sourced(source: dict[str, Any], container: dict[str, Any], pod: dict[str, Any] | None) -> str:
+    """Where a variable's value comes from, and the value where it is known."""
     if "fieldRef" in source:
-        field = source["fieldRef"]
-        path = field.get("fieldPath", "")
-        return f"{_field_value(path, pod)} ({field.get('apiVersion', 'v1')}:{path})"
+        path = source["fieldRef"].get("fieldPath", "")
+        # The names of fields that every version of pods has; no other value is told.
+        known = pod["metadata"] if pod and path in ("metadata.name", "metadata.namespace") else {}
+        return f"{known.get(path.removeprefix('metadata.'), '')} ({source['fieldRef'].get('apiVersion', 'v1')}:{path})"
     if "resourceFieldRef" in source:
-        field = source["resourceFieldRef"]
-        return f"{_limit(field)} ({field.get('resource')})"
+        name = source["resourceFieldRef"].get("resource", "")
+        return f"{_amount(source['resourceFieldRef'], container)} ({name})"
+    if "fileKeyRef" in source:
+        file = source["fileKeyRef"]
+        where = f"of file '{file.get('path')}' in volume '{file.get('volumeName')}'"
+        return f"<set to the key '{file.get('key')}' {where}>\tOptional: {flag(file.get('optional'))}"
     for key, kind in (("secretKeyRef", "in secret"), ("configMapKeyRef", "of config map")):
         if key in source:
             reference = source[key]
-            optional = "true" if reference.get("optional") else "false"
+            optional = flag(reference.get("optional"))
             return f"<set to the key '{reference.get('key')}' {kind} '{reference.get('name')}'>\tOptional: {optional}"
     return ""
 
 
-def _limit(field: dict[str, Any]) -> str:
-    return "node allocatable"
+def _amount(reference: dict[str, Any], container: dict[str, Any]) -> str:
+    """A container's own limit or request in whole divisors, rounded up."""
+    from pybernetes.api.quantity import parse
+
+    which, _, name = str(reference.get("resource", "")).partition(".")
+    amount = parse(str(((container.get("resources") or {}).get(which) or {}).get(name, "0"))).nanos
+    divisor = parse(str(reference.get("divisor") or "1")).nanos or parse("1").nanos
+    if not amount and which == "limits" and name in ("cpu", "memory"):
+        return "node allocatable"
+    return str(-(-amount // divisor))
 
 
-def _field_value(path: str, pod: dict[str, Any]) -> str:
-    found: Any = pod
-    for key in path.split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    return str(found) if isinstance(found, str) else ""
+def _mounts(context: Context, spec: dict[str, Any]) -> None:
+    mounts, devices = spec.get("volumeMounts") or [], spec.get("volumeDevices") or []
+    none = "" if mounts else "\t<none>"
+    context.line(2, f"Mounts:{none}")
+    for mount in sorted(mounts, key=lambda mount: str(mount["mountPath"])):
+        flags = "ro" if mount.get("readOnly") else "rw"
+        if mount.get("subPath"):
+            from ..errors import quoted
 
-
-def _mounts(context: Context, spec: dict[str, Any], level: int) -> None:
-    mounts = spec.get("volumeMounts") or []
-    if not mounts:
-        context.field("Mounts", "<none>", level)
-    else:
-        context.line(level, "Mounts:")
-        for mount in sorted(mounts, key=lambda mount: str(mount["mountPath"])):
-            flags = ["ro" if mount.get("readOnly") else "rw"]
-            if mount.get("subPath"):
-                flags.append(f'path="{mount["subPath"]}"')
-            context.line(level + 1, f"{mount['mountPath']} from {mount['name']} ({','.join(flags)})")
-    devices = spec.get("volumeDevices") or []
+            flags += f",path={quoted(mount['subPath'])}"
+        context.line(3, f"{mount['mountPath']} from {mount['name']} ({flags})")
     if devices:
-        context.line(level, "Devices:")
+        # The none of the mounts stands here too.
+        context.line(2, f"Devices:{none}")
         for device in sorted(devices, key=lambda device: str(device["devicePath"])):
-            context.line(level + 1, f"{device['devicePath']} from {device['name']}")
+            context.line(3, f"{device['devicePath']} from {device['name']}")

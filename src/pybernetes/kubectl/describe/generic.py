@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from ..output.table import plain_text
 from .writer import Context
 
 TYPE_CHECKING = False
@@ -11,68 +14,47 @@ if TYPE_CHECKING:
     from ..objects.item import Item
 
 _ACRONYMS = ("API", "URL", "UID", "OSB", "GUID")
+_TOLD_APART = {"managedFields", "name", "namespace", "labels", "annotations"}
 
 
 def generic(context: Context, item: Item) -> None:
-    obj = item.obj
-    metadata = obj["metadata"]
-    context.field("Name", metadata["name"])
-    context.field("Namespace", metadata.get("namespace", ""))
-    context.labels("Labels", metadata.get("labels"))
-    context.annotations(metadata.get("annotations"))
-    skipped = {"managedFields", "name", "namespace", "labels", "annotations", "selfLink"}
-    rest = {key: value for key, value in obj.items() if key != "metadata"}
-    rest["metadata"] = {key: value for key, value in metadata.items() if key not in skipped}
-    _map(context, rest, 0)
+    context.head(item)
+    metadata = {key: value for key, value in item.obj["metadata"].items() if key not in _TOLD_APART}
+    _fields(context, {**item.obj, "metadata": metadata}, 0)
     context.events(item)
 
 
-def title(key: str) -> str:
-    """`creationTimestamp` as `Creation Timestamp`."""
-    if not key:
-        return key
-    for acronym in _ACRONYMS:
-        if key.lower() == acronym.lower():
-            return acronym
-    words: list[str] = []
-    current = key[0].upper()
-    for position in range(1, len(key)):
-        letter = key[position]
-        previous = key[position - 1]
-        following = key[position + 1] if position + 1 < len(key) else ""
-        starts = letter.isupper() and (previous.islower() or previous.isdigit() or following.islower())
-        if starts:
-            words.append(current)
-            current = letter
+def _fields(context: Context, fields: dict[str, Any], level: int) -> None:
+    for key, value in sorted(fields.items()):
+        if isinstance(value, dict):
+            context.line(level, f"{title(key)}:")
+            _fields(context, value, level + 1)
+        elif isinstance(value, list):
+            context.line(level, f"{title(key)}:")
+            for element in value:
+                if isinstance(element, dict):
+                    _fields(context, element, level + 1)
+                else:
+                    context.line(level + 1, plain_text(element))
         else:
-            current += letter
-    words.append(current)
-    return " ".join(word.upper() if word.upper() in _ACRONYMS else word for word in words)
+            context.field(title(key), plain_text(value), level)
 
 
-def _map(context: Context, value: dict[str, Any], level: int) -> None:
-    for key in sorted(value, key=title):
-        _entry(context, title(key), value[key], level)
+def title(key: str) -> str:
+    """`creationTimestamp` as `Creation Timestamp`; a key with anything but letters and dashes as it is."""
+    if not all(letter.isalpha() or letter == "-" for letter in key):
+        return key
+    # Humps: a run of capitals gives its last one to the small letters after it; dashes are words of their own.
+    humps = re.findall(r"-+|[^\W\d_]+", key)
+    words = [word for hump in humps for word in (_split(hump) if hump[0] != "-" else [hump])]
+    return " ".join(word.upper() if word.upper() in _ACRONYMS else word[0].upper() + word[1:] for word in words)
 
 
-def _entry(context: Context, name: str, value: Any, level: int) -> None:
-    if isinstance(value, dict):
-        context.line(level, f"{name}:")
-        _map(context, value, level + 1)
-    elif isinstance(value, list):
-        context.line(level, f"{name}:")
-        for item in value:
-            if isinstance(item, dict):
-                _map(context, item, level + 1)
-            elif isinstance(item, list):
-                _entry(context, "", item, level + 1)
-            else:
-                context.line(level + 1, _text(item))
-    else:
-        context.line(level, f"{name}:\t{_text(value)}")
-
-
-def _text(value: Any) -> str:
-    from ..output.table import plain_text
-
-    return value if isinstance(value, str) else plain_text(value)
+def _split(hump: str) -> list[str]:
+    starts = [
+        position
+        for position in range(1, len(hump))
+        if hump[position].isupper()
+        and (not hump[position - 1].isupper() or (position + 1 < len(hump) and hump[position + 1].islower()))
+    ]
+    return [hump[start:end] for start, end in zip([0, *starts], [*starts, len(hump)], strict=True)]

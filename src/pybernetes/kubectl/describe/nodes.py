@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pybernetes.api.quantity import Quantity, parse
 
-from ..client import query_of
 from ..errors import StatusFailure
 from ..output.age import age_of
-from .writer import Context, date
+from .words import date, flag, joined
+from .writer import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,41 +15,60 @@ if TYPE_CHECKING:
 
     from ..objects.item import Item
 
+_NOTHING = Quantity(0)
 _ROLE = "node-role.kubernetes.io/"
+_STANDARD = ("cpu", "memory", "ephemeral-storage")
+_INFO = (
+    ("Machine ID", "machineID"),
+    ("System UUID", "systemUUID"),
+    ("Boot ID", "bootID"),
+    ("Kernel Version", "kernelVersion"),
+    ("OS Image", "osImage"),
+    ("Operating System", "operatingSystem"),
+    ("Architecture", "architecture"),
+    ("Container Runtime Version", "containerRuntimeVersion"),
+    ("Kubelet Version", "kubeletVersion"),
+    ("Kube-Proxy Version", "kubeProxyVersion"),
+)
 
 
 def node(context: Context, item: Item) -> None:
-    obj = item.obj
-    metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
-    context.field("Name", metadata["name"])
+    metadata, spec, status = item.obj["metadata"], item.obj.get("spec") or {}, item.obj.get("status") or {}
+    context.named(item, namespaced=False)
     context.field("Roles", _roles(metadata.get("labels") or {}))
     context.labels("Labels", metadata.get("labels"))
     context.annotations(metadata.get("annotations"))
     context.field("CreationTimestamp", date(metadata.get("creationTimestamp")))
-    _taints(context, spec.get("taints") or [])
-    context.field("Unschedulable", "true" if spec.get("unschedulable") else "false")
+    taints = sorted(spec.get("taints") or (), key=lambda taint: f"{taint['effect']},{taint['key']}")
+    context.several("Taints", [_taint(taint) for taint in taints])
+    context.field("Unschedulable", flag(spec.get("unschedulable")))
     _lease(context, item)
-    _conditions(context, status.get("conditions") or [])
+    context.conditions(status.get("conditions"), seen="lastHeartbeatTime", end=" ")
     context.line(0, "Addresses:")
-    for address in status.get("addresses") or ():
-        context.line(1, f"{address['type']}:\t{address['address']}")
-    for title, key in (("Capacity", "capacity"), ("Allocatable", "allocatable")):
-        amounts = status.get(key) or {}
-        if amounts:
-            context.line(0, f"{title}:")
-            for name in sorted(amounts):
-                context.line(1, f"{name}:\t{amounts[name]}")
-    _info(context, status.get("nodeInfo") or {})
-    if spec.get("podCIDR"):
-        context.field("PodCIDR", spec["podCIDR"])
-    if spec.get("podCIDRs"):
-        context.field("PodCIDRs", ",".join(spec["podCIDRs"]))
-    if spec.get("providerID"):
-        context.field("ProviderID", spec["providerID"])
+    context.fields(((one["type"], one["address"]) for one in status.get("addresses") or ()), 1)
+    context.amounts("Capacity", status.get("capacity"))
+    context.amounts("Allocatable", status.get("allocatable"))
+    context.line(0, "System Info:")
+    info = status.get("nodeInfo") or {}
+    context.fields(((title, info.get(key, "")) for title, key in _INFO), 1)
+    for title, text in (
+        ("PodCIDR", spec.get("podCIDR")),
+        ("PodCIDRs", joined(spec.get("podCIDRs"), ",")),
+        ("ProviderID", spec.get("providerID")),
+    ):
+        if text:
+            context.field(title, text)
     selector = f"spec.nodeName={item.name},status.phase!=Succeeded,status.phase!=Failed"
-    pods = context.items("/api/v1/pods" + query_of((("fieldSelector", selector), ("limit", 500))))
-    _pods(context, pods, status.get("allocatable") or status.get("capacity") or {})
-    context.events(item)
+    try:
+        pods = context.listed("/api/v1/pods", ("fieldSelector", selector))
+    except StatusFailure as error:
+        if error.reason != "Forbidden":
+            raise
+        context.field("Pods", "not authorized")
+    else:
+        _pods(context, pods, status.get("allocatable") or status.get("capacity") or {})
+    # Kubelets give the node's name for its uid.
+    context.events(item, metadata.get("uid", ""), item.name)
 
 
 def _roles(labels: dict[str, str]) -> str:
@@ -59,15 +78,9 @@ def _roles(labels: dict[str, str]) -> str:
     return ",".join(sorted(roles)) or "<none>"
 
 
-def _taints(context: Context, taints: list[dict[str, Any]]) -> None:
-    if not taints:
-        context.field("Taints", "<none>")
-        return
-    shown = []
-    for taint in sorted(taints, key=lambda taint: (taint["key"], taint["effect"])):
-        value = f"={taint['value']}" if taint.get("value") else ""
-        shown.append(f"{taint['key']}{value}:{taint['effect']}")
-    context.write(0, "Taints:\t" + "\n\t".join(shown) + "\n")
+def _taint(taint: dict[str, Any]) -> str:
+    value = f"={taint['value']}" if taint.get("value") else ""
+    return f"{taint['key']}{value}:{taint['effect']}"
 
 
 def _lease(context: Context, item: Item) -> None:
@@ -76,119 +89,106 @@ def _lease(context: Context, item: Item) -> None:
             f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{item.name}"
         )
     except StatusFailure as error:
-        context.line(0, f"Lease:\tFailed to get lease: {error.message}")
+        context.field("Lease", f"Failed to get lease: {error.message}")
         return
     context.line(0, "Lease:")
     spec = lease.get("spec") or {}
-    context.line(1, f"HolderIdentity:\t{spec.get('holderIdentity') or '<unset>'}")
-    context.line(1, f"AcquireTime:\t{date(spec['acquireTime']) if spec.get('acquireTime') else '<unset>'}")
-    context.line(1, f"RenewTime:\t{date(spec['renewTime']) if spec.get('renewTime') else '<unset>'}")
-
-
-def _conditions(context: Context, conditions: list[dict[str, Any]]) -> None:
-    if not conditions:
-        return
-    context.line(0, "Conditions:\n  Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage")
-    context.line(1, "----\t------\t-----------------\t------------------\t------\t-------")
-    for condition in conditions:
-        context.line(
-            1,
-            f"{condition['type']} \t{condition['status']} \t{date(condition.get('lastHeartbeatTime'))} \t"
-            f"{date(condition.get('lastTransitionTime'))} \t{condition.get('reason', '')} \t"
-            f"{condition.get('message', '')}",
-        )
-
-
-def _info(context: Context, info: dict[str, Any]) -> None:
-    context.line(0, "System Info:")
-    names = (
-        ("Machine ID", "machineID"),
-        ("System UUID", "systemUUID"),
-        ("Boot ID", "bootID"),
-        ("Kernel Version", "kernelVersion"),
-        ("OS Image", "osImage"),
-        ("Operating System", "operatingSystem"),
-        ("Architecture", "architecture"),
-        ("Container Runtime Version", "containerRuntimeVersion"),
-        ("Kubelet Version", "kubeletVersion"),
-        ("Kube-Proxy Version", "kubeProxyVersion"),
-    )
-    for title, key in names:
-        context.line(1, f"{title}:\t{info.get(key, '')}")
+    context.field("HolderIdentity", spec.get("holderIdentity") or "<unset>", 1)
+    for title, key in (("AcquireTime", "acquireTime"), ("RenewTime", "renewTime")):
+        context.field(title, date(spec[key]) if spec.get(key) else "<unset>", 1)
 
 
 def _total(pod: dict[str, Any], key: str) -> dict[str, Quantity]:
-    """What a pod asks for or may take at most: the larger of its containers together and any init container."""
+    """What a pod asks for or may take at most: the larger of its containers together and any init container.
+
+    What the pod says of cpu, memory and huge pages as a whole goes before what its containers say.
+    """
     spec = pod.get("spec") or {}
     total: dict[str, Quantity] = {}
+    granted = _granted(pod) if key == "requests" else {}
     for container in spec.get("containers") or ():
-        for name, text in ((container.get("resources") or {}).get(key) or {}).items():
-            total[name] = _plus(total.get(name), parse(str(text)))
+        known = granted.get(container["name"])
+        _add(total, _amounts(container, key) if known is None else known)
     sidecars: dict[str, Quantity] = {}
     peak: dict[str, Quantity] = {}
     for container in spec.get("initContainers") or ():
-        amounts = {n: parse(str(t)) for n, t in ((container.get("resources") or {}).get(key) or {}).items()}
+        amounts = _amounts(container, key)
         if container.get("restartPolicy") == "Always":
-            for name, amount in amounts.items():
-                sidecars[name] = _plus(sidecars.get(name), amount)
-                total[name] = _plus(total.get(name), amount)
-            amounts = dict(sidecars)
+            _add(total, amounts)
+            _add(sidecars, amounts)
+            amounts = sidecars
         else:
-            amounts = {name: _plus(sidecars.get(name), amount) for name, amount in amounts.items()}
-        for name, amount in amounts.items():
-            if name not in peak or amount > peak[name]:
-                peak[name] = amount
-    for name, amount in peak.items():
-        if name not in total or amount > total[name]:
-            total[name] = amount
-    for name, text in (spec.get("overhead") or {}).items():
-        if key == "requests" or name in total:
-            total[name] = _plus(total.get(name), parse(str(text)))
+            amounts = {**sidecars, **{name: sidecars.get(name, _NOTHING) + more for name, more in amounts.items()}}
+        _raise(peak, amounts)
+    _raise(total, peak)
+    whole = _amounts(spec, key)
+    total |= {name: whole[name] for name in whole if name in ("cpu", "memory") or name.startswith("hugepages-")}
+    overhead = {name: parse(str(text)) for name, text in (spec.get("overhead") or {}).items()}
+    _add(total, {name: more for name, more in overhead.items() if key == "requests" or total.get(name, _NOTHING) != 0})
     return total
 
 
-def _plus(one: Quantity | None, other: Quantity) -> Quantity:
-    return other if one is None else Quantity(one.nanos + other.nanos, one.format)
+def _granted(pod: dict[str, Any]) -> dict[str, dict[str, Quantity]]:
+    """Requests by container whose kubelet tells what it has now: the larger of that and what it asks for.
+
+    While a resize cannot be done at all, what it has now counts alone.
+    """
+    status = pod.get("status") or {}
+    told = {one["name"]: one for one in status.get("containerStatuses") or () if one.get("resources") is not None}
+    conditions = status.get("conditions") or ()
+    stuck = any(one["type"] == "PodResizePending" and one.get("reason") == "Infeasible" for one in conditions)
+    found = {}
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        if container["name"] in told:
+            amounts = {} if stuck else _amounts(container, "requests")
+            _raise(amounts, _amounts(told[container["name"]], "requests"))
+            found[container["name"]] = amounts
+    return found
 
 
-def _percent(amount: Quantity | None, of: str | None) -> int:
-    if amount is None or not of:
-        return 0
-    whole = parse(of).nanos
-    return int(amount.nanos * 100 / whole) if whole else 0
+def _amounts(holder: dict[str, Any], key: str) -> dict[str, Quantity]:
+    """The requests or limits in the `resources` of a container, its status, or a pod's spec."""
+    return {name: parse(str(text)) for name, text in ((holder.get("resources") or {}).get(key) or {}).items()}
 
 
-def _text(amount: Quantity | None) -> str:
-    return str(amount) if amount is not None else "0"
+def _add(total: dict[str, Quantity], amounts: dict[str, Quantity]) -> None:
+    for name, amount in amounts.items():
+        total[name] = total[name] + amount if name in total else amount
+
+
+def _raise(total: dict[str, Quantity], amounts: dict[str, Quantity]) -> None:
+    for name, amount in amounts.items():
+        total[name] = max(total.get(name, amount), amount)
+
+
+def _share(amounts: dict[str, Quantity], name: str, allocatable: dict[str, str]) -> str:
+    """`250m (6%)` of what there is."""
+    amount, whole = amounts.get(name, _NOTHING), parse(str(allocatable.get(name, "0")))
+    part, all_of_it = (amount.milli(), whole.milli()) if name == "cpu" else (amount.value(), whole.value())
+    return f"{amount} ({int(part / all_of_it * 100) if all_of_it else 0}%)"
 
 
 def _pods(context: Context, pods: list[dict[str, Any]], allocatable: dict[str, str]) -> None:
-    context.line(0, f"Non-terminated Pods:\t({len(pods)} in total)")
-    context.line(1, "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge")
-    context.line(1, "---------\t----\t\t------------\t----------\t---------------\t-------------\t---")
-    sums: dict[str, dict[str, Quantity]] = {"requests": {}, "limits": {}}
+    context.field("Non-terminated Pods", f"({len(pods)} in total)")
+    rows = []
+    requests: dict[str, Quantity] = {}
+    limits: dict[str, Quantity] = {}
     for pod in pods:
-        requests, limits = _total(pod, "requests"), _total(pod, "limits")
-        cells = [pod["metadata"].get("namespace", ""), pod["metadata"]["name"], ""]
-        for name in ("cpu", "memory"):
-            for amounts in (requests, limits):
-                cells.append(f"{_text(amounts.get(name))} ({_percent(amounts.get(name), allocatable.get(name))}%)")
-        cells.append(age_of(pod["metadata"].get("creationTimestamp")))
-        context.line(1, "\t".join(cells))
-        for key, amounts in (("requests", requests), ("limits", limits)):
-            for name, amount in amounts.items():
-                sums[key][name] = _plus(sums[key].get(name), amount)
+        asked, allowed = _total(pod, "requests"), _total(pod, "limits")
+        shares = [_share(one, name, allocatable) for name in ("cpu", "memory") for one in (asked, allowed)]
+        metadata = pod["metadata"]
+        rows.append((metadata["namespace"], metadata["name"], "", *shares, age_of(metadata.get("creationTimestamp"))))
+        _add(requests, asked)
+        _add(limits, allowed)
+    context.table(1, "Namespace|Name||CPU Requests|CPU Limits|Memory Requests|Memory Limits|Age", rows)
     context.line(0, "Allocated resources:\n  (Total limits may be over 100 percent, i.e., overcommitted.)")
-    context.line(1, "Resource\tRequests\tLimits")
-    context.line(1, "--------\t--------\t------")
-    for name in ("cpu", "memory", "ephemeral-storage"):
-        cells = [
-            f"{_text(sums[key].get(name))} ({_percent(sums[key].get(name), allocatable.get(name))}%)"
-            for key in ("requests", "limits")
-        ]
-        context.line(1, "\t".join([name, *cells]))
-    others = sorted(name for name in allocatable if name not in ("cpu", "memory", "ephemeral-storage", "pods"))
-    for name in others:
-        share = "" if "hugepages" not in name else " (0%)"
-        texts = [_text(sums[key].get(name)) + share for key in ("requests", "limits")]
-        context.line(1, "\t".join([name, *texts]))
+    huge = sorted(name for name in allocatable if name.startswith("hugepages-"))
+    extended = sorted(name for name in allocatable if name not in (*_STANDARD, *huge, "pods"))
+    context.table(
+        1,
+        "Resource|Requests|Limits",
+        [
+            *((name, *(_share(one, name, allocatable) for one in (requests, limits))) for name in (*_STANDARD, *huge)),
+            *((name, *(one.get(name, _NOTHING) for one in (requests, limits))) for name in extended),
+        ],
+    )

@@ -1,8 +1,9 @@
-"""Autoscalers, disruption budgets, certificate signing requests."""
+"""Autoscalers and disruption budgets."""
 
 from __future__ import annotations
 
-from .writer import Context, date, selector_text
+from .words import date, or_unset, selector_text
+from .writer import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,37 +13,35 @@ if TYPE_CHECKING:
 
 
 def autoscaler(context: Context, item: Item) -> None:
-    obj = item.client.get(f"/apis/autoscaling/v2/namespaces/{item.namespace}/horizontalpodautoscalers/{item.name}")
-    metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
-    context.field("Name", metadata["name"])
-    context.field("Namespace", metadata.get("namespace", ""))
-    context.labels("Labels", metadata.get("labels"))
-    context.annotations(metadata.get("annotations"))
-    context.field("CreationTimestamp", date(metadata.get("creationTimestamp")))
+    """In the second version where the server has it."""
+    where = f"namespaces/{item.namespace}/horizontalpodautoscalers/{item.name}"
+    obj = context.get(f"/apis/autoscaling/v2/{where}") or item.client.get(f"/apis/autoscaling/v1/{where}")
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    context.head(item)
+    context.field("CreationTimestamp", date(item.obj["metadata"].get("creationTimestamp")))
     target = spec.get("scaleTargetRef") or {}
-    context.field("Reference", f"{target.get('kind')}/{target.get('name')}")
-    context.line(0, "Metrics:\t( current / target )")
-    for number, metric in enumerate(spec.get("metrics") or ()):
-        current = (status.get("currentMetrics") or [])[number : number + 1]
-        context.line(1, _metric(metric, current[0] if current else {}))
-    context.field("Min replicas", spec["minReplicas"] if spec.get("minReplicas") is not None else "<unset>")
+    context.field("Reference", f"{target.get('kind', '')}/{target.get('name', '')}")
+    if obj["apiVersion"] == "autoscaling/v2":
+        context.line(0, "Metrics:\t( current / target )")
+        seen = status.get("currentMetrics") or []
+        for number, metric in enumerate(spec.get("metrics") or ()):
+            context.line(1, _metric(metric, seen[number] if number < len(seen) else {}))
+    elif spec.get("targetCPUUtilizationPercentage") is not None:
+        context.field("Target CPU utilization", f"{spec['targetCPUUtilizationPercentage']}%")
+        context.field("Current CPU utilization", f"{status.get('currentCPUUtilizationPercentage', '<unknown>')}%")
+    context.field("Min replicas", or_unset(spec.get("minReplicas")))
     context.field("Max replicas", spec.get("maxReplicas", 0))
     if spec.get("behavior"):
         context.line(0, "Behavior:")
-        _scaling(context, "Scale Up", spec["behavior"].get("scaleUp"))
-        _scaling(context, "Scale Down", spec["behavior"].get("scaleDown"))
-    kind = str(target.get("kind", ""))
-    context.field(
-        f"{kind} pods", f"{status.get('currentReplicas', 0)} current / {status.get('desiredReplicas', 0)} desired"
-    )
+        for title, key in (("Scale Up", "scaleUp"), ("Scale Down", "scaleDown")):
+            _scaling(context, title, spec["behavior"].get(key))
+    replicas = f"{status.get('currentReplicas', 0)} current / {status.get('desiredReplicas', 0)} desired"
+    context.field(f"{target.get('kind', '')} pods", replicas)
     conditions = status.get("conditions") or []
     if conditions:
         context.line(0, "Conditions:")
-        context.line(1, "Type\tStatus\tReason\tMessage")
-        context.line(1, "----\t------\t------\t-------")
-        for one in conditions:
-            cells = (one["type"], one["status"], one.get("reason", ""), one.get("message", ""))
-            context.line(1, "\t".join(str(cell) for cell in cells))
+        rows = [(one["type"], one["status"], one.get("reason", ""), one.get("message", "")) for one in conditions]
+        context.table(1, "Type|Status|Reason|Message", rows)
     context.events(item)
 
 
@@ -74,7 +73,7 @@ def _metric(metric: dict[str, Any], current: dict[str, Any]) -> str:
         words = "target average value" if field == "averageValue" else "target value"
         seen = ((current.get(kind.lower()) or {}).get("current") or {}).get(field, "<unknown>")
         return f'"{source["metric"]["name"]}"{where} ({words}):\t{seen} / {(source.get("target") or {}).get(field)}'
-    return f"<unknown metric type {kind}>"
+    return f'<unknown metric type "{kind}">'
 
 
 def _scaling(context: Context, title: str, rules: dict[str, Any] | None) -> None:
@@ -95,15 +94,13 @@ def _scaling(context: Context, title: str, rules: dict[str, Any] | None) -> None
 
 
 def budget(context: Context, item: Item) -> None:
-    obj = item.obj
-    metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
-    context.field("Name", metadata["name"])
-    context.field("Namespace", metadata.get("namespace", ""))
-    if spec.get("minAvailable") is not None:
-        context.field("Min available", spec["minAvailable"])
-    elif spec.get("maxUnavailable") is not None:
-        context.field("Max unavailable", spec["maxUnavailable"])
-    context.field("Selector", selector_text(spec.get("selector")) if spec.get("selector") else "<unset>")
+    spec, status = item.obj.get("spec") or {}, item.obj.get("status") or {}
+    context.named(item)
+    for title, key in (("Min available", "minAvailable"), ("Max unavailable", "maxUnavailable")):
+        if spec.get(key) is not None:
+            context.field(title, spec[key])
+            break
+    context.field("Selector", "<unset>" if spec.get("selector") is None else selector_text(spec["selector"]))
     context.line(0, "Status:")
     for title, key in (
         ("Allowed disruptions", "disruptionsAllowed"),
@@ -111,37 +108,5 @@ def budget(context: Context, item: Item) -> None:
         ("Desired", "desiredHealthy"),
         ("Total", "expectedPods"),
     ):
-        context.line(2, f"{title}:\t{status.get(key, 0)}")
-    context.events(item)
-
-
-def signing_request(context: Context, item: Item) -> None:
-    from binascii import a2b_base64
-
-    obj = item.obj
-    metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
-    context.field("Name", metadata["name"])
-    context.labels("Labels", metadata.get("labels"))
-    context.annotations(metadata.get("annotations"))
-    context.field("CreationTimestamp", date(metadata.get("creationTimestamp")))
-    context.field("Requesting User", spec.get("username", ""))
-    if spec.get("signerName"):
-        context.field("Signer", spec["signerName"])
-    if spec.get("expirationSeconds") is not None:
-        from ..output.age import human
-
-        context.field("Requested Duration", human(spec["expirationSeconds"]))
-    words = [one["type"] for one in status.get("conditions") or ()]
-    text = next((word for word in ("Approved", "Denied", "Failed") if word in words), "Pending")
-    if status.get("certificate") and text == "Approved":
-        text += ",Issued"
-    context.field("Status", text)
-    from pybernetes.base.x509 import SigningRequest
-
-    request = SigningRequest(a2b_base64(spec.get("request", "")))
-    context.line(0, "Subject:")
-    context.line(2, f"Common Name:\t{request.common_name}")
-    context.line(2, "Serial Number:\t")
-    if request.organizations:
-        context.line(2, "Organization:\t" + "\n    \t".join(request.organizations))
+        context.field(title, status.get(key, 0), 2)
     context.events(item)

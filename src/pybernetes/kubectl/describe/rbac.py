@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .words import bracketed
 from .writer import Context
 
 TYPE_CHECKING = False
@@ -10,72 +11,70 @@ if TYPE_CHECKING:
 
     from ..objects.item import Item
 
+    Rule = dict[str, list[str]]
+
 
 def role(context: Context, item: Item) -> None:
-    obj = item.obj
-    context.field("Name", item.name)
-    context.labels("Labels", obj["metadata"].get("labels"))
-    context.annotations(obj["metadata"].get("annotations"))
+    context.head(item, namespaced=False)
+    rules = sorted(_compact(item.obj.get("rules") or []), key=_order)
     context.line(0, "PolicyRule:")
-    context.line(1, "Resources\tNon-Resource URLs\tResource Names\tVerbs")
-    context.line(1, "---------\t-----------------\t--------------\t-----")
-    for rule in sorted(_compact(obj.get("rules") or []), key=_order):
-        context.line(
-            1,
-            f"{_resource(rule)}\t[{' '.join(rule.get('nonResourceURLs') or ())}]\t"
-            f"[{' '.join(rule.get('resourceNames') or ())}]\t[{' '.join(rule.get('verbs') or ())}]",
-        )
+    context.table(
+        1,
+        "Resources|Non-Resource URLs|Resource Names|Verbs",
+        [
+            (_resource(rule), *(bracketed(rule.get(key)) for key in ("nonResourceURLs", "resourceNames", "verbs")))
+            for rule in rules
+        ],
+    )
 
 
-def _resource(rule: dict[str, Any]) -> str:
+def _resource(rule: Rule) -> str:
+    """`deployments.apps/scale`."""
     resource = next(iter(rule.get("resources") or ()), "")
     group = next(iter(rule.get("apiGroups") or ()), "")
-    name, slash, subresource = str(resource).partition("/")
-    return f"{name}.{group}{slash}{subresource}" if group else str(resource)
+    name, slash, subresource = resource.partition("/")
+    return f"{name}.{group}{slash}{subresource}" if group else resource
 
 
-def _compact(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One rule for each resource of each group; rules that differ in their verbs only are one."""
-    simple: dict[tuple[Any, ...], dict[str, Any]] = {}
+def _compact(rules: list[dict[str, Any]]) -> list[Rule]:
+    """A rule for each URL and verb, and one for each resource of each group (and name) with all its verbs."""
+    urls: list[Rule] = []
+    resources: dict[tuple[str, str, str], Rule] = {}
     for rule in rules:
-        if rule.get("nonResourceURLs"):
-            key: tuple[Any, ...] = ("url", tuple(rule["nonResourceURLs"]), tuple(rule.get("verbs") or ()))
-            simple[key] = {"nonResourceURLs": rule["nonResourceURLs"], "verbs": rule.get("verbs") or []}
-            continue
-        for group in rule.get("apiGroups") or ("",):
+        verbs = rule.get("verbs") or []
+        urls += [
+            {"nonResourceURLs": [url], "verbs": [verb]} for url in rule.get("nonResourceURLs") or () for verb in verbs
+        ]
+        for group in rule.get("apiGroups") or ():
             for resource in rule.get("resources") or ():
                 for name in rule.get("resourceNames") or ("",):
-                    key = (group, resource, name)
-                    known = simple.setdefault(
-                        key,
+                    known = resources.setdefault(
+                        (group, resource, name),
                         {
                             "apiGroups": [group],
                             "resources": [resource],
-                            "resourceNames": [name] if name else [],
+                            "resourceNames": [name] * bool(name),
                             "verbs": [],
                         },
                     )
-                    known["verbs"] += [verb for verb in rule.get("verbs") or () if verb not in known["verbs"]]
-    return list(simple.values())
+                    known["verbs"] += [verb for verb in verbs if verb not in known["verbs"]]
+    return [*urls, *resources.values()]
 
 
-def _order(rule: dict[str, Any]) -> str:
+def _order(rule: Rule) -> str:
     """As Go prints a rule."""
     names = ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs")
-    return ",".join(f"[{' '.join(rule.get(name) or ())}]" for name in names)
+    return ",".join(bracketed(rule.get(name)) for name in names)
 
 
 def binding(context: Context, item: Item) -> None:
-    obj = item.obj
-    context.field("Name", item.name)
-    context.labels("Labels", obj["metadata"].get("labels"))
-    context.annotations(obj["metadata"].get("annotations"))
-    reference = obj.get("roleRef") or {}
+    context.head(item, namespaced=False)
+    reference = item.obj.get("roleRef") or {}
     context.line(0, "Role:")
-    context.line(1, f"Kind:\t{reference.get('kind', '')}")
-    context.line(1, f"Name:\t{reference.get('name', '')}")
+    context.fields((("Kind", reference.get("kind", "")), ("Name", reference.get("name", ""))), 1)
     context.line(0, "Subjects:")
-    context.line(1, "Kind\tName\tNamespace")
-    context.line(1, "----\t----\t---------")
-    for subject in obj.get("subjects") or ():
-        context.line(1, f"{subject.get('kind')}\t{subject.get('name')}\t{subject.get('namespace', '')}")
+    context.table(
+        1,
+        "Kind|Name|Namespace",
+        [[subject.get(key, "") for key in ("kind", "name", "namespace")] for subject in item.obj.get("subjects") or ()],
+    )

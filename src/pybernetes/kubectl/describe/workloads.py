@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..client import query_of
+from ..errors import StatusFailure
 from ..objects.selectors import text_of
-from ..output.age import human, seconds_of
 from .pods import template
-from .writer import Context, controlled_by, date, label_text, selector_text
+from .words import bracketed, date, duration, flag, joined, label_text, or_unset, selector_text
+from .writer import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,39 +14,44 @@ if TYPE_CHECKING:
 
     from ..objects.item import Item
 
-
-def _head(context: Context, item: Item) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    metadata = item.obj["metadata"]
-    context.field("Name", metadata["name"])
-    context.field("Namespace", metadata.get("namespace", ""))
-    return metadata, item.obj.get("spec") or {}, item.obj.get("status") or {}
+_INDEX_LETTERS = 50
 
 
-def _pods_path(item: Item) -> str:
-    selector = text_of((item.obj.get("spec") or {}).get("selector") or {})
-    return f"/api/v1/namespaces/{item.namespace}/pods" + query_of((("labelSelector", selector),))
+def _parts(item: Item) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    return item.obj["metadata"], item.obj.get("spec") or {}, item.obj.get("status") or {}
+
+
+def _labels(context: Context, item: Item) -> None:
+    context.labels("Labels", item.obj["metadata"].get("labels"))
+    context.annotations(item.obj["metadata"].get("annotations"))
 
 
 def _pods_status(context: Context, item: Item) -> str:
-    """`1 Running / 0 Waiting / 0 Succeeded / 0 Failed` of the pods it controls."""
-    counts = {"Running": 0, "Pending": 0, "Succeeded": 0, "Failed": 0}
+    """`1 Running / 0 Waiting / 0 Succeeded / 0 Failed` of the pods it controls. StatusFailure."""
+    phases = []
     uid = item.obj["metadata"].get("uid")
-    for pod in context.items(_pods_path(item)):
+    selector = text_of((item.obj.get("spec") or {}).get("selector") or {})
+    for pod in context.listed(f"/api/v1/namespaces/{item.namespace}/pods", ("labelSelector", selector)):
         owners = pod["metadata"].get("ownerReferences") or ()
         if any(owner.get("controller") and owner.get("uid") == uid for owner in owners):
-            phase = (pod.get("status") or {}).get("phase", "")
-            counts[phase] = counts.get(phase, 0) + 1
-    return (
-        f"{counts['Running']} Running / {counts['Pending']} Waiting / {counts['Succeeded']} Succeeded / "
-        f"{counts['Failed']} Failed"
-    )
+            phases.append((pod.get("status") or {}).get("phase"))
+    named = (("Running", "Running"), ("Waiting", "Pending"), ("Succeeded", "Succeeded"), ("Failed", "Failed"))
+    return " / ".join(f"{phases.count(phase)} {name}" for name, phase in named)
+
+
+def _conditions(context: Context, status: dict[str, Any]) -> None:
+    conditions = status.get("conditions") or []
+    if conditions:
+        context.line(0, "Conditions:")
+        rows = [(f"{one['type']} ", one["status"], one.get("reason", "")) for one in conditions]
+        context.table(1, "Type|Status|Reason", rows)
 
 
 def deployment(context: Context, item: Item) -> None:
-    metadata, spec, status = _head(context, item)
+    metadata, spec, status = _parts(item)
+    context.named(item)
     context.field("CreationTimestamp", date(metadata.get("creationTimestamp")))
-    context.labels("Labels", metadata.get("labels"))
-    context.annotations(metadata.get("annotations"))
+    _labels(context, item)
     context.field("Selector", selector_text(spec.get("selector")))
     context.field(
         "Replicas",
@@ -59,34 +64,36 @@ def deployment(context: Context, item: Item) -> None:
     context.field("MinReadySeconds", spec.get("minReadySeconds", 0))
     rolling = strategy.get("rollingUpdate")
     if rolling:
-        context.field(
-            "RollingUpdateStrategy",
-            f"{rolling.get('maxUnavailable')} max unavailable, {rolling.get('maxSurge')} max surge",
-        )
+        limits = f"{rolling.get('maxUnavailable')} max unavailable, {rolling.get('maxSurge')} max surge"
+        context.field("RollingUpdateStrategy", limits)
     template(context, spec.get("template"))
-    conditions = status.get("conditions") or []
-    if conditions:
-        context.line(0, "Conditions:\n  Type\tStatus\tReason")
-        context.line(1, "----\t------\t------")
-        for condition in conditions:
-            context.line(1, f"{condition['type']} \t{condition['status']}\t{condition.get('reason', '')}")
+    _conditions(context, status)
     _replica_sets(context, item)
     context.events(item)
 
 
 def _replica_sets(context: Context, item: Item) -> None:
-    from ..objects.revisions import REVISION, owned
+    """The oldest one with the deployment's template is the new one."""
+    from ..objects.revisions import owned
 
-    sets = owned(context.session, item, "replicasets.apps")
-    current = (item.obj["metadata"].get("annotations") or {}).get(REVISION)
-    new = [one for one in sets if (one["metadata"].get("annotations") or {}).get(REVISION) == current]
-    old = sorted(
-        (one for one in sets if one not in new),
-        key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]),
-    )
-    old_text = ", ".join(_created(one) for one in old) or "<none>"
-    context.field("OldReplicaSets", old_text)
-    context.field("NewReplicaSet", ", ".join(_created(one) for one in new) or "<none>")
+    try:
+        sets = owned(context.session, item, "replicasets.apps")
+    except StatusFailure:
+        return
+    sets.sort(key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
+    wanted = _without_hash(item.obj)
+    new = [one for one in sets if _without_hash(one) == wanted][:1]
+    if sets:
+        context.field("OldReplicaSets", joined(_created(one) for one in sets if one not in new) or "<none>")
+        context.field("NewReplicaSet", joined(_created(one) for one in new) or "<none>")
+
+
+def _without_hash(obj: dict[str, Any]) -> dict[str, Any]:
+    """The pod template, without the label that tells templates apart."""
+    found = (obj.get("spec") or {}).get("template") or {}
+    metadata = found.get("metadata") or {}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != "pod-template-hash"}
+    return {**found, "metadata": {**metadata, "labels": labels, "creationTimestamp": None}}
 
 
 def _created(one: dict[str, Any]) -> str:
@@ -95,156 +102,139 @@ def _created(one: dict[str, Any]) -> str:
 
 
 def replica_set(context: Context, item: Item) -> None:
-    metadata, spec, status = _head(context, item)
+    """Also a replication controller, whose selector is a plain map of labels. StatusFailure."""
+    _, spec, status = _parts(item)
+    context.named(item)
     context.field("Selector", selector_text(spec.get("selector")))
-    context.labels("Labels", metadata.get("labels"))
-    context.annotations(metadata.get("annotations"))
-    controlled_by(context, metadata)
+    _labels(context, item)
+    if item.resource.kind == "ReplicaSet":
+        context.controlled_by(item)
     context.field("Replicas", f"{status.get('replicas', 0)} current / {spec.get('replicas', 0)} desired")
-    context.field("Pods Status", _pods_status(context, item))
-    template(context, spec.get("template"))
-    _conditions(context, status)
-    context.events(item)
-
-
-def _conditions(context: Context, status: dict[str, Any]) -> None:
-    conditions = status.get("conditions") or []
-    if conditions:
-        context.line(0, "Conditions:\n  Type\tStatus\tReason")
-        context.line(1, "----\t------\t------")
-        for condition in conditions:
-            context.line(1, f"{condition['type']} \t{condition['status']}\t{condition.get('reason', '')}")
-
-
-def replication_controller(context: Context, item: Item) -> None:
-    metadata, spec, status = _head(context, item)
-    context.field("Selector", label_text(spec.get("selector")))
-    context.labels("Labels", metadata.get("labels"))
-    context.annotations(metadata.get("annotations"))
-    context.field("Replicas", f"{status.get('replicas', 0)} current / {spec.get('replicas', 0)} desired")
-    context.field("Pods Status", _pods_status(context, item))
+    try:
+        pods = _pods_status(context, item)
+    except StatusFailure as error:
+        if item.resource.kind != "ReplicaSet":
+            raise
+        pods = f"error in fetching pods: {error.message}"
+    context.field("Pods Status", pods)
     template(context, spec.get("template"))
     _conditions(context, status)
     context.events(item)
 
 
 def stateful_set(context: Context, item: Item) -> None:
-    metadata, spec, status = _head(context, item)
+    metadata, spec, status = _parts(item)
+    context.named(item)
     context.field("CreationTimestamp", date(metadata.get("creationTimestamp")))
     context.field("Selector", selector_text(spec.get("selector")))
-    context.labels("Labels", metadata.get("labels"))
-    context.annotations(metadata.get("annotations"))
+    _labels(context, item)
     context.field("Replicas", f"{spec.get('replicas', 0)} desired | {status.get('replicas', 0)} total")
     strategy = spec.get("updateStrategy") or {}
     context.field("Update Strategy", strategy.get("type", ""))
-    rolling = strategy.get("rollingUpdate")
-    if rolling and rolling.get("partition") is not None:
-        context.line(1, f"Partition:\t{rolling['partition']}")
+    rolling = strategy.get("rollingUpdate") or {}
+    if rolling.get("partition") is not None:
+        context.field("Partition", rolling["partition"], 1)
         if rolling.get("maxUnavailable") is not None:
-            context.line(1, f"MaxUnavailable:\t{rolling['maxUnavailable']}")
+            context.field("MaxUnavailable", rolling["maxUnavailable"], 1)
     context.field("Pods Status", _pods_status(context, item))
     template(context, spec.get("template"))
-    claims = spec.get("volumeClaimTemplates") or []
-    if not claims:
-        context.line(0, "Volume Claims:\t<none>")
-    else:
-        context.line(0, "Volume Claims:")
-        for claim in claims:
-            inner = claim.get("spec") or {}
-            context.line(1, f"Name:\t{claim['metadata']['name']}")
-            context.line(1, f"StorageClass:\t{inner.get('storageClassName') or ''}")
-            context.labels("Labels", claim["metadata"].get("labels"), 1)
-            context.annotations(claim["metadata"].get("annotations"), 1)
-            capacity = ((inner.get("resources") or {}).get("requests") or {}).get("storage")
-            context.line(1, f"Capacity:\t{capacity}" if capacity else "Capacity:\t<default>")
-            context.line(1, f"Access Modes:\t[{' '.join(inner.get('accessModes') or ())}]")
+    _claim_templates(context, spec.get("volumeClaimTemplates") or [])
     context.events(item)
 
 
+def _claim_templates(context: Context, claims: list[dict[str, Any]]) -> None:
+    from .storage import class_of
+
+    context.line(0, "Volume Claims:" if claims else "Volume Claims:\t<none>")
+    for claim in claims:
+        metadata, spec = claim["metadata"], claim.get("spec") or {}
+        context.field("Name", metadata["name"], 1)
+        context.field("StorageClass", class_of(claim), 1)
+        context.labels("Labels", metadata.get("labels"), 1, 1)
+        context.labels("Annotations", metadata.get("annotations"), 1, 1)
+        capacity = ((spec.get("resources") or {}).get("requests") or {}).get("storage", "<default>")
+        context.field("Capacity", capacity, 1)
+        context.field("Access Modes", bracketed(spec.get("accessModes")), 1)
+
+
 def daemon_set(context: Context, item: Item) -> None:
-    metadata, spec, status = _head(context, item)
+    _, spec, status = _parts(item)
+    context.named(item)
     context.field("Selector", selector_text(spec.get("selector")))
-    node_selector = ((spec.get("template") or {}).get("spec") or {}).get("nodeSelector")
-    context.field("Node-Selector", label_text(node_selector))
-    context.labels("Labels", metadata.get("labels"))
-    context.annotations(metadata.get("annotations"))
-    context.line(0, f"Desired Number of Nodes Scheduled: {status.get('desiredNumberScheduled', 0)}")
-    context.line(0, f"Current Number of Nodes Scheduled: {status.get('currentNumberScheduled', 0)}")
-    context.line(0, f"Number of Nodes Scheduled with Up-to-date Pods: {status.get('updatedNumberScheduled', 0)}")
-    context.line(0, f"Number of Nodes Scheduled with Available Pods: {status.get('numberAvailable', 0)}")
-    context.line(0, f"Number of Nodes Misscheduled: {status.get('numberMisscheduled', 0)}")
+    context.field("Node-Selector", label_text(((spec.get("template") or {}).get("spec") or {}).get("nodeSelector")))
+    _labels(context, item)
+    for title, key in (
+        ("Desired Number of Nodes Scheduled", "desiredNumberScheduled"),
+        ("Current Number of Nodes Scheduled", "currentNumberScheduled"),
+        ("Number of Nodes Scheduled with Up-to-date Pods", "updatedNumberScheduled"),
+        ("Number of Nodes Scheduled with Available Pods", "numberAvailable"),
+        ("Number of Nodes Misscheduled", "numberMisscheduled"),
+    ):
+        context.line(0, f"{title}: {status.get(key, 0)}")
     context.field("Pods Status", _pods_status(context, item))
     template(context, spec.get("template"))
     context.events(item)
 
 
 def job(context: Context, item: Item) -> None:
-    metadata, spec, status = _head(context, item)
-    if spec.get("selector"):
-        context.field("Selector", selector_text(spec["selector"]))
-    context.labels("Labels", metadata.get("labels"))
-    context.annotations(metadata.get("annotations"))
-    controlled_by(context, metadata)
-    if spec.get("parallelism") is not None:
-        context.field("Parallelism", spec["parallelism"])
-    context.field("Completions", spec["completions"] if spec.get("completions") is not None else "<unset>")
-    if spec.get("completionMode"):
-        context.field("Completion Mode", spec["completionMode"])
-    if spec.get("suspend") is not None:
-        context.field("Suspend", "true" if spec["suspend"] else "false")
-    if spec.get("backoffLimit") is not None:
-        context.field("Backoff Limit", spec["backoffLimit"])
-    if spec.get("ttlSecondsAfterFinished") is not None:
-        context.field("TTL Seconds After Finished", spec["ttlSecondsAfterFinished"])
-    if status.get("startTime"):
-        context.field("Start Time", date(status["startTime"]))
-    if status.get("completionTime"):
-        context.field("Completed At", date(status["completionTime"]))
-        took = seconds_of(status["completionTime"]) - seconds_of(status["startTime"])
-        context.field("Duration", human(took))
+    _, spec, status = _parts(item)
+    context.named(item)
+    context.field("Selector", text_of(spec.get("selector") or {}))
+    _labels(context, item)
+    context.controlled_by(item)
+    for title, shown in (
+        ("Parallelism", spec.get("parallelism")),
+        ("Completions", or_unset(spec.get("completions"))),
+        ("Completion Mode", spec.get("completionMode")),
+        ("Suspend", flag(spec["suspend"]) if spec.get("suspend") is not None else None),
+        ("Backoff Limit", spec.get("backoffLimit")),
+        ("TTL Seconds After Finished", spec.get("ttlSecondsAfterFinished")),
+    ):
+        if shown is not None:
+            context.field(title, shown)
+    start, end = status.get("startTime"), status.get("completionTime")
+    if start:
+        context.field("Start Time", date(start))
+    if end:
+        context.field("Completed At", date(end))
+    if start and end:
+        context.field("Duration", duration(start, end))
     if spec.get("activeDeadlineSeconds") is not None:
         context.field("Active Deadline Seconds", f"{spec['activeDeadlineSeconds']}s")
-    active, ready = status.get("active", 0), status.get("ready")
-    succeeded, failed = status.get("succeeded", 0), status.get("failed", 0)
-    if ready is None:
-        context.field("Pods Statuses", f"{active} Active / {succeeded} Succeeded / {failed} Failed")
-    else:
-        text = f"{active} Active ({ready} Ready) / {succeeded} Succeeded / {failed} Failed"
-        context.field("Pods Statuses", text)
+    ready = f" ({status['ready']} Ready)" if status.get("ready") is not None else ""
+    ended = f"{status.get('succeeded', 0)} Succeeded / {status.get('failed', 0)} Failed"
+    context.field("Pods Statuses", f"{status.get('active', 0)} Active{ready} / {ended}")
     if spec.get("completionMode") == "Indexed":
-        context.field("Completed Indexes", status.get("completedIndexes") or "<none>")
+        context.field("Completed Indexes", _indexes(status.get("completedIndexes") or ""))
     template(context, spec.get("template"))
     context.events(item)
 
 
+def _indexes(text: str) -> str:
+    """At most so many letters, up to a whole index."""
+    comma = text.find(",", _INDEX_LETTERS)
+    return f"{text[: comma + 1]}..." if comma >= 0 else text or "<none>"
+
+
 def cron_job(context: Context, item: Item) -> None:
-    metadata, spec, status = _head(context, item)
-    context.labels("Labels", metadata.get("labels"))
-    context.annotations(metadata.get("annotations"))
+    spec, status = context.head(item)
     context.field("Schedule", spec.get("schedule", ""))
-    if spec.get("timeZone"):
-        context.field("Time Zone", spec["timeZone"])
     context.field("Concurrency Policy", spec.get("concurrencyPolicy", ""))
-    context.field("Suspend", "True" if spec.get("suspend") else "False")
-    for title, key in (
-        ("Successful Job History Limit", "successfulJobsHistoryLimit"),
-        ("Failed Job History Limit", "failedJobsHistoryLimit"),
-    ):
-        context.field(title, spec[key] if spec.get(key) is not None else "<unset>")
+    suspend = spec.get("suspend")
+    context.field("Suspend", "<unset>" if suspend is None else "True" if suspend else "False")
+    context.field("Successful Job History Limit", or_unset(spec.get("successfulJobsHistoryLimit")))
+    context.field("Failed Job History Limit", or_unset(spec.get("failedJobsHistoryLimit")))
     seconds = spec.get("startingDeadlineSeconds")
-    context.field("Starting Deadline Seconds", f"{seconds}s" if seconds is not None else "<unset>")
+    context.field("Starting Deadline Seconds", "<unset>" if seconds is None else f"{seconds}s")
     inner = (spec.get("jobTemplate") or {}).get("spec") or {}
-    if inner.get("selector"):
-        context.field("Selector", selector_text(inner["selector"]))
-    else:
-        context.field("Selector", "<unset>")
-    for title, key in (("Parallelism", "parallelism"), ("Completions", "completions")):
-        context.field(title, inner[key] if inner.get(key) is not None else "<unset>")
+    selector = inner.get("selector")
+    context.field("Selector", "<unset>" if selector is None else text_of(selector))
+    context.field("Parallelism", or_unset(inner.get("parallelism")))
+    context.field("Completions", or_unset(inner.get("completions")))
     if inner.get("activeDeadlineSeconds") is not None:
         context.field("Active Deadline Seconds", f"{inner['activeDeadlineSeconds']}s")
     template(context, inner.get("template"))
     last = status.get("lastScheduleTime")
     context.field("Last Schedule Time", date(last) if last else "<unset>")
-    active = status.get("active") or []
-    context.field("Active Jobs", ", ".join(reference["name"] for reference in active) or "<none>")
+    context.field("Active Jobs", joined(job["name"] for job in status.get("active") or ()) or "<none>")
     context.events(item)

@@ -1,25 +1,23 @@
-"""What describers write with: lines at levels of indentation whose tabs are aligned at the end; labels, events,
-times.
+"""What describers write with: lines at levels of indentation whose tabs are aligned at the end; labels, tables,
+events.
 """
 
 from __future__ import annotations
 
-import time
-
 from ..client import query_of
 from ..errors import StatusFailure
-from ..output.age import age_of, human, seconds_of
+from ..output.table import escaped
 from ..output.tabwriter import aligned
+from .events import event_row, last_time
+from .words import annotation_lines, date, label_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from ..objects.item import Item
     from ..session import Session
-
-_SKIPPED = ("kubectl.kubernetes.io/last-applied-configuration",)
 
 
 class Context:
@@ -27,7 +25,7 @@ class Context:
 
     def __init__(self, session: Session | None = None, *, events: bool = True) -> None:
         self._session = session
-        self.events_wanted = events
+        self._events_wanted = events
         self._parts: list[str] = []
 
     @property
@@ -35,24 +33,90 @@ class Context:
         assert self._session is not None, "this description asks no server"
         return self._session
 
-    def write(self, level: int, text: str) -> None:
-        """As it is, indented."""
-        self._parts.append("  " * level + text)
+    # -- lines
 
     def line(self, level: int, text: str) -> None:
-        self.write(level, text + "\n")
+        self._parts.append("  " * level + text + "\n")
 
     def field(self, name: str, value: Any, level: int = 0) -> None:
         """`Name:\tvalue`."""
         self.line(level, f"{name}:\t{value}")
 
+    def fields(self, pairs: Iterable[tuple[str, Any]], level: int = 0) -> None:
+        for name, value in pairs:
+            self.field(name, value, level)
+
+    def several(self, name: str, values: Sequence[str], level: int = 0, indent: int = 0) -> None:
+        """`Name:\tvalue`, each further value on a line of its own at `indent`; `<none>` without any."""
+        first, *further = values or ["<none>"]
+        self.field(name, first, level)
+        for value in further:
+            self.line(indent, "\t" + value)
+
+    def table(self, level: int, columns: str, rows: Iterable[Sequence[Any]], *, rules: str = "", end: str = "") -> None:
+        """Titles, a rule below each, and rows. `columns` and `rules` are words between bars; cells end with `end`."""
+        titles = columns.split("|")
+        self.line(level, "\t".join(titles))
+        self.line(level, "\t".join(rules.split("|") if rules else ["-" * len(title) for title in titles]))
+        for row in rows:
+            self.line(level, f"{end}\t".join([str(cell) for cell in row]))
+
+    def conditions(self, found: list[dict[str, Any]] | None, *, seen: str = "", rules: str = "", end: str = "") -> None:
+        """Conditions with the instant of their last change and, where they have such a field, of the last look."""
+        if not found:
+            return
+        instants = [key for key in (seen, "lastTransitionTime") if key]
+        columns = ["Type", "Status", *(key[0].upper() + key[1:] for key in instants), "Reason", "Message"]
+        rows = []
+        for one in found:
+            dates = [date(one.get(key)) for key in instants]
+            rows.append([one["type"], one["status"], *dates, one.get("reason", ""), one.get("message", "")])
+        self.line(0, "Conditions:")
+        self.table(1, "|".join(columns), rows, rules=rules, end=end)
+
+    def amounts(self, title: str, amounts: Mapping[str, Any] | None, level: int = 0) -> None:
+        """Resources by name, below a title; nothing without any."""
+        if amounts:
+            self.line(level, f"{title}:")
+            self.fields(sorted(amounts.items()), level + 1)
+
     def raw(self) -> str:
         """Everything, with its tabs."""
-        return "".join(self._parts)
+        return escaped("".join(self._parts))
 
     def text(self) -> str:
         """Everything, aligned."""
         return aligned(self.raw())
+
+    # -- metadata
+
+    def head(self, item: Item, *, namespaced: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Name, namespace, labels and annotations; the object's spec and status are given back."""
+        metadata = item.obj["metadata"]
+        self.named(item, namespaced=namespaced)
+        self.labels("Labels", metadata.get("labels"))
+        self.annotations(metadata.get("annotations"))
+        return item.obj.get("spec") or {}, item.obj.get("status") or {}
+
+    def named(self, item: Item, *, namespaced: bool = True) -> None:
+        self.field("Name", item.obj["metadata"]["name"])
+        if namespaced:
+            self.field("Namespace", item.obj["metadata"].get("namespace", ""))
+
+    def labels(self, title: str, labels: Mapping[str, str] | None, level: int = 0, indent: int = 0) -> None:
+        """One a line, sorted; `<none>` without."""
+        self.several(title, label_lines(labels), level, indent)
+
+    def annotations(self, annotations: Mapping[str, str] | None, level: int = 0) -> None:
+        """One a line; long or broken values go below their keys."""
+        self.several("Annotations", annotation_lines(annotations), level)
+
+    def controlled_by(self, item: Item) -> None:
+        for owner in item.obj["metadata"].get("ownerReferences") or ():
+            if owner.get("controller"):
+                self.field("Controlled By", f"{owner['kind']}/{owner['name']}")
+
+    # -- more from the server
 
     def get(self, path: str) -> dict[str, Any] | None:
         """Something else on the server; None when it cannot be had."""
@@ -62,134 +126,41 @@ class Context:
             return None
         return found
 
-    def items(self, path: str) -> list[dict[str, Any]]:
-        return list((self.get(path) or {}).get("items") or ())
+    def listed(self, path: str, *parameters: tuple[str, str]) -> list[dict[str, Any]]:
+        """Everything of a collection, page by page. StatusFailure."""
+        limit = ("limit", self.session.flags.number("chunk-size") or "")
+        found: list[dict[str, Any]] = []
+        token = ""
+        while True:
+            page = self.session.client.get(path + query_of((*parameters, limit, ("continue", token))))
+            found += page.get("items") or ()
+            token = (page.get("metadata") or {}).get("continue") or ""
+            if not token:
+                return found
 
-    def labels(self, title: str, labels: Mapping[str, str] | None, level: int = 0) -> None:
-        """One a line, sorted; `<none>` without."""
-        self.write(level, f"{title}:\t")
-        if not labels:
-            self._parts.append("<none>\n")
-            return
-        for number, key in enumerate(sorted(labels)):
-            if number:
-                self._parts.append("\t")
-            self._parts.append(f"{key}={labels[key]}\n")
+    def items(self, path: str, *parameters: tuple[str, str]) -> list[dict[str, Any]]:
+        """As `listed`; nothing when it cannot be had."""
+        try:
+            return self.listed(path, *parameters)
+        except StatusFailure:
+            return []
 
-    def annotations(self, annotations: Mapping[str, str] | None, level: int = 0) -> None:
-        """One a line; long or broken values go below their keys."""
-        self.write(level, "Annotations:\t")
-        shown = {key: value for key, value in (annotations or {}).items() if key not in _SKIPPED}
-        if not shown:
-            self._parts.append("<none>\n")
-            return
-        indent = "  " * level + "\t"
-        for number, key in enumerate(sorted(shown)):
-            if number:
-                self._parts.append(indent)
-            value = shown[key].removesuffix("\n")
-            if len(value) + len(key) + 2 < 140 and "\n" not in value:
-                self._parts.append(f"{key}: {value}\n")
-                continue
-            self._parts.append(f"{key}:\n")
-            for line in value.split("\n"):
-                self._parts.append(f"{indent}  {shortened(line, 138)}\n")
-
-    def events(self, item: Item) -> None:
-        """The events about the object, oldest first."""
-        if not self.events_wanted:
+    def events(self, item: Item, *uids: str) -> None:
+        """The events about the object, oldest first; `uids` where they name it otherwise than by its own uid."""
+        if not self._events_wanted:
             return
         metadata = item.obj.get("metadata") or {}
-        namespace = item.namespace or "default"
-        fields = {
-            "involvedObject.name": item.name,
-            "involvedObject.namespace": item.namespace,
-            "involvedObject.kind": item.resource.kind,
-            "involvedObject.uid": metadata.get("uid", ""),
-        }
-        if item.resource.kind == "Node":
-            fields["involvedObject.uid"] = ""
-        selector = ",".join(f"{key}={value}" for key, value in sorted(fields.items()) if value)
-        where = f"/api/v1/namespaces/{namespace}/events" if item.namespace else "/api/v1/events"
-        self.event_table(self.items(where + query_of((("fieldSelector", selector), ("limit", 500)))))
-
-    def event_table(self, events: list[dict[str, Any]]) -> None:
-        if not events:
-            self.line(0, "Events:\t<none>")
+        where = f"/api/v1/namespaces/{item.namespace}/events" if item.namespace else "/api/v1/events"
+        found: list[dict[str, Any]] = []
+        for uid in uids or (metadata.get("uid", ""),):
+            about = {"name": item.name, "namespace": item.namespace, "uid": uid}
+            if item.resource.kind != "Pod":
+                about["kind"] = item.resource.kind
+            selector = ",".join(f"involvedObject.{key}={value}" for key, value in about.items())
+            found += self.items(where, ("fieldSelector", selector))
+        if not found:
+            self.field("Events", "<none>")
             return
-        events = sorted(events, key=lambda event: event_time(event) or 0.0)
-        self.line(0, "Events:\n  Type\tReason\tAge\tFrom\tMessage")
-        self.line(1, "----\t------\t----\t----\t-------")
-        for event in events:
-            source = (event.get("source") or {}).get("component") or event.get("reportingComponent") or ""
-            message = str(event.get("message") or "").strip()
-            row = (event.get("type", ""), event.get("reason", ""), event_age(event), source, message)
-            self.line(1, "\t".join(str(cell) for cell in row))
-
-
-def shortened(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[:limit] + "..."
-
-
-def event_time(event: dict[str, Any]) -> float | None:
-    """When it was last seen."""
-    series = event.get("series") or {}
-    stamp = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
-    stamp = stamp or (event.get("metadata") or {}).get("creationTimestamp")
-    return seconds_of(stamp) if stamp else None
-
-
-def event_age(event: dict[str, Any]) -> str:
-    """`5m`, or `10s (x3 over 2m)`."""
-    first = event.get("firstTimestamp") or event.get("eventTime")
-    series = event.get("series")
-    if series:
-        return f"{age_of(series.get('lastObservedTime'))} (x{series.get('count')} over {age_of(first)})"
-    if int(event.get("count") or 0) > 1:
-        return f"{age_of(event.get('lastTimestamp'))} (x{event['count']} over {age_of(first)})"
-    return age_of(first)
-
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def date(stamp: Any) -> str:
-    """RFC 1123 with a numeric zone, in local time."""
-    if not stamp:
-        return "Mon, 01 Jan 0001 00:00:00 +0000"
-    local = time.localtime(seconds_of(str(stamp)))
-    zone = time.strftime("%z", local)
-    return (
-        f"{_DAYS[local.tm_wday]}, {local.tm_mday:02d} {_MONTHS[local.tm_mon - 1]} {local.tm_year:04d} "
-        f"{local.tm_hour:02d}:{local.tm_min:02d}:{local.tm_sec:02d} {zone}"
-    )
-
-
-def ago(stamp: Any) -> str:
-    """How long ago, for running things."""
-    return human(time.time() - seconds_of(str(stamp))) if stamp else "<unknown>"
-
-
-def joined(values: Any, separator: str = ", ") -> str:
-    return separator.join(str(value) for value in values or ())
-
-
-def label_text(labels: Mapping[str, str] | None) -> str:
-    """`a=b,c=d`, `<none>` without."""
-    return ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items())) or "<none>"
-
-
-def selector_text(selector: Mapping[str, Any] | None) -> str:
-    """A LabelSelector on one line."""
-    from ..objects.selectors import text_of
-
-    if not selector:
-        return "<none>"
-    return text_of(selector) or "<none>"
-
-
-def controlled_by(context: Context, metadata: dict[str, Any]) -> None:
-    for owner in metadata.get("ownerReferences") or ():
-        if owner.get("controller"):
-            context.field("Controlled By", f"{owner['kind']}/{owner['name']}")
+        self.line(0, "Events:")
+        rows = [event_row(event) for event in sorted(found, key=last_time)]
+        self.table(1, "Type|Reason|Age|From|Message", rows, rules="----|------|----|----|-------")

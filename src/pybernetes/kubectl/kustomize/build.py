@@ -14,7 +14,7 @@ from .kustomization import blamed, evaluated, load, parse, read
 from .merge import Schema
 from .options import Options
 from .remote import checked_out, repository_of
-from .resource import Resource, add
+from .resource import Resource, add, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def build(directory: str, options: Options | None = None) -> list[Object]:
     if not os.path.isdir(directory):
         full = os.path.abspath(directory)
         if os.path.exists(directory):
-            raise CommandError(f"invalid root reference: '{directory}' must resolve to a directory")
+            raise CommandError(f"must build at directory: '{directory}': file is not directory")
         try:
             evaluated(full)
         except CommandError as error:
@@ -69,6 +69,11 @@ class _Build:
         from ..output.go_yaml import dump
 
         for one in resources:
+            notes = one.metadata.get("annotations") or {}
+            if notes:
+                one.metadata["annotations"] = {key: text_of(value) for key, value in notes.items()}
+            else:
+                one.metadata.pop("annotations", None)
             if "managedByLabel" in wanted:
                 labels = one.metadata.get("labels") or {}
                 one.metadata["labels"] = {**labels, "app.kubernetes.io/managed-by": "kustomize-(devel)"}
@@ -132,6 +137,8 @@ class _Build:
         repository = repository_of(path)
         if repository is None and os.path.isdir(full):
             shown = f"accumulation err='accumulating resources from '{path}': '{full}' must resolve to a file'"
+            if not path:
+                raise CommandError(f"{shown}: new root cannot be empty")
             self._directory(os.path.realpath(full), full, chain, resources, shown)
             return
         try:

@@ -29,11 +29,15 @@ class FieldSpec:
     __slots__ = ("create", "group", "kind", "parts", "version")
 
     def __init__(self, path: str, kind: str = "", group: str = "", version: str = "", *, create: bool = False) -> None:
-        self.parts = [part.replace("\0", "/").removesuffix("[]") for part in path.replace("\\/", "\0").split("/")]
+        self.parts = [part.replace("\0", "/") for part in path.replace("\\/", "\0").split("/")]
         self.kind, self.group, self.version, self.create = kind, group, version, create
 
     def matches(self, obj: Object) -> bool:
-        group, version, kind = gvk(obj)
+        return self.means(gvk(obj))
+
+    def means(self, of_type: tuple[str, str, str]) -> bool:
+        """Are a group, version and kind those that it is for?"""
+        group, version, kind = of_type
         wanted = ((self.kind, kind), (self.group, group), (self.version, version))
         return all(not want or want == have for want, have in wanted)
 
@@ -47,7 +51,12 @@ def of(entry: Object) -> FieldSpec:
 def change(obj: Object, spec: FieldSpec, set_value: Callable[[Any], Any], empty: Any = None) -> None:
     """Replace what the path leads to by `set_value` of it; a missing end is made of `empty` where the spec says so."""
     if spec.matches(obj):
-        _change(obj, spec.parts, spec.create, set_value, empty)
+        replace(obj, spec, set_value, empty)
+
+
+def replace(obj: Object, spec: FieldSpec, set_value: Callable[[Any], Any], empty: Any = None) -> None:
+    """The same, whatever type the object is of."""
+    _change(obj, spec.parts, spec.create, set_value, empty)
 
 
 def _change(node: Any, parts: list[str], create: bool, set_value: Callable[[Any], Any], empty: Any) -> None:
@@ -57,10 +66,10 @@ def _change(node: Any, parts: list[str], create: bool, set_value: Callable[[Any]
         return
     if not isinstance(node, dict):
         return
-    key, rest = parts[0], parts[1:]
+    key, rest = parts[0].removesuffix("[]"), parts[1:]
     value = node.get(key)
     if value is None:
-        if not create:
+        if not create or key != parts[0]:
             return
         value = {} if rest else (dict(empty) if isinstance(empty, dict) else empty)
         node[key] = value
@@ -74,6 +83,7 @@ def _change(node: Any, parts: list[str], create: bool, set_value: Callable[[Any]
 
 NAMES = [FieldSpec("metadata/name")]
 NAMESPACES = [
+    FieldSpec("metadata/name", "Namespace", version="v1"),
     FieldSpec("spec/conversion/webhook/clientConfig/service/namespace", "CustomResourceDefinition"),
     FieldSpec("spec/service/namespace", "APIService", "apiregistration.k8s.io"),
 ]
@@ -81,8 +91,13 @@ REPLICAS = [
     FieldSpec("spec/replicas", kind, create=True)
     for kind in ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
 ]
-IMAGES: list[FieldSpec] = []
-"""Beyond the `containers` and `initContainers` of everything."""
+CLAIMS = [FieldSpec("spec/volumeClaimTemplates[]/metadata/labels", "StatefulSet", "apps", create=True)]
+IMAGES = [
+    FieldSpec(f"spec/{start}{containers}/image")
+    for start in ("", "template/spec/")
+    for containers in ("containers", "initContainers")
+]
+"""Beside the `containers` and `initContainers` of everything; what is here is changed twice, as a suffix shows."""
 
 
 def metadata(field: str) -> list[FieldSpec]:
@@ -116,7 +131,6 @@ def selectors() -> list[FieldSpec]:
     ]
     found += [
         FieldSpec("spec/selector/matchLabels", "StatefulSet", "apps", create=True),
-        FieldSpec("spec/volumeClaimTemplates[]/metadata/labels", "StatefulSet", "apps", create=True),
         FieldSpec("spec/selector/matchLabels", "Job", "batch"),
         FieldSpec("spec/jobTemplate/spec/selector/matchLabels", "CronJob", "batch"),
         FieldSpec("spec/selector/matchLabels", "PodDisruptionBudget", "policy"),
@@ -147,8 +161,8 @@ class Configuration:
         from .references import default_rules, variables
 
         self.names, self.suffixes, self.namespaces = list(NAMES), list(NAMES), list(NAMESPACES)
-        self.labels = [*metadata("labels"), *templates("labels"), *selectors()]
-        self.template_labels = templates("labels")
+        self.labels = [*metadata("labels"), *templates("labels"), *CLAIMS, *selectors()]
+        self.template_labels = [*templates("labels"), *CLAIMS]
         self.annotations = [*metadata("annotations"), *templates("annotations")]
         self.images, self.replicas = list(IMAGES), list(REPLICAS)
         self.references = default_rules()

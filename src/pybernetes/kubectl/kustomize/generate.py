@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import CommandError
+from ..errors import CommandError, quoted
 from .hashes import hash_of
 from .kustomization import blamed, load
 from .resource import Resource, add
@@ -21,9 +21,7 @@ def generate(root: str, kind: str, entry: Object, shared: Object, resources: lis
     own = entry.get("options") or {}
     options = {**shared, **own}
     for key in ("labels", "annotations"):
-        pairs = {**(shared.get(key) or {}), **(own.get(key) or {})}
-        _check_texts(kind, key, pairs)
-        options[key] = pairs
+        options[key] = {**(shared.get(key) or {}), **(own.get(key) or {})}
     obj = _object(root, kind, entry, options, anywhere)
     hashed = not options.get("disableNameSuffixHash")
     origin = {
@@ -44,18 +42,6 @@ def generate(root: str, kind: str, entry: Object, shared: Object, resources: lis
     if not same:
         raise CommandError(f"{shown}does not exist; cannot merge or replace")
     _join(same[0], obj, whole=behavior == "replace")
-    same[0].hashed = same[0].hashed or hashed
-
-
-def _check_texts(kind: str, key: str, pairs: Object) -> None:
-    for value in pairs.values():
-        if not isinstance(value, str):
-            sort = {bool: "bool", int: "number", float: "number"}.get(type(value), "object")
-            field = "configMapGenerator" if kind == "ConfigMap" else "secretGenerator"
-            raise CommandError(
-                f"invalid Kustomization: json: cannot unmarshal {sort} into Go struct field "
-                f"GeneratorOptions.{field}.GeneratorArgs.options.{key} of type string"
-            )
 
 
 def _known(resource: Resource, name: str, space: str) -> bool:
@@ -63,25 +49,23 @@ def _known(resource: Resource, name: str, space: str) -> bool:
 
 
 def _join(resource: Resource, new: Object, *, whole: bool) -> None:
-    """Data of the generator over that of a base; its names stay, labels and annotations come together."""
+    """The generator's object for that of a base: its names stay, labels and annotations come together, data too."""
     old = resource.obj
     metadata = {**resource.metadata}
     for key in ("labels", "annotations"):
         pairs = {**(metadata.get(key) or {}), **(new["metadata"].get(key) or {})}
         if pairs:
             metadata[key] = pairs
-    if whole:
-        resource.obj = {**new, "metadata": metadata}
-        return
-    joined = {**old, "metadata": metadata}
-    for field in ("data", "binaryData"):
+    resource.obj = {**new, "metadata": metadata}
+    for field in () if whole else ("data", "binaryData"):
         pairs = {**(old.get(field) or {}), **(new.get(field) or {})}
         if pairs:
-            joined[field] = pairs
-    resource.obj = joined
+            resource.obj[field] = pairs
 
 
 def _object(root: str, kind: str, entry: Object, options: Object, anywhere: bool) -> Object:
+    if not entry.get("name"):
+        raise CommandError(f"a {kind.lower()} must have a name")
     metadata: Object = {"name": entry["name"]}
     if entry.get("namespace"):
         metadata["namespace"] = entry["namespace"]
@@ -89,42 +73,61 @@ def _object(root: str, kind: str, entry: Object, options: Object, anywhere: bool
         if options.get(field):
             metadata[field] = dict(options[field])
     obj: Object = {"apiVersion": "v1", "kind": kind, "metadata": metadata}
-    _fill(obj, kind, _data(root, entry, anywhere), entry)
+    _fill(obj, kind, _data(root, kind, entry, anywhere), entry)
     if options.get("immutable"):
         obj["immutable"] = True
     return obj
 
 
-def _data(root: str, entry: Object, anywhere: bool) -> dict[str, bytes]:
+def _data(root: str, kind: str, entry: Object, anywhere: bool) -> dict[str, bytes]:
+    pairs: list[tuple[str, bytes]] = []
+
+    def sources(key: str) -> tuple[list[str], str]:
+        found = [str(one) for one in (*(entry.get(f"{key}s") or ()), *([entry[key]] if entry.get(key) else ()))]
+        return found, f"[{' '.join(found)}]"
+
+    environments, shown = sources("env")
+    with blamed(f"loading KV pairs: env source files: {shown}"):
+        for path in environments:
+            for line in load(root, path, anywhere=anywhere).decode().splitlines():
+                text = line.lstrip().lstrip("\ufeff")
+                if text and not text.startswith("#"):
+                    key, equals, text = text.partition("=")
+                    pairs.append((key, text.encode() if equals else os.environ.get(key, "").encode()))
+    literals, shown = sources("literal")
+    with blamed(f"loading KV pairs: literal sources {shown}"):
+        for literal in literals:
+            key, equals, text = literal.partition("=")
+            if not equals or not key:
+                raise CommandError(f"invalid literal source {literal}, expected key=value")
+            if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+                text = text[1:-1]
+            pairs.append((key, text.encode()))
+    files, shown = sources("file")
+    with blamed(f"loading KV pairs: file sources: {shown}"):
+        for file in files:
+            key, path = _file_source(file)
+            pairs.append((key, load(root, path, anywhere=anywhere)))
     found: dict[str, bytes] = {}
-
-    def put(key: str, value: bytes) -> None:
+    for key, value in pairs:
         if key in found:
-            raise CommandError(f"cannot add key {key}, another key by that name already exists")
+            raise CommandError(f"{kind.lower()} {entry.get('name')} illegally repeats the key `{key}`")
         found[key] = value
-
-    environments = [*(entry.get("envs") or ()), *([entry["env"]] if entry.get("env") else ())]
-    for path in environments:
-        for line in _content(root, str(path), "env source files", anywhere).decode().splitlines():
-            text = line.lstrip().lstrip("\ufeff")
-            if text and not text.startswith("#"):
-                key, equals, value = text.partition("=")
-                put(key, value.encode() if equals else os.environ.get(key, "").encode())
-    for file in entry.get("files") or ():
-        key, equals, path = str(file).partition("=")
-        if not equals:
-            path, key = key, os.path.basename(key)
-        put(key, _content(root, path, "file sources", anywhere, str(file)))
-    for literal in entry.get("literals") or ():
-        key, equals, value = str(literal).partition("=")
-        if not equals or not key:
-            raise CommandError(
-                f"loading KV pairs: literal sources: [{literal}]: invalid literal source {literal}, expected key=value"
-            )
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
-        put(key, value.encode())
     return found
+
+
+def _file_source(text: str) -> tuple[str, str]:
+    """Key and path of `key=path`, or of a path alone. CommandError."""
+    key, equals, path = text.partition("=")
+    if not equals:
+        return os.path.basename(text), text
+    if "=" in path:
+        raise CommandError(f"source {quoted(text)} key name or file path contains '='")
+    if not key:
+        raise CommandError(f"missing key name for file path {quoted(path)} in source {quoted(text)}")
+    if not path:
+        raise CommandError(f"missing file path for key name {quoted(key)} in source {quoted(text)}")
+    return key, path
 
 
 def _fill(obj: Object, kind: str, data: dict[str, bytes], entry: Object) -> None:
@@ -140,11 +143,6 @@ def _fill(obj: Object, kind: str, data: dict[str, bytes], entry: Object) -> None
             obj.setdefault("data", {})[key] = value.decode()
         except UnicodeDecodeError:
             obj.setdefault("binaryData", {})[key] = b2a_base64(value, newline=False).decode()
-
-
-def _content(root: str, path: str, what: str, anywhere: bool, shown: str = "") -> bytes:
-    with blamed(f"loading KV pairs: {what}: [{shown or path}]"):
-        return load(root, path, anywhere=anywhere)
 
 
 def add_hashes(resources: list[Resource]) -> None:

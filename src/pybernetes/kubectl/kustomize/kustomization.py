@@ -6,6 +6,8 @@ import os
 from contextlib import contextmanager
 
 from ..errors import CommandError
+from ..wire.json_read import kind_of
+from .typed import decoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,12 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_FIELDS = frozenset(
-    "apiVersion kind metadata openapi namePrefix nameSuffix namespace commonLabels labels commonAnnotations "
-    "patchesStrategicMerge patchesJson6902 patches images imageTags replacements replicas vars sortOptions resources "
-    "components crds bases configMapGenerator secretGenerator helmGlobals helmCharts helmChartInflationGenerator "
-    "generatorOptions configurations generators transformers validators buildMetadata".split()
-)
 _DEPRECATED = (
     ("bases", "resources", ""),
     ("commonLabels", "labels", ""),
@@ -43,14 +39,8 @@ def read(directory: str, warn: Callable[[str], None]) -> dict[str, Any]:
         document = parse(file.read())
     if not document:
         raise CommandError("kustomization.yaml is empty")
-    for key in document:
-        if key not in _FIELDS:
-            raise CommandError(f'invalid Kustomization: json: unknown field "{key}"')
-    if document.get("kind") not in (None, "Kustomization", "Component"):
-        raise CommandError(
-            f"Failed to read kustomization file under {os.path.abspath(directory)}:\n"
-            "kind should be Kustomization or Component"
-        )
+    document = decoded(document)
+    _check_type(directory, document)
     if not any(value or key == "resources" for key, value in document.items() if key not in ("apiVersion", "kind")):
         raise CommandError("kustomization.yaml is empty")
     for old, new, note in _DEPRECATED:
@@ -64,6 +54,20 @@ def read(directory: str, warn: Callable[[str], None]) -> dict[str, Any]:
     return document
 
 
+def _check_type(directory: str, document: dict[str, Any]) -> None:
+    """CommandError unless it calls itself a kustomization or a component, or nothing."""
+    kind = str(document.get("kind") or "Kustomization")
+    version = "kustomize.config.k8s.io/" + ("v1alpha1" if kind == "Component" else "v1beta1")
+    wrong = []
+    if kind not in ("Kustomization", "Component"):
+        wrong.append("kind should be Kustomization or Component")
+    if (document.get("apiVersion") or version) != version:
+        wrong.append(f"apiVersion for {kind} should be {version}")
+    if wrong:
+        where = f"Failed to read kustomization file under {os.path.abspath(directory)}:"
+        raise CommandError("\n".join((where, *wrong)))
+
+
 def parse(text: str) -> dict[str, Any]:
     """A map of a kustomization's own files. CommandError."""
     from ..wire.yaml_read import load_one
@@ -73,7 +77,10 @@ def parse(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise CommandError(f"invalid Kustomization: {error}") from None
     if document is not None and not isinstance(document, dict):
-        raise CommandError("invalid Kustomization: json: cannot unmarshal into Go value of type types.Kustomization")
+        what = kind_of(document)
+        raise CommandError(
+            f"invalid Kustomization: json: cannot unmarshal {what} into Go value of type types.Kustomization"
+        )
     return document or {}
 
 
@@ -99,6 +106,8 @@ def blamed(why: str) -> Iterator[None]:
 def load(root: str, path: str, *, anywhere: bool) -> bytes:
     """A file that a kustomization in `root` may read: one at or below it. CommandError."""
     full = evaluated(os.path.normpath(os.path.join(os.path.abspath(root), path)))
+    if os.path.isdir(full):
+        raise CommandError(f"'{full}' must resolve to a file")
     base = os.path.realpath(root)
     if not anywhere and not (os.path.realpath(full) + "/").startswith(base.rstrip("/") + "/"):
         raise CommandError(f"security; file '{full}' is not in or below '{base}'")

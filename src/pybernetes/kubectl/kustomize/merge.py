@@ -7,6 +7,7 @@ Lists of the built-in kinds, and of those that `openapi` describes, merge by the
 from __future__ import annotations
 
 from ..apply.merge_keys import MERGE, field, type_of
+from . import two_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,21 +98,32 @@ def _list(old: list[Any], new: list[Any], name: str, merge_key: str, field: Fiel
         return _plain([item for item in new if not (isinstance(item, dict) and item.get("$patch") == "replace")])
     if not merge_key or not all(isinstance(item, dict) for item in (*old, *new)):
         return [*new, *(item for item in old if item not in new)]
-    keys: tuple[str, ...] = (merge_key,)
-    if merge_key in ("containerPort", "port") and all("protocol" in item for item in (*old, *new)):
-        keys = (merge_key, "protocol")
-    known = {tuple(str(item.get(key)) for key in keys): item for item in old}
-    found: dict[tuple[str, ...], Any] = {}
+    if second := two_keys.SECOND.get(merge_key):
+
+        def item_of(before: dict[str, Any], item: dict[str, Any]) -> dict[str, Any] | None:
+            value = _map(before, item, name, field)
+            return None if value is _GONE else value
+
+        return two_keys.merged(old, new, (merge_key, second), item_of)
+    known = {_shown(item, merge_key): item for item in old}
+    found: dict[str, Any] = {}
     for item in new:
-        which = tuple(str(item.get(key)) for key in keys)
-        value = _map(known.pop(which, {}), item, name, field)
+        which = _shown(item, merge_key)
+        before = known.pop(which, None)
+        replaced = before is not None and item.get("$patch") == "replace"
+        value = before if replaced else _map(before or {}, item, name, field)
         if value is not _GONE:
             found[which] = value
-    return [*found.values(), *known.values()] or _GONE
+    return [*found.values(), *known.values()]
+
+
+def _shown(item: dict[str, Any], key: str) -> str:
+    value = item.get(key)
+    return "" if value is None else str(value)
 
 
 def _plain(value: Any) -> Any:
-    """A value of the patch that stands for itself: without nulls and directives."""
+    """A value of the patch that stands for itself: its maps without nulls and directives, its lists as they are."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if item is not None and key != "$patch"}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+    return value

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 
 from ..errors import CommandError, quoted
+from ..wire.json_read import kind_of
 from .kustomization import blamed, load
 from .merge import Schema, merged
 from .resource import gvk, identity_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from .resource import Resource
@@ -28,59 +31,92 @@ class Patcher:
         """`patchesStrategicMerge`: files or texts."""
         for entry in entries:
             text = str(entry)
-            inline = "\n" in text or ":" in text or "{" in text
-            for patch in self._documents(text if inline else self._load(text)):
+            if not ("\n" in text or ":" in text or "{" in text):
+                with configuring("PatchStrategicMergeTransformer", {"paths": [text]}):
+                    text = self._load(text)
+            for patch in self._documents(text, f"[patch: {quoted(text)}]"):
                 self._merge_by_name(patch)
 
     def json6902(self, entries: list[Object]) -> None:
         """`patchesJson6902`."""
         for entry in entries:
-            text = str(entry.get("patch") or "") or self._load(str(entry.get("path") or ""))
             target = entry.get("target") or {}
+            given, path = str(entry.get("patch") or ""), str(entry.get("path") or "")
+            config = {"jsonOp": given, "path": path, "target": target}
+            with configuring("PatchJson6902Transformer", config):
+                if not target.get("name"):
+                    raise CommandError("must specify the target name")
+                if not given and not path:
+                    raise CommandError("empty file path and empty jsonOp")
+                if given and path:
+                    raise CommandError("must specify a file path or jsonOp, not both")
+                text = given or self._load(path)
+                try:
+                    operations = _operations(text)
+                except ValueError as error:
+                    raise CommandError(f"decoding {text}: {error}") from None
+                if not operations:
+                    raise CommandError(f"patch appears to be empty; file={path}, JsonOp={text}")
             exact = {key: f"^{re.escape(str(value))}$" for key, value in target.items() if value}
-            self._json(self._operations(text), self.selected(exact))
+            self._json(operations, self.selected(exact))
 
     def patches(self, entries: list[Object]) -> None:
         """`patches`: either kind, with a target or by name."""
         for entry in entries:
-            given, path = str(entry.get("patch") or "").strip(), str(entry.get("path") or "").strip()
-            if bool(given) == bool(path):
-                raise CommandError(
-                    "patch and path can't be set at the same time" if given else "must specify one of patch and path"
-                )
-            documents = self._documents(given or self._load(path))
+            with configuring("PatchTransformer", entry):
+                patches, shown = self._read(entry)
             target, options = entry.get("target"), entry.get("options") or {}
-            shown = f"[path: {quoted(path)}]" if path else f"[patch: {quoted(given)}]"
-            for patch in documents:
-                if isinstance(patch, list):
-                    if not target:
-                        raise CommandError(f"must specify a target for JSON patch {shown}")
-                    self._json(patch, self.selected(target))
-                elif target:
+            if isinstance(patches[0], list):
+                if not target:
+                    raise CommandError(f"must specify a target for JSON patch {shown}")
+                self._json(patches[0], self.selected(target))
+                continue
+            for patch in patches:
+                if target:
                     for resource in self.selected(target):
                         self._merge(resource, patch, options)
                 else:
                     self._merge_by_name(patch, options)
+
+    def _read(self, entry: Object) -> tuple[list[Any], str]:
+        """The objects of a patch, or one list of operations; how messages show it."""
+        given, path = str(entry.get("patch") or "").strip(), str(entry.get("path") or "").strip()
+        if not given and not path:
+            raise CommandError(f"must specify one of patch and path in\n{_dumped(entry)}")
+        if given and path:
+            raise CommandError(f"patch and path can't be set at the same time\n{_dumped(entry)}")
+        if path:
+            with blamed(f"failed to get the patch file from path({path})"):
+                text = self._load(path)
+        else:
+            text = given
+        shown = f"[path: {quoted(path)}]" if path else f"[patch: {quoted(given)}]"
+        try:
+            operations = _operations(text)
+        except ValueError:
+            return self._documents(text, shown), shown
+        if not operations:
+            raise CommandError(f"illegally qualifies as both an SM and JSON patch: {shown}")
+        return [operations], shown
 
     def selected(self, target: Object) -> list[Resource]:
         """What a target selects, by what objects are and were called; each text of it is a regular expression."""
         return [resource for resource in self._resources if selects(resource, target)]
 
     def _load(self, path: str) -> str:
-        with blamed(f"failed to get the patch file from path({path})"):
-            return load(self._root, path, anywhere=self._anywhere).decode()
+        return load(self._root, path, anywhere=self._anywhere).decode()
 
-    def _documents(self, text: str) -> list[Any]:
+    def _documents(self, text: str, shown: str) -> list[Object]:
+        """Objects, with what names them."""
         from ..wire.yaml_read import YamlError, load_all
 
         try:
-            return [found for found in load_all(text, core=True) if found is not None]
-        except YamlError as error:
-            raise CommandError(f"unable to parse SM or JSON patch from [patch: {quoted(text)}]: {error}") from None
-
-    def _operations(self, text: str) -> list[Any]:
-        found = self._documents(text)
-        return found[0] if found and isinstance(found[0], list) else []
+            found = [document for document in load_all(text, core=True) if document is not None]
+        except YamlError:
+            found = []
+        if not found or not all(isinstance(one, dict) and one.get("kind") for one in found):
+            raise CommandError(f"unable to parse SM or JSON patch from {shown}")
+        return found
 
     def _merge_by_name(self, patch: Object, options: Object | None = None) -> None:
         group, version, kind = gvk(patch)
@@ -130,7 +166,7 @@ class Patcher:
                 try:
                     resource.obj = apply_operations(resource.obj, [operation])
                 except PatchError as error:
-                    raise CommandError(_failed(operation, str(error))) from None
+                    raise CommandError(str(error)) from None
 
 
 def selects(resource: Resource, target: Object) -> bool:
@@ -154,19 +190,45 @@ def selects(resource: Resource, target: Object) -> bool:
     return True
 
 
+_GO_WORDS = {
+    "missing ), unterminated subpattern": "missing closing )",
+    "unbalanced parenthesis": "unexpected )",
+    "unterminated character set": "missing closing ]",
+    "nothing to repeat": "missing argument to repetition operator",
+    "multiple repeat": "invalid nested repetition operator",
+}
+"""What Go calls the mistakes in a regular expression that Python tells."""
+
+
 def _full(pattern: Any, text: str) -> bool:
-    return re.fullmatch(str(pattern), text) is not None
+    anchored = f"^(?:{pattern})$"
+    try:
+        return re.search(anchored, text) is not None
+    except re.error as error:
+        raise CommandError(f"error parsing regexp: {_GO_WORDS.get(error.msg, error.msg)}: `{anchored}`") from None
 
 
-def _failed(operation: Object, why: str) -> str:
-    """A JSON patch operation that does not apply, in the words of Go's library."""
-    verb, path = operation.get("op"), operation.get("path")
-    if verb == "test":
-        return f"testing value {path} failed: test failed"
-    if verb == "remove":
-        return f"remove operation does not apply: doc is missing path: {quoted(path)}: missing value"
-    if verb == "add":
-        return f"add operation does not apply: doc is missing path: {quoted(path)}: missing value"
-    if verb == "replace":
-        return f"replace operation does not apply: doc is missing path: {path}: missing value"
-    return why
+def _operations(text: str) -> list[Any]:
+    """The operations of a JSON patch: what begins with `[` is JSON, all else YAML. ValueError for anything else."""
+    from ..wire.json_read import loads
+    from ..wire.yaml_read import load_one
+
+    found = loads(text) if text.startswith("[") else load_one(text)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise ValueError(f"json: cannot unmarshal {kind_of(found)} into Go value of type jsonpatch.Patch")
+    return found
+
+
+@contextmanager
+def configuring(transformer: str, config: Object) -> Iterator[None]:
+    """What is wrong with a transformer's own configuration is told with all of it."""
+    with blamed(f"trouble configuring builtin {transformer} with config: `\n{_dumped(config)}`"):
+        yield
+
+
+def _dumped(config: Object) -> str:
+    from ..output.go_yaml import dump
+
+    return dump({key: value for key, value in config.items() if value})

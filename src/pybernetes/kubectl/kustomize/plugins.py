@@ -11,7 +11,7 @@ from ..errors import CommandError
 from . import generate as generators
 from . import replacements
 from . import transform as transformers
-from .field_specs import Configuration, metadata, of, templates
+from .field_specs import Configuration, FieldSpec, metadata, of, templates
 from .kustomization import load
 from .merge import Schema
 from .options import Options
@@ -75,9 +75,6 @@ def _replacements(stage: Stage, entries: Iterable[Object]) -> Iterator[Object]:
 
     for entry in entries:
         if not entry.get("path"):
-            unknown = next((key for key in entry if key not in ("source", "targets", "path")), "")
-            if unknown:
-                raise CommandError(f'invalid Kustomization: json: unknown field "{unknown}"')
             yield entry
             continue
         document = load_one(stage.load(str(entry["path"])))
@@ -96,8 +93,7 @@ def objects_of(text: str) -> list[Object]:
     for document in documents:
         if not isinstance(document, dict):
             raise CommandError("missing Resource metadata")
-        items = document.get("items") if str(document.get("kind") or "").endswith("List") else None
-        found += items if isinstance(items, list) else [document]
+        found += _items(document)
     for obj in found:
         about = obj.get("metadata") or {}
         shown = f"{{{{{obj.get('apiVersion') or ''} {obj.get('kind') or ''}}} {{{{{about.get('name') or ''} "
@@ -107,6 +103,12 @@ def objects_of(text: str) -> list[Object]:
         if not about.get("name"):
             raise CommandError(f"missing metadata.name in object {shown}")
     return found
+
+
+def _items(document: Object) -> list[Object]:
+    """The objects of a List and of the lists in it, or the one that it is."""
+    items = document.get("items") if str(document.get("kind") or "").endswith("List") else None
+    return [one for item in items for one in _items(item)] if isinstance(items, list) else [document]
 
 
 def _plugin_documents(stage: Stage, entry: Any) -> list[Object]:
@@ -129,9 +131,11 @@ def _transformer(stage: Stage, config: Object, specs: Configuration) -> None:
         transformers.names(resources, given or specs.names, prefix=str(config.get("prefix") or ""))
     elif kind == "SuffixTransformer":
         transformers.names(resources, given or specs.suffixes, suffix=str(config.get("suffix") or ""))
+    elif kind == "PrefixSuffixTransformer":
+        transformers.names(resources, given or specs.names, prefix=str(config.get("prefix") or ""))
+        transformers.names(resources, given or specs.suffixes, suffix=str(config.get("suffix") or ""))
     elif kind == "NamespaceTransformer":
-        name = str((config.get("metadata") or {}).get("namespace") or "")
-        transformers.namespace(resources, name, [spec for spec in given if spec.parts[0] != "metadata"])
+        _namespace(resources, config, given)
     elif kind == "LabelTransformer":
         transformers.put(resources, config.get("labels") or {}, given or specs.labels)
     elif kind == "AnnotationsTransformer":
@@ -151,6 +155,16 @@ def _transformer(stage: Stage, config: Object, specs: Configuration) -> None:
         replacements.replace(resources, list(_replacements(stage, config.get("replacements") or ())))
     else:
         raise _unknown(config)
+
+
+def _namespace(resources: list[Resource], config: Object, given: list[FieldSpec]) -> None:
+    transformers.namespace(
+        resources,
+        str((config.get("metadata") or {}).get("namespace") or ""),
+        [spec for spec in given if spec.parts != ["metadata", "namespace"]],
+        subjects=str(config.get("setRoleBindingSubjects") or "defaultOnly"),
+        unset_only=bool(config.get("unsetOnly")),
+    )
 
 
 def generate(stage: Stage, entries: Iterable[Any]) -> None:
@@ -177,5 +191,5 @@ def _unknown(config: Object) -> CommandError:
     return CommandError(
         f"unable to load builtin {config.get('kind')}"
         if config.get("apiVersion") == "builtin"
-        else f"external plugins disabled; unable to load external plugin '{(config.get('metadata') or {}).get('name')}'"
+        else f"external plugins disabled; unable to load external plugin '{config.get('kind')}'"
     )

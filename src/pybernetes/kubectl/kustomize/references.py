@@ -7,7 +7,7 @@ that it had; of several, the one of the referrer's namespace, then the one that 
 from __future__ import annotations
 
 from ..errors import CommandError
-from .field_specs import PODS, FieldSpec, change, in_pods
+from .field_specs import PODS, FieldSpec, in_pods, replace
 from .resource import effective_namespace, is_namespaced
 
 TYPE_CHECKING = False
@@ -60,6 +60,8 @@ def default_rules() -> list[Rule]:
     for key in ("secretName", "adminSecretName", "userSecretName", "secretRef"):
         secrets += _specs(f"parameters/{key}", "StorageClass")
     secrets += _specs("spec/azureFile/secretName", "PersistentVolume")
+    knative = "spec/template/spec/containers/env/valueFrom/secretKeyRef/name"
+    secrets.append(FieldSpec(knative, "Service", "serving.knative.dev", "v1"))
     services = _specs("spec/serviceName", "StatefulSet", group="apps")
     for path in (
         "rules/http/paths/backend/serviceName",
@@ -96,6 +98,10 @@ def default_rules() -> list[Rule]:
             + _specs("spec/volumeClaimTemplates/spec/storageClassName", "StatefulSet"),
         ),
         (FieldSpec("-", "PriorityClass", "scheduling.k8s.io", "v1"), _by_pods("priorityClassName")),
+        (
+            FieldSpec("-", "ValidatingAdmissionPolicy", "admissionregistration.k8s.io"),
+            _specs("spec/policyName", "ValidatingAdmissionPolicyBinding"),
+        ),
         (FieldSpec("-", "IngressClass", "networking.k8s.io", "v1"), _specs("spec/ingressClassName", "Ingress")),
     ]
     return rules
@@ -117,17 +123,29 @@ def variables() -> list[FieldSpec]:
 
 
 def fix(resources: list[Resource], rules: list[Rule]) -> None:
-    """Follow the names. CommandError where one could mean several objects."""
+    """Follow the names, of objects and in objects that are of the types of the rules, or were before a patch changed
+    their kinds. CommandError where one could mean several objects.
+    """
     for target, specs in rules:
         named: dict[str, list[Resource]] = {}
         for resource in resources:
-            if resource.earlier and target.matches(resource.obj):
+            if resource.earlier and _ever(resource, target):
                 for name in {name for _, name, _ in resource.identities}:
                     named.setdefault(name, []).append(resource)
         if named:
             for referrer in resources:
                 for spec in specs:
-                    change(referrer.obj, spec, _Follow(referrer, target, named))
+                    if _ever(referrer, spec):
+                        follow = _Follow(referrer, target, named)
+                        replace(referrer.obj, spec, follow.role if spec.parts == _ROLE else follow)
+
+
+_ROLE = ["roleRef", "name"]
+
+
+def _ever(resource: Resource, spec: FieldSpec) -> bool:
+    """Is it of the type of a field spec, or was it?"""
+    return spec.matches(resource.obj) or any(map(spec.means, resource.types))
 
 
 class _Follow:
@@ -151,6 +169,11 @@ class _Follow:
                 if found.namespace:
                     value["namespace"] = found.namespace
         return value
+
+    def role(self, value: Any) -> Any:
+        """The name in a roleRef, which tells the kind too."""
+        wanted = (self._referrer.obj.get("roleRef") or {}).get("kind")
+        return self(value) if wanted in ("", None, self._target.kind) else value
 
     def _near(self, name: str) -> list[Resource]:
         """Those in the referrer's namespace, or in none."""

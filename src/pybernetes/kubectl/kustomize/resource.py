@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import CommandError
+from ..output.go_json import compact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +25,11 @@ CLUSTER_SCOPED = frozenset(
 
 
 class Resource:
-    """One object; `earlier` are the (kind, name, namespace) it had, the first one first."""
+    """One object; `earlier` are the (kind, name, namespace) it had, the first one first, `types` the group, version and
+    kind of each.
+    """
 
-    __slots__ = ("earlier", "hashed", "obj", "origin", "prefixes", "suffixes")
+    __slots__ = ("earlier", "hashed", "obj", "origin", "prefixes", "suffixes", "types")
 
     def __init__(self, obj: Object, origin: Object | None = None, *, hashed: bool = False) -> None:
         self.obj = obj
@@ -35,6 +38,7 @@ class Resource:
         self.hashed = hashed
         """Is the name to get a hash of the content?"""
         self.earlier: list[Identity] = []
+        self.types: list[tuple[str, str, str]] = []
         self.prefixes: list[str] = []
         self.suffixes: list[str] = []
 
@@ -64,6 +68,7 @@ class Resource:
         now = (self.kind, self.name, self.namespace)
         if not self.earlier or self.earlier[-1] != now:
             self.earlier.append(now)
+            self.types.append(gvk(self.obj))
 
     def rename(self, name: str) -> None:
         self.remember()
@@ -87,6 +92,11 @@ def identity_text(obj: Object) -> str:
     """As messages name an object: `ConfigMap.v1.[noGrp]/conf.[noNs]`."""
     metadata = obj.get("metadata") or {}
     return f"{gvk_text(*gvk(obj))}/{metadata.get('name') or '[noName]'}.{metadata.get('namespace') or '[noNs]'}"
+
+
+def text_of(value: Any) -> str:
+    """A label's or annotation's value: a number or a truth as it is written, nothing as an empty text."""
+    return value if isinstance(value, str) else "" if value is None else compact(value)
 
 
 def is_namespaced(obj: Object) -> bool:

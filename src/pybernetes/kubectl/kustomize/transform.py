@@ -7,7 +7,7 @@ import re
 from ..errors import CommandError
 from ..output.go_json import compact
 from .field_specs import FieldSpec, change
-from .resource import effective_namespace, gvk, gvk_text, is_namespaced
+from .resource import effective_namespace, gvk, gvk_text, is_namespaced, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +21,22 @@ if TYPE_CHECKING:
 _KEEP_NAMES = ("Namespace", "CustomResourceDefinition", "APIService")
 
 
-def namespace(resources: list[Resource], name: str, specs: list[FieldSpec]) -> None:
-    """Everything that is namespaced goes to one namespace. CommandError when names collide there."""
+def namespace(
+    resources: list[Resource],
+    name: str,
+    specs: list[FieldSpec],
+    *,
+    subjects: str = "defaultOnly",
+    unset_only: bool = False,
+) -> None:
+    """Everything that is namespaced goes to one namespace. CommandError when names collide there.
+
+    `subjects` are the service accounts in role bindings that go too: `defaultOnly`, `allServiceAccounts` or `none`.
+    """
+
+    def placed(value: Any) -> Any:
+        return value if unset_only and value else name
+
     if not name:
         return
     known: dict[tuple[Any, ...], list[Resource]] = {}
@@ -31,17 +45,17 @@ def namespace(resources: list[Resource], name: str, specs: list[FieldSpec]) -> N
     for resource in resources:
         obj = resource.obj
         known[_place(resource)].remove(resource)
-        if resource.kind == "Namespace" and not gvk(obj)[0]:
-            resource.rename(name)
-        elif is_namespaced(obj):
-            resource.remember()
-            resource.metadata["namespace"] = name
-        if resource.kind in ("RoleBinding", "ClusterRoleBinding"):
+        resource.remember()
+        if is_namespaced(obj):
+            resource.metadata["namespace"] = placed(resource.namespace)
+        if resource.kind in ("RoleBinding", "ClusterRoleBinding") and subjects != "none":
             for subject in obj.get("subjects") or ():
-                if subject.get("kind") == "ServiceAccount" and subject.get("name") == "default":
-                    subject["namespace"] = name
+                if subject.get("kind") == "ServiceAccount" and (
+                    subjects == "allServiceAccounts" or subject.get("name") == "default"
+                ):
+                    subject["namespace"] = placed(subject.get("namespace"))
         for spec in specs:
-            change(obj, spec, _constant(name))
+            change(obj, spec, placed)
         there = known.setdefault(_place(resource), [])
         same = [one for one in there if one.earlier]
         if same:
@@ -81,14 +95,10 @@ def names(resources: list[Resource], specs: list[FieldSpec], prefix: str = "", s
 
 def put(resources: list[Resource], pairs: Object, specs: list[FieldSpec]) -> None:
     """Labels or annotations, wherever the specs say."""
-    texts = {str(key): _text(value) for key, value in pairs.items()}
+    texts = {str(key): text_of(value) for key, value in pairs.items()}
     for resource in resources if texts else ():
         for spec in specs:
             change(resource.obj, spec, lambda known: {**(known or {}), **texts}, {})
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else compact(value)
 
 
 def images(resources: list[Resource], entries: list[Object], specs: list[FieldSpec]) -> None:
@@ -132,7 +142,7 @@ def _image(image: str, entry: Object) -> str:
         return image
     name = str(entry.get("newName") or entry.get("name"))
     tag, digest = found["tag"] or "", found["digest"] or ""
-    new_tag, new_digest = _text(entry.get("newTag") or ""), str(entry.get("digest") or "")
+    new_tag, new_digest = text_of(entry.get("newTag") or ""), str(entry.get("digest") or "")
     if new_tag or new_digest:
         tag, digest = new_tag, new_digest
     elif entry.get("tagSuffix"):

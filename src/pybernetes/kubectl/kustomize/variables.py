@@ -37,7 +37,7 @@ def resolve(resources: list[Resource], entries: list[Object], specs: list[FieldS
 def _value(resources: list[Resource], entry: Object) -> Any:
     reference = entry.get("objref") or {}
     kind, name, version = (str(reference.get(key) or "") for key in ("kind", "name", "apiVersion"))
-    path = str((entry.get("fieldref") or {}).get("fieldpath") or "metadata.name")
+    path = str((entry.get("fieldref") or {}).get("fieldPath") or "metadata.name")
     for resource in resources:
         if version and resource.obj.get("apiVersion") != version:
             continue

@@ -47,8 +47,13 @@ def parse(session: Session, args: list[str], default_resource: str = "") -> Name
         return found
     if default_resource and len(args) == 1:
         args = [default_resource, args[0]]
-    found.resources = resources(session.mapper, args[0], session)
     found.names = args[1:]
+    if found.names and "," in args[0]:
+        found.resources = [session.mapper.resource(word) for word in args[0].split(",")]
+        return found
+    found.resources = resources(session.mapper, args[0])
+    if found.names and len(found.resources) > 1:
+        raise CommandError("you must specify only one resource")
     return found
 
 
@@ -61,7 +66,7 @@ def _pair(word: str, mapper: Mapper) -> tuple[Resource, str]:
     return mapper.resource(kind), name
 
 
-def resources(mapper: Mapper, words: str, session: Session | None = None) -> list[Resource]:
+def resources(mapper: Mapper, words: str) -> list[Resource]:
     """The resources of a comma list; categories stand for all of theirs."""
     found: list[Resource] = []
     for word in words.split(","):
@@ -72,17 +77,4 @@ def resources(mapper: Mapper, words: str, session: Session | None = None) -> lis
                 found += members
                 continue
         found.append(mapper.resource(word))
-        if session is not None:
-            _warn_ambiguous(session, mapper, word)
     return list({(item.group, item.version, item.name): item for item in found}.values())
-
-
-def _warn_ambiguous(session: Session, mapper: Mapper, word: str) -> None:
-    """A short name that lower priority resources have as well."""
-    if "." in word:
-        return
-    matching = {item.full_name for item in mapper.discovery.resources if word in item.short_names}
-    if len(matching) > 1:
-        chosen = mapper.resource(word)
-        for other in sorted(matching - {chosen.full_name}):
-            session.warn(f'short name "{word}" could also match lower priority resource {other}')

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from ..client import query_of
-from ..errors import StatusFailure
-from ..wire.json_read import loads
+from ..ending import interruptible
+from ..errors import CommandError, StatusFailure
+from ..following import follow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,47 +28,28 @@ def delete_options(grace_seconds: int, cascade: str) -> dict[str, Any]:
 
 
 def wait_until_gone(session: Session, item: Item, uid: str, timeout_seconds: float) -> None:
-    """Blocks on a watch until the object of that uid is no more. TimedOut."""
-    deadline = time.monotonic() + (timeout_seconds or 7 * 24 * 3600)
-    while True:
+    """Blocks on a watch until the object of that uid is no more. CommandError when time is up."""
+    with interruptible():
+        _wait_until_gone(session, item, uid, time.monotonic() + (timeout_seconds or 7 * 24 * 3600))
+
+
+class _Gone(Exception):
+    """It is no more, or nobody may tell."""
+
+
+def _wait_until_gone(session: Session, item: Item, uid: str, deadline: float) -> None:
+    def refused(failure: StatusFailure) -> None:
+        """One who may not list may yet get; one who may not even that need not wait."""
         try:
-            found = session.client.get(item.resource.path(item.namespace) + query_of(_one(item)))
-        except StatusFailure as failure:
-            if failure.code in (404, 405):
-                return
-            raise
-        items = found.get("items") or []
-        if not items or (uid and (items[0].get("metadata") or {}).get("uid") != uid):
-            return
-        version = (found.get("metadata") or {}).get("resourceVersion") or ""
-        if _gone(session, item, version, deadline):
-            return
-        if time.monotonic() >= deadline:
-            from ..errors import CommandError
+            item.get()
+        except StatusFailure as error:
+            if error.code in (403, 404, 405):
+                raise _Gone from None
 
-            raise CommandError(f"timed out waiting for the condition on {item.resource.name}/{item.name}")
-
-
-def _one(item: Item) -> list[tuple[str, Any]]:
-    return [("fieldSelector", f"metadata.name={item.name}")]
-
-
-def _gone(session: Session, item: Item, version: str, deadline: float) -> bool:
-    """Watch until it is deleted (true) or the watch ends (false)."""
-    seconds = max(1, int(deadline - time.monotonic()) + 1)
-    query = query_of(
-        [*_one(item), ("watch", "true"), ("resourceVersion", version), ("timeoutSeconds", min(seconds, 3600))]
-    )
     try:
-        response = session.client.stream(item.resource.path(item.namespace) + query)
-        for line in response.lines():
-            event = loads(line)
-            if event["type"] == "DELETED":
-                response.close()
-                return True
-            if event["type"] == "ERROR":
-                response.close()
-                return False
-    except (StatusFailure, OSError):
-        time.sleep(0.2)
-    return False
+        for event, obj in follow(session.client, item.resource, item.namespace, item.name, deadline, refused=refused):
+            if event in ("ABSENT", "DELETED") or (uid and (obj.get("metadata") or {}).get("uid") != uid):
+                return
+    except _Gone:
+        return
+    raise CommandError(f"timed out waiting for the condition on {item.resource.name}/{item.name}")

@@ -75,6 +75,11 @@ def look(paths: list[str], recursive: bool) -> None:
         pass
 
 
+def is_one_file(paths: list[str], *, recursive: bool) -> bool:
+    """Do these paths come to one file or URL? Standard input is none."""
+    return paths != ["-"] and len(list(_sources(paths, recursive, str))) == 1
+
+
 def _reader(read: Callable[[str], str], path: str) -> Callable[[], str]:
     return lambda: read(path)
 
@@ -94,16 +99,21 @@ def _files(path: str, recursive: bool) -> list[str]:
         if not os.path.isdir(name):
             found.append(name)
             continue
-        for directory, below, files in os.walk(name):
-            below.sort()
-            found += [
-                os.path.normpath(os.path.join(directory, file)) for file in sorted(files) if file.endswith(EXTENSIONS)
-            ]
-            if not recursive:
-                break
+        found += _below(os.path.normpath(name), recursive)
     if not found:
         raise CommandError(f"error reading [{path}]: recognized file extensions are [{' '.join(EXTENSIONS)}]")
     return found
+
+
+def _below(directory: str, recursive: bool) -> Iterator[str]:
+    """Files with known extensions in the order of their names, those of a directory where its name stands."""
+    for name in sorted(os.listdir(directory)):
+        path = os.path.join(directory, name) if directory != "." else name
+        if os.path.isdir(path) and not os.path.islink(path):
+            if recursive:
+                yield from _below(path, recursive)
+        elif name.endswith(EXTENSIONS):
+            yield path
 
 
 def _read(path: str) -> str:
@@ -147,7 +157,7 @@ def _of_text(text: str, source: str) -> Iterator[tuple[Any, str]]:
     if text.lstrip()[:1] in ("{",):
         yield from _of_json(text, source)
         return
-    for document in _split(text):
+    for document in documents_of(text):
         try:
             value = _document(document)
         except ValueError as error:
@@ -166,7 +176,7 @@ def _document(text: str) -> Any:
         return load_one(text)
 
 
-def _split(text: str) -> Iterator[str]:
+def documents_of(text: str) -> Iterator[str]:
     """Documents end at lines that begin with three dashes."""
     if "\n---" not in text:
         yield text

@@ -8,6 +8,7 @@ from ..output.go_json import compact
 from .item import Item
 from .mutation import LAST_APPLIED, dry_run_of, operation_printer, parameters, validation_of
 from .recording import recorded
+from .struct_order import in_struct_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,24 @@ def name_of(session: Session) -> str:
     if len(args) != 1:
         raise UsageError(f"exactly one NAME is required, got {len(args)}", session.command)
     operation_printer(session, "created")
+    if not args[0] and session.command in _NAMED:
+        raise CommandError("name must be specified")
     return args[0]
+
+
+_NAMED = {f"create {kind}" for kind in ("configmap", "secret generic", "secret docker-registry", "namespace")} | {
+    f"create {kind}"
+    for kind in (
+        "serviceaccount",
+        "quota",
+        "poddisruptionbudget",
+        "role",
+        "clusterrole",
+        "rolebinding",
+        "clusterrolebinding",
+    )
+}
+"""Generators that refuse an empty name themselves; the others leave that to the server."""
 
 
 def require(session: Session, *names: str) -> None:
@@ -52,7 +70,7 @@ def finish(session: Session, obj: dict[str, Any], operation: str = "created", pr
     dry_run = dry_run_of(session)
     validation_of(session)
     obj = recorded(session, obj)
-    if session.flags.on("save-config"):
+    if session.flags.on("save-config") and not session.command.startswith("create service "):
         text = compact(obj, ordered=True) + "\n"
         annotations = {**(obj["metadata"].get("annotations") or {}), LAST_APPLIED: text}
         obj = {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
@@ -63,9 +81,12 @@ def finish(session: Session, obj: dict[str, Any], operation: str = "created", pr
         item = Item(session.client, resource, session.scope(resource), obj["metadata"]["name"])
         try:
             item.create(obj, **parameters(session, dry_run))
-        except (StatusFailure, Unreachable) as error:
+        except (StatusFailure, CommandError) as error:
             raise failed(session, error, resource.singular) from None
-        printer.print(item.obj)
+        if session.command == "run":
+            printer.print(item.obj)
+        else:
+            printer.print(in_struct_order(item.obj), ordered=True)
         return item.obj
     printer.print(obj, ordered=True)
     return obj
@@ -75,7 +96,7 @@ _NOUNS = {"resourcequota": "quota:", "poddisruptionbudget": "poddisruptionbudget
 _PLAIN = ("create namespace", "create role", "create clusterrole")
 
 
-def failed(session: Session, error: StatusFailure | Unreachable, what: str) -> Exception:
+def failed(session: Session, error: StatusFailure | CommandError, what: str) -> Exception:
     """`failed to create …`, in the words of each generator."""
     command = session.command
     plain = isinstance(error, Unreachable) and not error.detail

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 
 from ..client import query_of
-from ..errors import CommandError, quoted
-from ..wire.json_read import loads
+from ..errors import CommandError, UsageError, quoted
+from ..watching import watch
 from .builder import collect
 from .item import Item
 from .selectors import text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TextIO
 
     from ..session import Session
 
@@ -42,6 +42,15 @@ def _rank(pod: dict[str, Any]) -> tuple[Any, ...]:
     return (not (pod.get("spec") or {}).get("nodeName"), phase, not ready, restarts, created, pod["metadata"]["name"])
 
 
+def running_timeout(session: Session) -> float:
+    """Seconds of `--pod-running-timeout`. CommandError, with a hint but for `logs`."""
+    seconds = session.flags.seconds("pod-running-timeout")
+    if seconds > 0:
+        return seconds
+    message = "--pod-running-timeout must be higher than zero"
+    raise CommandError(message) if session.command == "logs" else UsageError(message, session.command)
+
+
 def pod_for(session: Session, word: str, timeout_seconds: float = 60.0, *, newest_first: bool = False) -> Item:
     """The pod a word names, or the best of those behind what it names. CommandError when there is none in time."""
     found = collect(session, [word], default_resource="pods")
@@ -68,11 +77,11 @@ def first_pod(session: Session, item: Item, timeout_seconds: float) -> Item:
             raise CommandError("timed out waiting for the condition")
         version = answer["metadata"]["resourceVersion"]
         more = [("watch", "true"), ("resourceVersion", version), ("timeoutSeconds", str(int(left) + 1))]
-        response = session.client.stream(pods.path(item.namespace) + query_of([*query, *more]))
-        for line in response.lines():
-            if loads(line)["type"] == "ADDED":
+        for event, _ in watch(session.client, pods.path(item.namespace) + query_of([*query, *more])):
+            if event == "ADDED":
                 break
-        response.close()
+        else:
+            time.sleep(min(left, 0.1))
 
 
 def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
@@ -85,8 +94,12 @@ def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def container_for(session: Session, pod: dict[str, Any], wanted: str, *, quiet: bool = False) -> str:
-    """The container's name; the annotated or the first one when none is wanted. CommandError when it does not exist."""
+def container_for(
+    session: Session, pod: dict[str, Any], wanted: str, *, quiet: bool = False, to: TextIO | None = None
+) -> str:
+    """The container's name; the annotated or the first one when none is wanted, which is told `to` the standard error
+    unless it is another. CommandError when it does not exist.
+    """
     name = pod["metadata"]["name"]
     if wanted:
         if not any(container["name"] == wanted for container in containers(pod)):
@@ -99,7 +112,11 @@ def container_for(session: Session, pod: dict[str, Any], wanted: str, *, quiet: 
     if not main:
         raise CommandError(f"pod {name} has no containers")
     if len(containers(pod)) > 1 and not quiet:
-        session.tell(f'Defaulted container "{main[0]["name"]}" out of: {all_names(pod)}')
+        line = f'Defaulted container "{main[0]["name"]}" out of: {all_names(pod)}'
+        if to is None:
+            session.tell(line)
+        else:
+            to.write(f"{line}\n")
     return str(main[0]["name"])
 
 

@@ -10,6 +10,7 @@ from .builder import NOTHING, collect, file_flags
 from .mutation import dry_run_of, operation_printer, parameters
 from .pod_specs import spec_of, with_times
 from .recording import recorded
+from .struct_order import in_struct_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,24 +67,24 @@ def change_each(
     dry_run = dry_run_of(session)
     missing = 0
     printer = operation_printer(session, operation, dry_run)
-    for item in found.items:
+    for item in found.each():
         before = item.obj
         after = deepcopy(before)
         try:
             change(after)
             after = recorded(session, after)
             if session.flags.on("local") or dry_run == "client":
-                if after != before or always:
-                    printer.print(with_times(after))
-                continue
-            patch = two_way(before, after)
-            if not patch and not always:
-                continue
-            from ..output.go_json import compact
+                if after == before and not always:
+                    continue
+                changed = after
+            else:
+                patch = two_way(before, after)
+                if not patch and not always:
+                    continue
+                from ..output.go_json import compact
 
-            printer.print(
-                item.patch("strategic", compact(patch).encode(), **parameters(session, dry_run, validate=False))
-            )
+                sent = parameters(session, dry_run, validate=False)
+                changed = item.patch("strategic", compact(patch).encode(), **sent)
         except CommandError as error:
             if error.message.startswith("unable to find container"):
                 found.errors.insert(missing, CommandError(f"error: {error.message}"))
@@ -96,6 +97,11 @@ def change_each(
             if what:
                 found.errors.append(CommandError(f"failed to patch {what} {error.message}"))
             else:
+                found.errors.append(error)
+        else:
+            try:
+                printer.print(in_struct_order(with_times(changed)), ordered=True)
+            except CommandError as error:
                 found.errors.append(error)
     found.raise_errors()
 

@@ -38,7 +38,7 @@ def values(template: list[Node], data: Any) -> list[Any]:
 
 def find(template: list[Node], data: Any, *, allow_missing: bool) -> list[list[Any]]:
     """The results of each top-level node."""
-    return _Evaluation(data, allow_missing).run(template, [data])
+    return _Evaluation(allow_missing).run(template, [data])
 
 
 _RELAXED = "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'"
@@ -65,13 +65,12 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, dict | list):
-        return compact(value).replace("\\u003c", "<").replace("\\u003e", ">").replace("\\u0026", "&")
+        return compact(value)
     return "null" if value is None else plain_text(value)
 
 
 class _Evaluation:
-    def __init__(self, root: Any, allow_missing: bool) -> None:
-        self._root = root
+    def __init__(self, allow_missing: bool) -> None:
         self._allow_missing = allow_missing
 
     def run(self, nodes: list[Node], current: list[Any]) -> list[list[Any]]:
@@ -80,6 +79,8 @@ class _Evaluation:
             if node.kind == "range":
                 for item in self._path(node.children[0].children, current):
                     results += self.run(node.children[1:], [item])
+            elif node.kind == "end":
+                raise JsonPathError("not in range, nothing to end")
             else:
                 found = self._path(node.children, current) if node.kind == "list" else self._step(node, current)
                 results.append(found)
@@ -96,8 +97,8 @@ class _Evaluation:
             return self._field(node.value, current)
         if kind in ("text", "value"):
             return [node.value]
-        if kind == "root":
-            return [self._root]
+        if kind == "identifier":
+            raise JsonPathError(f"unrecognized identifier {node.value}")
         if kind == "array":
             return self._array(node.value, current)
         if kind == "wildcard":
@@ -133,13 +134,18 @@ class _Evaluation:
             last = length if end is None else end + length if end < 0 else end
             if single:
                 last = first + 1
+            if first == last:
+                # Where none is asked for, the stock client leaves out the arrays after it as well.
+                return found
             if first < 0 or first >= length:
-                if not length and (self._allow_missing and not single):
-                    continue
                 raise JsonPathError(f"array index out of bounds: index {first}, length {length}")
+            if not 0 <= last <= length:
+                raise JsonPathError(f"array index out of bounds: index {last - 1}, length {length}")
             if first > last:
                 raise JsonPathError(f"starting index {first} is greater than ending index {last}")
-            found += value[first : min(last, length) : step or 1]
+            if step is not None and step <= 0:
+                raise JsonPathError("step must be > 0")
+            found += value[first:last:step]
         return found
 
     def _filter(self, wanted: Filter | None, current: list[Any]) -> list[Any]:
@@ -154,7 +160,7 @@ class _Evaluation:
         return found
 
     def _satisfies(self, item: Any, wanted: Filter) -> bool:
-        inner = _Evaluation(self._root, True)
+        inner = _Evaluation(True)
         left = inner._path(wanted.left, [item])
         if wanted.operator == "exists":
             return bool(left)
@@ -165,12 +171,13 @@ class _Evaluation:
         right = inner._path(wanted.right, [item])
         if not right:
             return False
+        if wanted.operator not in ("==", "!=", "<", "<=", ">", ">="):
+            raise JsonPathError(f"unrecognized filter operator {wanted.operator}")
         return _compare(left[0], wanted.operator, right[0])
 
 
 def _compare(left: Any, operator: str, right: Any) -> bool:
-    same_kind = isinstance(left, str) == isinstance(right, str) and isinstance(left, bool) == isinstance(right, bool)
-    if not same_kind or isinstance(left, dict | list) or left is None:
+    if type(left) is not type(right) or isinstance(left, dict | list) or left is None:
         raise JsonPathError("incompatible types for comparison")
     if operator == "==":
         return bool(left == right)

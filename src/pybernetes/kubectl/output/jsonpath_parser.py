@@ -23,7 +23,7 @@ class Filter:
 
 
 class Node:
-    """One step: field, array, wildcard, recursive, union, filter, root, current, text, value, list, range."""
+    """One step; its kind: field, array, wildcard, recursive, union, filter, current, text, value, list, range, end."""
 
     __slots__ = ("children", "filter", "kind", "value")
 
@@ -49,8 +49,9 @@ class _Parser:
 
     def template(self) -> list[Node]:
         nodes, ended = self._nodes()
-        if ended:
-            raise JsonPathError("not in range, nothing to end")
+        while ended:
+            more, ended = self._nodes()
+            nodes += [Node("end"), *more]
         return nodes
 
     def _nodes(self) -> tuple[list[Node], bool]:
@@ -70,9 +71,7 @@ class _Parser:
             if word == "end":
                 return found, True
             if word == "range":
-                inner, ended = self._nodes()
-                if not ended:
-                    raise JsonPathError("unterminated range")
+                inner, _ = self._nodes()
                 found.append(Node("range", None, [Node("list", None, action[1:]), *inner]))
             else:
                 found.append(Node("list", None, action))
@@ -95,7 +94,7 @@ class _Parser:
             if letter in " \t\r":
                 continue
             if letter in "@$":
-                steps.append(Node("current" if letter == "@" else "root"))
+                steps.append(Node("current"))
             elif letter == "[":
                 steps.append(self._bracket())
             elif letter in "\"'":
@@ -108,7 +107,7 @@ class _Parser:
                 self.at -= 1
                 steps.append(self._identifier())
             else:
-                raise JsonPathError(f"unrecognized character in action: U+{ord(letter):04X} {letter!r}")
+                raise _unrecognized(letter)
 
     def _dotted(self) -> list[Node]:
         if self._peek() == ".":
@@ -141,9 +140,7 @@ class _Parser:
         word = self.text[start : self.at]
         if word in ("true", "false"):
             return Node("value", word == "true")
-        if word in ("range", "end"):
-            return Node("identifier", word)
-        raise JsonPathError(f"unrecognized identifier {word}")
+        return Node("identifier", word)
 
     def _number(self) -> Node:
         start = self.at - 1
@@ -169,12 +166,21 @@ class _Parser:
             if letter == quote:
                 return "".join(letters)
             if letter == "\\":
-                letter = self._peek()
-                self.at += 1
-                letter = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}.get(
-                    letter, letter
-                )
+                letter = self._escaped()
             letters.append(letter)
+
+    def _escaped(self) -> str:
+        """What stands after a backslash, as Go's texts have it."""
+        mark = self._peek()
+        self.at += 1
+        if size := {"x": 2, "u": 4, "U": 8}.get(mark, 0):
+            digits = self.text[self.at : self.at + size]
+            self.at += size
+            try:
+                return chr(int(digits, 16))
+            except (ValueError, OverflowError):
+                raise JsonPathError("invalid syntax") from None
+        return {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}.get(mark, mark)
 
     def _bracket(self) -> Node:
         """What stands between [ and ]."""
@@ -183,7 +189,8 @@ class _Parser:
         while True:
             letter = self._peek()
             if not letter or letter == "\n":
-                raise JsonPathError("unterminated array")
+                unfinished = "filter" if self.text.startswith("?(", start) else "array"
+                raise JsonPathError(f"unterminated {unfinished}")
             if quote:
                 if letter == "\\":
                     self.at += 1
@@ -203,18 +210,22 @@ class _Parser:
         return _inside(inner)
 
 
+def _unrecognized(letter: str) -> JsonPathError:
+    return JsonPathError(f"unrecognized character in action: U+{ord(letter):04X} {letter!r}")
+
+
 def _inside(text: str) -> Node:
     stripped = text.strip()
-    if stripped == "*":
-        return Node("wildcard")
+    if text == "*":
+        return Node("array", (None, None, None, False))
     if stripped[:1] == "?":
         return _filter(stripped)
     if stripped[:1] == "'":
         names = _split(stripped)
-        fields = [Node("field", _unquoted(name)) for name in names]
-        if len(fields) == 1:
-            return fields[0]
-        return Node("union", None, [Node("list", None, [field]) for field in fields])
+        paths = [_expression("." + _unquoted(name)) for name in names]
+        if len(paths) == 1:
+            return Node("list", None, paths[0])
+        return Node("union", None, [Node("list", None, path) for path in paths])
     parts = _split(stripped)
     if len(parts) > 1:
         return Node("union", None, [Node("list", None, [_inside(part)]) for part in parts])
@@ -237,7 +248,7 @@ def _unquoted(text: str) -> str:
     text = text.strip()
     if len(text) < 2 or text[0] != text[-1]:
         raise JsonPathError(f"invalid array index {text}")
-    return text[1:-1].replace("\\", "") if "\\" in text else text[1:-1]
+    return text[1:-1]
 
 
 def _split(text: str) -> list[str]:
@@ -281,10 +292,7 @@ def _comparison(text: str) -> tuple[str, str, str]:
             end = position
             while end < len(text) and text[end] in "<>=!":
                 end += 1
-            operator = text[position:end]
-            if operator not in ("==", "!=", "<", "<=", ">", ">="):
-                raise JsonPathError(f"unrecognized filter operator {operator}")
-            return text[:position], operator, text[end:]
+            return text[:position], text[position:end], text[end:]
     return text, "", ""
 
 

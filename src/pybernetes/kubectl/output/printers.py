@@ -1,6 +1,8 @@
-"""Printers of objects by `-o`: one line with what was done (the default), `name`, JSON, YAML, templates, JSONPath."""
+"""Printers of objects by `-o`: one line with what was done (the default), `name`, JSON, YAML, KYAML, templates."""
 
 from __future__ import annotations
+
+import os
 
 from ..errors import CommandError, quoted
 from . import go_json
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = ("go-template", "go-template-file", "template", "templatefile")
 PATHS = ("jsonpath", "jsonpath-as-json", "jsonpath-file")
-ALLOWED = (*TEMPLATES[:2], "json", *PATHS, "name", "template", "templatefile", "yaml")
+ALLOWED = (*TEMPLATES[:2], "json", *PATHS, "kyaml", "name", "template", "templatefile", "yaml")
 
 
 class Printer:
@@ -92,6 +94,13 @@ class Yaml(Printer):
         self.session.out.write(dump(self.shown(obj)))
 
 
+class Kyaml(Printer):
+    def print(self, obj: dict[str, Any], ordered: bool = False) -> None:
+        from .kyaml import dump
+
+        self.session.out.write(dump(self.shown(obj), ordered=ordered))
+
+
 class JsonPath(Printer):
     def __init__(self, session: Session, template: str, *, as_json: bool) -> None:
         from . import jsonpath
@@ -146,8 +155,8 @@ class GoTemplate(Printer):
             self.session.print(
                 f"Error executing template: template: output:{error}. "
                 f"Printing more information for debugging the template:\n\ttemplate was:\n\t\t{self._text}\n"
-                f"\traw data was:\n\t\t{go_json.compact(obj)}\n\tobject given to template engine was:\n"
-                f"\t\t{plain_text(obj)}\n"
+                f"\traw data was:\n\t\t{go_json.compact(obj, ordered=ordered)}\n"
+                f"\tobject given to template engine was:\n\t\t{plain_text(obj)}\n"
             )
             raise CommandError(f"error executing template {quoted(self._text)}: template: output:{error}") from None
         self.session.out.write("".join(parts))
@@ -167,13 +176,22 @@ def printer_for(session: Session, operation: str = "", suffix: str = "", *, defa
         return Json(session)
     if output == "yaml":
         return Yaml(session)
+    if output == "kyaml" and not without_kyaml():
+        return Kyaml(session)
     printer = template_printer(session, output)
     if printer is not None:
         return printer
     raise unmatched(output, ALLOWED)
 
 
+def without_kyaml() -> bool:
+    """Is KYAML switched off by its feature gate?"""
+    return os.environ.get("KUBECTL_KYAML", "").lower() in ("false", "0", "f")
+
+
 def unmatched(output: str, allowed: tuple[str, ...]) -> CommandError:
+    if without_kyaml():
+        allowed = tuple(name for name in allowed if name != "kyaml")
     return CommandError(
         f"unable to match a printer suitable for the output format {quoted(output)}, "
         f"allowed formats are: {','.join(allowed)}"

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_INSERTED = 12
+"""So few Go sorts by insertion, with which what lacks the field ends up in the opposite order."""
+
 
 def by_field(items: list[T], field: str, content: Callable[[T], Any]) -> list[T]:
     """Sorted; CommandError when no item has the field, or it is not comparable."""
@@ -22,7 +25,8 @@ def by_field(items: list[T], field: str, content: Callable[[T], Any]) -> list[T]
     except jsonpath.JsonPathError as error:
         raise CommandError(str(error)) from None
     found: list[Any] = []
-    for item in items:
+    lacking: list[int] = []
+    for place, item in enumerate(items):
         try:
             values = jsonpath.values(path, content(item))
         except jsonpath.JsonPathError as error:
@@ -30,18 +34,15 @@ def by_field(items: list[T], field: str, content: Callable[[T], Any]) -> list[T]
                 raise CommandError(str(error)) from None
             values = []
         found.append(values[0] if values else None)
-    if all(value is None for value in found) and not any(_has(path, content(item)) for item in items):
+        if not values:
+            lacking.append(place)
+    if len(lacking) == len(items):
         raise CommandError(f'couldn\'t find any field with path "{jsonpath.relaxed(field)}" in the list of objects')
     keys = [_key(value) for value in found]
-    order = sorted(range(len(items)), key=lambda position: keys[position])
-    return [items[position] for position in order]
-
-
-def _has(path: list[Any], obj: Any) -> bool:
-    try:
-        return bool(jsonpath.values(path, obj))
-    except jsonpath.JsonPathError:
-        return False
+    rest = sorted(set(range(len(items))) - set(lacking), key=lambda place: (keys[place], place))
+    if len(items) <= _INSERTED:
+        lacking.reverse()
+    return [items[place] for place in (*lacking, *rest)]
 
 
 def _key(value: Any) -> tuple[int, Any]:
@@ -54,7 +55,8 @@ def _key(value: Any) -> tuple[int, Any]:
     if isinstance(value, str):
         amount = _amount(value)
         return (1, amount) if amount is not None else (2, value)
-    raise CommandError(f"unsortable type: {type(value).__name__}")
+    kind = "map[string]interface {}" if isinstance(value, dict) else "[]interface {}"
+    raise CommandError(f"unsortable type: {kind}")
 
 
 def _amount(text: str) -> Any:

@@ -30,18 +30,30 @@ class Columns:
 
     def flush(self) -> None:
         """Write the rows collected so far."""
+        rows, self._rows = self._rows, []
+        if not _is_plain(rows):
+            # A tab within a cell is a cell's end, and a line without cells ends the columns.
+            from .tabwriter import aligned
+
+            text = "\n".join(["\t".join(row) for row in rows])
+            self._write(aligned(text, minimum=self._minimum, padding=self._padding, remembered=self._widths) + "\n")
+            return
         widths = self._widths
-        for row in self._rows:
+        for row in rows:
             for position, cell in enumerate(row[:-1]):
                 width = max(len(cell) + self._padding, self._minimum)
                 if position == len(widths):
                     widths.append(width)
                 elif width > widths[position]:
                     widths[position] = width
-        for row in self._rows:
+        for row in rows:
             text = "".join([cell.ljust(widths[position]) for position, cell in enumerate(row[:-1])])
             self._write(text + (row[-1] if row else "") + "\n")
-        self._rows = []
+
+
+def _is_plain(rows: list[list[str]]) -> bool:
+    """Have all rows as many cells, and no cell a tab or a line end of its own?"""
+    return len({len(row) for row in rows}) < 2 and all("".join(row).isprintable() for row in rows)
 
 
 class Shape:
@@ -75,11 +87,13 @@ class Shape:
         """The cells of one row."""
         metadata = (row.get("object") or {}).get("metadata") or {}
         cells = [str(metadata.get("namespace") or "")] if self.namespace else []
-        for position, (column, value) in enumerate(zip(columns, row.get("cells") or (), strict=False)):
-            if not self._is_shown(column):
-                continue
-            text = cell_text(value)
-            cells.append(f"{self.kind}/{text}" if self.kind and position == 0 else text)
+        kind = self.kind
+        for column, value in zip(columns, row.get("cells") or (), strict=False):
+            text = ""
+            if kind and column.get("format") == "name" and column.get("type") == "string":
+                text, kind = f"{kind}/", ""
+            if self._is_shown(column):
+                cells.append(text + cell_text(value))
         labels = metadata.get("labels") or {}
         cells += [str(labels.get(name, "")) for name in self.label_columns]
         if self.show_labels:
@@ -91,13 +105,22 @@ class Shape:
 
 
 def cell_text(value: Any) -> str:
-    """A cell as text; of several lines only the first."""
-    if isinstance(value, str):
-        for position, letter in enumerate(value):
-            if letter in "\f\n\r":
-                return value[:position] + "..."
+    """A cell as text; of several lines only the first, and nothing for null."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return escaped(plain_text(value))
+    if value.isprintable():
         return value
-    return plain_text(value)
+    for position, letter in enumerate(value):
+        if letter in "\f\n\r":
+            return escaped(value[:position]) + "..."
+    return escaped(value)
+
+
+def escaped(text: str) -> str:
+    """Without what would steer a terminal: `^[` for an escape, `\\r` for a carriage return."""
+    return text.replace("\x1b", "^[").replace("\r", "\\r")
 
 
 def plain_text(value: Any) -> str:

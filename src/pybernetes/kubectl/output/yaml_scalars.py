@@ -63,11 +63,11 @@ class Analysis:
 
 
 def _printable(letter: str) -> bool:
+    """May a letter stand for itself? U+0085 may in YAML, but reads back as a blank: here it is escaped always."""
     number = ord(letter)
     return (
         number == 0x0A
         or 0x20 <= number <= 0x7E
-        or number in (0x85,)
         or 0xA0 <= number <= 0xD7FF
         or (0xE000 <= number <= 0xFFFD and number != 0xFEFF)
     )
@@ -227,11 +227,12 @@ _SHORT |= {0x85: "N", 0xA0: "_", 0x2028: "L", 0x2029: "P"}
 def double_quoted(text: str, column: int, indent: int, *, breaks: bool) -> str:
     parts = ['"']
     column += 1
+    marked = text[:1] == "\ufeff"  # the emitter looks for a byte order mark at the beginning only, for every letter
     spaces = False
     last = len(text) - 1
     for position, letter in enumerate(text):
         number = ord(letter)
-        if not _printable(letter) or letter in _BREAKS or letter in '"\\' or number == 0xFEFF:
+        if marked or not _printable(letter) or letter in _BREAKS or letter in '"\\':
             if number in _SHORT:
                 shown = "\\" + _SHORT[number]
             elif number <= 0xFF:
@@ -263,14 +264,30 @@ def double_quoted(text: str, column: int, indent: int, *, breaks: bool) -> str:
 
 def literal(text: str, indent: int) -> str:
     """A literal block: header with its hints, then the lines."""
-    hint = "2" if text[0] in " \n\r" else ""
-    if text[-1] != "\n":
+    hint = "2" if text[0] == " " or text[0] in _BREAKS else ""
+    if text[-1] not in _BREAKS:
         chomp = "-"
-    elif len(text) == 1 or text[-2] == "\n":
+    elif len(text) == 1 or text[-2] in _BREAKS:
         chomp = "+"
     else:
         chomp = ""
     margin = " " * indent
+    if "\u2028" in text or "\u2029" in text:
+        return f"|{hint}{chomp}\n{_indented(text, margin)}".removesuffix("\n")
     lines = text.split("\n")
     body = "".join("\n" + (margin + line if line else "") for line in (lines if lines[-1] else lines[:-1]))
     return f"|{hint}{chomp}{body}"
+
+
+def _indented(text: str, margin: str) -> str:
+    """The margin stands before the first letter after any break, those of Unicode included."""
+    parts: list[str] = []
+    fresh = True
+    for letter in text:
+        if letter in _BREAKS:
+            fresh = True
+        elif fresh:
+            parts.append(margin)
+            fresh = False
+        parts.append(letter)
+    return "".join(parts)

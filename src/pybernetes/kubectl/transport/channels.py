@@ -73,3 +73,12 @@ def open_port(client: Client, path: str, port: int) -> Channels:
     channels.end_channel(1)
     channels.open(0, [("streamType", "data"), *common])
     return channels
+
+
+def open_idle(client: Client, path: str) -> Channels:
+    """A connection for ports on which nothing is asked for; it ends when the other side does. StatusFailure."""
+    from .spdy import connect
+
+    channels = connect(client, path, "portforward.k8s.io")
+    channels.stay()
+    return channels

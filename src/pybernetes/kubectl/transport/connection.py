@@ -10,7 +10,7 @@ from __future__ import annotations
 import _socket
 import os
 
-from ..errors import Unreachable, reason_of
+from ..errors import Unreachable, quoted, reason_of
 from . import tls
 
 TYPE_CHECKING = False
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 30.0
 _CHUNK = 65536
+
+
+class PeerClosed(ConnectionResetError):
+    """The peer has closed the connection: `EOF` between messages, `unexpected EOF` within one."""
 
 
 class Socket(_socket.socket):
@@ -64,7 +68,7 @@ class Response:
         self.reason = reason
         self.headers = headers
         self.connection = connection
-        self._done = False
+        self.done = False
         self._inflate: Any = None
         if self.header("content-encoding") == "gzip":
             import zlib
@@ -85,7 +89,7 @@ class Response:
             plain = self._inflate.decompress(data) if self._inflate else data
             if plain:
                 yield plain
-        self._done = True
+        self.done = True
         self.connection.finished(self)
 
     def lines(self) -> Iterator[bytes]:
@@ -99,7 +103,7 @@ class Response:
 
     def close(self) -> None:
         """No more of it is wanted."""
-        if not self._done:
+        if not self.done:
             self.connection.close()
 
 
@@ -117,11 +121,22 @@ class Connection:
         self.buffer = b""
         self.reused = False
         self.idle = True
+        self.route = ""
+        """From where to where, once connected."""
+        self._limit = target.timeout_seconds
+
+    def limit(self, seconds: float) -> None:
+        """How long the peer may be silent; 0: for ever."""
+        if seconds != self._limit:
+            self._limit = seconds
+            if self.stream is not None:
+                self.stream.settimeout(seconds or None)
 
     def open(self) -> None:
         """Connect and, for https, shake hands. Unreachable."""
         address, target = self.address, self.target
         sock = self._dial()
+        self.route = _route(sock)
         if address.scheme == "https":
             sock.settimeout(CONNECT_SECONDS)
             try:
@@ -143,7 +158,7 @@ class Connection:
                 raise
         else:
             self.stream = sock
-        self.stream.settimeout(target.timeout_seconds or None)
+        self.stream.settimeout(self._limit or None)
         self.buffer = b""
         self.reused = False
 
@@ -187,27 +202,61 @@ class Connection:
         self.idle = False
         self.stream.sendall("\r\n".join((*lines, "", "")).encode("latin-1", "replace") + body)
 
+    def ended(self) -> bool:
+        """Has the peer closed it, or said something unasked, while it was idle?"""
+        import select
+
+        poll = select.poll()
+        poll.register(self.stream.fileno(), select.POLLIN)
+        return bool(self.buffer or poll.poll(0))
+
     def answer(self) -> Response:
-        """The head of the answer to what was sent. ConnectionError when the server went away."""
+        """The head of the answer to what was sent. Unreachable for what is no HTTP; OSError, PeerClosed when the
+        server went away.
+        """
         while True:
-            end = self._fill_until(b"\r\n\r\n")
+            try:
+                end = self._fill_until(b"\r\n\r\n", b"HTTP/")
+            except PeerClosed:
+                raise self._broken() from None
             head, self.buffer = self.buffer[:end].decode("latin-1"), self.buffer[end + 4 :]
             first, *lines = head.split("\r\n")
-            _, _, rest = first.partition(" ")
+            version, _, rest = first.partition(" ")
             code, _, reason = rest.partition(" ")
-            if not code.isdigit():
-                raise Unreachable(f"malformed HTTP response {first[:40]!r}")
+            if not version.startswith("HTTP/") or not code.isdigit():
+                raise _malformed(f"malformed HTTP response {quoted(first)}")
             if code == "100":
                 continue
             headers = []
             for line in lines:
                 name, _, value = line.partition(":")
-                headers.append((name.strip().lower(), value.strip()))
+                name, value = name.strip().lower(), value.strip()
+                if not value.isprintable() and any(letter < " " and letter != "\t" for letter in value):
+                    raise _malformed(f"malformed MIME header line: {line}".encode("unicode_escape").decode())
+                if name == "content-length" and not value.isdigit():
+                    raise _malformed(f"bad Content-Length {quoted(value)}")
+                headers.append((name, value))
             return Response(self, int(code), reason, headers)
 
-    def _fill_until(self, mark: bytes) -> int:
+    def _broken(self) -> OSError | Unreachable:
+        """What it means that there was no whole head."""
+        head = self.buffer.decode("latin-1")
+        first, newline, rest = head.partition("\n")
+        if not head:
+            return PeerClosed("EOF")
+        if not first.startswith("HTTP/"):
+            return _malformed(f"malformed HTTP response {quoted(first.rstrip())}")
+        last = rest.rpartition("\n")[2]
+        if newline and last and ":" not in last:
+            return _malformed(f"malformed MIME header: missing colon: {quoted(last)}")
+        return PeerClosed("unexpected EOF")
+
+    def _fill_until(self, mark: bytes, beginning: bytes = b"") -> int:
+        """Where the mark is; or what does not begin as it must has its first line, or its end."""
         start = 0
         while True:
+            if beginning and b"\n" in self.buffer and not self.buffer.startswith(beginning):
+                raise PeerClosed
             end = self.buffer.find(mark, start)
             if end >= 0:
                 return end
@@ -219,7 +268,7 @@ class Connection:
             raise ConnectionResetError("the connection is closed")
         data = self.stream.recv(_CHUNK)
         if not data:
-            raise ConnectionResetError("unexpected EOF")
+            raise PeerClosed("unexpected EOF")
         self.buffer += data
 
     def body(self, response: Response) -> Iterator[bytes]:
@@ -244,7 +293,7 @@ class Connection:
     def _chunked(self) -> Iterator[bytes]:
         while True:
             end = self._fill_until(b"\r\n")
-            size = int(self.buffer[:end].split(b";")[0], 16)
+            size = _size(self.buffer[:end].split(b";")[0].strip())
             self.buffer = self.buffer[end + 2 :]
             left = size
             while left:
@@ -275,6 +324,28 @@ class Connection:
         self.reused = True
         if response.header("connection").lower() == "close":
             self.close()
+
+
+def _size(digits: bytes) -> int:
+    """Of a chunk. OSError when it says none."""
+    try:
+        return int(digits, 16)
+    except ValueError:
+        raise OSError("invalid byte in chunk length" if digits else "empty hex number for chunk length") from None
+
+
+def _route(sock: Any) -> str:
+    """`127.0.0.1:1->127.0.0.1:2`."""
+    try:
+        ends = [sock.getsockname(), sock.getpeername()]
+    except (OSError, AttributeError):
+        return ""
+    return "->".join(f"[{end[0]}]:{end[1]}" if ":" in end[0] else f"{end[0]}:{end[1]}" for end in ends)
+
+
+def _malformed(what: str) -> Unreachable:
+    words = f"net/http: HTTP/1.x transport connection broken: {what}"
+    return Unreachable(words, detail=words)
 
 
 def connect(host: str, port: int, address: Address | None = None) -> Any:

@@ -62,6 +62,7 @@ class SpdyChannels:
         self._messages: deque[bytes] = deque()
         self._reading = False
         self._lost = False
+        self._stays = False
         self._changed = threading.Condition()
         self._send_lock = threading.Lock()
 
@@ -74,6 +75,10 @@ class SpdyChannels:
             self._listened.add(number)
         head = number.to_bytes(4, "big") + bytes(6)
         self._write(frames.control(frames.SYN_STREAM, head + self._compressor.encode(headers)))
+
+    def stay(self) -> None:
+        """Without a stream that is listened to, only the end of the connection ends the exchange."""
+        self._stays = True
 
     def send_channel(self, channel: int, data: bytes) -> None:
         """Bytes for a channel; nothing for one that is not open. ConnectionError when the peer is gone."""
@@ -129,6 +134,8 @@ class SpdyChannels:
         self.connection.shut()
 
     def _over(self) -> bool:
+        if self._stays:
+            return self._lost
         return self._lost or all(self._streams[number].ended for number in self._listened)
 
     def _write(self, data: bytes) -> None:

@@ -47,6 +47,9 @@ class TlsStream:
     def settimeout(self, seconds: float | None) -> None:
         self._seconds = seconds
 
+    def fileno(self) -> int:
+        return int(self._sock.fileno())
+
     def recv(self, size: int) -> bytes:
         while True:
             try:
@@ -98,8 +101,21 @@ class TlsStream:
                 self._await(_WRITABLE)
             except self._wants_read:
                 self._await(_READABLE)
+            except OSError:
+                self._hear_why()
+                raise
             else:
                 view = view[count:]
+
+    def _hear_why(self) -> None:
+        """The peer may have said why it will hear no more: raise that."""
+        try:
+            with self._lock:
+                if not self._over:
+                    self._inner.read(1)
+        except OSError as error:
+            if "_ALERT_" in str(error):
+                raise
 
     def shutdown(self, how: int) -> None:
         self._sock.shutdown(how)
@@ -158,6 +174,13 @@ def _within(outer: TlsStream, errors: Any, wrapped: Any) -> Any:
     return stream
 
 
+def check_pair(certificate: str, key: str) -> None:
+    """CommandError for a certificate and a key that do not belong together."""
+    import ssl
+
+    _load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate, key, ssl.SSLError)
+
+
 def _load_pair(context: Any, certificate: str, key: str, error: type[Exception]) -> None:
     """The library reads files only: give it one in memory."""
     pair = f"{certificate}\n{key}".encode("latin-1")
@@ -171,7 +194,9 @@ def _load_pair(context: Any, certificate: str, key: str, error: type[Exception])
     try:
         os.write(descriptor, pair)
         context.load_cert_chain(path, path, None)
-    except error:
+    except error as refusal:
+        if "KEY_VALUES_MISMATCH" in str(refusal):
+            raise CommandError("tls: private key does not match public key") from None
         raise CommandError("tls: failed to find any PEM data in certificate input") from None
     finally:
         os.close(descriptor)
@@ -216,5 +241,7 @@ def _explained(error: Exception, host: str) -> Unreachable:
         message = "tls: first record does not look like a TLS handshake"
         return Unreachable(message, detail=message)
     else:
-        return Unreachable(f"remote error: tls: {getattr(error, 'reason', None) or error}")
+        from .alerts import words
+
+        return Unreachable(f"remote error: tls: {words(str(error))}")
     return Unverified(f"tls: failed to verify certificate: {why}")

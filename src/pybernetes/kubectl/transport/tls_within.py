@@ -24,6 +24,7 @@ class TlsWithin:
         self._errors = errors
         self._lock, self._sending = _thread.allocate_lock(), _thread.allocate_lock()
         self.settimeout, self.shutdown, self.close = outer.settimeout, outer.shutdown, outer.close
+        self.fileno = outer.fileno
 
     def handshake(self) -> None:
         """SSLError when the server's certificate does not satisfy."""

@@ -48,7 +48,7 @@ def loads(data: str | bytes) -> Any:
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
     value, end = first(text, 0)
     if text[end:].strip(_SPACE):
-        raise JsonError(f"invalid character {text[end:].lstrip(_SPACE)[0]!r} after top-level value")
+        raise JsonError(f"invalid character {_letter(text[end:].lstrip(_SPACE)[0])!r} after top-level value")
     return value
 
 
@@ -62,7 +62,8 @@ def first(text: str, start: int) -> tuple[Any, int]:
         at = int(stop.value) if isinstance(stop.value, int) else start
         if at >= len(text):
             raise JsonError("unexpected end of JSON input") from None
-        raise JsonError(f"invalid character {text[at]!r} looking for beginning of value") from None
+        _check_literal(text, at)
+        raise JsonError(f"invalid character {_letter(text[at])!r} looking for beginning of value") from None
     except SystemError:
         # The scanner takes its exception from a module that nobody has imported yet.
         import json.decoder  # noqa: F401
@@ -70,6 +71,22 @@ def first(text: str, start: int) -> tuple[Any, int]:
         return first(text, start)
     except ValueError as error:
         raise JsonError(_go_words(error, text)) from None
+
+
+def _letter(letter: str) -> str:
+    """As Go shows it, which looks at the first byte of it alone."""
+    return letter if letter.isascii() else letter.encode("utf-8", "surrogatepass")[:1].decode("latin-1")
+
+
+def _check_literal(text: str, at: int) -> None:
+    """JsonError for what begins as `true`, `false` or `null` does and goes on otherwise."""
+    for literal in ("true", "false", "null"):
+        if text[at] == literal[0]:
+            for letter, expected in zip(text[at:] + " ", literal, strict=False):
+                if letter != expected:
+                    raise JsonError(
+                        f"invalid character {letter!r} in literal {literal} (expecting {expected!r})"
+                    ) from None
 
 
 def _go_words(error: ValueError, text: str) -> str:

@@ -8,6 +8,7 @@ the server to the few topics that change a pod, so an idle node costs nothing.
 
 import os
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 # Read when grpc is imported: its fork handlers are of no use here and log a line for every process we start.
@@ -15,10 +16,12 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
 import grpc.aio
+import msgspec
 
 from pybernetes.base.protobuf import Message, decode, encode
 
 from . import containerd_events as ctr
+from . import containerd_snapshots as snapshots
 from . import messages as m
 from .protocol import POD_UID_LABEL, RuntimeEvent, RuntimeServiceError
 
@@ -29,6 +32,7 @@ IMAGES = "/runtime.v1.ImageService/"
 SUBSCRIBE = "/containerd.services.events.v1.Events/Subscribe"
 NAMESPACE = "k8s.io"
 """The containerd namespace in which its CRI plugin keeps everything."""
+_METADATA = (("containerd-namespace", NAMESPACE),)
 
 CALL_TIMEOUT_SECONDS = 120.0
 """Upstream's runtimeRequestTimeout: for calls that should be quick but start processes."""
@@ -45,6 +49,7 @@ class Containerd:
         self.socket_path = socket_path
         self._channel: grpc.aio.Channel | None = None
         self._methods: dict[str, Any] = {}
+        self._snapshotter_name = ""
 
     def _open(self) -> grpc.aio.Channel:
         if self._channel is None:
@@ -64,7 +69,8 @@ class Containerd:
         if call is None:
             call = self._methods[method] = self._open().unary_unary(method)
         try:
-            data: bytes = await call(encode(request), timeout=timeout_seconds)
+            # The namespace is for containerd's own services; those of the CRI pay no heed to it.
+            data: bytes = await call(encode(request), timeout=timeout_seconds, metadata=_METADATA)
         except grpc.aio.AioRpcError as error:
             raise _translated(error) from None
         return decode(answer, data)
@@ -190,6 +196,37 @@ class Containerd:
 
     async def remove_image(self, image: str) -> None:
         await self._quietly(IMAGES + "RemoveImage", m.ImageRequest(image=m.ImageSpec(image=image)))
+
+    async def view_image(self, image: str, key: str) -> list[snapshots.FileMount]:
+        request = m.ImageRequest(image=m.ImageSpec(image=image), verbose=True)
+        info = (await self._call(IMAGES + "ImageStatus", request, m.ImageStatusResponse)).info
+        chain = msgspec.json.decode(info.get("info", "{}")).get("chainID", "")
+        if not chain:
+            raise RuntimeServiceError("NOT_FOUND", f"image {image} not found")
+        snapshotter = await self._snapshotter()
+        # containerd's collector would take away a snapshot that nothing it knows refers to.
+        labels = {snapshots.ROOT_LABEL: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        view = snapshots.ViewRequest(snapshotter=snapshotter, key=key, parent=chain, labels=labels)
+        method, response = snapshots.SNAPSHOTS, snapshots.MountsResponse
+        try:
+            return (await self._call(method + "View", view, response)).mounts
+        except RuntimeServiceError as error:
+            if error.code != "ALREADY_EXISTS":
+                raise
+        known = snapshots.SnapshotRequest(snapshotter=snapshotter, key=key)
+        return (await self._call(method + "Mounts", known, response)).mounts
+
+    async def remove_view(self, key: str) -> None:
+        request = snapshots.SnapshotRequest(snapshotter=await self._snapshotter(), key=key)
+        await self._quietly(snapshots.SNAPSHOTS + "Remove", request)
+
+    async def _snapshotter(self) -> str:
+        """The one that the CRI plugin unpacks images with."""
+        if not self._snapshotter_name:
+            answer = await self._call(RUNTIME + "Status", m.StatusRequest(verbose=True), m.StatusResponse)
+            settings = msgspec.json.decode(answer.info.get("config", "{}"))
+            self._snapshotter_name = settings.get("containerd", {}).get("snapshotter", "overlayfs")
+        return self._snapshotter_name
 
     async def image_fs_info(self) -> list[m.FilesystemUsage]:
         return (await self._call(IMAGES + "ImageFsInfo", m.Empty(), m.ImageFsInfoResponse)).image_filesystems

@@ -15,15 +15,16 @@ import msgspec
 
 from ...base.clock import SYSTEM_CLOCK, Clock
 from . import messages as m
-from .protocol import POD_UID_LABEL, RuntimeEvent, RuntimeServiceError
+from .protocol import POD_UID_LABEL, FileMount, RuntimeEvent, RuntimeServiceError
 
 EVENT_QUEUE_SIZE = 1000
 
 
 class FakeRuntime:
-    """`ContainerRuntime` in memory. `subnet` is the prefix sandboxes get their addresses from."""
+    """`ContainerRuntime` in memory. `subnet` is the prefix sandboxes get their addresses from, `second_subnet` that
+    of their second ones (`fd00:`)."""
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK, subnet: str = "10.244.0") -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, subnet: str = "10.244.0", second_subnet: str = "") -> None:
         self.calls: list[tuple[str, str]] = []
         self.sandboxes: dict[str, m.PodSandboxStatus] = {}
         self.containers: dict[str, m.ContainerStatus] = {}
@@ -32,6 +33,8 @@ class FakeRuntime:
         self.sandbox_of: dict[str, str] = {}
         self.images: dict[str, m.Image] = {}
         self.registry: dict[str, m.Image] = {}
+        self.views: dict[str, str] = {}
+        """Key -> the id of the image that is shown."""
         self.pull_seconds = 0.0
         self.exits: dict[str, list[int]] = defaultdict(list)
         """Container name -> exit codes of its coming runs, each ending as soon as it is started."""
@@ -42,6 +45,7 @@ class FakeRuntime:
         self.available = True
         self._clock = clock
         self._subnet = subnet
+        self.second_subnet = second_subnet
         self._numbers = itertools.count(1)
         self._addresses = itertools.count(2)
         self._failures: dict[str, list[RuntimeServiceError]] = defaultdict(list)
@@ -151,7 +155,7 @@ class FakeRuntime:
             metadata=metadata,
             state=m.SandboxState.READY,
             created_at=self._now(),
-            network=m.PodSandboxNetworkStatus(ip="" if on_host else f"{self._subnet}.{next(self._addresses)}"),
+            network=m.PodSandboxNetworkStatus() if on_host else self._network(),
             linux=m.LinuxPodSandboxStatus(namespaces=m.Namespace(options=namespaces)),
             labels=config.labels,
             annotations=config.annotations,
@@ -159,6 +163,11 @@ class FakeRuntime:
         )
         self.sandbox_configs[sandbox_id] = config
         return sandbox_id
+
+    def _network(self) -> m.PodSandboxNetworkStatus:
+        number = next(self._addresses)
+        more = [m.PodIP(ip=f"{self.second_subnet}:{number:x}")] if self.second_subnet else []
+        return m.PodSandboxNetworkStatus(ip=f"{self._subnet}.{number}", additional_ips=more)
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
         self._enter("stop_sandbox", sandbox_id)
@@ -358,6 +367,17 @@ class FakeRuntime:
         found = self._find_image(image)
         if found is not None:
             self.images = {name: kept for name, kept in self.images.items() if kept.id != found.id}
+
+    async def view_image(self, image: str, key: str) -> list[FileMount]:
+        self._enter("view_image", key)
+        if self._find_image(image) is None:
+            raise RuntimeServiceError("NOT_FOUND", f"image {image} not found")
+        self.views[key] = image
+        return [FileMount(type="bind", source=f"/images/{image}", options=["ro", "rbind"])]
+
+    async def remove_view(self, key: str) -> None:
+        self._enter("remove_view", key)
+        self.views.pop(key, None)
 
     async def image_fs_info(self) -> list[m.FilesystemUsage]:
         self._enter("image_fs_info")

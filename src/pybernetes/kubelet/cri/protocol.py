@@ -22,6 +22,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from .containerd_snapshots import FileMount as FileMount
 from .messages import (
     AuthConfig,
     Container,
@@ -154,6 +155,12 @@ class ContainerRuntime(Protocol):
 
     async def remove_image(self, image: str) -> None:
         """Delete an image by id or any of its names."""
+
+    async def view_image(self, image: str, key: str) -> list[FileMount]:
+        """How to mount an image's content read-only, by its id. The layers stay until `remove_view` of that key."""
+
+    async def remove_view(self, key: str) -> None:
+        """Nothing of the view is mounted any more. Succeeds for one that is not there."""
 
     async def image_fs_info(self) -> list[FilesystemUsage]:
         """The file systems images live on."""

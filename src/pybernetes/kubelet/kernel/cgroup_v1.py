@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from .cgroup_layout import CgroupUsage
+from .cgroup_tree import remove_tree
 from .protocol import Kernel
 from .resources import QUOTA_PERIOD_MICROSECONDS, PodResources
 
@@ -69,19 +70,8 @@ class CgroupV1:
             self._kernel.write_cgroup_file(pids, "pids.max", str(process_limit) if process_limit > 0 else "max")
 
     def remove(self, path: str) -> bool:
-        removed = [self._remove_tree(os.path.join(root, path.strip("/"))) for root in self._every]
+        removed = [remove_tree(self._kernel, os.path.join(root, path.strip("/"))) for root in self._every]
         return all(removed)
-
-    def _remove_tree(self, directory: str) -> bool:
-        for child in self._kernel.child_cgroups(directory):
-            self._remove_tree(os.path.join(directory, child))
-        try:
-            self._kernel.remove_cgroup(directory)
-        except OSError as error:
-            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
-                raise
-            return False
-        return True
 
     def children(self, path: str) -> list[str]:
         found: set[str] = set()

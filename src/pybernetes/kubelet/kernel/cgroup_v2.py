@@ -4,10 +4,10 @@ So `create` first enables the controllers in the parent's `cgroup.subtree_contro
 before their children. CPU shares become a weight, quota and period one file.
 """
 
-import errno
 import os
 
 from .cgroup_layout import CgroupUsage
+from .cgroup_tree import remove_tree
 from .cgroup_v1 import parse_flat_keyed
 from .protocol import Kernel
 from .resources import QUOTA_PERIOD_MICROSECONDS, PodResources, weight_from_shares
@@ -53,18 +53,7 @@ class CgroupV2:
                 continue
 
     def remove(self, path: str) -> bool:
-        return self._remove_tree(self._directory(path))
-
-    def _remove_tree(self, directory: str) -> bool:
-        for child in self._kernel.child_cgroups(directory):
-            self._remove_tree(os.path.join(directory, child))
-        try:
-            self._kernel.remove_cgroup(directory)
-        except OSError as error:
-            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
-                raise
-            return False
-        return True
+        return remove_tree(self._kernel, self._directory(path))
 
     def children(self, path: str) -> list[str]:
         return self._kernel.child_cgroups(self._directory(path))

@@ -66,7 +66,12 @@ class PodCgroups:
         uid, qos = pod.metadata.uid or "", qos_class(pod)
         path = pod_cgroup(self._root, uid, qos)
         resources = pod_resources(pod)
-        self._layout.create(path)
+        try:
+            self._layout.create(path)
+        except FileNotFoundError:  # somebody has removed the empty ones that it belongs below
+            self._prepared = False
+            self._prepare()
+            self._layout.create(path)
         self._layout.apply(path, resources, self._process_limit)
         if qos == BURSTABLE and self._burstable_shares.get(uid) != resources.cpu_shares:
             self._burstable_shares[uid] = resources.cpu_shares

@@ -8,6 +8,7 @@ and survives a crash of ours, which a table kept in memory would not.
 import ctypes
 import errno
 import os
+from collections.abc import Sequence
 from functools import cache
 
 from .protocol import FileSystemUsage
@@ -82,6 +83,14 @@ class LinuxKernel:
         _mount(source, target, "", MS_BIND | (MS_REC if recursive else 0))
         if read_only:
             self.remount(target, read_only=True)
+
+    def mount_read_only(self, kind: str, source: str, target: str, options: Sequence[str]) -> None:
+        if kind == "bind":
+            _mount(source, target, "", MS_BIND | MS_REC)
+            _mount("none", target, "", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOEXEC)
+            return
+        data = ",".join(option for option in options if option not in ("ro", "rw"))
+        _mount(source, target, kind, MS_RDONLY | MS_NOEXEC, data)
 
     def remount(self, target: str, *, read_only: bool = False, size_bytes: int = 0) -> None:
         flags = MS_REMOUNT | (MS_RDONLY if read_only else 0)

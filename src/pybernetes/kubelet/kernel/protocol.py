@@ -5,6 +5,7 @@ with the kernel's errno. Paths are absolute paths as this process sees them. `li
 `recording.RecordingKernel` keeps everything in memory, so what sits above is tested without root.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -30,6 +31,11 @@ class Kernel(Protocol):
 
     def bind_mount(self, source: str, target: str, *, read_only: bool = False, recursive: bool = True) -> None:
         """Make source appear at target (both exist, both files or both directories)."""
+
+    def mount_read_only(self, kind: str, source: str, target: str, options: Sequence[str]) -> None:
+        """Mount something read-only and not executable over an existing directory: `bind`, or a file system by name.
+
+        options are those of mount(8); what is no flag goes to the file system."""
 
     def remount(self, target: str, *, read_only: bool = False, size_bytes: int = 0) -> None:
         """Change the options of what is mounted at target: read-only for a bind mount, the size for a tmpfs."""

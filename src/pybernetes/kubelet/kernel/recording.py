@@ -6,6 +6,7 @@ state, so tests assert the state of the world. `failures` maps a method name to 
 
 import errno
 import os
+from collections.abc import Sequence
 
 from .protocol import FileSystemUsage
 
@@ -40,6 +41,10 @@ class RecordingKernel:
     def bind_mount(self, source: str, target: str, *, read_only: bool = False, recursive: bool = True) -> None:
         self._record("bind_mount", source, target, read_only, recursive)
         self.mounts.append((target, source + (" (ro)" if read_only else "")))
+
+    def mount_read_only(self, kind: str, source: str, target: str, options: Sequence[str]) -> None:
+        self._record("mount_read_only", kind, source, target, tuple(options))
+        self.mounts.append((target, f"{source} (ro)"))
 
     def remount(self, target: str, *, read_only: bool = False, size_bytes: int = 0) -> None:
         self._record("remount", target, read_only, size_bytes)

@@ -2,7 +2,7 @@
 
     mount(pod) ──▶ one directory per volume, set up at the same time ──▶ {volume name: host path}
     change of a followed object | token due ──▶ serve() ──▶ refresh(pod)
-    unmount(uid) ──▶ unmount whatever lies below pods/UID, then delete it
+    unmount(uid) ──▶ CSI drivers take theirs away ──▶ unmount whatever lies below pods/UID, then delete it
 
 What is mounted is never remembered, only looked up: the directories and the mount table say it, so a kubelet that comes
 back after a crash mounts again (harmlessly) for pods that live and unmounts for those that are gone (`pods_on_disk`).
@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from pybernetes.api.core import Pod, Volume
 from pybernetes.base.clock import SYSTEM_CLOCK, Clock
@@ -21,6 +22,7 @@ from pybernetes.base.log import logger
 from pybernetes.base.tasks import running
 from pybernetes.client.client import Client
 
+from ..csi.volumes import CsiVolumes
 from ..kernel.protocol import Kernel
 from ..parts import VolumeError
 from .objects import Key, Objects
@@ -31,12 +33,15 @@ from .volume import MountContext, ObjectReader, SetUpError
 
 log = logger(__name__)
 
+SUBPATHS = "volume-subpaths"
+
 
 class VolumeManager:
     """See the module docstring. root_dir is the kubelet's directory (`/var/lib/kubelet` on upstream).
 
     `on_change(pod uid)`, if set, is called when an object changes that a pod needs whose mount has failed so far: the
-    time to try again. node_allocatable gives the node's resource list at the time of a mount.
+    time to try again. node_allocatable gives the node's resource list at the time of a mount; csi mounts the volumes of
+    storage drivers, which are refused without it.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class VolumeManager:
         *,
         node_allocatable: Callable[[], Mapping[str, str]] = dict,
         clock: Clock = SYSTEM_CLOCK,
+        csi: CsiVolumes | None = None,
     ) -> None:
         self.on_change: Callable[[str], None] | None = None
         self._pods_dir = os.path.join(root_dir, "pods")
@@ -55,6 +61,7 @@ class VolumeManager:
         self._node_name = node_name
         self._node_allocatable = node_allocatable
         self._clock = clock
+        self._csi = csi
         self._objects = Objects(client, self._object_changed)
         self._tokens = Tokens(client, clock)
         self._locks: dict[str, asyncio.Lock] = {}
@@ -73,6 +80,8 @@ class VolumeManager:
                     pod = self._pods.get(uid)
                     if pod is None:
                         continue
+                    if self._csi is not None:
+                        self._csi.next_round(uid)
                     try:
                         await self.refresh(pod)
                     except VolumeError as error:
@@ -109,7 +118,7 @@ class VolumeManager:
                 try:
                     await kind_of(volume).refresh(self._context(pod, volume, self._objects.followed))
                 except (SetUpError, OSError) as error:
-                    raise _failed("SetUp", volume, error) from error
+                    raise _failed(volume, error) from error
 
     async def unmount(self, pod_uid: str) -> None:
         """Unmount and delete everything of the pod, also what an earlier kubelet left. VolumeError if some stays."""
@@ -120,6 +129,10 @@ class VolumeManager:
             self._mounted.discard(pod_uid)
             self._stale.discard(pod_uid)
             directory = os.path.join(self._pods_dir, pod_uid)
+            if self._csi is not None:
+                if os.path.isdir(directory):
+                    self._unmount_below(os.path.join(directory, SUBPATHS))
+                await self._csi.unmount(directory)
             if os.path.isdir(directory):
                 await asyncio.to_thread(self._tear_down, directory)
         self._locks.pop(pod_uid, None)
@@ -129,7 +142,7 @@ class VolumeManager:
 
         VolumeError when it would lead out of the volume."""
         digest = hashlib.sha256(f"{volume_path}\0{sub_path}".encode()).hexdigest()[:16]
-        target = os.path.join(self._pods_dir, _uid(pod), "volume-subpaths", digest)
+        target = os.path.join(self._pods_dir, _uid(pod), SUBPATHS, digest)
         try:
             return bind_subpath(self._kernel, volume_path, sub_path, target)
         except (SetUpError, OSError) as error:
@@ -147,16 +160,19 @@ class VolumeManager:
 
     def _context(self, pod: Pod, volume: Volume, reader: ObjectReader) -> MountContext:
         plugin = kind_of(volume).plugin.replace("/", "~")
+        pod_directory = os.path.join(self._pods_dir, _uid(pod))
         return MountContext(
             pod=pod,
             volume=volume,
-            directory=os.path.join(self._pods_dir, _uid(pod), "volumes", plugin, volume.name or ""),
+            directory=os.path.join(pod_directory, "volumes", plugin, volume.name or ""),
+            pod_directory=pod_directory,
             kernel=self._kernel,
             objects=reader,
             tokens=self._tokens,
             node_name=self._node_name,
             node_allocatable=self._node_allocatable(),
             now=self._clock.now(),
+            csi=self._csi,
         )
 
     async def _set_up(self, pod: Pod, volume: Volume, reader: ObjectReader) -> str:
@@ -165,7 +181,7 @@ class VolumeManager:
             os.makedirs(os.path.dirname(context.directory), 0o750, exist_ok=True)
             return await kind_of(volume).set_up(context)
         except (SetUpError, OSError) as error:
-            raise _failed("SetUp", volume, error) from error
+            raise _failed(volume, error) from error
 
     def _references(self, pod: Pod, volumes: list[Volume]) -> list[Key]:
         namespace = pod.metadata.namespace or ""
@@ -187,13 +203,17 @@ class VolumeManager:
 
     def _take_due(self) -> list[str]:
         now = self._clock.now()
-        due = {uid for uid in self._mounted if (moment := self._tokens.next_due(uid)) is not None and moment <= now}
+        due = {uid for uid in self._mounted if (moment := self._next_due(uid)) is not None and moment <= now}
         due |= self._stale
         self._stale.clear()
         return sorted(due)
 
+    def _next_due(self, uid: str) -> datetime | None:
+        moments = (self._tokens.next_due(uid), self._csi.next_due(uid) if self._csi is not None else None)
+        return min((moment for moment in moments if moment is not None), default=None)
+
     async def _until_due(self) -> None:
-        moments = [moment for uid in self._mounted if (moment := self._tokens.next_due(uid)) is not None]
+        moments = [moment for uid in self._mounted if (moment := self._next_due(uid)) is not None]
         delay = max((min(moments) - self._clock.now()).total_seconds(), 0.0) if moments else None
         try:
             async with asyncio.timeout(delay):
@@ -202,12 +222,15 @@ class VolumeManager:
             pass
         self._wake.clear()
 
-    def _tear_down(self, directory: str) -> None:
+    def _unmount_below(self, directory: str) -> None:
         for mount in self._kernel.mounts_below(directory):
             try:
                 self._kernel.unmount(mount)
             except OSError as error:
                 raise VolumeError(f"unmounting {mount} failed: {error.strerror}") from error
+
+    def _tear_down(self, directory: str) -> None:
+        self._unmount_below(directory)
         left = self._kernel.mounts_below(directory)
         if left:  # never delete through a mount: it may show somebody's data
             raise VolumeError(f"{left[0]} is still mounted")
@@ -231,5 +254,9 @@ def _volumes(pod: Pod) -> list[Volume]:
     return pod.spec.volumes or []
 
 
-def _failed(step: str, volume: Volume, error: Exception) -> VolumeError:
-    return VolumeError(f'MountVolume.{step} failed for volume "{volume.name}" : {error}')
+def _failed(volume: Volume, error: Exception) -> VolumeError:
+    step, name = "MountVolume.SetUp", volume.name
+    if isinstance(error, SetUpError):
+        step, name = error.step, error.volume or name
+    reason = "FailedMapVolume" if step.startswith("MapVolume") else "FailedMount"
+    return VolumeError(f'{step} failed for volume "{name}" : {error}' if step else str(error), reason)

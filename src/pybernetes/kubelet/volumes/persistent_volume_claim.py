@@ -1,8 +1,8 @@
-"""persistentVolumeClaim: a claim that is bound to a volume of this node (hostPath or local).
+"""persistentVolumeClaim: a claim that is bound to a volume of this node (hostPath or local) or of a CSI driver.
 
 The claim and its volume are read once, when the pod starts. A local volume is bind-mounted, so that a read-only claim
-is read-only and its directory stays in use while the pod lives; a hostPath volume is used where it lies. Volumes that
-need a storage driver (CSI, NFS, iSCSI, ...) are refused.
+is read-only and its directory stays in use while the pod lives; a hostPath volume is used where it lies; a CSI volume
+is its driver's (`kubelet/csi`). Volumes of other drivers (NFS, iSCSI, ...) are refused.
 """
 
 import os
@@ -24,8 +24,8 @@ def claim_name(context: MountContext) -> str:
     return f"{pod_name}-{context.volume.name}"
 
 
-async def bound_volume(context: MountContext, name: str) -> PersistentVolume:
-    """The volume the claim is bound to. SetUpError as upstream's volume populator words it."""
+async def bound_volume(context: MountContext, name: str) -> tuple[PersistentVolume, PersistentVolumeClaim]:
+    """The volume the claim is bound to, and the claim. SetUpError as upstream's volume populator words it."""
     prefix = f"error processing PVC {context.namespace}/{name}: "
     try:
         claim = await context.objects.get(PersistentVolumeClaim, name, context.namespace)
@@ -48,7 +48,7 @@ async def bound_volume(context: MountContext, name: str) -> PersistentVolume:
         )
     if owner.uid != uid:
         raise SetUpError(f"found PV object {volume_name} with an unexpected pv.Spec.ClaimRef.UID: {owner.uid}")
-    return volume
+    return volume, claim
 
 
 class PersistentVolumeClaimVolume:
@@ -58,7 +58,9 @@ class PersistentVolumeClaimVolume:
 
     async def set_up(self, context: MountContext) -> str:
         source = context.volume.persistent_volume_claim
-        volume = await bound_volume(context, claim_name(context))
+        volume, claim = await bound_volume(context, claim_name(context))
+        if volume.spec.csi is not None and context.csi is not None:
+            return await context.csi.mount_persistent(context, volume, claim)
         if volume.spec.volume_mode == "Block":
             raise SetUpError("volumes of mode Block are not supported by this kubelet")
         read_only = source is not None and bool(source.read_only)
@@ -70,7 +72,7 @@ class PersistentVolumeClaimVolume:
             return self._bind(context, volume.spec.local.path or "", read_only)
         name = volume.metadata.name
         raise SetUpError(
-            f'volume "{name}" needs a storage driver; this kubelet mounts persistent volumes of type hostPath and local'
+            f'volume "{name}" needs a storage driver; this kubelet mounts volumes of type hostPath, local and csi'
         )
 
     def _bind(self, context: MountContext, path: str, read_only: bool) -> str:
@@ -91,7 +93,8 @@ class PersistentVolumeClaimVolume:
         return directory
 
     async def refresh(self, context: MountContext) -> None:
-        return
+        if context.csi is not None:
+            await context.csi.refresh(context)
 
     def references(self, volume: Volume) -> list[ObjectReference]:
         return []

@@ -1,14 +1,16 @@
 """Every volume kind of this kubelet, by the attribute of `Volume` that selects it.
 
-What is not listed is refused by name: the kinds upstream removed from its own tree and those that need a driver.
+What is not listed is refused by name: the kinds upstream removed from its own tree and those that have drivers of CSI.
 """
 
 from pybernetes.api.core import Volume
 
 from .config_map import ConfigMapVolume
+from .csi import CsiVolume
 from .downward_api import DownwardAPIVolume
 from .empty_dir import EmptyDirVolume
 from .host_path import HostPathVolume
+from .image import ImageVolume
 from .persistent_volume_claim import PersistentVolumeClaimVolume
 from .projected import ProjectedVolume
 from .secret import SecretVolume
@@ -25,6 +27,8 @@ KINDS: dict[str, VolumeKind] = {
     "projected": ProjectedVolume(),
     "persistent_volume_claim": _CLAIM,
     "ephemeral": _CLAIM,
+    "csi": CsiVolume(),
+    "image": ImageVolume(),
 }
 
 

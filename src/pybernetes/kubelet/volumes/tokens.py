@@ -48,12 +48,16 @@ class Tokens:
 
     async def token(self, pod: Pod, audience: str, expiration_seconds: int) -> str:
         """A token for the pod's service account, from memory while it is not due. StatusError when none can be had."""
+        return (await self.issued(pod, audience, expiration_seconds))[0]
+
+    async def issued(self, pod: Pod, audience: str, expiration_seconds: int) -> tuple[str, datetime]:
+        """As `token`, with the time of the token's end."""
         uid = pod.metadata.uid or ""
         key = (audience, expiration_seconds)
         now = self._clock.now()
         kept = self._tokens.get(uid, {}).get(key)
         if kept is not None and now < kept.due:
-            return kept.text
+            return kept.text, kept.expires
         try:
             text, expires = await self._request(pod, audience, expiration_seconds)
         except (StatusError, OSError) as error:
@@ -63,10 +67,10 @@ class Tokens:
                 raise StatusError(503, "ServiceUnavailable", str(error)) from error
             log.warning("Token was not renewed, the old one stays in use", pod=pod.metadata.name, err=error)
             kept.due = now + timedelta(seconds=RETRY_SECONDS)
-            return kept.text
+            return kept.text, kept.expires
         due = due_time(now, expires, random.uniform(0, JITTER_SECONDS))
         self._tokens.setdefault(uid, {})[key] = _Token(text, expires, due)
-        return text
+        return text, expires
 
     async def _request(self, pod: Pod, audience: str, expiration_seconds: int) -> tuple[str, datetime]:
         account = pod.spec.service_account_name or "default"

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from pybernetes.api.core import Pod, Volume
+from pybernetes.api.core import PersistentVolume, PersistentVolumeClaim, Pod, Volume
 
 from ..kernel.protocol import Kernel
 
@@ -20,7 +20,15 @@ T = TypeVar("T")
 
 
 class SetUpError(Exception):
-    """Why a volume cannot be set up (yet), in upstream's words."""
+    """Why a volume cannot be set up (yet), in upstream's words.
+
+    step is what failed, as upstream names it, "" for a text that needs nothing in front; volume is the name to show
+    when it is not that of the pod's volume."""
+
+    def __init__(self, message: str, step: str = "MountVolume.SetUp", volume: str = "") -> None:
+        super().__init__(message)
+        self.step = step
+        self.volume = volume
 
 
 class ObjectReader(Protocol):
@@ -37,6 +45,21 @@ class TokenReader(Protocol):
         """A token that is fresh enough; StatusError when none can be had."""
 
 
+class CsiMounter(Protocol):
+    """`kubelet/csi/volumes.py`: volumes of storage drivers."""
+
+    async def mount_persistent(
+        self, context: "MountContext", volume: PersistentVolume, claim: PersistentVolumeClaim
+    ) -> str:
+        """A claim's volume with `spec.csi`; the host path of its content or device. SetUpError."""
+
+    async def mount_inline(self, context: "MountContext") -> str:
+        """A pod's own volume `csi`; the host path of its content. SetUpError."""
+
+    async def refresh(self, context: "MountContext") -> None:
+        """What has to be done for a mounted volume from time to time. SetUpError."""
+
+
 class MountContext(msgspec.Struct, kw_only=True):
     """All a kind is given for one volume of one pod."""
 
@@ -44,12 +67,14 @@ class MountContext(msgspec.Struct, kw_only=True):
     volume: Volume
     directory: str
     """Where to set it up; its parent exists."""
+    pod_directory: str
     kernel: Kernel
     objects: ObjectReader
     tokens: TokenReader
     node_name: str
     node_allocatable: Mapping[str, str]
     now: datetime
+    csi: CsiMounter | None = None
 
     @property
     def namespace(self) -> str:

@@ -1,4 +1,4 @@
-"""Policies as nftables chains. Pure.
+"""Policies as nftables chains, in one table for each address family. Pure.
 
 Every isolated pod of this node has, for each direction, the chain of everything that its policies allow, ended by
 `drop`. Chains and sets are named by their content: pods with the same policies share a chain, rules with the same
@@ -11,16 +11,16 @@ selectors a set, and a change of pods changes elements of sets only.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha1
-from ipaddress import IPv4Network, collapse_addresses
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 import msgspec
 
 from ...api.networking import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
 from ...api.selectors.labels import EVERYTHING, Labels, from_label_selector
+from ..families import IPV4, Family
 from .seen import Place
 
-ADDRESSES = "ipv4_addr"
-SOCKETS = "ipv4_addr . inet_proto . inet_service"
+Network = IPv4Network | IPv6Network
 
 
 class Rules(msgspec.Struct):
@@ -48,9 +48,11 @@ def compile_rules(
     places: Iterable[Place],
     namespaces: Mapping[str, Mapping[str, str]],
     node: str,
+    family: Family = IPV4,
 ) -> Rules:
-    """The rules for the pods of `node`. `namespaces`: name -> labels."""
-    return _Compiler(sorted(policies, key=_key), list(places), namespaces).rules(node)
+    """The rules of one family for the pods of `node`. `namespaces`: name -> labels."""
+    here = [place for place in places if family.has(place.ip)]
+    return _Compiler(sorted(policies, key=_key), here, namespaces, family).rules(node)
 
 
 def _key(policy: NetworkPolicy) -> tuple[str, str]:
@@ -63,8 +65,13 @@ def _digest(text: str) -> str:
 
 class _Compiler:
     def __init__(
-        self, policies: list[NetworkPolicy], places: list[Place], namespaces: Mapping[str, Mapping[str, str]]
+        self,
+        policies: list[NetworkPolicy],
+        places: list[Place],
+        namespaces: Mapping[str, Mapping[str, str]],
+        family: Family,
     ) -> None:
+        self._family = family
         self._policies: dict[str, list[tuple[Labels, NetworkPolicy]]] = {}
         for policy in policies:
             selector = from_label_selector(policy.spec.pod_selector)
@@ -101,7 +108,7 @@ class _Compiler:
         return name
 
     def _lines(self, direction: str, place: Place, rule: _Rule) -> Iterator[str]:
-        side = "ip saddr" if direction == "in" else "ip daddr"
+        side = f"{self._family.ip} {'saddr' if direction == 'in' else 'daddr'}"
         named = [port for port in rule.ports if isinstance(port.port, str)]
         ports = list(_numbered([port for port in rule.ports if not isinstance(port.port, str)]))
         if direction == "in":
@@ -120,15 +127,16 @@ class _Compiler:
             yield ""
         for peer in rule.peers:
             if peer.ip_block is not None:
-                networks = _networks(peer.ip_block.cidr, peer.ip_block.except_ or ())
-                if networks == [IPv4Network("0.0.0.0/0")]:
+                block = peer.ip_block
+                networks = _networks(block.cidr, block.except_ or ()) if self._family.has(block.cidr) else []
+                if networks and not networks[0].prefixlen:
                     yield ""
                 elif networks:
                     yield f"{side} {{ {', '.join(map(str, networks))} }}"
             else:
                 key, places = self._select(rule.namespace, peer)
                 name = f"pods_{key}"
-                self._rules.sets[name] = (ADDRESSES, frozenset(place.ip for place in places))
+                self._rules.sets[name] = (self._family.address, frozenset(place.ip for place in places))
                 yield f"{side} @{name}"
 
     def _sockets(self, rule: _Rule, named: Sequence[NetworkPolicyPort]) -> Iterator[str]:
@@ -146,8 +154,8 @@ class _Compiler:
                 if (name, protocol) in wanted
             )
             name = f"ports_{_digest(key + str(sorted(wanted)))}"
-            self._rules.sets[name] = (SOCKETS, elements)
-            yield f"ip daddr . meta l4proto . th dport @{name} accept"
+            self._rules.sets[name] = (f"{self._family.address} . inet_proto . inet_service", elements)
+            yield f"{self._family.ip} daddr . meta l4proto . th dport @{name} accept"
 
     def _select(self, namespace: str, peer: NetworkPolicyPeer) -> tuple[str, list[Place]]:
         """The pods of a peer and a name for this choice. A peer without any selector is every pod."""
@@ -216,19 +224,16 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _networks(cidr: str, excepted: Iterable[str]) -> list[IPv4Network]:
-    """A block without its exceptions; nothing for IPv6."""
-    if ":" in cidr:
-        return []
-    left = [IPv4Network(cidr, strict=False)]
+def _networks(cidr: str, excepted: Iterable[str]) -> list[Network]:
+    """A block without its exceptions."""
+    left = [ip_network(cidr, strict=False)]
     for text in excepted:
-        if ":" not in text:
-            hole = IPv4Network(text, strict=False)
-            left = [part for network in left for part in _without(network, hole)]
-    return list(collapse_addresses(left))
+        hole = ip_network(text, strict=False)
+        left = [part for network in left for part in _without(network, hole)]
+    return list(collapse_addresses(left))  # type: ignore[type-var]
 
 
-def _without(network: IPv4Network, hole: IPv4Network) -> list[IPv4Network]:
-    if not network.overlaps(hole):
+def _without(network: Network, hole: Network) -> list[Network]:
+    if network.version != hole.version or not network.overlaps(hole):
         return [network]
-    return list(network.address_exclude(hole)) if hole.prefixlen > network.prefixlen else []
+    return list(network.address_exclude(hole)) if hole.prefixlen > network.prefixlen else []  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ The cluster's DNS server is no pod here. Policies name it as they do everywhere 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -25,9 +25,10 @@ from ...client.informer import Informer
 from ...client.informers import Informers
 from ...client.view import View
 from ..backend import Backend, BackendError
+from ..families import IPV4, Family
 from ..model import SERVICE_NAME_LABEL
 from .compiling import Rules, compile_rules
-from .seen import Place, SeenNamespace, SeenPod, place_of
+from .seen import Place, SeenNamespace, SeenPod, places_of
 from .table import difference, from_nothing, removal
 
 log = logger(__name__)
@@ -51,12 +52,10 @@ class _Surroundings(msgspec.Struct):
 
     def places(self) -> Iterator[Place]:
         for pod in self.pods.list():
-            place = place_of(pod)
-            if place is not None:
-                yield place
+            yield from places_of(pod)
         for service in self.dns.list():
             for one in self.dns_slices.list():
-                for endpoint in one.endpoints or () if one.address_type == "IPv4" else ():
+                for endpoint in one.endpoints or () if one.address_type != "FQDN" else ():
                     for ip in endpoint.addresses or ():
                         yield Place("kube-system", service.metadata.labels or {}, ip, ports=_named(one))
 
@@ -66,9 +65,11 @@ def _named(one: EndpointSlice) -> tuple[tuple[str, str, int], ...]:
 
 
 class NetworkPolicyEnforcer:
-    """`serve` runs it; `table` is `ip NAME`, a table of its own."""
+    """`serve` runs it; `table` is the name of its own table in each of the families."""
 
-    def __init__(self, client: Client, backend: Backend, *, node_name: str, table: str) -> None:
+    def __init__(
+        self, client: Client, backend: Backend, *, node_name: str, table: str, families: Sequence[Family] = (IPV4,)
+    ) -> None:
         self._backend = backend
         self._node = node_name
         self._table = table
@@ -76,8 +77,9 @@ class NetworkPolicyEnforcer:
         self._policies = self._informers.of(NetworkPolicy)
         self._around: _Surroundings | None = None
         self._wake = asyncio.Event()
-        self._kernel: Rules | None = None
-        """None when it is not known what the kernel has."""
+        self._families = families
+        self._kernel: list[Rules] | None = None
+        """By family; None when it is not known what the kernel has."""
 
     async def serve(self, ready: asyncio.Event) -> None:
         """Ready once the policies that exist are in force."""
@@ -106,20 +108,17 @@ class NetworkPolicyEnforcer:
             clock = asyncio.get_running_loop().time
             began = clock()
             namespaces = {one.metadata.name: one.metadata.labels or {} for one in around.namespaces.list()}
-            wanted = compile_rules(policies, around.places(), namespaces, self._node)
+            places = list(around.places())
+            wanted = [compile_rules(policies, places, namespaces, self._node, one) for one in self._families]
             rest = (clock() - began) / _COMPILING_SHARE
         else:
             await self._leave()
-            wanted = _NOTHING
+            wanted = [_NOTHING] * len(self._families)
         if wanted == self._kernel:
             return rest
-        if wanted == _NOTHING:
-            commands = removal(self._table)
-        elif self._kernel is None or self._kernel == _NOTHING:
-            commands = from_nothing(self._table, wanted)
-        else:
-            commands = difference(self._table, self._kernel, wanted)
-        await self._backend.nft(commands)
+        known: Sequence[Rules | None] = self._kernel or [None] * len(wanted)
+        steps = zip(self._families, known, wanted, strict=True)
+        await self._backend.nft("".join(_commands(one.table(self._table), old, new) for one, old, new in steps))
         self._kernel = wanted
         return rest
 
@@ -151,8 +150,17 @@ class NetworkPolicyEnforcer:
 
     def _pod_changed(self, old: SeenPod | None, new: SeenPod | None) -> None:
         """Most changes of pods concern nobody's packets."""
-        if (place_of(old) if old else None) != (place_of(new) if new else None):
+        if (places_of(old) if old else ()) != (places_of(new) if new else ()):
             self._wake.set()
 
 
 _NOTHING = Rules({}, {}, {}, {})
+
+
+def _commands(table: str, old: Rules | None, new: Rules) -> str:
+    """From one state of a table to another; old None: it is not known."""
+    if new == old:
+        return ""
+    if new == _NOTHING:
+        return removal(table)
+    return from_nothing(table, new) if old is None or old == _NOTHING else difference(table, old, new)

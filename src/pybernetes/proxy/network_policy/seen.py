@@ -31,9 +31,14 @@ class SeenSpec(msgspec.Struct, kw_only=True, rename="camel", gc=False):
     init_containers: list[SeenContainer] | None = None
 
 
+class SeenIP(msgspec.Struct, kw_only=True, rename="camel", gc=False):
+    ip: str = ""
+
+
 class SeenStatus(msgspec.Struct, kw_only=True, rename="camel", gc=False):
     phase: str | None = None
     pod_ip: str | None = msgspec.field(name="podIP", default=None)
+    pod_ips: list[SeenIP] | None = msgspec.field(name="podIPs", default=None)
 
 
 class SeenPod(msgspec.Struct, kw_only=True, rename="camel"):
@@ -63,19 +68,20 @@ class Place(msgspec.Struct, frozen=True):
     ports: tuple[tuple[str, str, int], ...] = ()
 
 
-def place_of(pod: SeenPod) -> Place | None:
-    """None for a pod without an address of its own (yet, any more, or because it has the node's)."""
-    ip = pod.status.pod_ip or ""
-    if not ip or ":" in ip or pod.spec.host_network or pod.status.phase in ("Succeeded", "Failed"):
-        return None
+def places_of(pod: SeenPod) -> tuple[Place, ...]:
+    """A pod at each of its addresses; nothing without one of its own (yet, any more, or because it has the node's)."""
+    if not pod.status.pod_ip or pod.spec.host_network or pod.status.phase in ("Succeeded", "Failed"):
+        return ()
     sidecars = (one for one in pod.spec.init_containers or () if one.restart_policy == "Always")
-    return Place(
+    first = Place(
         namespace=pod.metadata.namespace,
         labels=pod.metadata.labels or {},
-        ip=ip,
+        ip=pod.status.pod_ip,
         node=pod.spec.node_name or "",
         ports=tuple(_named([*(pod.spec.containers or ()), *sidecars])),
     )
+    more = pod.status.pod_ips or ()
+    return (first, *(msgspec.structs.replace(first, ip=one.ip) for one in more if one.ip != first.ip))
 
 
 def _named(containers: Iterable[SeenContainer]) -> Iterable[tuple[str, str, int]]:

@@ -6,32 +6,35 @@ chain and leaves the other its say. Both look at first packets only: replies and
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from ..families import IPV4, IPV6
 from .compiling import Rules
 
 _BATCH = 500
 _SKELETON = """
-  set selves { type ipv4_addr . ipv4_addr; }
-  map isolated_in { type ipv4_addr : verdict; }
-  map isolated_out { type ipv4_addr : verdict; }
-  chain egress {
+  set selves {{ type {address} . {address}; }}
+  map isolated_in {{ type {address} : verdict; }}
+  map isolated_out {{ type {address} : verdict; }}
+  chain egress {{
     type filter hook forward priority -5; policy accept;
     ct state established,related accept
-    ip saddr . ip daddr @selves accept
-    ip saddr vmap @isolated_out
-  }
-  chain ingress {
+    {ip} saddr . {ip} daddr @selves accept
+    {ip} saddr vmap @isolated_out
+  }}
+  chain ingress {{
     type filter hook forward priority -4; policy accept;
     ct state established,related accept
-    ip saddr . ip daddr @selves accept
-    ip daddr vmap @isolated_in
-  }
+    {ip} saddr . {ip} daddr @selves accept
+    {ip} daddr vmap @isolated_in
+  }}
 """
 
 
 def from_nothing(table: str, rules: Rules) -> str:
-    """The whole table, whatever the kernel has under its name."""
+    """The whole table (`ip NAME` or `ip6 NAME`), whatever the kernel has under its name."""
+    family = IPV6 if table.startswith(f"{IPV6.ip} ") else IPV4
     head = f"add table {table}\ndelete table {table}\n"
-    return f"{head}table {table} {{{_SKELETON}}}\n{difference(table, Rules({}, {}, {}, {}), rules)}"
+    skeleton = _SKELETON.format(ip=family.ip, address=family.address)
+    return f"{head}table {table} {{{skeleton}}}\n{difference(table, Rules({}, {}, {}, {}), rules)}"
 
 
 def removal(table: str) -> str:

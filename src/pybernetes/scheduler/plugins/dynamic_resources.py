@@ -306,16 +306,23 @@ class DynamicResources:
         """No help at once; see `release`."""
         return None
 
+    def told(self, state: CycleState, pod: PodInfo) -> str:
+        wanted: _Claims | None = state.data.get(self.name)
+        if wanted is None:
+            return "no new claims to deallocate"
+        if _unused(wanted, pod) is not None:
+            return "deallocation of ResourceClaim completed"
+        return "deletion of ResourceClaim completed" if wanted.stale is not None else "still not schedulable"
+
     async def release(self, state: CycleState, pod: PodInfo) -> None:
         """Give back one claim that nobody else uses and that rules nodes out; its change wakes the pod."""
         wanted: _Claims | None = state.data.get(self.name)
         if wanted is None:
             return
-        for claim in wanted.in_the_way.values():
-            if all(user.uid == pod.uid for user in claim.status.reserved_for or ()):
-                await self._writer.give_back(claim)
-                return
-        if wanted.stale is not None:
+        claim = _unused(wanted, pod)
+        if claim is not None:
+            await self._writer.give_back(claim)
+        elif wanted.stale is not None:
             await self._writer.delete(wanted.stale)
 
     def wakes(self, pod: PodInfo, event: ClusterEvent) -> bool:
@@ -332,6 +339,14 @@ class DynamicResources:
             and event.old.status.allocation is not None
             and (event.new is None or event.new.status.allocation is None)
         )
+
+
+def _unused(wanted: _Claims, pod: PodInfo) -> ResourceClaim | None:
+    """A claim that rules nodes out and that nobody but the pod uses."""
+    for claim in wanted.in_the_way.values():
+        if all(user.uid == pod.uid for user in claim.status.reserved_for or ()):
+            return claim
+    return None
 
 
 def _is_made_for(claim: ResourceClaim, pod: PodInfo) -> bool:

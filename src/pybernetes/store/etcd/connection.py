@@ -124,6 +124,18 @@ class Connection:
                 await asyncio.sleep(_ROUND_SECONDS)
         raise AssertionError("unreachable")
 
+    async def download(self, method: str, request: Message, answer: type[M]) -> AsyncGenerator[M, None]:
+        """Ask once and yield the answers to their end, however long that takes. StoreError."""
+        channel, member = self._channel(), self._current
+        call: Any = channel.unary_stream(f"/etcdserverpb.{method}")(encode(request))
+        try:
+            while (data := await call.read()) is not grpc.aio.EOF:
+                yield decode(answer, data)
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error, member) from None
+        finally:
+            call.cancel()
+
     async def stream(self, method: str, request: Message, answer: type[M]) -> AsyncGenerator[M, None]:
         """Send one request on a two-way stream and yield what comes until the reader stops. StoreError."""
         channel, member = self._channel(), self._current

@@ -34,6 +34,12 @@ class ResponseHeader(Message):
     revision: A[int, 3] = 0
 
 
+class MemberHeader(Message):
+    """The header of an answer, when it matters who answered."""
+
+    member_id: A[int, 2] = 0
+
+
 class RangeRequest(Message):
     key: A[bytes, 1] = b""
     range_end: A[bytes, 2] = b""
@@ -136,8 +142,21 @@ class StatusRequest(Message):
 
 
 class StatusResponse(Message):
+    header: A[MemberHeader | None, 1] = None
     db_size: A[int, 3] = 0
+    leader: A[int, 4] = 0
     db_size_in_use: A[int, 9] = 0
+    is_learner: A[bool, 10] = False
+
+
+class SnapshotRequest(Message):
+    pass
+
+
+class SnapshotResponse(Message):
+    """A piece of the database; its SHA-256 comes last."""
+
+    blob: A[bytes, 3] = b""
 
 
 class LeaseGrantRequest(Message):
@@ -164,3 +183,39 @@ class LeaseKeepAliveRequest(Message):
 class LeaseKeepAliveResponse(Message):
     id: A[int, 2] = 0
     ttl: A[int, 3] = 0
+
+
+class Member(Message):
+    """One member of the cluster; its name is "" until it has been started for the first time."""
+
+    id: A[int, 1] = 0
+    name: A[str, 2] = ""
+    peer_urls: A[list[str], 3] = field(default_factory=list)
+    client_urls: A[list[str], 4] = field(default_factory=list)
+    is_learner: A[bool, 5] = False
+
+
+class MemberAddRequest(Message):
+    peer_urls: A[list[str], 1] = field(default_factory=list)
+    is_learner: A[bool, 2] = False
+
+
+class MemberAddResponse(Message):
+    member: A[Member | None, 2] = None
+    members: A[list[Member], 3] = field(default_factory=list)
+
+
+class MemberRequest(Message):
+    """To remove a member, or to promote one."""
+
+    id: A[int, 1] = 0
+
+
+class MemberListRequest(Message):
+    """Answered from what the member in use knows, with a majority or without."""
+
+
+class MembersResponse(Message):
+    """The answer to removing, promoting and listing."""
+
+    members: A[list[Member], 2] = field(default_factory=list)

@@ -107,9 +107,11 @@ class EtcdStore:
         self._broadcaster.progress(revision)
         return revision
 
-    async def _range(self, request: m.RangeRequest) -> m.RangeResponse:
+    async def _range(self, request: m.RangeRequest, *, begun: bool = False) -> m.RangeResponse:
+        """`begun`: etcd has answered at this revision before, which after a restore may be the very one that everything
+        was compacted at."""
         self._check_open()
-        if request.revision and request.revision < self._compacted:
+        if request.revision and request.revision < self._compacted and not begun:
             raise Compacted(self._compacted)
         try:
             answer = await self._connection.read("KV/Range", request, m.RangeResponse)
@@ -140,9 +142,8 @@ class EtcdStore:
         at = revision
         while True:
             step = min(limit - len(items), _PAGE) if limit else _PAGE
-            answer = await self._range(
-                m.RangeRequest(key=start, range_end=end.encode() if end else b"\0", limit=step, revision=at)
-            )
+            wanted = m.RangeRequest(key=start, range_end=end.encode() if end else b"\0", limit=step, revision=at)
+            answer = await self._range(wanted, begun=bool(items))
             at = at or (answer.header.revision if answer.header else 0)
             items += map(key_value, answer.kvs)
             remaining = answer.count - len(answer.kvs)

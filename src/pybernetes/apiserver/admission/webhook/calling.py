@@ -1,6 +1,7 @@
 """Asks one webhook: refuse what it cannot do, send, wait at most its timeout, read the answer, note the annotations."""
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from ....api import status
@@ -43,6 +44,17 @@ class Calling:
         webhook denies, 400 when it cannot do a dry run, 500 when it fails and the policy is Fail."""
         if question.dry_run and webhook.has_side_effects:
             raise status.bad_request(f'admission webhook "{webhook.name}" does not support dry run')
+        begun = time.perf_counter()
+        rejected = "true"
+        try:
+            answer = await self._ask(webhook, question, request, index)
+            rejected = "false"
+            return answer
+        finally:
+            labels = (webhook.name, "admit" if self._mutating else "validating", request.operation, rejected)
+            self._client.durations.observe(time.perf_counter() - begun, labels)
+
+    async def _ask(self, webhook: Webhook, question: Question, request: AdmissionRequest, index: int) -> Answer | None:
         try:
             answer = await self._call(webhook, question)
         except (CallFailed, BadAnswer) as error:

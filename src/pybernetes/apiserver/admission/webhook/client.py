@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 from ....api.status import StatusError
 from ....base.http.client import HttpTransport, TransportError
 from ....base.http.message import Request, Response
+from ....base.metrics import Histogram
 from ...aggregation.service_resolver import resolve
 from ...reader import ObjectReader
 
 Object = dict[str, Any]
 
 _KEPT = 64
+_DURATIONS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 25)
 _LARGEST_ANSWER = 8 * 1024 * 1024
 _HEADERS = [
     ("content-type", "application/json"),
@@ -37,6 +39,13 @@ class WebhookClient:
     """`post` sends one document. `close` ends every connection."""
 
     def __init__(self, reader: ObjectReader) -> None:
+        self.durations = Histogram(
+            "apiserver_admission_webhook_admission_duration_seconds",
+            "Admission webhook latency histogram in seconds, identified by name and broken out for each operation and "
+            "API resource and type (validate or admit).",
+            ("name", "type", "operation", "rejected"),
+            _DURATIONS,
+        )
         self._reader = reader
         self._transports: dict[tuple[str, str, int, str], HttpTransport] = {}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .functions import FUNCTIONS, MISSING, shown, truth, type_name
+from .functions import FUNCTIONS, shown, truth
 from .parser import Command, Node, Operand, Pipeline, Template, TemplateError
+from .values import MISSING, Constant, type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,11 +70,11 @@ class _Run:
         value = self._pipeline(pipeline, dot, variables, declare=False)
         pairs: list[tuple[Any, Any]]
         if isinstance(value, list):
-            pairs = list(enumerate(value))
+            pairs = [(Constant(place), item) for place, item in enumerate(value)]
         elif isinstance(value, dict):
             pairs = [(key, value[key]) for key in sorted(value)]
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            pairs = [(number, number) for number in range(int(value))]
+            pairs = [(number, number) for number in map(Constant, range(int(value)))]
         elif value is None or value is MISSING:
             pairs = []
         else:
@@ -98,7 +99,8 @@ class _Run:
     def _call(self, node: Node, dot: Any, variables: list[tuple[str, Any]], depth: int) -> None:
         body = self._template.defined.get(node.text)
         if body is None:
-            raise self._error(f'template "{node.text}" not defined')
+            call = f'{{{{template "{node.text}"{" " + node.pipeline.shown if node.pipeline else ""}}}}}'
+            raise self._error(f'template "{node.text}" not defined', call, column=len("template "))
         if depth > _MAX_DEPTH:
             raise self._error(f"exceeded maximum template depth ({_MAX_DEPTH})")
         value = self._pipeline(node.pipeline, dot, variables) if node.pipeline else None
@@ -123,7 +125,11 @@ class _Run:
         if token is not None and token.kind == "name":
             return self._function(token.text, first, command, dot, variables, final)
         if len(command.words) > 1 or final:
+            if first.fields:
+                raise self._error(f"{first.fields[-1]} is not a method but has arguments", first.shown)
             raise self._error(f"can't give argument to non-function {first.shown}", first.shown)
+        if token is not None and token.kind == "nil":
+            raise self._error("nil is not a command", "nil")
         return self._operand(first, dot, variables)
 
     def _function(
@@ -143,6 +149,8 @@ class _Run:
                     return value
             return final[0] if final else value
         arguments = [self._operand(word, dot, variables) for word in command.words[1:]] + final
+        if name == "call":
+            raise self._error(*_no_call(command, arguments))
         try:
             value = FUNCTIONS[name](*arguments)
         except TypeError:
@@ -163,7 +171,7 @@ class _Run:
         elif token.kind == "variable":
             value = next(known for name, known in reversed(variables) if name == token.text)
         elif token.kind == "nil":
-            raise self._error("nil is not a command", "nil")
+            return None
         elif token.kind == "name":
             return self._command(Command([operand]), dot, variables, [])
         else:
@@ -181,13 +189,25 @@ class _Run:
             elif value is None:
                 raise self._error(f"nil pointer evaluating interface {{}}.{name}", operand.shown)
             else:
-                raise self._error(f"can't evaluate field {name} in type {type_name(value)}", operand.shown)
+                raise self._error(f"can't evaluate field {name} in type interface {{}}", operand.shown)
         return value
 
-    def _error(self, message: str, at: str = "") -> TemplateError:
+    def _error(self, message: str, at: str = "", *, column: int = 0) -> TemplateError:
         shown_pipeline = self._node.pipeline.shown if self._node.pipeline else ""
         where = at or shown_pipeline
-        column = self._node.column
-        if at.count(".") > 1 and shown_pipeline == at:
-            column += at.rindex(".")
+        column += self._node.column + max(shown_pipeline.find(at), 0)
+        if where.count(".") > 1 and " " not in where:
+            # A chain of fields is said to be where its second one is.
+            column += where.index(".", 1)
         return TemplateError(f'{self._node.line}:{column}: executing "output" at <{where}>: {message}')
+
+
+def _no_call(command: Command, arguments: list[Any]) -> tuple[str, str]:
+    """`call` has nothing to call in an object: what is wrong, and where."""
+    where = " ".join(word.shown for word in command.words)
+    if not arguments:
+        return "wrong number of args for call: want at least 1 got 0", "call"
+    value, name = arguments[0], command.words[1].shown if len(command.words) > 1 else ""
+    if value is None or value is MISSING:
+        return "error calling call: call of nil", where
+    return f"error calling call: non-function {name} of type {type_name(value)}", where

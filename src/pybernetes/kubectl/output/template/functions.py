@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from ...errors import quoted
-from ..table import float_text, plain_text
-from .lexer import TemplateError
+from ..table import plain_text
+from .printf import printf
+from .values import MISSING, Constant, type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-
-class Missing:
-    """What a map without the key gives; shown as `<no value>`."""
-
-
-MISSING = Missing()
 
 
 def truth(value: Any) -> bool:
@@ -33,45 +26,63 @@ def shown(value: Any) -> str:
 
 def _len(value: Any) -> int:
     if isinstance(value, str):
-        return len(value.encode())
+        return Constant(len(value.encode()))
     if isinstance(value, list | dict):
-        return len(value)
-    raise ValueError(f"len of {'nil pointer' if value is None or value is MISSING else f'type {type_name(value)}'}")
-
-
-def type_name(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float):
-        return "float64"
-    return {"str": "string", "list": "[]interface {}", "dict": "map[string]interface {}"}.get(
-        type(value).__name__, "nil"
-    )
+        return Constant(len(value))
+    if value is None or value is MISSING:
+        raise ValueError("reflect: call of reflect.Value.Type on zero Value")
+    raise ValueError(f"len of type {type_name(value)}")
 
 
 def _index(value: Any, *keys: Any) -> Any:
     for key in keys:
-        if isinstance(value, dict):
-            value = value.get(key, MISSING)
-        elif isinstance(value, list):
-            if not isinstance(key, int) or isinstance(key, bool):
-                raise ValueError(f"cannot index slice/array with type {type_name(key)}")
-            if not 0 <= key < len(value):
-                raise ValueError(f"index out of range: {key}")
-            value = value[key]
-        elif value is None or value is MISSING:
+        if value is None or value is MISSING:
             raise ValueError("index of untyped nil")
+        if isinstance(value, dict):
+            if key is None or key is MISSING:
+                raise ValueError("value is nil; should be of type string")
+            if not isinstance(key, str):
+                raise ValueError(f"value has type {type_name(key)}; should be string")
+            value = value.get(key, MISSING)
+        elif isinstance(value, list | str):
+            items = value if isinstance(value, list) else [Constant(byte) for byte in value.encode()]
+            if not 0 <= _position(key) < len(items):
+                raise ValueError(f"index out of range: {key}")
+            value = items[key]
         else:
             raise ValueError(f"can't index item of type {type_name(value)}")
     return value
 
 
-def _slice(value: Any, *bounds: int) -> Any:
-    start = bounds[0] if bounds else 0
-    end = bounds[1] if len(bounds) > 1 else len(value)
-    if not 0 <= start <= end <= len(value):
-        raise ValueError(f"index out of range: {start if start > len(value) else end}")
-    return value[start:end]
+def _position(key: Any) -> int:
+    if key is None or key is MISSING:
+        raise ValueError("cannot index slice/array with nil")
+    if not isinstance(key, int) or isinstance(key, bool):
+        raise ValueError(f"cannot index slice/array with type {type_name(key)}")
+    return key
+
+
+def _slice(value: Any, *bounds: Any) -> Any:
+    if value is None or value is MISSING:
+        raise ValueError("slice of untyped nil")
+    if len(bounds) > 3:
+        raise ValueError(f"too many slice indexes: {len(bounds)}")
+    if not isinstance(value, list | str):
+        raise ValueError(f"can't slice item of type {type_name(value)}")
+    if isinstance(value, str) and len(bounds) == 3:
+        raise ValueError("cannot 3-index slice a string")
+    items: Any = value.encode() if isinstance(value, str) else value
+    places = [_position(bound) for bound in bounds]
+    for place in places:
+        if not 0 <= place <= len(items):
+            raise ValueError(f"index out of range: {place}")
+    start, end = (*places[:2], *(0, len(items))[len(places[:2]) :])
+    if start > end:
+        raise ValueError(f"invalid slice index: {start} > {end}")
+    if len(places) == 3 and end > places[2]:
+        raise ValueError(f"invalid slice index: {end} > {places[2]}")
+    found = items[start:end]
+    return found.decode("utf-8", "replace") if isinstance(value, str) else found
 
 
 def _equal(first: Any, *others: Any) -> bool:
@@ -89,7 +100,7 @@ def _equal(first: Any, *others: Any) -> bool:
 def _family(value: Any) -> str:
     if isinstance(value, dict | list):
         raise ValueError("non-comparable type " + f"{plain_text(value)}: {type_name(value)}")
-    return type(value).__name__
+    return "int" if isinstance(value, Constant) else type(value).__name__
 
 
 def _less(left: Any, right: Any) -> bool:
@@ -109,59 +120,10 @@ def _print(*values: Any) -> str:
     return "".join(parts)
 
 
-def _printf(form: str, *values: Any) -> str:
-    parts: list[str] = []
-    rest = list(values)
-    position = 0
-    while position < len(form):
-        letter = form[position]
-        position += 1
-        if letter != "%":
-            parts.append(letter)
-            continue
-        start = position
-        while position < len(form) and form[position] in "+-# 0123456789.*":
-            position += 1
-        flags, verb = form[start:position], form[position : position + 1]
-        position += 1
-        if verb == "%":
-            parts.append("%")
-        elif not verb:
-            parts.append("%!(NOVERB)")
-        elif not rest:
-            parts.append(f"%!{verb}(MISSING)")
-        else:
-            parts.append(_formatted(flags, verb, rest.pop(0)))
-    if rest:
-        parts.append("%!(EXTRA " + ", ".join(f"{type_name(value)}={shown(value)}" for value in rest) + ")")
-    return "".join(parts)
-
-
-def _formatted(flags: str, verb: str, value: Any) -> str:
-    if verb in "dcbox" and isinstance(value, int) and not isinstance(value, bool):
-        if verb == "d":
-            return f"%{flags}d" % value
-        return chr(value) if verb == "c" else format(value, verb)
-    if verb in "feEgG" and isinstance(value, int | float):
-        return float_text(value) if verb == "g" and not flags else f"%{flags}{verb}" % value
-    if verb == "q":
-        return f"%{flags}s" % quoted(value)
-    if verb == "s" and isinstance(value, int | float) and not isinstance(value, bool):
-        return f"%!s({type_name(value)}={shown(value)})"
-    if verb == "t" and isinstance(value, bool):
-        return "true" if value else "false"
-    if verb == "T":
-        return type_name(value)
-    if verb in "sv":
-        return f"%{flags}s" % shown(value).replace("<no value>", "<nil>")
-    if verb in "x" and isinstance(value, str):
-        return value.encode().hex()
-    return f"%!{verb}({type_name(value)}={shown(value)})"
-
-
 def _html(*values: Any) -> str:
     text = _print(*values)
-    for letter, entity in (("&", "&amp;"), ("'", "&#39;"), ('"', "&#34;"), ("<", "&lt;"), (">", "&gt;")):
+    entities = (("&", "&amp;"), ("'", "&#39;"), ('"', "&#34;"), ("<", "&lt;"), (">", "&gt;"), ("\0", "\ufffd"))
+    for letter, entity in entities:
         text = text.replace(letter, entity)
     return text
 
@@ -169,7 +131,8 @@ def _html(*values: Any) -> str:
 def _js(*values: Any) -> str:
     pairs = {"\\": "\\\\", "'": "\\'", '"': '\\"', "<": "\\u003C", ">": "\\u003E", "&": "\\u0026", "=": "\\u003D"}
     return "".join(
-        pairs.get(letter, letter if letter >= " " else f"\\u{ord(letter):04X}") for letter in _print(*values)
+        pairs.get(letter, letter if letter.isprintable() or letter == "\x7f" else f"\\u{ord(letter):04X}")
+        for letter in _print(*values)
     )
 
 
@@ -180,12 +143,12 @@ def _urlquery(*values: Any) -> str:
 
 
 def _decode(text: Any) -> str:
-    from binascii import Error, a2b_base64
+    from ...config.decoding import bytes_of
 
     try:
-        return a2b_base64(str(text)).decode("utf-8", "replace")
-    except Error:
-        raise ValueError("base64 decode failed: illegal base64 data") from None
+        return bytes_of(str(text)).decode("utf-8", "replace")
+    except ValueError as error:
+        raise ValueError(f"base64 decode failed: {error}") from None
 
 
 def _exists(value: Any, *keys: Any) -> bool:
@@ -193,12 +156,6 @@ def _exists(value: Any, *keys: Any) -> bool:
         return _index(value, *keys) is not MISSING
     except ValueError:
         return False
-
-
-def _call(*values: Any) -> Any:
-    if values[0] is None or values[0] is MISSING:
-        raise ValueError("call of nil")
-    raise ValueError(f"non-function {shown(values[0])} of type {type_name(values[0])}")
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -210,11 +167,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "slice": _slice,
     "print": _print,
     "println": lambda *values: " ".join(shown(value) for value in values) + "\n",
-    "printf": _printf,
+    "printf": printf,
     "html": _html,
     "js": _js,
     "urlquery": _urlquery,
-    "call": _call,
     "eq": _equal,
     "ne": lambda left, right: not _equal(left, right),
     "lt": _less,
@@ -224,5 +180,3 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exists": _exists,
     "base64decode": _decode,
 }
-
-__all__ = ["FUNCTIONS", "MISSING", "TemplateError", "shown", "truth", "type_name"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .values import Constant
+
 
 class TemplateError(Exception):
     """A template that is wrong or does not fit; the message begins with the line."""
@@ -37,9 +39,11 @@ def tokens(text: str, line: int) -> list[Token]:
         elif letter in '"`':
             position = _string(text, position, line, found)
         elif letter == "'":
-            end = text.find("'", position + 2)
+            end = text.find("'", position + (3 if text[position + 1 : position + 2] == "\\" else 2))
             body = unescaped(text[position + 1 : end], line)
-            found.append(Token("number", text[position : end + 1], ord(body)))
+            if end < 0 or len(body) != 1:
+                raise TemplateError(f"{line}: malformed character constant: {text[position : end + 1]}")
+            found.append(Token("number", text[position : end + 1], Constant(ord(body))))
             position = end + 1
         elif letter.isdigit() or (letter in "+-" and text[position + 1 : position + 2].isdigit()):
             position = _number(text, position, line, found)
@@ -97,14 +101,23 @@ def _number(text: str, position: int, line: int, found: list[Token]) -> int:
     word = text[position:end]
     value: object
     try:
-        value = int(word.replace("_", ""), 0)
+        value = Constant(_whole(word))
     except ValueError:
         try:
             value = float(word)
         except ValueError:
             raise TemplateError(f'{line}: bad number syntax: "{word}"') from None
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        raise TemplateError(f'{line}: integer overflow: "{word}"')
     found.append(Token("number", word, value))
     return end
+
+
+def _whole(word: str) -> int:
+    """A leading 0 makes it octal."""
+    digits = word.replace("_", "").lstrip("+-")
+    octal = len(digits) > 1 and digits[0] == "0" and digits.isdigit()
+    return int(word.replace("_", ""), 8 if octal else 0)
 
 
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\\": "\\", '"': '"', "'": "'"}

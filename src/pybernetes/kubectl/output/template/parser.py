@@ -79,6 +79,8 @@ class _Parser:
         self.pieces: list[tuple[str, str, int, int]] = list(_pieces(text))
         self.at = 0
         self.variables: list[str] = ["$"]
+        self.ranges = 0
+        """How many ranges enclose what is read."""
 
     def whole(self) -> Template:
         body, ended = self._nodes()
@@ -109,6 +111,8 @@ class _Parser:
             elif word == "template":
                 found.append(self._call(rest, line, column))
             elif word in ("break", "continue"):
+                if not self.ranges:
+                    raise TemplateError(f"{line}: {{{{{word}}}}} outside {{{{range}}}}")
                 found.append(Node(word, line))
             else:
                 node = Node("action", line, column)
@@ -117,10 +121,12 @@ class _Parser:
         return found, None
 
     def _control(self, kind: str, rest: str, line: int, column: int) -> Node:
-        node = Node(kind, line, column)
+        node = Node(kind, line, column + len(kind) + 1)
         kept = len(self.variables)
         node.pipeline = self._pipeline(rest, line, ranging=kind == "range", context=kind)
+        self.ranges += kind == "range"
         node.body, ended = self._nodes()
+        self.ranges -= kind == "range"
         if ended is None:
             raise TemplateError(f"{line}: unexpected EOF")
         if ended[0] == "else":
@@ -216,7 +222,7 @@ class _Parser:
         else:
             if token.kind == "op":
                 raise TemplateError(f'{line}: unexpected "{token.text}" in operand')
-            if token.kind == "name" and token.text not in FUNCTIONS:
+            if token.kind == "name" and token.text not in (*FUNCTIONS, "call"):
                 raise TemplateError(f'{line}: function "{token.text}" not defined')
             if token.kind == "variable" and token.text not in self.variables:
                 raise TemplateError(f'{line}: undefined variable "{token.text}"')
@@ -286,4 +292,6 @@ def _action_end(text: str, begin: int, line: int) -> int:
         elif text.startswith("}}", position):
             return position
         position += 1
+    if not quote and text[-2:-1].isalnum() and text.endswith("}"):
+        raise TemplateError(f"{line}: bad character U+007D '}}'")
     raise TemplateError(f"{line}: {'unterminated quoted string' if quote else 'unclosed action'}")

@@ -1,7 +1,7 @@
 """The messages of the Container Runtime Interface v1 (`runtime.v1`) that the kubelet uses, as Structs.
 
-Names are the proto's own; numbers are checked by a test against the descriptor inside containerd. Windows, SELinux and
-AppArmor fields are left out: an absent field is simply not sent. Instants are nanoseconds since the epoch.
+Names are the proto's own; numbers are checked by a test against the descriptor inside containerd. Windows and SELinux
+fields are left out: an absent field is simply not sent. Instants are nanoseconds since the epoch.
 
 One file a concept: `sandbox.py`, `container.py`, `image.py`, `stats.py`, and `shared.py` for what several need.
 """

@@ -44,6 +44,7 @@ class LinuxContainerSecurityContext(Message):
     masked_paths: A[list[str], 13] = field(default_factory=list)
     readonly_paths: A[list[str], 14] = field(default_factory=list)
     seccomp: A[SecurityProfile | None, 15] = None
+    apparmor: A[SecurityProfile | None, 16] = None
 
 
 class LinuxContainerConfig(Message):

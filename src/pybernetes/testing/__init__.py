@@ -6,20 +6,19 @@
 
 Authorization is AlwaysAllow, the ServiceAccount admission plugin is off (no controller makes accounts here), and no
 APIServices, no FlowSchemas and no Lease of the server are kept unless a test says otherwise; every other part is the
-real one.
+real one. A cluster for clients that need a socket, with controllers, scheduler and nodes, is in `testing/cluster.py`.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .api.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
-from .apiserver.config import ApiServerConfig
-from .apiserver.server import ApiServer
-from .base.clock import SYSTEM_CLOCK, Clock
-from .base.tasks import running
-from .store.memory import MemoryStore
-from .store.store import Store
+from ..api.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
+from ..base.clock import SYSTEM_CLOCK, Clock
+
+if TYPE_CHECKING:
+    from ..apiserver.server import ApiServer
+    from ..store.store import Store
 
 ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
 """A user who may do everything."""
@@ -27,9 +26,14 @@ ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
 
 @asynccontextmanager
 async def api_server(
-    *, store: Store | None = None, clock: Clock = SYSTEM_CLOCK, **config: Any
-) -> AsyncIterator[ApiServer]:
+    *, store: "Store | None" = None, clock: Clock = SYSTEM_CLOCK, **config: Any
+) -> "AsyncIterator[ApiServer]":
     """A running server; keywords are fields of `ApiServerConfig`."""
+    from ..apiserver.config import ApiServerConfig
+    from ..apiserver.server import ApiServer
+    from ..base.tasks import running
+    from ..store.memory import MemoryStore
+
     settings: dict[str, Any] = {
         "authorization_modes": ("AlwaysAllow",),
         "disable_admission": ("ServiceAccount",),
