@@ -9,7 +9,7 @@ DEBIAN := containerd runc crun containernetworking-plugins nftables conntrack ca
 # one cluster. One more than the two cores that CI has, since the first one mostly waits for containers.
 WORKERS ?= 3
 PYTEST := $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
-TEST_DEBIAN := docker-registry skopeo socat procps etcd-server etcd-client
+TEST_DEBIAN := docker-registry skopeo socat procps etcd-server etcd-client zsh fish
 
 # Compiled files are kept, whatever the environment says: each process of a cluster under test would compile all again.
 unexport PYTHONDONTWRITEBYTECODE
