@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.support.clock import eventually
-from tests.support.etcd import free_port
+from tests.support.ports import free_port
 
 from pybernetes.base.http.client_connection import TransportError
 from pybernetes.base.http.message import Request, Response

@@ -1,9 +1,10 @@
 """In a cluster of one process the controllers show themselves beside the ports of its node."""
 
 import asyncio
-import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
+
+from tests.support.ports import free_port
 
 from pybernetes.api.user import AUTHENTICATED, UserInfo
 from pybernetes.base.http.client import HttpTransport
@@ -20,9 +21,7 @@ from pybernetes.testing import api_server
 
 
 async def test_the_controllers_of_a_cluster_of_one_process(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     config = ClusterConfig(data_dir=tmp_path, node_name="n", node_ip="127.0.0.1", kubelet_port=port - 7)
     keys = ensure(config)
     monitor = keys.ca.issue("prometheus", organizations=("system:monitoring",))

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.clock import eventually
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 from pybernetes.base.log import LineFormatter
@@ -160,21 +160,13 @@ async def _never(ready: asyncio.Event) -> None:
     raise AssertionError("not to be started")
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+_BESIDE_THE_KUBELETS = 10
+"""The components' own pages are at the ports that follow the kubelet's."""
 
 
 async def test_a_control_plane_knows_its_components_and_they_are_well(tmp_path: Path, lines: io.StringIO) -> None:
-    api, kubelet, names = free_ports(3)
-    config = ClusterConfig(
-        data_dir=tmp_path, node_name="n", node_ip="127.0.0.1", api_port=api, kubelet_port=kubelet, dns_port=names
-    )
+    ports = {"api_port": free_port(), "dns_port": free_port(), "kubelet_port": free_port(_BESIDE_THE_KUBELETS)}
+    config = ClusterConfig(data_dir=tmp_path, node_name="n", node_ip="127.0.0.1", **ports)
     known = HostComponents()
     plane = ControlPlane(config, pki.ensure(config), MemoryStore(), components=known)
     async with asyncio.timeout(120), running("control plane", plane.serve):

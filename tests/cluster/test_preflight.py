@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.support.etcd import free_port, needs_etcd
+from tests.support.etcd import needs_etcd
+from tests.support.ports import free_port
 
 from pybernetes.cluster import preflight
 from pybernetes.cluster.config import ClusterConfig

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.etcd import Etcd, free_port
+from tests.support.etcd import Etcd
+from tests.support.ports import free_port
 
 from pybernetes.apiserver.service_account_keys import generate_signing_key
 from pybernetes.base.http.client import HttpTransport, TransportError
@@ -101,7 +102,7 @@ class Failover:
 
 async def until_ready(make: Callable[[], HttpTransport], process: Process) -> HttpTransport:
     """A transport to the server once it is ready."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             try:
                 transport = make()

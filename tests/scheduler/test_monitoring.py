@@ -1,11 +1,11 @@
 """The pages of the scheduler over HTTPS, with the API server's word on who may see them."""
 
 import json
-import socket
 import ssl
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
+from tests.support.ports import free_port
 from tests.support.scheduling import node
 
 from pybernetes.api.user import AUTHENTICATED, UserInfo
@@ -127,9 +127,7 @@ async def test_one_that_waits_has_no_numbers_of_its_own(tmp_path):
 
 
 async def test_a_cluster_of_one_process_shows_them_beside_the_ports_of_its_node(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     config = ClusterConfig(data_dir=tmp_path, node_name="n", node_ip="127.0.0.1", kubelet_port=port - 9)
     async with api_server(authorization_modes=("RBAC",)) as server:
         client = Client(InProcessTransport(server.app, UserInfo("system:kube-scheduler", groups=(AUTHENTICATED,))))

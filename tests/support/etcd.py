@@ -4,24 +4,21 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.support.ports import free_port
+
+from pybernetes.store.etcd import EtcdAddress
 
 BINARY = shutil.which("etcd")
 needs_etcd = pytest.mark.skipif(not BINARY, reason="etcd is not installed")
 needs_etcdctl = pytest.mark.skipif(
     not (BINARY and (shutil.which("etcdutl") or shutil.which("etcdctl"))), reason="etcd's tools are not installed"
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Member:
@@ -83,6 +80,10 @@ class Etcd:
     @property
     def urls(self) -> tuple[str, ...]:
         return tuple(member.url for member in self.members)
+
+    def address(self, **more: Any) -> EtcdAddress:
+        """For clients that wait, however long a busy machine takes to start it or to write to its disk."""
+        return EtcdAddress(**{"servers": self.urls, "call_timeout_seconds": 60.0, **more})
 
     def start(self, member: Member) -> None:
         member.start(self._cluster)

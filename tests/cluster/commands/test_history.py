@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import yaml
-from tests.support.etcd import free_port
+from tests.support.ports import free_port
 
 from pybernetes.cluster.commands.history import table
 

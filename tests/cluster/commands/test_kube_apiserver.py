@@ -12,7 +12,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tests.support.etcd import etcd, free_port, needs_etcd
+from tests.support.etcd import etcd, needs_etcd
+from tests.support.ports import free_port
 
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.service_account_keys import generate_signing_key
@@ -146,7 +147,7 @@ class Harness:
             headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
         )
         try:
-            with urllib.request.urlopen(request, context=context, timeout=10) as answer:
+            with urllib.request.urlopen(request, context=context, timeout=60) as answer:
                 return answer.status, parsed(answer.read())
         except urllib.error.HTTPError as error:
             with error:

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.support.clock import eventually
-from tests.support.etcd import free_port, needs_etcd
+from tests.support.etcd import needs_etcd
+from tests.support.ports import free_port
 
 from pybernetes.base.observed import ObservedPart
 from pybernetes.base.tasks import running

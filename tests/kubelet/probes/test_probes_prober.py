@@ -1,7 +1,6 @@
 """Carrying out probes against real listeners on loopback. These tests wait on sockets, so they run on real loops."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.ports import free_port
 
 from pybernetes.api.core import Container, Probe
 from pybernetes.base.x509 import CertificateAuthority, server_context
@@ -146,12 +146,6 @@ def test_https_to_a_plain_server_is_told() -> None:
             assert outcome == Outcome("failure", f'Get "https://127.0.0.1:{port}/": {why}')
 
     run(body())
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def test_nobody_listens() -> None:
