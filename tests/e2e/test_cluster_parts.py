@@ -1,6 +1,7 @@
 """Each component as a process of its own, talking HTTPS to the API server and to nobody else."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -120,6 +121,16 @@ def test_health_is_for_everybody_and_metrics_for_who_may_monitor(parts: Parts) -
         assert fetch(port, "/healthz") == "ok\n"
         assert fetch(port, "/metrics") == ""
         assert metric in fetch(port, "/metrics", token)
+
+
+def test_the_proxy_shows_itself_to_its_machine(parts: Parts) -> None:
+    def fetch(port: int, path: str) -> str:
+        url = f"http://127.0.0.1:{port}{path}"
+        return parts.cluster.machine.run(sys.executable, "-c", FETCH, url, "").stdout
+
+    assert fetch(10249, "/proxyMode") == "nftables\n"
+    assert 'kubeproxy_sync_proxy_rules_duration_seconds_count{ip_family="IPv4"}' in fetch(10249, "/metrics")
+    assert json.loads(fetch(10256, "/healthz"))["nodeEligible"] is True
 
 
 def test_each_is_known_by_its_own_name(parts: Parts) -> None:

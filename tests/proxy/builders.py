@@ -1,8 +1,10 @@
 """Services and slices for the proxy's tests, in short form."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from tests.support.clock import LoopClock
 
 from pybernetes.api.core import Service
 from pybernetes.api.discovery import EndpointSlice
@@ -17,6 +19,18 @@ POD_CIDR = "10.244.0.0/16"
 SERVICE_CIDR = "10.96.0.0/16"
 POD_CIDR6 = "fd00:10:244::/56"
 SERVICE_CIDR6 = "fd00:10:96::/112"
+
+
+class StillClock(LoopClock):
+    """Stands still at `seconds` after the beginning of 2026."""
+
+    seconds = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 def service(name: str = "web", *, ip: str = "10.96.0.20", **spec: Any) -> Service:

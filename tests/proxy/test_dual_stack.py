@@ -101,7 +101,9 @@ async def test_both_tables_change_in_one_transaction_and_routes_of_both_are_kept
             await client.update_status(made)
         backend = RecordingBackend()
         backend.route_table = {"fd00:10:244:9::/64": "fd30::9", "10.244.9.0/24": "172.30.0.9"}
-        config = ProxyConfig(node_name="n1", health_port=0, pod_cidr=PODS, service_cidr=SERVICES, table="t")
+        config = ProxyConfig(
+            node_name="n1", health_port=0, metrics_port=0, pod_cidr=PODS, service_cidr=SERVICES, table="t"
+        )
         async with running("proxy", Proxy(config, client, backend).serve):
             first = backend.transactions[0]
             assert f"add element ip t endpoints {{ {FOUR} . tcp . 80 . 0x10000 : 10.244.0.1 . 8080 }}" in first

@@ -4,21 +4,20 @@ import asyncio
 import json
 import socket
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
-from tests.proxy.builders import port
+import pytest
+from tests.proxy.builders import StillClock, port
 from tests.support.clock import LoopClock
+from tests.support.ports import free_port
 
+from pybernetes.api.core import Node, NodeSpec, Taint
+from pybernetes.api.meta import ObjectMeta
 from pybernetes.base.http.message import Request
 from pybernetes.client.client import read_body
 from pybernetes.proxy.health import HealthCheckPorts, ProxyHealth
 from pybernetes.proxy.model import ServicePort
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def ask(number: int) -> tuple[int, dict[str, str], Any]:
@@ -88,12 +87,63 @@ async def test_a_stuck_proxy_is_unhealthy_whatever_endpoints_there_are() -> None
         checks.update([], group)
 
 
+async def told(health: ProxyHealth, path: str) -> tuple[int, Any]:
+    answer = await health(Request("GET", path))
+    return answer.status, json.loads(await read_body(answer))
+
+
 async def test_the_proxys_own_health() -> None:
-    health = ProxyHealth(LoopClock(), deadline_seconds=0.0)
-    for path in ("/healthz", "/livez"):
-        answer = await health(Request("GET", path))
-        assert answer.status == 200
-        assert json.loads(await read_body(answer))["nodeEligible"] is True
+    clock = StillClock()
+    health = ProxyHealth(clock, families=("IPv4", "IPv6"))
+    times = {"lastUpdated": "2026-01-01T00:00:00Z", "currentTime": "2026-01-01T00:00:00Z"}
+    assert await told(health, "/livez") == (200, {**times, "healthy": True})
+    assert await told(health, "/healthz") == (200, {**times, "nodeEligible": True, "healthy": True})
+    assert (await told(health, "/metrics"))[0] == 404
+    health.done()
+    clock.seconds = 10.0
+    times = dict.fromkeys(times, "2026-01-01T00:00:10Z")
+    family = {"lastUpdated": "2026-01-01T00:00:00Z", "healthy": True}
+    body = {**times, "healthy": True, "status": {"IPv4": family, "IPv6": family}}
+    assert await told(health, "/livez") == (200, body)
+
+
+async def test_changes_that_do_not_reach_the_kernel_in_time_are_ill_health() -> None:
+    clock = StillClock()
+    health = ProxyHealth(clock, deadline_seconds=120.0)
     health.pending()
-    assert (await health(Request("GET", "/healthz"))).status == 503
-    assert (await health(Request("GET", "/metrics"))).status == 404
+    assert (await told(health, "/livez"))[1]["healthy"] is True
+    clock.seconds = 120.0
+    status, body = await told(health, "/healthz")
+    assert (status, body["healthy"], body["lastUpdated"]) == (503, False, "0001-01-01T00:00:00Z")
+    health.done()
+    assert (await told(health, "/healthz"))[0] == 200
+    health.pending()
+    clock.seconds = 300.0
+    assert await told(health, "/livez") == (
+        503,
+        {
+            "lastUpdated": "2026-01-01T00:02:00Z",
+            "currentTime": "2026-01-01T00:05:00Z",
+            "healthy": False,
+            "status": {"IPv4": {"lastUpdated": "2026-01-01T00:02:00Z", "healthy": False}},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        None,
+        Node(metadata=ObjectMeta(deletion_timestamp=datetime(2026, 1, 1, tzinfo=UTC))),
+        Node(spec=NodeSpec(taints=[Taint(key="ToBeDeletedByClusterAutoscaler", effect="NoSchedule")])),
+    ],
+    ids=["gone", "being deleted", "to be deleted by the autoscaler"],
+)
+async def test_a_load_balancer_learns_that_the_node_goes_while_the_proxy_is_well(node: Node | None) -> None:
+    health = ProxyHealth(LoopClock())
+    health.node_is(node)
+    status, body = await told(health, "/healthz")
+    assert (status, body["nodeEligible"], body["healthy"]) == (503, False, True)
+    assert (await told(health, "/livez"))[0] == 200
+    health.node_is(Node(spec=NodeSpec(taints=[Taint(key="other", effect="NoSchedule")])))
+    assert (await told(health, "/healthz"))[0] == 200

@@ -33,7 +33,7 @@ async def test_a_node_that_learns_its_zone_keeps_traffic_there() -> None:
             await client.create(one)
         await client.create(node("n1", ""))
         backend = RecordingBackend()
-        proxy = Proxy(ProxyConfig(node_name="n1", health_port=0), client, backend)
+        proxy = Proxy(ProxyConfig(node_name="n1", health_port=0, metrics_port=0), client, backend)
         async with running("proxy", proxy.serve):
             first = backend.transactions[0]
             assert "10.244.0.1 . 8080" in first and "10.244.1.1 . 8080" in first

@@ -4,7 +4,8 @@
     /healthz/NAME, /metrics, /configz,   who may `get` that path: client certificate of the cluster's CA or bearer
     /statusz, /flagz, …                  token by TokenReview, else system:anonymous; SubjectAccessReview
 
-As upstream's components with delegated authentication and authorization. Refusals are the API's Status objects.
+As upstream's components with delegated authentication and authorization. Refusals are the API's Status objects. The
+service proxy alone shows everything to everybody of its machine, over plain HTTP: `OpenPages`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -32,12 +33,44 @@ _TEXT = [("content-type", "text/plain; charset=utf-8"), _CACHE]
 _JSON = [("content-type", "application/json"), _CACHE]
 
 
-class ComponentPages:
-    """The pages of `component` (upstream's name for it), an App. `pages` may be added to before it is served.
+class OpenPages:
+    """The pages of `component` (upstream's name for it) for everybody, an App. `pages` may be added to before it is
+    served.
 
-    `health` and `flags` (what `/flagz` shows) are asked for when somebody looks. `client` asks the API server about
-    callers; `client_ca` (PEM) is whose client certificates are believed.
+    `health` and `flags` (what `/flagz` shows) are asked for when somebody looks.
     """
+
+    def __init__(
+        self, component: str, health: Callable[[], Health], *, flags: Callable[[], dict[str, str]] = dict
+    ) -> None:
+        self.pages: dict[str, Page] = {
+            "/statusz": statusz(component, lambda: [*(f"/{path}" for path in health().paths), *self.pages]),
+            "/flagz": flagz(component, flags),
+        }
+        self._component = component
+        self._health = health
+
+    async def __call__(self, request: Request) -> Response:
+        """The App."""
+        try:
+            return await self._answer(request)
+        except StatusError as refused:
+            return Response(refused.code, list(_JSON), msgspec.json.encode(refused.status()))
+
+    async def _answer(self, request: Request) -> Response:
+        health = await self._health().page(request)
+        if health is not None:
+            return health
+        page = self.pages.get(request.path)
+        if page is None:
+            return Response(404, list(_TEXT), b"404 page not found\n")
+        answer = page(request)
+        return answer if isinstance(answer, Response) else await answer
+
+
+class ComponentPages(OpenPages):
+    """The pages over HTTPS, for those who may. `client` asks the API server about callers; `client_ca` (PEM) is whose
+    client certificates are believed."""
 
     def __init__(
         self,
@@ -49,12 +82,7 @@ class ComponentPages:
         flags: Callable[[], dict[str, str]] = dict,
         client_ca: bytes | None = None,
     ) -> None:
-        self.pages: dict[str, Page] = {
-            "/statusz": statusz(component, lambda: [*(f"/{path}" for path in health().paths), *self.pages]),
-            "/flagz": flagz(component, flags),
-        }
-        self._component = component
-        self._health = health
+        super().__init__(component, health, flags=flags)
         self._client_ca = client_ca
         self._delegation = Delegation(client, clock)
 
@@ -66,24 +94,10 @@ class ComponentPages:
         tls = server_context(certificate, client_ca=self._client_ca)
         return HttpServer(self, host=host, port=port, tls=tls, name=self._component)
 
-    async def __call__(self, request: Request) -> Response:
-        """The App."""
-        try:
-            return await self._answer(request)
-        except StatusError as refused:
-            return Response(refused.code, list(_JSON), msgspec.json.encode(refused.status()))
-
     async def _answer(self, request: Request) -> Response:
         if request.path not in _OPEN:
             await self._admit(request)
-        health = await self._health().page(request)
-        if health is not None:
-            return health
-        page = self.pages.get(request.path)
-        if page is None:
-            return Response(404, list(_TEXT), b"404 page not found\n")
-        answer = page(request)
-        return answer if isinstance(answer, Response) else await answer
+        return await super()._answer(request)
 
     async def _admit(self, request: Request) -> None:
         """StatusError 401, 403, or 500 when the API server cannot be asked."""

@@ -152,6 +152,11 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         return self.kubelet_port + 6
 
     @property
+    def proxy_metrics_port(self) -> int:
+        """Where the proxy shows its metrics, on loopback: one below the kubelet's port, as upstream's 10249."""
+        return self.kubelet_port - 1
+
+    @property
     def metrics_port(self) -> int:
         """Where the metrics server listens: three above the kubelet's port."""
         return self.kubelet_port + 3

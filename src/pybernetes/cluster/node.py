@@ -188,6 +188,7 @@ def proxy(config: ClusterConfig, client: Client, tell_health: TellHealth = no_he
         table=config.nftables_table,
         health_host="::" if IPV6 in families else "0.0.0.0",
         health_port=config.proxy_health_port,
+        metrics_port=config.proxy_metrics_port,
     )
     backend = LinuxBackend()
     services = Proxy(settings, client, backend)

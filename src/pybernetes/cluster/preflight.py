@@ -134,6 +134,7 @@ def _ports(config: ClusterConfig, *, api: bool, node: bool, dns: bool) -> list[s
         wanted += [
             (config.node_ip, config.kubelet_port, "--kubelet-port"),
             ("127.0.0.1", config.healthz_port, "--kubelet-port"),
+            ("127.0.0.1", config.proxy_metrics_port, "--kubelet-port"),
             ("0.0.0.0", config.proxy_health_port, "--kubelet-port"),
         ]
     found = []

@@ -6,9 +6,11 @@
 `README.md` explains the layout. It is flat: one map element per endpoint instead of one chain, because programming
 chains costs the kernel quadratic time; a change of one service costs the same few milliseconds at any size.
 `pod_network.py` adds what the pods of this node need around the services: routes to the other nodes.
+`health.py` and `pages.py` are what it shows of itself.
 Start with `proxy.py`, the assembly.
 """
 
-from .proxy import Proxy, ProxyConfig
+from .config import ProxyConfig
+from .proxy import Proxy
 
 __all__ = ["Proxy", "ProxyConfig"]

@@ -36,6 +36,10 @@ class FamilyTable:
             self._before.setdefault(key, old)
             self.ruleset.replace(key, entries(key, ports, self._numbers, self.family))
 
+    def all_ports(self) -> Iterable[ServicePort]:
+        """The ports of every service."""
+        return (port for ports in self.ports.values() for port in ports)
+
     def follow_up(self) -> tuple[bool, Iterable[Flow]]:
         """What a change brings with it once the rules stand: whether health-check ports may differ, and the UDP flows
         to forget."""

@@ -5,14 +5,17 @@ A load balancer asks the health-check node port of a Local service whether this 
 """
 
 import asyncio
-import json
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
+import msgspec
+
+from ..api.core import Node
 from ..base.clock import Clock
 from ..base.http.message import App, Request, Response
 from ..base.http.server import HttpServer
 from ..base.log import logger
+from .metrics import ProxyMetrics
 from .model import ServicePort
 
 log = logger(__name__)
@@ -20,19 +23,37 @@ log = logger(__name__)
 _RETRY_SECONDS = 30.0
 
 
+_DELETED_BY_AUTOSCALER = "ToBeDeletedByClusterAutoscaler"
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
+
+
 def _json(status: int, body: object, *headers: tuple[str, str]) -> Response:
     fixed = [("content-type", "application/json"), ("x-content-type-options", "nosniff")]
-    return Response(status, [*fixed, *headers], json.dumps(body).encode())
+    return Response(status, [*fixed, *headers], msgspec.json.encode(body))
 
 
 class ProxyHealth:
-    """Answers `/healthz` and `/livez`: healthy while every change reaches the kernel within the deadline."""
+    """Answers `/healthz` and `/livez`: healthy while every change reaches the kernel within the deadline.
 
-    def __init__(self, clock: Clock, deadline_seconds: float = 120.0) -> None:
+    A load balancer that asks `/healthz` is told to stop sending, too, when the node is about to go (KEP-3836). One
+    transaction is for all `families`, so they are well together.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        deadline_seconds: float = 120.0,
+        *,
+        families: Sequence[str] = ("IPv4",),
+        metrics: ProxyMetrics | None = None,
+    ) -> None:
         self._clock = clock
         self._deadline = deadline_seconds
+        self._families = families
+        self._metrics = metrics or ProxyMetrics(clock, families)
         self._pending_since: float | None = None
         self._updated: datetime | None = None
+        self._is_eligible = True
 
     def pending(self) -> None:
         """There is a change that the kernel does not have yet."""
@@ -44,22 +65,41 @@ class ProxyHealth:
         self._pending_since = None
         self._updated = self._clock.now()
 
+    def node_is(self, node: Node | None) -> None:
+        """This proxy's node as it is now, None when it is gone. Until it is seen it counts as staying."""
+        self._is_eligible = (
+            node is not None
+            and node.metadata.deletion_timestamp is None
+            and all(taint.key != _DELETED_BY_AUTOSCALER for taint in node.spec.taints or ())
+        )
+
     @property
     def is_healthy(self) -> bool:
+        """Whether changes reach the kernel."""
         since = self._pending_since
         return since is None or self._clock.monotonic() - since < self._deadline
 
     async def __call__(self, request: Request) -> Response:
         if request.path not in ("/healthz", "/livez"):
             return _json(404, {"error": "not found"})
-        now = self._clock.now()
-        updated = self._updated if self._pending_since is not None else now
+        is_healthz = request.path == "/healthz"
+        now, healthy = self._clock.now(), self.is_healthy
+        is_well = healthy and (self._is_eligible or not is_healthz)
+        status = 200 if is_well else 503
+        self._metrics.asked(is_healthz, status)
+        updated = {} if self._updated is None else dict.fromkeys(self._families, self._updated)
         body = {
-            "lastUpdated": updated.isoformat() if updated else None,
-            "currentTime": now.isoformat(),
-            "nodeEligible": True,
+            "lastUpdated": now if is_well else self._updated or _NEVER,
+            "currentTime": now,
+            **({"nodeEligible": self._is_eligible} if is_healthz else {}),
+            "healthy": healthy,
+            **(
+                {"status": {name: {"lastUpdated": at, "healthy": healthy} for name, at in updated.items()}}
+                if updated
+                else {}
+            ),
         }
-        return _json(200 if self.is_healthy else 503, body)
+        return _json(status, body)
 
 
 class HealthCheckPorts:

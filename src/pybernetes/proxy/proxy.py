@@ -8,22 +8,27 @@ that the kernel has something else than we think: the next one makes the tables 
 
 import asyncio
 from collections.abc import Iterable
-
-import msgspec
+from contextlib import suppress
+from datetime import datetime
 
 from ..api.core import Node, Service
 from ..api.discovery import EndpointSlice
+from ..api.instants import parse_time
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.log import logger
 from ..base.tasks import running
 from ..client.client import Client
 from ..client.informer import Informer
 from ..client.informers import Informers
+from ..reconcile.services import LAST_CHANGE
 from .backend import Backend, BackendError
+from .config import MIN_INTERVAL_SECONDS, ProxyConfig
 from .families import families_of
 from .family_table import FamilyTable
 from .health import HealthCheckPorts, ProxyHealth, listen
+from .metrics import ProxyMetrics
 from .model import SERVICE_NAME_LABEL, ServicePort
+from .pages import proxy_pages
 from .pod_network import pod_routes
 from .topology import ZONE_LABEL
 
@@ -31,28 +36,21 @@ log = logger(__name__)
 
 _RETRY_SECONDS = 1.0
 _ROUTE_RETRY_SECONDS = 10.0
-_MIN_INTERVAL_SECONDS = 0.02
 _INDEX = "proxy-service"
-
-
-class ProxyConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`health_port` 0 = no listener. `pod_cidr` is the cluster's: its traffic keeps its source address. `service_cidr`
-    "" = unknown: what goes to addresses that no service has is left alone. Both are one range, or one of each family
-    with a comma between: these families are served. `table` is the name of the tables."""
-
-    node_name: str
-    pod_cidr: str = "10.244.0.0/16"
-    service_cidr: str = ""
-    table: str = "pybernetes"
-    health_host: str = "0.0.0.0"
-    health_port: int = 10256
-    manage_routes: bool = True
 
 
 def _service_of(one: EndpointSlice) -> Iterable[str]:
     meta = one.metadata
     name = (meta.labels or {}).get(SERVICE_NAME_LABEL) if meta else None
     return (f"{meta.namespace}/{name}",) if meta and name else ()
+
+
+def _triggered_at(one: EndpointSlice | None) -> datetime | None:
+    """When that changed which a slice follows, as its controller tells it."""
+    told = (one.metadata.annotations or {}).get(LAST_CHANGE, "") if one is not None else ""
+    with suppress(ValueError):
+        return parse_time(told)
+    return None
 
 
 class Proxy:
@@ -68,6 +66,7 @@ class Proxy:
     ) -> None:
         self._config = config
         self._backend = backend
+        self._clock = clock
         self._informers = informers or Informers(client)
         self._wake = asyncio.Event()
         self._touched: set[str] = set()
@@ -78,7 +77,11 @@ class Proxy:
         self._tables = [FamilyTable(family, config.table, pods, services) for family in families_of(config.pod_cidr)]
         self._families = [one.family for one in self._tables]
         self._routes: dict[str, str] | None = None
-        self._health = ProxyHealth(clock)
+        names = [one.type for one in self._families]
+        self._metrics = ProxyMetrics(clock, names)
+        self._metrics.ports = {one.family.type: one.all_ports for one in self._tables}
+        self._health = ProxyHealth(clock, families=names, metrics=self._metrics)
+        self.pages = proxy_pages(config, self._metrics, client)
         self._checks = HealthCheckPorts(config.health_host, self._health)
 
     def trouble(self) -> str:
@@ -93,66 +96,76 @@ class Proxy:
         services = self._informers.of(Service)
         slices = self._informers.of(EndpointSlice)
         slices.add_index(_INDEX, _service_of)
-        nodes = self._informers.of(Node) if self._config.manage_routes else None
+        nodes = self._informers.of(Node)
         async with running("proxy-informers", self._informers.serve):
             services.add_handler(self._service_changed)
             slices.add_handler(self._slice_changed)
-            if nodes is not None:
-                nodes.add_handler(self._node_changed)
+            nodes.add_handler(self._node_changed)
             self._wake.set()
             try:
                 async with asyncio.TaskGroup() as group:
-                    if self._config.health_port:
-                        serving = listen(self._health, self._config.health_host, self._config.health_port)
+                    config = self._config
+                    if config.health_port:
+                        serving = listen(self._health, config.health_host, config.health_port)
                         group.create_task(serving, name="proxy-health")
+                    if config.metrics_port:
+                        showing = listen(self.pages, config.metrics_host, config.metrics_port)
+                        group.create_task(showing, name="proxy-pages")
                     await self._work(services, slices, nodes, ready, group)
             finally:
                 services.remove_handler(self._service_changed)
                 slices.remove_handler(self._slice_changed)
-                if nodes is not None:
-                    nodes.remove_handler(self._node_changed)
+                nodes.remove_handler(self._node_changed)
 
     async def _work(
         self,
         services: Informer[Service],
         slices: Informer[EndpointSlice],
-        nodes: Informer[Node] | None,
+        nodes: Informer[Node],
         ready: asyncio.Event,
         group: asyncio.TaskGroup,
     ) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            began = self._clock.monotonic()
             try:
                 self._collect(services, slices)
                 await self._apply()
             except BackendError as error:
+                self._metrics.refused()
                 log.error("Service rules could not be applied", err=error)
                 self._wake.set()
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
+            self._metrics.applied(self._clock.monotonic() - began)
             self._health.done()
             ready.set()
             await self._follow_up(group)
-            if nodes is not None and self._nodes_touched:
+            if self._nodes_touched:
                 await self._sync_routes(nodes.list())
-            await asyncio.sleep(_MIN_INTERVAL_SECONDS)
+            await asyncio.sleep(MIN_INTERVAL_SECONDS)
 
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
         found = new or old
         if found is not None and found.metadata is not None:
-            self._touch((f"{found.metadata.namespace}/{found.metadata.name}",))
+            key = f"{found.metadata.namespace}/{found.metadata.name}"
+            self._metrics.service_changed(key)
+            self._touch((key,))
 
     def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
-        for one in (old, new):
-            if one is not None:
-                self._touch(_service_of(one))
+        before, after = (_triggered_at(one) for one in (old, new))
+        for key in dict.fromkeys(key for one in (old, new) if one is not None for key in _service_of(one)):
+            self._metrics.endpoints_changed(key, after if after != before else None)
+            self._touch((key,))
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
         """Most changes of nodes are heartbeats, which concern neither routes nor this node's zone."""
-        if new is not None and new.metadata.name == self._config.node_name:
-            zone = (new.metadata.labels or {}).get(ZONE_LABEL, "")
-            if zone != self._zone:
+        found = new or old
+        if found is not None and found.metadata.name == self._config.node_name:
+            self._health.node_is(new)
+            zone = (found.metadata.labels or {}).get(ZONE_LABEL, "")
+            if new is not None and zone != self._zone:
                 self._zone, self._zone_touched = zone, True
                 self._wake.set()
         before, after = ([node] if node else [] for node in (old, new))
