@@ -60,7 +60,7 @@ async def settle() -> None:
 async def events(watch: Watch, count: int) -> list[Event]:
     """The next `count` events, however batched."""
     found: list[Event] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(found) < count:
             found.extend((await anext(watch)).events)
     return found
@@ -292,7 +292,7 @@ class StoreContract:
             await anext(watch)
             await store.put("/a", b"1")
             assert await store.revision() == 2
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 assert await anext(watch) == Batch(2)
 
     async def test_progress_comes_by_itself_after_changes_elsewhere(self):
@@ -301,7 +301,7 @@ class StoreContract:
             await anext(watch)
             await store.put("/a", b"1")
             told = asyncio.ensure_future(anext(watch))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not told.done():  # the store may hear of the change after its answer
                     await clock.advance(1)
                     await asyncio.wait({told}, timeout=0.05)
@@ -313,7 +313,7 @@ class StoreContract:
             for i in range(5):
                 await store.put(f"/a/{i}", b"v")
             await store.revision()
-            async with aclosing(store.watch("/b", after=1)) as watch, asyncio.timeout(30):
+            async with aclosing(store.watch("/b", after=1)) as watch, asyncio.timeout(60):
                 assert await anext(watch) == Batch(1)
                 assert await anext(watch) == Batch(6)
 
@@ -478,7 +478,7 @@ class StoreContract:
         async with self.running_store() as store:
             before = await store.size()
             await asyncio.gather(*(store.put("/a", b"x" * 100_000) for _ in range(30)))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while await store.size() < before + 1_000_000:  # noqa: ASYNC110 (the size is only as of a moment ago)
                     await asyncio.sleep(0.01)
 
@@ -504,7 +504,7 @@ class StoreContract:
 
     async def until_gone(self, store: Store, lease: int) -> None:
         with pytest.raises(LeaseNotFound):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while True:
                     await store.keep_alive(lease)
                     await asyncio.sleep(0.001)

@@ -8,7 +8,7 @@ from tests.contract.store import FakeClock
 from tests.support.api import CONFIG_MAPS, Api
 from tests.support.etcd import BINARY, etcd
 
-from pybernetes.store.etcd import EtcdAddress, EtcdStore
+from pybernetes.store.etcd import EtcdStore
 from pybernetes.store.memory import MemoryStore
 from pybernetes.store.sqlite import SqliteStore
 from pybernetes.store.store import Store
@@ -26,7 +26,7 @@ EXPIRED = (
 async def store_of(kind, directory) -> AsyncIterator[Store]:
     if kind == "etcd":
         with etcd(directory) as server:
-            yield EtcdStore(EtcdAddress(servers=server.urls))
+            yield EtcdStore(server.address())
     else:
         yield MemoryStore() if kind == "memory" else SqliteStore(directory / "store.db")
 

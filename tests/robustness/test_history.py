@@ -11,7 +11,7 @@ from tests.support.etcd import BINARY, etcd
 
 from pybernetes.api.user import UserInfo
 from pybernetes.apiserver.history.retention import Retention
-from pybernetes.store.etcd import EtcdAddress, EtcdStore
+from pybernetes.store.etcd import EtcdStore
 from pybernetes.store.sqlite import SqliteStore
 from pybernetes.testing import api_server
 
@@ -29,7 +29,7 @@ async def disk(kind, directory):
     """`open()` makes a store on the same data each time."""
     if kind == "etcd":
         with etcd(directory) as server:
-            yield lambda clock=None: EtcdStore(EtcdAddress(servers=server.urls))
+            yield lambda clock=None: EtcdStore(server.address())
     else:
         yield lambda clock=None: SqliteStore(directory / "store.db", **({"clock": clock} if clock else {}))
 

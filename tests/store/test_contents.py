@@ -82,7 +82,7 @@ async def copied_from_sqlite(directory: Path) -> tuple[Path, dict[str, tuple[byt
 
 
 async def copied_from_etcd(server: Etcd, directory: Path) -> tuple[Path, dict[str, tuple[bytes, int, int]], int]:
-    address = EtcdAddress(servers=server.urls, call_timeout_seconds=20)
+    address = server.address()
     async with serving(EtcdStore(address)) as store:
         expected = await fill(store)
         await etcd_contents.download(address, directory / "copy")
@@ -110,7 +110,7 @@ async def new_etcd(directory: Path, contents) -> AsyncIterator[Store]:
     assert etcd_contents.read(directory / "m" / "member" / "snap" / "db").revision == contents.begins
     member.start(f"m={member.peer_url}")
     try:
-        async with serving(EtcdStore(EtcdAddress(servers=(member.url,), call_timeout_seconds=20))) as store:
+        async with serving(EtcdStore(EtcdAddress(servers=(member.url,), call_timeout_seconds=60))) as store:
             yield store
     finally:
         member.kill()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import pytest
 from tests.support.etcd import Etcd, Member, etcd, needs_etcd
 
-from pybernetes.store.etcd import EtcdAddress
 from pybernetes.store.etcd import messages as m
 from pybernetes.store.etcd.members import Members, NotYet, eventually, shown
 from pybernetes.store.store import StoreError
@@ -17,7 +16,7 @@ _DEADLINE_SECONDS = 60.0
 
 
 def asking(server: Etcd, *, seconds: float = _DEADLINE_SECONDS) -> Members:
-    return Members(EtcdAddress(servers=server.urls, call_timeout_seconds=seconds))
+    return Members(server.address(call_timeout_seconds=seconds))
 
 
 async def published(members: Members) -> Sequence[m.Member]:
@@ -67,7 +66,7 @@ async def test_without_a_majority_members_are_listed_but_not_changed(tmp_path):
             assert len(await published(members)) == 3
             for member in server.members[1:]:
                 member.kill()
-            healths = await members.health(5.0)
+            healths = await members.health(10.0)
             assert [h.error for h in healths] == ["", "no answer", "no answer"]
         async with asking(server, seconds=1.0) as members:
             with pytest.raises(StoreError):
