@@ -24,11 +24,15 @@ def web(name: str, replicas: int) -> dict[str, Any]:
 
 def test_a_watch_sees_a_deployment_become_ready(api: Any) -> None:
     apps = kubernetes.client.AppsV1Api(api)
-    apps.create_namespaced_deployment("default", web("watched", 3))
+    made = apps.create_namespaced_deployment("default", web("watched", 3))
     watch = kubernetes.watch.Watch()
     seen = []
     for event in watch.stream(
-        apps.list_namespaced_deployment, "default", field_selector="metadata.name=watched", timeout_seconds=60
+        apps.list_namespaced_deployment,
+        "default",
+        field_selector="metadata.name=watched",
+        resource_version=made.metadata.resource_version,
+        timeout_seconds=120,
     ):
         seen.append(event["object"].status.ready_replicas or 0)
         if seen[-1] == 3:

@@ -122,7 +122,7 @@ def containerd_node(directory: Path, *, subnet: str = "10.244.9.0/24", cni: bool
     node = ContainerdNode(directory, process)
     try:
         probe = (
-            f"for i in $(seq 200); do ctr -a {node.socket} version >/dev/null 2>&1 && exit 0; sleep .05; done; exit 1"
+            f"for i in $(seq 1200); do ctr -a {node.socket} version >/dev/null 2>&1 && exit 0; sleep .05; done; exit 1"
         )
         subprocess.run(["sh", "-c", probe], check=True)
         node.import_image(pause_image())

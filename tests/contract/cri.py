@@ -175,10 +175,10 @@ class RuntimeContract:
 
     async def test_exec_needs_a_running_container(self, runtime: ContainerRuntime, pod: Pod) -> None:
         container_id = await pod.start("c", *SLEEP)
-        assert (await runtime.exec_sync(container_id, ["true"], 5)).exit_code == 0
+        assert (await runtime.exec_sync(container_id, ["true"], 60)).exit_code == 0
         await runtime.stop_container(container_id, 0)
         with pytest.raises(RuntimeServiceError):
-            await runtime.exec_sync(container_id, ["true"], 5)
+            await runtime.exec_sync(container_id, ["true"], 60)
 
     async def test_streams_are_reached_by_url(self, runtime: ContainerRuntime, pod: Pod) -> None:
         container_id = await pod.start("c", *SLEEP)
@@ -237,7 +237,7 @@ class RuntimeContract:
         await runtime.stop_container(container_id, 0)
         await runtime.remove_container(container_id)
         wanted = [RuntimeEvent("exited", container_id), RuntimeEvent("deleted", container_id)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not task.done() and [e for e in seen if e.id == container_id] != wanted:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert [e for e in seen if e.id == container_id] == wanted

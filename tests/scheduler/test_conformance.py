@@ -52,7 +52,7 @@ async def create(client: Client, one: Pod) -> Pod:
 
 async def until(client: Client, name: str, holds) -> Pod:
     """The pod once it is so; it may not be there yet."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         listed = await client.list(Pod, "default", field_selector=f"metadata.name={name}")
         for one in listed.items:
             if holds(one):
@@ -203,7 +203,7 @@ def with_foo(name: str) -> Node:
 
 
 async def gone(client: Client, name: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         listed = await client.list(Pod, "default")
         if not any(one.metadata.name == name for one in listed.items):
             return

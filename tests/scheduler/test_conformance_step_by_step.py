@@ -69,7 +69,7 @@ async def test_the_least_important_pod_alone_gives_way():
                 if scheduled(event.object):
                     return
 
-        await asyncio.wait_for(placed(), 10)
+        await asyncio.wait_for(placed(), 60)
         assert len(await living(client)) == 3 and "preemptor" in await living(client)
 
 
@@ -166,7 +166,7 @@ async def test_the_more_important_pods_take_the_room_that_was_made_for_others():
                         break
             assert len([name for name in placed if name.startswith("medium")]) == 5
 
-        await asyncio.wait_for(five(), 10)
+        await asyncio.wait_for(five(), 60)
 
 
 async def test_a_pods_overhead_counts():

@@ -51,7 +51,7 @@ def user(name: str, claim: str) -> Pod:
 
 
 async def until_claim(client: Client, name: str, condition: Any) -> ResourceClaim:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         found = await client.get(ResourceClaim, name, "default")
         if condition(found):
             return found

@@ -104,7 +104,7 @@ class World:
             await stack.enter_async_context(running("scheduler", scheduler.serve))
             crash = asyncio.ensure_future(faults.crashed.wait())
             try:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while not faults.crashed.is_set() and not done(pods.list()):
                         self.changed.clear()
                         change = asyncio.ensure_future(self.changed.wait())

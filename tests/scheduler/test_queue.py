@@ -36,7 +36,7 @@ class Running:
 
 async def popped(queue):
     """The name of the next pod."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return (await queue.pop()).pod.name
 
 
@@ -103,7 +103,7 @@ async def test_pop_waits_for_a_pod():
         waiting = asyncio.create_task(queue.pop())
         await settle()
         queue.add(info("a"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert (await waiting).pod.name == "a"
 
 
@@ -189,7 +189,7 @@ async def test_after_a_failure_a_pod_rests_for_longer_each_time():
             await clock.advance(seconds - 0.01)
             assert await empty(queue)
             await clock.advance(0.01)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 queued = await queue.pop()
 
 

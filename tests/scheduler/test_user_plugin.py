@@ -140,7 +140,7 @@ async def test_it_holds_pods():
 async def _held(api, *objects):
     """Put these, and wait until a pod is held."""
     api.put(*objects)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not api.scheduler.permits.held():
             await settle()
 

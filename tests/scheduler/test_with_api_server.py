@@ -45,7 +45,7 @@ async def create(client: Client, one: Pod) -> None:
 
 async def until(client: Client, name: str, condition) -> Pod:
     """The pod once the condition holds."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         found = await client.get(Pod, name, "default")
         if condition(found):
             return found
@@ -58,7 +58,7 @@ async def until(client: Client, name: str, condition) -> Pod:
 
 
 async def until_event(client: Client, reason: str) -> Event:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         listed = await client.list(Event, "default")
         for event in listed.items:
             if event.reason == reason:
@@ -129,7 +129,7 @@ async def test_a_pod_names_its_node_while_its_volume_is_made_and_is_sent_back_wh
         await create(client, with_claim("p", "data"))
         found = await until(client, "p", lambda one: one.status.nominated_node_name)
         assert (found.status.nominated_node_name, found.spec.node_name) == ("a", None)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             async for change in client.watch(PersistentVolumeClaim, "default"):
                 if SELECTED_NODE in (change.object.metadata.annotations or {}):
                     break

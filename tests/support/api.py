@@ -1,7 +1,7 @@
 """Requests against a server in memory, in wire form: `status, body = await api.post(path, obj)`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -85,6 +85,14 @@ class Watching:
         while len(self.events) < count:
             self._more.clear()
             await self._more.wait()
+
+    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until it holds, which is asked now and after each event."""
+        asked = 0
+        async with asyncio.timeout(60):
+            while not await holds():
+                asked += 1
+                await self.received(asked)
 
     @property
     def events(self) -> list[Object]:

@@ -55,7 +55,7 @@ class KubectlApi:
             env={"HOME": str(self._directory), "PATH": "/usr/bin:/bin"},
         )
 
-    async def run(self, *words: str, given: Any = None, timeout: float = 60.0, **client: Any) -> Ran:
+    async def run(self, *words: str, given: Any = None, timeout: float = 120.0, **client: Any) -> Ran:
         """Run to the end; `given` is text, or an object sent as JSON. `client` is for `start`."""
         process = await self.start(*words, **client)
         data = given.encode() if isinstance(given, str) else orjson.dumps(given) if given is not None else b""

@@ -220,7 +220,7 @@ class FakeApi:
 
     async def until(self, condition: Any) -> None:
         """Wait until the condition holds after some write."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()

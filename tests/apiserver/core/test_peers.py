@@ -23,7 +23,7 @@ class Told:
             self._changed.notify_all()
 
     async def until(self, *addresses: str) -> None:
-        async with asyncio.timeout(30), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(lambda: self.addresses == list(addresses))
 
 

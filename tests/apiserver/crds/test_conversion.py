@@ -162,10 +162,10 @@ async def test_labels_may_be_changed_by_the_webhook() -> None:
 
 
 async def test_a_webhook_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversion, "TIMEOUT_SECONDS", 0.2)
     async with webhook_server() as hook, running_api() as api:
         await defined(api, hook)
         await api.post(path(), old("a"))
+        monkeypatch.setattr(conversion, "TIMEOUT_SECONDS", 0.2)
         never = asyncio.Event()
 
         async def silent(request: dict[str, Any]) -> dict[str, Any]:

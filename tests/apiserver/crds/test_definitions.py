@@ -1,6 +1,5 @@
 """The life of definitions: accepted, served, changed, refused, deleted (conformance: CustomResourceDefinition)."""
 
-import asyncio
 from typing import Any
 
 from tests.apiserver.crds.definitions import (
@@ -24,9 +23,11 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 async def gone(api: Api, url: str) -> None:
     """Wait until a definition is gone: its watch says so."""
     watching = await api.watch(DEFINITIONS, "resourceVersion=0")
-    async with asyncio.timeout(20):
-        while (await api.get(url)).code != 404:
-            await watching.received(len(watching.events) + 1)
+
+    async def is_gone() -> bool:
+        return (await api.get(url)).code == 404
+
+    await watching.until(is_gone)
 
 
 async def test_creating_and_deleting_definitions_works() -> None:
@@ -165,9 +166,11 @@ async def test_names_in_use_are_not_accepted_until_they_are_free() -> None:
         watching = await api.watch(DEFINITIONS, "resourceVersion=0")
         await api.delete(PATH)
         url = f"{DEFINITIONS}/others.{GROUP}"
-        async with asyncio.timeout(20):
-            while condition((await api.get(url)).body, "Established")["status"] != "True":
-                await watching.received(len(watching.events) + 1)
+
+        async def is_established() -> bool:
+            return bool(condition((await api.get(url)).body, "Established")["status"] == "True")
+
+        await watching.until(is_established)
         assert (await api.get(path(plural="others"))).code == 200
 
 
@@ -180,9 +183,11 @@ async def test_objects_with_finalizers_hold_their_definition() -> None:
         assert (await api.post(path(), cron_tab("other"))).code == 201
         watching = await api.watch(path(), "resourceVersion=0")
         await api.delete(PATH)
-        async with asyncio.timeout(20):
-            while len((await api.get(path())).body["items"]) != 1:
-                await watching.received(len(watching.events) + 1)
+
+        async def only_one_is_left() -> bool:
+            return len((await api.get(path())).body["items"]) == 1
+
+        await watching.until(only_one_is_left)
         refused = await api.post(path(), cron_tab("new"))
         assert (refused.code, refused.message) == (
             405,

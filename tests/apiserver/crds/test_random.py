@@ -130,7 +130,9 @@ async def _tried(api: Api, schema: dict[str, Any], bodies: list[dict[str, Any]])
     assert (await api.get(f"/openapi/v3/apis/{GROUP}/v1")).code == 200
     watching = await api.watch(DEFINITIONS, "resourceVersion=0")
     assert (await api.delete(url)).code == 200
-    async with asyncio.timeout(20):
-        while (await api.get(url)).code != 404:
-            await watching.received(len(watching.events) + 1)
+
+    async def is_gone() -> bool:
+        return (await api.get(url)).code == 404
+
+    await watching.until(is_gone)
     watching.body.stop()

@@ -67,7 +67,7 @@ async def test_a_watch_prints_changes(tmp_path: Path, version: str) -> None:
         process = await k.start("get", "cm", "-l", "!skip", "--watch", "--no-headers")
         assert process.stdout is not None
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 assert (await process.stdout.readline()).split()[0] == b"a"
                 await k.api.config_map("b")
                 assert (await process.stdout.readline()).split()[:2] == [b"b", b"1"]

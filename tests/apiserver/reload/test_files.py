@@ -28,7 +28,7 @@ class Applied:
         self.contents.append(contents)
 
     async def told(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self._told.wait()
         self._told.clear()
 

@@ -50,7 +50,7 @@ class Log(logging.Handler):
         self._told.set()
 
     async def until(self, *, used: int = 0, refused: int = 0) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while self.used < used or len(self.refused) < refused:
                 self._told.clear()
                 await self._told.wait()

@@ -86,7 +86,7 @@ async def main(socket: str, directory: str) -> None:
     results: dict[str, Any] = {}
     v5, v4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
     shell = "command=sh&command=-c&stdout=true&stderr=true&command="
-    async with asyncio.timeout(40), stage(kubelet) as s:
+    async with asyncio.timeout(120), stage(kubelet) as s:
         for name, protocol in (("v5", v5), ("v4", v4)):
             results[name] = await converse(s, f"{BASE}/exec", shell + "echo+out;echo+err+>%262;exit+5", protocol, [])
         cat = "command=cat&stdin=true&stdout=true"

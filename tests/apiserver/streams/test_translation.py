@@ -142,7 +142,7 @@ async def test_client_that_leaves_ends_the_streams() -> None:
     async with stage(kubelet(process, 3)) as s:
         async with dial(s, EXEC, "command=cat&stdin=true&stdout=true", V5) as socket:
             await socket.recv()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await ended.wait()
 
 

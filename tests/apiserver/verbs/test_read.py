@@ -177,8 +177,8 @@ async def test_a_revision_of_the_future_times_out(monkeypatch: pytest.MonkeyPatc
     from pybernetes.apiserver.watch_cache.feed import WatchCache
 
     wait = WatchCache.wait
-    monkeypatch.setattr(WatchCache, "wait", lambda self, revision, seconds=0: wait(self, revision, 0.01))
     async with running_api() as api:
+        monkeypatch.setattr(WatchCache, "wait", lambda self, revision, seconds=0: wait(self, revision, 0.01))
         for path in (CONFIG_MAPS, CONFIG_MAPS + "/a"):
             answer = await api.get(path, "resourceVersion=1000")
             assert (answer.code, answer.body["reason"]) == (504, "Timeout")

@@ -249,7 +249,7 @@ async def test_bookmarks_come_regularly_and_before_the_end(monkeypatch: pytest.M
     async with running_api() as api:
         watching = await api.watch(CONFIG_MAPS, "allowWatchBookmarks=true")
         plain = await api.watch(CONFIG_MAPS)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await watching.received(2)
         assert {kind for kind, _ in watching.seen} == {"BOOKMARK"}
         assert plain.events == []

@@ -43,7 +43,8 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 async def test_what_makes_no_sense_is_refused_and_the_connection_closed(start: Any, dial: Any, case: str) -> None:
     data, status = REFUSED[case]
-    raw = await dial(await start(echo, limits=BRIEF))
+    # What still comes after the close would take the answer away.
+    raw = await dial(await start(echo, limits=BRIEF if len(data) < 100_000 else Limits()))
     got, headers, _ = await raw.ask(data)
     assert got == status
     assert headers["connection"] == "close"
@@ -227,8 +228,10 @@ async def test_who_takes_too_long_is_cut_off(start: Any, dial: Any, case: str) -
     raw.writer.write(data)
     if case == "stalled body":
         await arrived.wait()
-    for _ in range(5):
-        await asyncio.sleep(0.001)
+    if case == "slow head":
+        (connection,) = server._connections
+        while not connection._reader.in_head:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
     clock.now += seconds - 2
     server.sweep()
     await asyncio.sleep(0.001)
