@@ -19,6 +19,9 @@ SAMPLES: dict[str, Any] = {
     "clusterDomain": "example.org",
     "containerLogMaxFiles": 3,
     "containerLogMaxSize": "50Mi",
+    "cpuManagerPolicy": "static",
+    "cpuManagerPolicyOptions": {"full-pcpus-only": "true"},
+    "cpuManagerReconcilePeriod": "5s",
     "crashLoopBackOff": {"maxContainerRestartPeriod": "30s"},
     "evictionHard": {"memory.available": "1Gi", "nodefs.available": "20%"},
     "evictionMaxPodGracePeriod": 20,
@@ -41,6 +44,7 @@ SAMPLES: dict[str, Any] = {
     "preloadedImagesVerificationAllowlist": ["localhost/*"],
     "registerNode": False,
     "registerWithTaints": [{"key": "a", "value": "b", "effect": "NoSchedule"}],
+    "reservedSystemCPUs": "0,4-5",
     "resolvConf": "/etc/other",
     "seccompDefault": True,
     "serializeImagePulls": False,
@@ -48,6 +52,8 @@ SAMPLES: dict[str, Any] = {
     "shutdownGracePeriodCriticalPods": "10s",
     "staticPodPath": "/manifests",
     "systemReserved": {"memory": "1Gi"},
+    "topologyManagerPolicy": "restricted",
+    "topologyManagerScope": "pod",
 }
 
 
@@ -109,7 +115,8 @@ def test_what_kubeadm_writes_leaves_everything_as_it_is() -> None:
         (HEAD + "serializeImagePulls: 1\n", "line 3: serializeImagePulls: 1 is neither true nor false"),
         (HEAD + "clusterDNS: 10.0.0.1\n", "line 3: clusterDNS: 10.0.0.1 is no list"),
         (HEAD + "crashLoopBackOff: {max: 1s}\n", 'line 3: crashLoopBackOff: unknown field "max"'),
-        (HEAD + "cpuManagerPolicy: static\n", "line 3: cpuManagerPolicy: this kubelet cannot do that"),
+        (HEAD + "memoryManagerPolicy: Static\n", "line 3: memoryManagerPolicy: this kubelet cannot do that"),
+        (HEAD + "cpuManagerPolicy: static\n", "invalid configuration: the static policy requires systemreserved.cpu"),
         (HEAD + "evictionHard: {disk: 1Gi}\n", "invalid configuration: there is no eviction signal disk"),
         (
             HEAD + "shutdownGracePeriodCriticalPods: 5s\n",

@@ -56,6 +56,18 @@ def test_what_the_node_grants(pod: Pod, used: Pod, found: Pending | None) -> Non
     assert verdict(pod, [used], ALLOCATABLE) == found
 
 
+def test_cpus_that_a_pod_has_alone_stay_as_many() -> None:
+    def guaranteed(cpu: str, memory: str) -> Pod:
+        amounts = {"cpu": cpu, "memory": memory}
+        return pod_of({"containers": [{"name": "c", "resources": {"requests": amounts, "limits": amounts}}]})
+
+    before = guaranteed("2", "1Gi")
+    told = 'Resize is infeasible for Guaranteed Pods alongside CPU Manager policy "static"'
+    assert verdict(guaranteed("1", "1Gi"), [], ALLOCATABLE, before) == Pending("Infeasible", told)
+    assert verdict(guaranteed("2", "512Mi"), [], ALLOCATABLE, before) is None
+    assert verdict(asking("1", "1Gi"), [], ALLOCATABLE, asking("2", "1Gi")) is None
+
+
 def test_static_pods_stay_as_they_are() -> None:
     pod = asking("1")
     pod.metadata.annotations = {"kubernetes.io/config.source": "file"}

@@ -21,6 +21,8 @@ fuller than that, and images that were imported do not come back once they are c
 FLAGS: dict[str, tuple[str, str]] = {
     "allowed-unsafe-sysctls": (LIST, "kernel parameters that pods may set beside the safe ones, such as net.core.*"),
     "config": (STRING, "a file with a KubeletConfiguration; flags count more"),
+    "cpu-manager-policy": (STRING, "static: whole CPUs of Guaranteed pods are theirs alone (none)"),
+    "cpu-manager-policy-options": (MAP, "full-pcpus-only=true, strict-cpu-reservation=true"),
     "eviction-hard": (STRING, "SIGNAL<AMOUNT, comma-separated: with less left, pods are evicted"),
     "eviction-max-pod-grace-period": (INTEGER, "seconds that pods have to end that a soft threshold evicts (0)"),
     "eviction-minimum-reclaim": (MAP, "SIGNAL=AMOUNT: so much more than the threshold must be left again"),
@@ -35,6 +37,7 @@ FLAGS: dict[str, tuple[str, str]] = {
     "node-labels": (MAP, "labels given to the node when it registers"),
     "node-status-update-frequency": (DURATION, "the node's status is looked at so often (10s)"),
     "pod-max-pids": (INTEGER, "processes of one pod (as the machine has it)"),
+    "reserved-cpus": (STRING, "CPUs that no container has alone, such as 0,4-5"),
     "resolv-conf": (STRING, "what pods with dnsPolicy Default use (/etc/resolv.conf)"),
     "root-dir": (STRING, "a link to the kubelet's directory, such as /var/lib/kubelet: docs/storage.md"),
     "seccomp-default": (BOOLEAN, "containers without a seccomp profile get the runtime's (false)"),
@@ -42,4 +45,6 @@ FLAGS: dict[str, tuple[str, str]] = {
     "shutdown-grace-period": (DURATION, "pods have so long to end when the node is told to (0s: they go on)"),
     "shutdown-grace-period-critical-pods": (DURATION, "the part of it that is kept for critical pods (0s)"),
     "system-reserved": (MAP, "cpu, memory and ephemeral-storage that pods may not request"),
+    "topology-manager-policy": (STRING, "best-effort, restricted or single-numa-node for such CPUs (none)"),
+    "topology-manager-scope": (STRING, "each container for itself, or the pod as a whole (container)"),
 }  # fmt: skip

@@ -18,6 +18,9 @@ from ..client.client import Client
 from ..client.events import EventRecorder
 from . import configuration, hosts_file, resolv
 from .config import KubeletConfig
+from .cpu_manager.manager import CpuManager, check_policy
+from .cpu_manager.settings import rules_of
+from .cpu_manager.topology import read_topology
 from .cri.containerd import Containerd
 from .cri.protocol import ContainerRuntime
 from .csi.service import CsiService
@@ -102,16 +105,19 @@ class RealKubelet:
             csi=self._csi.volumes,
         )
         self._probes = ProbeManager(Prober(exec_in(self._runtime)), self._recorder, clock)
+        self._cpus = _cpu_manager(config, self._runtime)
+        cpus = self._cpus
         parts = Parts(
             volumes=self._volumes,
             probes=self._probes,
             run_hook=run_hook,
             cgroups=cgroups,
-            container_resources=container_resources,
+            container_resources=container_resources if cpus is None else cpus.resources,
+            admit=(lambda _pod: None) if cpus is None else cpus.admit,
             dns_config=resolv.dns_config,
             image_mounts=KernelImageMounts(kernel),
             write_hosts=partial(hosts_file.write, cluster_domain=config.cluster_domain),
-            devices=NodeDevices(self._devices, ClaimManager(client, config.root_directory, self._dra)),
+            devices=NodeDevices(self._devices, ClaimManager(client, config.root_directory, self._dra), cpus),
         )
         self._kubelet = Kubelet(
             config, client, self._runtime, parts, self._recorder, clock=clock, components=components
@@ -181,6 +187,7 @@ class RealKubelet:
                 running("volumes", self._volumes.serve),
                 running("probes", self._probes.serve),
                 running("kubelet-core", self._kubelet.serve),
+                running("cpus", self._cpus.serve if self._cpus is not None else _nothing),
                 running("devices", self._devices.serve),
                 running("dynamic resources", self._dra.serve),
                 running("device registration", DeviceRegistration(self._devices).serve),
@@ -201,3 +208,17 @@ class RealKubelet:
     def _node_event(self, reason: str, message: str) -> None:
         node = ObjectReference(kind="Node", api_version="v1", name=self._node_name, uid=self._node_name)
         self._recorder.event(node, "Warning", reason, message)
+
+
+def _cpu_manager(config: KubeletConfig, runtime: ContainerRuntime) -> CpuManager | None:
+    """Who gives containers CPUs of their own, None where nobody does. CpuStateError, ValueError."""
+    rules = rules_of(config, read_topology())
+    if rules is None:
+        check_policy(config.root_directory, config.cpu_manager_policy)
+        return None
+    return CpuManager(rules, config.root_directory, runtime, reconcile_seconds=config.cpu_manager_reconcile_seconds)
+
+
+async def _nothing(ready: asyncio.Event) -> None:
+    ready.set()
+    await asyncio.get_running_loop().create_future()

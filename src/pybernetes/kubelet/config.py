@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from .cpu_manager.cpu_set import parse
 from .eviction_thresholds import EVICTION_HARD
 
 
@@ -60,6 +61,15 @@ class KubeletConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A pressure condition goes so long after it held for the last time."""
     kube_reserved: Mapping[str, str] = {}
     """As system_reserved, and beside it."""
+    reserved_system_cpus: str = ""
+    """These CPUs instead of the two amounts, such as `0,4-5`: no container has one of them alone."""
+    cpu_manager_policy: str = "none"
+    """`static`: containers of Guaranteed pods that ask for whole CPUs have them alone."""
+    cpu_manager_policy_options: Mapping[str, str] = {}
+    cpu_manager_reconcile_seconds: float = 10.0
+    topology_manager_policy: str = "none"
+    """How close such CPUs have to be."""
+    topology_manager_scope: str = "container"
     log_maximum_bytes: int = 10 << 20
     log_maximum_files: int = 5
     """A container's log is rotated at that size; so many files of it are kept."""
@@ -87,3 +97,11 @@ class KubeletConfig(msgspec.Struct, frozen=True, kw_only=True):
     lease_duration_seconds: int = 40
     relist_seconds: float = 45.0
     housekeeping_seconds: float = 60.0
+
+    @property
+    def reservations(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """What is taken off the capacity for the system and for Kubernetes."""
+        if not self.reserved_system_cpus:
+            return self.system_reserved, self.kube_reserved
+        named = {**self.system_reserved, "cpu": str(len(parse(self.reserved_system_cpus)))}
+        return named, {name: amount for name, amount in self.kube_reserved.items() if name != "cpu"}

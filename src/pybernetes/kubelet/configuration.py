@@ -119,6 +119,9 @@ TABLE: Mapping[str, tuple[str, Kind]] = {
     "clusterDomain": ("cluster_domain", TEXT),
     "containerLogMaxFiles": ("log_maximum_files", NUMBER),
     "containerLogMaxSize": ("log_maximum_bytes", SIZE),
+    "cpuManagerPolicy": ("cpu_manager_policy", TEXT),
+    "cpuManagerPolicyOptions": ("cpu_manager_policy_options", AMOUNTS),
+    "cpuManagerReconcilePeriod": ("cpu_manager_reconcile_seconds", DURATION),
     "crashLoopBackOff": ("crash_loop_maximum_seconds", BACK_OFF),
     "evictionHard": ("eviction_hard", AMOUNTS),
     "evictionMaxPodGracePeriod": ("eviction_maximum_pod_grace_seconds", NUMBER),
@@ -141,6 +144,7 @@ TABLE: Mapping[str, tuple[str, Kind]] = {
     "preloadedImagesVerificationAllowlist": ("image_credentials_allowlist", TEXTS),
     "registerNode": ("register_node", FLAG),
     "registerWithTaints": ("taints", TAINTS),
+    "reservedSystemCPUs": ("reserved_system_cpus", TEXT),
     "resolvConf": ("host_resolv_conf", TEXT),
     "seccompDefault": ("seccomp_default", FLAG),
     "serializeImagePulls": ("serialize_image_pulls", FLAG),
@@ -149,6 +153,8 @@ TABLE: Mapping[str, tuple[str, Kind]] = {
     "shutdownGracePeriodCriticalPods": ("shutdown_critical_seconds", DURATION),
     "staticPodPath": ("static_pod_directory", TEXT),
     "systemReserved": ("system_reserved", AMOUNTS),
+    "topologyManagerPolicy": ("topology_manager_policy", TEXT),
+    "topologyManagerScope": ("topology_manager_scope", TEXT),
 }
 MERGE = "mergeDefaultEvictionSettings"
 

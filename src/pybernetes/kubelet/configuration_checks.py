@@ -2,6 +2,7 @@
 
 from ..api.duration import format_nanoseconds
 from .config import KubeletConfig
+from .cpu_manager import settings as cpus
 from .eviction_thresholds import all_thresholds
 from .pulled_images import LISTED, POLICIES
 
@@ -33,6 +34,8 @@ def check(config: KubeletConfig) -> None:
         raise _invalid(f'invalid imagePullCredentialsVerificationPolicy: "{policy}"')
     if config.image_credentials_allowlist and policy != LISTED:
         raise _invalid(f"preloadedImagesVerificationAllowlist can only be set with the policy {LISTED}")
+    if why := cpus.problem(config):
+        raise _invalid(why)
     try:
         all_thresholds(
             config.eviction_hard,

@@ -4,7 +4,7 @@ DECIDED_ELSEWHERE = frozenset(
     """
     address authentication authorization cgroupDriver cgroupRoot cgroupsPerQOS
     configMapAndSecretChangeDetectionStrategy containerLogMaxWorkers containerLogMonitorInterval
-    containerRuntimeEndpoint contentType cpuCFSQuota cpuCFSQuotaPeriod cpuManagerReconcilePeriod
+    containerRuntimeEndpoint contentType cpuCFSQuota cpuCFSQuotaPeriod
     enableContentionProfiling
     enableControllerAttachDetach enableDebugFlagsHandler enableDebuggingHandlers enableProfilingHandler enableServer
     enableSystemLogHandler enableSystemLogQuery enforceNodeAllocatable eventBurst eventRecordQPS failCgroupV1 failSwapOn
@@ -21,10 +21,10 @@ DECIDED_ELSEWHERE = frozenset(
 
 NOT_HERE = frozenset(
     """
-    cpuManagerPolicy cpuManagerPolicyOptions imageMaximumGCAge
+    imageMaximumGCAge
     memoryManagerPolicy memoryReservationPolicy memorySwap podsPerCore
-    protectKernelDefaults providerID qosReserved readOnlyPort reservedMemory reservedSystemCPUs runOnce
-    staticPodURL staticPodURLHeader topologyManagerPolicy topologyManagerPolicyOptions topologyManagerScope
+    protectKernelDefaults providerID qosReserved readOnlyPort reservedMemory runOnce
+    staticPodURL staticPodURLHeader topologyManagerPolicyOptions
     userNamespaces
     """.split()
 )

@@ -23,6 +23,7 @@ from . import preemption
 from .admission import NodeState, Refusal, refusal
 from .cni import write_network
 from .config import KubeletConfig
+from .cpu_manager.policy import STATIC as STATIC_CPUS
 from .cri.messages import Image
 from .cri.protocol import ContainerRuntime, RuntimeServiceError
 from .host_component import HostComponent
@@ -48,7 +49,7 @@ from .pod_sync import PodSync
 from .pod_view import PodView
 from .pod_worker import Termination, default_grace_seconds, pod_id
 from .pulled_images import PulledImages
-from .resize import verdict
+from .resize import Pending, verdict
 from .runtime_health import check_runtime
 from .runtime_recovery import remove_file_orphans, remove_runtime_orphans
 from .static_pods import SOURCE as STATIC
@@ -309,6 +310,7 @@ class Kubelet(PodView):
         leaving: list[str] = []
         if problem is None and is_critical(pod) and pod.status.start_time is None:
             problem, leaving = self._make_room(pod, state)
+        problem = problem or self._parts.admit(pod)
         if problem is not None:
             self._recorder.event(pod, "Warning", problem.reason, problem.message)
             loop.terminate(
@@ -346,7 +348,7 @@ class Kubelet(PodView):
             clock=self._clock,
             host_ips=lambda: list(self._node.host_ips),
             runtime_name=lambda: self._health.runtime_version.partition(":")[0] or "containerd",
-            grant=lambda pod: verdict(pod, self._others(pod.metadata.uid or ""), self._allocatable),
+            grant=self._grant,
             room_made=self._room_made,
             crash_loop_maximum_seconds=self.config.crash_loop_maximum_seconds,
         )
@@ -399,6 +401,11 @@ class Kubelet(PodView):
     def _others(self, uid: str) -> list[Pod]:
         """The other pods that count, with what they are allocated."""
         return [loop.resizer.allocated for other, loop in self._loops.items() if other != uid and loop.counts]
+
+    def _grant(self, pod: Pod) -> Pending | None:
+        uid = pod.metadata.uid or ""
+        pinned = self._loops[uid].resizer.allocated if self.config.cpu_manager_policy == STATIC_CPUS else None
+        return verdict(pod, self._others(uid), self._allocatable, pinned)
 
     def _state(self, uid: str) -> NodeState:
         return NodeState(

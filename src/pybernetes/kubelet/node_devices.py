@@ -1,4 +1,5 @@
 """All devices of containers, whichever way they were asked for: extended resources of plugins, and resource claims.
+CPUs that a container has alone are given back with them.
 
 prepare(pod)           before the sandbox: claims
 allocate(pod, c)       before each start of a container: both, put together
@@ -9,6 +10,7 @@ from collections.abc import Collection
 
 from ..api.core import Container, Pod
 from ..base.log import logger
+from .cpu_manager.manager import CpuManager
 from .devices.allocation import NoDevices
 from .devices.manager import DeviceManager, DevicesOfContainer
 from .dynamic_resources.cdi import CdiError
@@ -22,9 +24,10 @@ log = logger(__name__)
 class NodeDevices:
     """`parts.NodeDevices` over plugins and claims."""
 
-    def __init__(self, plugins: DeviceManager, claims: ClaimManager) -> None:
+    def __init__(self, plugins: DeviceManager, claims: ClaimManager, cpus: CpuManager | None = None) -> None:
         self._plugins = plugins
         self._claims = claims
+        self._cpus = cpus
 
     async def prepare(self, pod: Pod) -> None:
         try:
@@ -52,12 +55,16 @@ class NodeDevices:
 
     async def release(self, pod_uid: str) -> None:
         self._plugins.release(pod_uid)
+        if self._cpus is not None:
+            self._cpus.release(pod_uid)
         try:
             await self._claims.unprepare(pod_uid)
         except ClaimError as error:
             raise DeviceError(str(error), event="FailedKillPod") from error
 
     async def sweep(self, known: Collection[str]) -> None:
+        if self._cpus is not None:
+            self._cpus.sweep(known)
         for uid in self._claims.pods() - set(known):
             try:
                 await self.release(uid)

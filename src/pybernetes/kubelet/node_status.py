@@ -161,7 +161,7 @@ def capacity_of(config: KubeletConfig, machine: Machine) -> dict[str, str]:
 def allocatable_of(config: KubeletConfig, capacity: dict[str, str]) -> dict[str, str]:
     """What pods may request together."""
     allocatable = dict(capacity)
-    reservations = (config.system_reserved, config.kube_reserved)
+    reservations = config.reservations
     reserved_cpu = sum(quantity.milli(reserved.get("cpu", "0")) for reserved in reservations)
     if reserved_cpu:
         left = max(quantity.milli(capacity["cpu"]) - reserved_cpu, 0)

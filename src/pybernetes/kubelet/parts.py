@@ -12,6 +12,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from ..api.core import ConfigMap, Container, LifecycleHandler, Pod, PodStatus, Secret
+    from .admission import Refusal
     from .cri.messages import LinuxContainerResources
     from .cri.protocol import ContainerRuntime, FileMount
     from .devices.manager import DevicesOfContainer
@@ -204,6 +205,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     write_hosts: HostsFile
     image_mounts: ImageMounts
     devices: NodeDevices | None = None
+    admit: "Callable[[Pod], Refusal | None]" = lambda pod: None
+    """Gives a pod what the node has for it alone, or says why it cannot be here."""
 
 
 class NodeView(Protocol):

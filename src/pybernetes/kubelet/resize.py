@@ -17,7 +17,7 @@ import msgspec
 from ..api import quantity
 from ..api.core import Container, Pod, ResourceRequirements
 from .admission import COUNTED, allocatable_amount, lacking, requested
-from .kernel.resources import is_critical
+from .kernel.resources import GUARANTEED, is_critical, qos_class
 from .restart_policy import is_sidecar
 from .static_pods import is_static
 
@@ -98,12 +98,18 @@ def _amounts(amounts: Mapping[str, str] | None) -> dict[str, int]:
     }
 
 
-def verdict(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> Pending | None:
+def verdict(
+    pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str], pinned: Pod | None = None
+) -> Pending | None:
     """Whether the node grants what the pod's spec asks for: None, or why it does not (now, or ever).
 
-    `others` are the pods that count already, with what they are allocated."""
+    `others` are the pods that count already, with what they are allocated. pinned: the pod as allocated, where CPUs are
+    given to containers alone."""
     if is_static(pod):
         return Pending("Infeasible", "In-place resize of static-pods is not supported")
+    if pinned is not None and qos_class(pod) == GUARANTEED and requested(pod, "cpu") != requested(pinned, "cpu"):
+        message = 'Resize is infeasible for Guaranteed Pods alongside CPU Manager policy "static"'
+        return Pending("Infeasible", message)
     for resource in reversed(COUNTED):
         asked, capacity = requested(pod, resource), allocatable_amount(resource, allocatable)
         if asked > capacity:

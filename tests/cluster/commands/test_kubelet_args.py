@@ -46,7 +46,8 @@ def test_what_they_become(tmp_path: Path) -> None:
         "eviction-max-pod-grace-period=20", "eviction-minimum-reclaim=memory.available=500Mi",
         "eviction-pressure-transition-period=1m", f"config={file}",
         "seccomp-default", "shutdown-grace-period=30s", "shutdown-grace-period-critical-pods=10s",
-        f"root-dir={tmp_path / 'link'}",
+        f"root-dir={tmp_path / 'link'}", "cpu-manager-policy=static", "cpu-manager-policy-options=full-pcpus-only=true",
+        "reserved-cpus=0,4-5", "topology-manager-policy=restricted", "topology-manager-scope=pod",
     )  # fmt: skip
     assert {word.partition("=")[0] for word in words} == set(FLAGS)
     assert adjusted(OWN, words) == KubeletConfig(
@@ -74,6 +75,11 @@ def test_what_they_become(tmp_path: Path) -> None:
         shutdown_critical_seconds=10.0,
         log_maximum_files=3,
         seccomp_default=True,
+        cpu_manager_policy="static",
+        cpu_manager_policy_options={"full-pcpus-only": "true"},
+        reserved_system_cpus="0,4-5",
+        topology_manager_policy="restricted",
+        topology_manager_scope="pod",
     )
     assert adjusted(OWN, ()) == OWN
 

@@ -18,6 +18,7 @@ from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.in_process import InProcessTransport
 from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.cpu_manager.manager import CpuManager
 from pybernetes.kubelet.cri import messages as m
 from pybernetes.kubelet.cri.fake import FakeRuntime
 from pybernetes.kubelet.cri.protocol import ContainerRuntime
@@ -26,7 +27,16 @@ from pybernetes.kubelet.image_volumes import KernelImageMounts
 from pybernetes.kubelet.kernel.recording import RecordingKernel
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.machine import Machine
-from pybernetes.kubelet.parts import ExecSync, HookError, Parts, ProbeCallback, ProbeKind, ProbeResults, VolumeError
+from pybernetes.kubelet.parts import (
+    ExecSync,
+    HookError,
+    NodeDevices,
+    Parts,
+    ProbeCallback,
+    ProbeKind,
+    ProbeResults,
+    VolumeError,
+)
 from pybernetes.testing import ADMIN, api_server
 
 NODE = "n1"
@@ -167,6 +177,8 @@ class World:
         self.cri: ContainerRuntime = self.runtime
         self.volumes, self.probes, self.cgroups, self.hooks = FakeVolumes(), FakeProbes(), FakeCgroups(), FakeHooks()
         self.kernel = RecordingKernel()
+        self.cpus: CpuManager | None = None
+        self.devices: NodeDevices | None = None
         self.kubelet: Kubelet = None  # type: ignore[assignment]
 
     @asynccontextmanager
@@ -190,7 +202,9 @@ class World:
             probes=self.probes,
             run_hook=self.hooks,
             cgroups=self.cgroups,
-            container_resources=no_resources,
+            container_resources=no_resources if self.cpus is None else self.cpus.resources,
+            admit=(lambda _pod: None) if self.cpus is None else self.cpus.admit,
+            devices=self.devices,
             dns_config=cluster_dns,
             write_hosts=write_hosts,
             image_mounts=KernelImageMounts(self.kernel),

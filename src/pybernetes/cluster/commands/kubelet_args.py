@@ -22,6 +22,8 @@ from .settings import CommandError
 _OPTION = "--kubelet-arg"
 _FIELDS = {
     "allowed-unsafe-sysctls": "allowed_unsafe_sysctls",
+    "cpu-manager-policy": "cpu_manager_policy",
+    "cpu-manager-policy-options": "cpu_manager_policy_options",
     "eviction-max-pod-grace-period": "eviction_maximum_pod_grace_seconds",
     "eviction-minimum-reclaim": "eviction_minimum_reclaim",
     "eviction-pressure-transition-period": "eviction_transition_seconds",
@@ -33,6 +35,7 @@ _FIELDS = {
     "node-labels": "labels",
     "node-status-update-frequency": "node_status_update_seconds",
     "pod-max-pids": "pod_pids_limit",
+    "reserved-cpus": "reserved_system_cpus",
     "resolv-conf": "host_resolv_conf",
     "root-dir": "root_directory",
     "seccomp-default": "seccomp_default",
@@ -40,6 +43,8 @@ _FIELDS = {
     "shutdown-grace-period": "shutdown_grace_seconds",
     "shutdown-grace-period-critical-pods": "shutdown_critical_seconds",
     "system-reserved": "system_reserved",
+    "topology-manager-policy": "topology_manager_policy",
+    "topology-manager-scope": "topology_manager_scope",
 }
 """Flags that are a field as they are."""
 _RESERVABLE = ("cpu", "memory", "ephemeral-storage")
