@@ -178,11 +178,22 @@ def test_pod_with_one_ended_container_goes_on() -> None:
     assert found.actions == [] and not found.completed
 
 
-def test_changed_image_replaces_the_running_container() -> None:
+@pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
+def test_changed_image_replaces_the_running_container(policy: str) -> None:
     old = run(spec_hash=spec_hash(container(image="localhost/old:1")))
-    found = plan(pod(), running_on(old))
-    assert found.actions == [
-        KillContainer("web-0", "web", 30, "Container web definition changed, will be restarted", "changed")
+    message = "Container web definition changed, will be restarted"
+    assert plan(pod(restart_policy=policy), running_on(old)).actions == [
+        KillContainer("web-0", "web", 30, message, "changed", restarts=True)
+    ]
+    ended = running_on(run("web", "exited", spec_hash=old.spec_hash))
+    assert starts(plan(pod(restart_policy=policy), ended, to_restart=frozenset({"web-0"}))) == ["web"]
+
+
+def test_changed_image_of_an_init_container_replaces_it_only_if_it_is_a_sidecar() -> None:
+    old = spec_hash(container(image="localhost/old:1"))
+    assert plan(pod(init=[container("a")]), running_on(run("a", spec_hash=old))).actions == []
+    assert plan(pod(init=[sidecar()]), running_on(run("proxy", spec_hash=old))).actions == [
+        KillContainer("proxy-0", "proxy", 30, "Init container proxy definition changed", "changed", restarts=True)
     ]
 
 
@@ -191,8 +202,24 @@ def test_failed_probe_kills_the_container_once(kind: Any) -> None:
     runtime = running_on(run())
     found = plan(pod(), runtime, failed_probes={"web-0": ProbeFailure(kind, 5)})
     message = f"Container web failed {kind} probe, will be restarted"
-    assert found.actions == [KillContainer("web-0", "web", 5, message, kind)]
+    assert found.actions == [KillContainer("web-0", "web", 5, message, kind, restarts=True)]
     assert plan(pod(), runtime, failed_probes={"web-0": ProbeFailure(kind)}, busy=frozenset({"web-0"})).actions == []
+
+
+def test_after_a_failed_probe_a_container_that_may_restart_does_however_it_ended() -> None:
+    failed = {"web-0": ProbeFailure("liveness")}
+    killed = running_on(run(state="exited", exit_code=0))
+    assert starts(plan(pod(restart_policy="OnFailure"), killed, to_restart=frozenset({"web-0"}))) == ["web"]
+    never = plan(pod(restart_policy="Never"), running_on(run()), failed_probes=failed).actions
+    assert never == [KillContainer("web-0", "web", 30, "Container web failed liveness probe", "liveness")]
+    its_own = pod(container(restart_policy="Never"), restart_policy="Always")
+    assert plan(its_own, running_on(run()), failed_probes=failed).actions == never
+
+
+def test_failed_probe_of_a_sidecar_is_told_as_of_an_init_container() -> None:
+    found = plan(pod(init=[sidecar()]), running_on(run("proxy")), failed_probes={"proxy-0": ProbeFailure("startup")})
+    message = "Init container proxy failed startup probe"
+    assert found.actions == [KillContainer("proxy-0", "proxy", 30, message, "startup", restarts=True)]
 
 
 # Back-off.

@@ -11,7 +11,7 @@ from ..base.clock import Clock
 from ..base.log import logger
 from .cri.protocol import ContainerRuntime
 from .parts import HookError, RunHook
-from .pod_worker import KillContainer, pod_id
+from .pod_worker import KillContainer, default_grace_seconds, pod_id
 
 log = logger(__name__)
 
@@ -35,7 +35,7 @@ class ContainerHooks:
         self._clock = clock
 
     async def post_start(self, pod: Pod, container: Container, container_id: str, pod_ip: str) -> str:
-        """Run the hook; when it fails the container is stopped, and the message is returned."""
+        """Run the hook; when it fails the container is stopped, after its preStop hook, and the message is returned."""
         handler = container.lifecycle.post_start if container.lifecycle is not None else None
         if handler is None:
             return ""
@@ -45,7 +45,9 @@ class ContainerHooks:
             message = f"PostStartHook failed: {error}"
             self._event(pod, container.name, "Warning", "FailedPostStartHook", message)
             self._event(pod, container.name, "Normal", "Killing", "FailedPostStartHook")
-            await self._runtime.stop_container(container_id, MINIMUM_STOP_SECONDS)
+            grace_seconds = default_grace_seconds(pod)
+            kill = KillContainer(container_id, container.name, grace_seconds, message)
+            await self._runtime.stop_container(container_id, await self.pre_stop(pod, container, kill, pod_ip))
             return message
         return ""
 

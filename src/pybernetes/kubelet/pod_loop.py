@@ -86,6 +86,7 @@ class PodLoop:
         self._errors: dict[str, StartError] = {}
         self._shown_at: dict[str, datetime] = {}
         self._failed_probes: dict[str, ProbeFailure] = {}
+        self._to_restart: set[str] = set()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._starting = ""
         self._probed: dict[str, str] = {}
@@ -222,6 +223,7 @@ class PodLoop:
         self._ended &= active
         known = {c.id for c in self.runtime.containers}
         self._failed_probes = {i: f for i, f in self._failed_probes.items() if i in known}
+        self._to_restart &= known
         if not self._observed:
             self._observed = True
             self._adopt()
@@ -244,6 +246,7 @@ class PodLoop:
             back_off=self._back_off,
             started=frozenset(name for name, result in results.items() if result.started),
             failed_probes=self._failed_probes,
+            to_restart=frozenset(self._to_restart),
             start_errors=self._errors,
             resized=resized,
             busy=frozenset(self._busy),
@@ -347,6 +350,8 @@ class PodLoop:
                 pod, configured = self.resizer.allocated, self.resizer.configured
                 self._run(START, sync.start_container(pod, self.runtime, self._files, action, configured), name)
             case KillContainer(id=container_id):
+                if action.restarts:
+                    self._to_restart.add(container_id)
                 sandbox = self.runtime.sandbox
                 pod_ip = sandbox.ips[0] if sandbox is not None and sandbox.ips else ""
                 step = sync.kill_container(self.pod, action, pod_ip or self._host_ip(), self._turns)
@@ -473,6 +478,7 @@ class PodLoop:
                 host_ips=self._services.host_ips(),
                 waiting=plan.waiting,
                 results=self._results(),
+                to_restart=frozenset(self._to_restart),
                 actuated=self.resizer.resources.by_container,
                 pending=self.resizer.resources.pending,
                 in_progress=self.resizer.resources.in_progress,

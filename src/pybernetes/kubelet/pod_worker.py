@@ -26,7 +26,7 @@ from ..base.go_text import duration_text
 from . import restart_all
 from .pod_runtime import ContainerView, PodRuntime
 from .restart_back_off import RestartBackOff
-from .restart_policy import is_sidecar, restart_action, should_restart, spec_hash
+from .restart_policy import is_sidecar, restart_action, restarts_on_failure, should_restart, spec_hash
 
 Phase = Literal["syncing", "terminating", "terminated"]
 ContainerKind = Literal["init", "sidecar", "regular", "ephemeral"]
@@ -79,6 +79,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Names of running containers whose startup probe has succeeded or that have none."""
     failed_probes: Mapping[str, ProbeFailure] = {}
     """By container id."""
+    to_restart: frozenset[str] = frozenset()
+    """Ids of containers that were killed to run again, whatever their restart policy says of how they ended."""
     start_errors: Mapping[str, StartError] = {}
     """By container name; "" is the sandbox."""
     resized: frozenset[str] = frozenset()
@@ -107,7 +109,7 @@ class StartContainer(msgspec.Struct, frozen=True, tag=True):
 
 class KillContainer(msgspec.Struct, frozen=True, tag=True):
     """Stop one container with its preStop hook. `message` is for the event Killing; `after` are the ids of the
-    containers that are to end before it gets its signal."""
+    containers that are to end before it gets its signal. `restarts`: it is killed to run again."""
 
     id: str
     name: str
@@ -115,6 +117,7 @@ class KillContainer(msgspec.Struct, frozen=True, tag=True):
     message: str
     reason: Literal["liveness", "startup", "changed", "resized", "sandbox", "reset", "terminating"] = "terminating"
     after: tuple[str, ...] = ()
+    restarts: bool = False
 
 
 class StopSandbox(msgspec.Struct, frozen=True, tag=True):
@@ -273,8 +276,6 @@ def _run_init(situation: Situation, plan: Plan) -> bool:
             _start(situation, plan, container, "init", runtime.newest(container.name))
             return False
         if last.state == "running":
-            if last.spec_hash and last.spec_hash != spec_hash(container):
-                _kill_changed(situation, plan, last)
             return False
         if last.exit_code == 0:
             continue
@@ -311,6 +312,9 @@ def _run_regular(situation: Situation, plan: Plan) -> None:
         elif last.state == "running":
             alive = True
             _kill_if_unwell(situation, plan, container, last)
+        elif last.id in situation.to_restart:
+            alive = True
+            _start(situation, plan, container, "regular", last)
         elif last.state in ("created", "unknown") or should_restart(pod, container, last.exit_code):
             alive = True
             if last.state != "exited" or restart_action(container, last.exit_code) != "RestartAllContainers":
@@ -325,25 +329,25 @@ def _runs_again(situation: Situation, container: Container, earlier: ContainerVi
 
 
 def _kill_if_unwell(situation: Situation, plan: Plan, container: Container, running: ContainerView) -> bool:
-    """Kill a running container whose spec changed, which gets other resources by a restart, or whose probe failed; it
-    is started again once it has ended."""
+    """Kill a running container whose spec changed, which gets other resources by a restart, or whose probe failed. It
+    is started again once it has ended; for a failed probe only if its restart policy is not Never."""
+    of_pod = container in (situation.pod.spec.containers or ())
+    title, again = ("Container", ", will be restarted") if of_pod else ("Init container", "")
     if running.spec_hash and running.spec_hash != spec_hash(container):
-        _kill_changed(situation, plan, running)
+        message = f"{title} {container.name} definition changed{again}"
+        _kill(situation, plan, running, message, "changed", restarts=True)
         return True
     if container.name in situation.resized:
-        _kill(situation, plan, running, f"Container {container.name} resize requires restart", "resized")
+        message = f"Container {container.name} resize requires restart"
+        _kill(situation, plan, running, message, "resized", restarts=True)
         return True
     failure = situation.failed_probes.get(running.id)
     if failure is None:
         return False
-    message = f"Container {container.name} failed {failure.kind} probe, will be restarted"
-    _kill(situation, plan, running, message, failure.kind, failure.grace_seconds)
+    restarts = restarts_on_failure(situation.pod, container)
+    message = f"{title} {container.name} failed {failure.kind} probe{again if restarts else ''}"
+    _kill(situation, plan, running, message, failure.kind, failure.grace_seconds, restarts=restarts)
     return True
-
-
-def _kill_changed(situation: Situation, plan: Plan, running: ContainerView) -> None:
-    message = f"Container {running.name} definition changed, will be restarted"
-    _kill(situation, plan, running, message, "changed")
 
 
 def _kill(
@@ -353,12 +357,15 @@ def _kill(
     message: str,
     reason: Literal["liveness", "startup", "changed", "resized", "sandbox", "reset"],
     grace_seconds: int | None = None,
+    *,
+    restarts: bool = False,
 ) -> None:
     if container.id in situation.busy:
         return
     if grace_seconds is None:
         grace_seconds = default_grace_seconds(situation.pod)
-    plan.actions.append(KillContainer(container.id, container.name, grace_seconds, message, reason))
+    kill = KillContainer(container.id, container.name, grace_seconds, message, reason, restarts=restarts)
+    plan.actions.append(kill)
 
 
 def default_grace_seconds(pod: Pod) -> int:

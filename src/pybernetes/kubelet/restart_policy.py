@@ -37,6 +37,11 @@ def should_restart(pod: Pod, container: Container, exit_code: int) -> bool:
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 
 
+def restarts_on_failure(pod: Pod, container: Container) -> bool:
+    """A container that fails its liveness or startup probe runs again, however it ends then."""
+    return (container.restart_policy or pod.spec.restart_policy) != "Never"
+
+
 def spec_hash(container: Container | EphemeralContainer) -> str:
     """A short hash over the name and image: what, changed, makes a running container be replaced."""
     return hashlib.sha256(f"{container.name}\0{container.image or ''}".encode()).hexdigest()[:8]

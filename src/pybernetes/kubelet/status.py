@@ -53,6 +53,9 @@ class StatusInputs(msgspec.Struct, frozen=True, kw_only=True):
     termination: Termination | None = None
     actuated: Mapping[str, ResourceRequirements] = {}
     """What containers, and the pod as a whole, run with, by name; what is missing has what the pod's spec says."""
+    to_restart: frozenset[str] = frozenset()
+    """Ids of containers that were killed to run again. Between its runs such a one waits: the API lets none whose
+    restart policy would not have it run again leave the state terminated."""
     pending: Pending | None = None
     in_progress: InProgress | None = None
     terminated: bool = False
@@ -191,6 +194,8 @@ def _container_status(
     elif before is not None:
         last_state = before.last_state
     waiting = inputs.waiting.get(name)
+    if last.id in inputs.to_restart and inputs.termination is None:
+        waiting = waiting or Waiting("ContainerCreating")
     if last.state == "running":
         state = ContainerState(running=ContainerStateRunning(started_at=_second(last.started_at)))
     elif last.state == "exited":
@@ -211,7 +216,7 @@ def _container_status(
         state=state,
         last_state=last_state,
         ready=succeeded if one_shot else results is not None and results.ready,
-        started=results is not None and results.started,
+        started=results.started if results is not None else one_shot and last.state == "running",
         restart_count=last.restarts,
         image=last.image or container.image or "",
         image_id=last.image_id,

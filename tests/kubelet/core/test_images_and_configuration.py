@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.kubelet.builders import container
-from tests.kubelet.core.harness import IMAGE, World, node, ready, status, waiting
+from tests.kubelet.core.harness import IMAGE, World, node, phase, ready, status, waiting
 
 from pybernetes.api.core import (
     ConfigMap,
@@ -29,6 +29,7 @@ from pybernetes.api.core import (
     VolumeMount,
 )
 from pybernetes.api.meta import ObjectMeta
+from pybernetes.client.client import STRATEGIC_MERGE_PATCH
 from pybernetes.kubelet.cri import messages as m
 from pybernetes.kubelet.cri.protocol import RuntimeServiceError
 
@@ -325,6 +326,19 @@ async def test_failing_post_start_hook_ends_the_container(tmp_path: Path) -> Non
         assert ("Warning", "FailedPostStartHook", "PostStartHook failed: exit code 1") in await n.events()
 
 
+async def test_after_a_failed_post_start_hook_the_container_ends_with_its_pre_stop_hook(tmp_path: Path) -> None:
+    async with node(tmp_path) as n:
+        n.hooks.failing.add("web")
+        n.runtime.ignores_stop.add("web")
+        lifecycle = Lifecycle(post_start=hook("hello"), pre_stop=hook("goodbye"))
+        await n.run(container(lifecycle=lifecycle), restart_policy="Never", termination_grace_period_seconds=20)
+        pod = await n.until(phase("Failed"))
+        ended = status(pod).state.terminated
+        assert ended is not None and ended.started_at is not None and ended.finished_at is not None
+        assert (ended.finished_at - ended.started_at).total_seconds() >= 20
+        assert n.hooks.ran == [("web", "hello"), ("web", "goodbye")]
+
+
 async def test_liveness_failure_restarts_the_container(tmp_path: Path) -> None:
     async with node(tmp_path) as n:
         created = await n.run(container(liveness_probe=Probe(exec=ExecAction(command=["true"]))))
@@ -332,6 +346,50 @@ async def test_liveness_failure_restarts_the_container(tmp_path: Path) -> None:
         n.probes.say(created.metadata.uid or "", "web", "liveness", False)
         await n.until(lambda p: status(p).restart_count == 1 and ready(p))
         assert ("Normal", "Killing", "Container web failed liveness probe, will be restarted") in await n.events()
+
+
+async def set_image(n: World, field: str, name: str) -> None:
+    """Have a container of the pod run another image."""
+    body = {"spec": {field: [{"name": name, "image": "localhost/busybox:2"}]}}
+    await n.client.patch(Pod, "web", "default", body=body, content_type=STRATEGIC_MERGE_PATCH)
+
+
+@pytest.mark.parametrize("policy", ["OnFailure", "Never"])
+async def test_a_new_image_is_run_whatever_the_restart_policy(tmp_path: Path, policy: str) -> None:
+    async with node(tmp_path) as n:
+        n.runtime.add_image("localhost/busybox:2")
+        await n.run(restart_policy=policy)
+        await n.until(ready)
+        await set_image(n, "containers", "web")
+        pod = await n.until(lambda p: status(p).restart_count == 1 and ready(p))
+        assert status(pod).image == "localhost/busybox:2"
+
+
+@pytest.mark.parametrize(("policy", "restarts"), [("OnFailure", 1), ("Never", 0)])
+async def test_a_container_that_fails_its_probe_and_ends_well(tmp_path: Path, policy: str, restarts: int) -> None:
+    async with node(tmp_path) as n:
+        created = await n.run(container(liveness_probe=Probe(exec=ExecAction(command=["true"]))), restart_policy=policy)
+        await n.until(ready)
+        n.runtime.ends_well.add("web")
+        n.probes.say(created.metadata.uid or "", "web", "liveness", False)
+        if restarts:
+            await n.until(lambda p: status(p).restart_count == 1 and ready(p))
+        else:
+            await n.until(phase("Succeeded"))
+            assert ("Normal", "Killing", "Container web failed liveness probe") in await n.events()
+
+
+async def test_a_running_init_container_is_started_and_not_replaced(tmp_path: Path) -> None:
+    async with node(tmp_path) as n:
+        n.runtime.add_image("localhost/busybox:2")
+        await n.run(init=[container("first")])
+        pod = await n.until(lambda p: p.status.init_container_statuses and status(p, "first").state.running)
+        assert status(pod, "first").started and not status(pod, "first").ready
+        await set_image(n, "initContainers", "first")
+        await n.until(lambda p: p.status.observed_generation == 2)
+        n.runtime.finish(n.runtime.container("first").id, 0)
+        pod = await n.until(ready)
+        assert status(pod, "first").restart_count == 0 and not status(pod, "first").started
 
 
 async def test_readiness_decides_about_ready(tmp_path: Path) -> None:

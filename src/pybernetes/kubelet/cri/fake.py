@@ -41,6 +41,8 @@ class FakeRuntime:
         self.on_exec: Callable[[str, Sequence[str]], tuple[int, bytes]] = lambda _id, _command: (0, b"")
         self.ignores_stop: set[str] = set()
         """Names of containers that only end by SIGKILL, after the whole grace period."""
+        self.ends_well: set[str] = set()
+        """Names of containers that exit with 0 when they are stopped."""
         self.network_ready = True
         self.available = True
         self._clock = clock
@@ -248,7 +250,7 @@ class FakeRuntime:
             await self._clock.sleep(timeout_seconds)
             self.finish(container_id, 137)
         else:
-            self.finish(container_id, 143)
+            self.finish(container_id, 0 if name in self.ends_well else 143)
 
     async def remove_container(self, container_id: str) -> None:
         self._enter("remove_container", container_id)
