@@ -402,10 +402,9 @@ class Kubelet(PodView):
         """The other pods that count, with what they are allocated."""
         return [loop.resizer.allocated for other, loop in self._loops.items() if other != uid and loop.counts]
 
-    def _grant(self, pod: Pod) -> Pending | None:
-        uid = pod.metadata.uid or ""
-        pinned = self._loops[uid].resizer.allocated if self.config.cpu_manager_policy == STATIC_CPUS else None
-        return verdict(pod, self._others(uid), self._allocatable, pinned)
+    def _grant(self, pod: Pod, allocated: Pod) -> Pending | None:
+        pinned = allocated if self.config.cpu_manager_policy == STATIC_CPUS else None
+        return verdict(pod, self._others(pod.metadata.uid or ""), self._allocatable, pinned)
 
     def _state(self, uid: str) -> NodeState:
         return NodeState(

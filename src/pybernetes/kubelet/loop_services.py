@@ -23,8 +23,8 @@ class LoopServices(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     host_ips: Callable[[], list[str]]
     runtime_name: Callable[[], str]
-    grant: Callable[[Pod], Pending | None]
-    """Whether the node grants a pod the resources its spec asks for now."""
+    grant: Callable[[Pod, Pod], Pending | None]
+    """Whether the node grants a pod the resources its spec asks for now, instead of those it is allocated."""
     room_made: Callable[[], None]
     """A pod has given resources back: others may be waiting for them."""
     crash_loop_maximum_seconds: float = 300.0

@@ -38,7 +38,7 @@ class PodResizer:
         pod: Pod,
         directory: str,
         *,
-        grant: Callable[[Pod], Pending | None],
+        grant: Callable[[Pod, Pod], Pending | None],
         room_made: Callable[[], None],
         tell: Callable[[str, str, str], None],
     ) -> None:
@@ -107,7 +107,7 @@ class PodResizer:
         if not self.resources.differs(self._pod):
             self.resources.pending = None
             return
-        pending = self._grant(self._pod)
+        pending = self._grant(self._pod, self.allocated)
         if pending is None:
             self.resources.grant(self._pod)
             self.resources.pending, self.resources.in_progress = None, InProgress()

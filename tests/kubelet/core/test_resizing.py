@@ -15,8 +15,9 @@ def cpu(amount: str, limit: str = "") -> ResourceRequirements:
     return ResourceRequirements(requests={"cpu": amount}, limits={"cpu": limit} if limit else None)
 
 
-async def resize(n: World, amount: str, *, name: str = "web", of: str = "web") -> Pod:
-    body = {"spec": {"containers": [{"name": of, "resources": {"requests": {"cpu": amount}}}]}}
+async def resize(n: World, amount: str, *, limit: str = "", name: str = "web", of: str = "web") -> Pod:
+    resources = {"requests": {"cpu": amount}, **({"limits": {"cpu": limit}} if limit else {})}
+    body = {"spec": {"containers": [{"name": of, "resources": resources}]}}
     return await n.client.patch(
         Pod, name, "default", body=body, content_type=STRATEGIC_MERGE_PATCH, subresource="resize"
     )
