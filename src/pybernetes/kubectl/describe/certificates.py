@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import CommandError
 from .words import date, label_text
 from .writer import Context
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def signing_request(context: Context, item: Item) -> None:
     from binascii import a2b_base64
 
-    from pybernetes.base.x509 import SigningRequest
+    from pybernetes.base.x509 import CertificateError, SigningRequest
 
     metadata, spec = item.obj["metadata"], item.obj.get("spec") or {}
     context.named(item, namespaced=False)
@@ -30,7 +31,11 @@ def signing_request(context: Context, item: Item) -> None:
 
         context.field("Requested Duration", human(spec["expirationSeconds"]))
     context.field("Status", _status(item.obj.get("status") or {}))
-    _names(context, SigningRequest(a2b_base64(spec.get("request", ""))))
+    try:
+        request = SigningRequest(a2b_base64(spec.get("request", "")))
+    except CertificateError:
+        raise CommandError("Error parsing CSR: PEM block type must be CERTIFICATE REQUEST") from None
+    _names(context, request)
     context.events(item)
 
 

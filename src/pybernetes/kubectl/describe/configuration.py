@@ -120,7 +120,7 @@ def service_account(context: Context, item: Item) -> None:
     except StatusFailure:
         secrets, known = [], None
     for title, key in (("Image pull secrets", "imagePullSecrets"), ("Mountable secrets", "secrets")):
-        names = [reference["name"] for reference in item.obj.get(key) or ()]
+        names = [reference.get("name", "") for reference in item.obj.get(key) or ()]
         context.several(title, [name if known is None or name in known else f"{name} (not found)" for name in names])
     mine = (item.name, item.obj["metadata"].get("uid"))
     context.several("Tokens", [one["metadata"]["name"] for one in secrets if _account_of(one) == mine])

@@ -126,9 +126,10 @@ def _url(get: dict[str, Any]) -> str:
     from urllib.parse import quote
 
     host, path = get.get("host") or "", quote(get.get("path") or "", safe="/$&+,:;=@~")
+    authority = quote(f"{f'[{host}]' if ':' in host else host}:{get.get('port')}", safe="!$&'()*+,;=:[]<>\"")
     if path and not path.startswith("/"):
         path = f"/{path}"
-    return f"{str(get.get('scheme', 'HTTP')).lower()}://{f'[{host}]' if ':' in host else host}:{get.get('port')}{path}"
+    return f"{str(get.get('scheme', 'HTTP')).lower()}://{authority}{path}"
 
 
 def _environment_sources(context: Context, sources: list[dict[str, Any]] | None) -> None:
@@ -136,7 +137,7 @@ def _environment_sources(context: Context, sources: list[dict[str, Any]] | None)
         return
     context.line(2, "Environment Variables from:")
     for source in sources:
-        kind = "ConfigMap" if source.get("configMapRef") else "Secret" if source.get("secretRef") else ""
+        kind = "ConfigMap" if "configMapRef" in source else "Secret" if "secretRef" in source else ""
         reference = source.get("configMapRef") or source.get("secretRef") or {}
         prefix = f" with prefix '{source['prefix']}'" if source.get("prefix") else ""
         optional = flag(reference.get("optional"))
@@ -151,8 +152,10 @@ def _environment(context: Context, container: dict[str, Any], pod: dict[str, Any
     context.line(2, "Environment:")
     for variable in variables:
         source = variable.get("valueFrom")
-        if source:
-            context.field(variable["name"], _sourced(source, container, pod), 3)
+        if source is not None:
+            shown = _sourced(source, container, pod)
+            if shown:
+                context.field(variable["name"], shown, 3)
             continue
         first, *further = str(variable.get("value", "")).split("\n")
         context.field(variable["name"], first, 3)
@@ -177,8 +180,9 @@ def _sourced(source: dict[str, Any], container: dict[str, Any], pod: dict[str, A
     for key, kind in (("secretKeyRef", "in secret"), ("configMapKeyRef", "of config map")):
         if key in source:
             reference = source[key]
+            where = f"{kind} '{reference.get('name', '')}'"
             optional = flag(reference.get("optional"))
-            return f"<set to the key '{reference.get('key')}' {kind} '{reference.get('name')}'>\tOptional: {optional}"
+            return f"<set to the key '{reference.get('key', '')}' {where}>\tOptional: {optional}"
     return ""
 
 
@@ -187,6 +191,8 @@ def _amount(reference: dict[str, Any], container: dict[str, Any]) -> str:
     from pybernetes.api.quantity import parse
 
     which, _, name = str(reference.get("resource", "")).partition(".")
+    if which not in ("limits", "requests") or not name.startswith(("cpu", "memory", "ephemeral-storage", "hugepages-")):
+        return ""
     amount = parse(str(((container.get("resources") or {}).get(which) or {}).get(name, "0"))).nanos
     divisor = parse(str(reference.get("divisor") or "1")).nanos or parse("1").nanos
     if not amount and which == "limits" and name in ("cpu", "memory"):

@@ -34,7 +34,7 @@ def event_age(event: dict[str, Any]) -> str:
     first = event.get("eventTime") or event.get("firstTimestamp")
     series = event.get("series")
     if series:
-        return f"{age_of(series.get('lastObservedTime'))} (x{series.get('count')} over {age_of(first)})"
+        return f"{age_of(series.get('lastObservedTime'))} (x{series.get('count', 0)} over {age_of(first)})"
     if int(event.get("count") or 0) > 1:
         return f"{age_of(event.get('lastTimestamp'))} (x{event['count']} over {age_of(first)})"
     return age_of(first)

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
     from ..objects.item import Item
 
+_NEVER = "0001-01-01 00:00:00 +0000 UTC"
+
 
 def network_policy(context: Context, item: Item) -> None:
     metadata, spec = item.obj["metadata"], item.obj.get("spec") or {}
     context.named(item)
-    made = time.localtime(seconds_of(metadata["creationTimestamp"]))
-    context.field("Created on", time.strftime("%Y-%m-%d %H:%M:%S %z %Z", made))
+    made = metadata.get("creationTimestamp")
+    local = time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(seconds_of(made))) if made else _NEVER
+    context.field("Created on", local)
     context.labels("Labels", metadata.get("labels"))
     context.annotations(metadata.get("annotations"))
     context.line(0, "Spec:")
@@ -60,11 +63,11 @@ def _ports(context: Context, ports: list[dict[str, Any]]) -> None:
 
 
 def _peer(context: Context, peer: dict[str, Any]) -> None:
-    for title, key in (("NamespaceSelector", "namespaceSelector"), ("PodSelector", "podSelector")):
-        if peer.get(key) is not None:
-            context.line(3, f"{title}: {selector_text(peer[key])}")
+    selectors = [key for key in ("namespaceSelector", "podSelector") if peer.get(key) is not None]
+    for key in selectors:
+        context.line(3, f"{key[0].upper()}{key[1:]}: {selector_text(peer[key])}")
     block = peer.get("ipBlock")
-    if block:
+    if block is not None and not selectors:
         context.line(3, "IPBlock:")
         context.line(4, f"CIDR: {block.get('cidr', '')}")
         context.line(4, f"Except: {joined(block.get('except'))}")

@@ -133,7 +133,7 @@ def endpoint_slice(context: Context, item: Item) -> None:
         context.field("Ready", "<unset>" if ready is None else flag(ready), 3)
         context.field("Hostname", or_unset(endpoint.get("hostname")), 2)
         target = endpoint.get("targetRef")
-        if target:
+        if target is not None:
             context.field("TargetRef", f"{target.get('kind', '')}/{target.get('name', '')}", 2)
         context.field("NodeName", or_unset(endpoint.get("nodeName")), 2)
         context.field("Zone", or_unset(endpoint.get("zone")), 2)
@@ -172,7 +172,9 @@ def ingress(context: Context, item: Item) -> None:
 def _backend(context: Context, backend: dict[str, Any], namespace: str) -> str:
     found = backend.get("service")
     if not found:
-        resource = backend.get("resource") or {}
+        resource = backend.get("resource")
+        if resource is None:
+            return ""
         group = resource.get("apiGroup") or "<none>"
         return f"APIGroup: {group}, Kind: {resource.get('kind', '')}, Name: {resource.get('name', '')}"
     wanted = found.get("port") or {}

@@ -84,11 +84,12 @@ def _addresses(context: Context, status: dict[str, Any]) -> None:
 
 
 def _conditions(context: Context, spec: dict[str, Any], status: dict[str, Any]) -> None:
-    known = {one["type"]: one["status"] for one in status.get("conditions") or ()}
+    found = [(one["type"], one["status"]) for one in status.get("conditions") or ()]
+    known = dict(reversed(found))
     gates = [one["conditionType"] for one in spec.get("readinessGates") or ()]
     for title, shown in (
         ("Readiness Gates", [(gate, known.get(gate, "<none>")) for gate in gates]),
-        ("Conditions", list(known.items())),
+        ("Conditions", found),
     ):
         if shown:
             context.line(0, f"{title}:\n  Type\tStatus")

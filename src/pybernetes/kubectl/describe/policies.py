@@ -58,7 +58,7 @@ def _metric(metric: dict[str, Any], current: dict[str, Any]) -> str:
             return f"resource {what} on pods:\t{have} / {target['averageValue']}"
         have = "<unknown>"
         if seen.get("averageUtilization") is not None:
-            have = f"{seen['averageUtilization']}% ({seen.get('averageValue')})"
+            have = f"{seen['averageUtilization']}% ({seen.get('averageValue', '<nil>')})"
         wanted = f"{target['averageUtilization']}%" if target.get("averageUtilization") is not None else "<auto>"
         return f"resource {what} on pods  (as a percentage of request):\t{have} / {wanted}"
     if kind == "Pods":

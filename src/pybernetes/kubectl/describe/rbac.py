@@ -41,11 +41,11 @@ def _compact(rules: list[dict[str, Any]]) -> list[Rule]:
     urls: list[Rule] = []
     resources: dict[tuple[str, str, str], Rule] = {}
     for rule in rules:
-        verbs = rule.get("verbs") or []
+        verbs = list(dict.fromkeys(rule.get("verbs") or ()))
         urls += [
             {"nonResourceURLs": [url], "verbs": [verb]} for url in rule.get("nonResourceURLs") or () for verb in verbs
         ]
-        for group in rule.get("apiGroups") or ():
+        for group in (rule.get("apiGroups") or ()) if verbs else ():
             for resource in rule.get("resources") or ():
                 for name in rule.get("resourceNames") or ("",):
                     known = resources.setdefault(

@@ -52,7 +52,7 @@ def deployment(context: Context, item: Item) -> None:
     context.named(item)
     context.field("CreationTimestamp", date(metadata.get("creationTimestamp")))
     _labels(context, item)
-    context.field("Selector", selector_text(spec.get("selector")))
+    context.field("Selector", text_of(spec.get("selector") or {}))
     context.field(
         "Replicas",
         f"{spec.get('replicas', 0)} desired | {status.get('updatedReplicas', 0)} updated | "
@@ -63,8 +63,9 @@ def deployment(context: Context, item: Item) -> None:
     context.field("StrategyType", strategy.get("type", ""))
     context.field("MinReadySeconds", spec.get("minReadySeconds", 0))
     rolling = strategy.get("rollingUpdate")
-    if rolling:
-        limits = f"{rolling.get('maxUnavailable')} max unavailable, {rolling.get('maxSurge')} max surge"
+    if rolling is not None:
+        most, surge = (rolling.get(key, "<nil>") for key in ("maxUnavailable", "maxSurge"))
+        limits = f"{most} max unavailable, {surge} max surge"
         context.field("RollingUpdateStrategy", limits)
     template(context, spec.get("template"))
     _conditions(context, status)
@@ -126,7 +127,7 @@ def stateful_set(context: Context, item: Item) -> None:
     metadata, spec, status = _parts(item)
     context.named(item)
     context.field("CreationTimestamp", date(metadata.get("creationTimestamp")))
-    context.field("Selector", selector_text(spec.get("selector")))
+    context.field("Selector", text_of(spec.get("selector") or {}))
     _labels(context, item)
     context.field("Replicas", f"{spec.get('replicas', 0)} desired | {status.get('replicas', 0)} total")
     strategy = spec.get("updateStrategy") or {}
@@ -147,8 +148,8 @@ def _claim_templates(context: Context, claims: list[dict[str, Any]]) -> None:
 
     context.line(0, "Volume Claims:" if claims else "Volume Claims:\t<none>")
     for claim in claims:
-        metadata, spec = claim["metadata"], claim.get("spec") or {}
-        context.field("Name", metadata["name"], 1)
+        metadata, spec = claim.get("metadata") or {}, claim.get("spec") or {}
+        context.field("Name", metadata.get("name", ""), 1)
         context.field("StorageClass", class_of(claim), 1)
         context.labels("Labels", metadata.get("labels"), 1, 1)
         context.labels("Annotations", metadata.get("annotations"), 1, 1)
@@ -160,7 +161,7 @@ def _claim_templates(context: Context, claims: list[dict[str, Any]]) -> None:
 def daemon_set(context: Context, item: Item) -> None:
     _, spec, status = _parts(item)
     context.named(item)
-    context.field("Selector", selector_text(spec.get("selector")))
+    context.field("Selector", text_of(spec.get("selector") or {}))
     context.field("Node-Selector", label_text(((spec.get("template") or {}).get("spec") or {}).get("nodeSelector")))
     _labels(context, item)
     for title, key in (
@@ -236,5 +237,6 @@ def cron_job(context: Context, item: Item) -> None:
     template(context, inner.get("template"))
     last = status.get("lastScheduleTime")
     context.field("Last Schedule Time", date(last) if last else "<unset>")
-    context.field("Active Jobs", joined(job["name"] for job in status.get("active") or ()) or "<none>")
+    active = status.get("active") or ()
+    context.field("Active Jobs", joined(job.get("name", "") for job in active) if active else "<none>")
     context.events(item)

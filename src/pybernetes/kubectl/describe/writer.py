@@ -112,9 +112,10 @@ class Context:
         self.several("Annotations", annotation_lines(annotations), level)
 
     def controlled_by(self, item: Item) -> None:
-        for owner in item.obj["metadata"].get("ownerReferences") or ():
-            if owner.get("controller"):
-                self.field("Controlled By", f"{owner['kind']}/{owner['name']}")
+        owners = item.obj["metadata"].get("ownerReferences") or ()
+        owner = next((one for one in owners if one.get("controller")), None)
+        if owner:
+            self.field("Controlled By", f"{owner['kind']}/{owner['name']}")
 
     # -- more from the server
 

@@ -60,4 +60,4 @@ def text_of(selector: Mapping[str, object]) -> str:
             "DoesNotExist": f"!{key}",
         }[operator]
         terms.append((key, shown))
-    return ",".join(shown for _, shown in sorted(terms))
+    return ",".join(shown for _, shown in sorted(terms, key=lambda term: term[0]))
