@@ -1,5 +1,6 @@
 """CPUs of their own on a real node: what a Guaranteed pod has nobody else runs on, as long as it lives."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from tests.e2e.objects import SLEEP, pod, shell
 from tests.support.machine import machine
 from tests.support.pods import Pods
 from tests.support.waiting import until
+
+from pybernetes.kubelet.plugins.channel import PluginChannel
+from pybernetes.kubelet.podresources import messages as m
 
 CPUS = sorted(os.sched_getaffinity(0))
 
@@ -27,6 +31,18 @@ def pinning() -> Iterator[Cluster]:
 def guaranteed(cpu: str) -> dict[str, Any]:
     amounts = {"cpu": cpu, "memory": "32Mi"}
     return {"resources": {"limits": amounts, "requests": amounts}}
+
+
+async def ask(socket: str) -> tuple[list[int], dict[str, list[int]]]:
+    """What the pod resources API tells: the CPUs that can be had alone, and those of each pod of one container."""
+    channel = PluginChannel(socket)
+    try:
+        service = "/v1.PodResourcesLister/"
+        can = await channel.call(service + "GetAllocatableResources", m.Empty(), m.AllocatableResponse, 60)
+        found = await channel.call(service + "List", m.Empty(), m.ListResponse, 60)
+        return can.cpu_ids, {pod.name: pod.containers[0].cpu_ids for pod in found.pod_resources}
+    finally:
+        await channel.close()
 
 
 def test_whole_cpus_of_a_guaranteed_pod_are_its_own_until_it_goes(pinning: Cluster) -> None:
@@ -54,5 +70,8 @@ def test_whole_cpus_of_a_guaranteed_pod_are_its_own_until_it_goes(pinning: Clust
     until(lambda: allowed("all") == set(CPUS) - own)
     state = json.loads((pinning.data_dir / "kubelet/cpu_manager_state").read_bytes())
     assert list(state["entries"].values()) == [{"c": str(*own)}]
+    allocatable, told = asyncio.run(ask(str(pinning.data_dir / "kubelet/pod-resources/kubelet.sock")))
+    assert allocatable == CPUS[1:]
+    assert (told["own"], told["all"]) == (sorted(own), [])
     pods("delete", "pod", "own")
     until(lambda: allowed("all") == set(CPUS))

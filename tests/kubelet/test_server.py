@@ -82,6 +82,7 @@ class Setup:
             healthz_port=0,
             log_root=str(directory),
             configuration={"a": 1},
+            flags={"max-pods": "110"},
         )
         self.trouble = ""
         self.server = KubeletServer(self.config, self.view, Client(self.api), healthy=lambda: self.trouble)
@@ -110,6 +111,8 @@ def setup(tmp_path: Path) -> Setup:
         ("GET", "/stats/summary", ("get", ("stats",))),
         ("GET", "/metrics/resource", ("get", ("metrics",))),
         ("GET", "/logs/x", ("get", ("log",))),
+        ("GET", "/statusz", ("get", ("statusz",))),
+        ("GET", "/flagz", ("get", ("configz",))),
         ("POST", "/exec/a/b/c", ("create", ("proxy",))),
         ("GET", "/exec/a/b/c", ("create", ("proxy",))),
     ],
@@ -168,6 +171,19 @@ async def test_pods_and_configuration(setup: Setup) -> None:
     assert (status, found["kind"], found["items"][0]["metadata"]["name"]) == (200, "PodList", "web")
     assert found["items"][0]["status"]["phase"] == "Running"
     assert await setup.ask("/configz") == (200, '{"kubeletconfig":{"a":1}}')
+
+
+async def test_status_and_flags(setup: Setup) -> None:
+    status, text = await setup.ask("/statusz")
+    assert status == 200
+    assert "\nkubelet statusz\n" in text
+    assert " /checkpoint /configz " in text
+    status, text = await setup.ask("/flagz")
+    assert (status, text.splitlines()[-1]) == (200, "max-pods=110")
+    structured = [*TOKEN, ("accept", "application/json;g=config.k8s.io;v=v1beta1;as=Flagz")]
+    status, text = await setup.ask("/flagz", headers=structured)
+    assert msgspec.json.decode(text)["flags"] == {"max-pods": "110"}
+    assert (await setup.ask("/flagz", headers=[*TOKEN, ("accept", "application/json")]))[0] == 406
 
 
 async def test_health(setup: Setup) -> None:
@@ -340,6 +356,7 @@ async def test_metrics(setup: Setup) -> None:
     assert status == 200
     assert "kubelet_running_pods 1\n" in text
     assert "# TYPE rest_client_requests_total counter\n" in text
+    assert "\nprocess_resident_memory_bytes " in text
     assert 'kubelet_running_containers{container_state="running"} 1\n' in text
 
 

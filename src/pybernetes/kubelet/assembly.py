@@ -16,7 +16,7 @@ from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.tasks import running
 from ..client.client import Client
 from ..client.events import EventRecorder
-from . import configuration, hosts_file, resolv
+from . import configuration, flags, hosts_file, resolv
 from .config import KubeletConfig
 from .cpu_manager.manager import CpuManager, check_policy
 from .cpu_manager.settings import rules_of
@@ -42,13 +42,13 @@ from .kubelet import Kubelet
 from .log_rotation import LogRotation
 from .node_devices import NodeDevices
 from .parts import ExecSync, Parts
+from .podresources.listing import Listing
+from .podresources.service import PodResourcesService
 from .probes import ProbeManager
 from .probes_prober import Prober
-from .server import KubeletServer, ServerConfig
+from .server import COMPONENT, KubeletServer, ServerConfig
 from .stats import NodeStats
 from .volumes.manager import VolumeManager
-
-COMPONENT = "kubelet"
 
 
 def exec_in(runtime: ContainerRuntime) -> ExecSync:
@@ -106,7 +106,7 @@ class RealKubelet:
         )
         self._probes = ProbeManager(Prober(exec_in(self._runtime)), self._recorder, clock)
         self._cpus = _cpu_manager(config, self._runtime)
-        cpus = self._cpus
+        cpus, claims = self._cpus, ClaimManager(client, config.root_directory, self._dra)
         parts = Parts(
             volumes=self._volumes,
             probes=self._probes,
@@ -117,10 +117,13 @@ class RealKubelet:
             dns_config=resolv.dns_config,
             image_mounts=KernelImageMounts(kernel),
             write_hosts=partial(hosts_file.write, cluster_domain=config.cluster_domain),
-            devices=NodeDevices(self._devices, ClaimManager(client, config.root_directory, self._dra), cpus),
+            devices=NodeDevices(self._devices, claims, cpus),
         )
         self._kubelet = Kubelet(
             config, client, self._runtime, parts, self._recorder, clock=clock, components=components
+        )
+        self._told = PodResourcesService(
+            os.path.join(config.root_directory, "pod-resources"), self._kubelet, Listing(self._devices, claims, cpus)
         )
         self._volumes.on_change = self._kubelet.pod_changed
         self._devices.on_change = self._kubelet.set_devices
@@ -167,6 +170,7 @@ class RealKubelet:
                 port=config.port,
                 healthz_port=healthz_port,
                 configuration=configuration.shown(config),
+                flags=flags.shown(config),
             ),
             self._kubelet,
             client,
@@ -191,6 +195,7 @@ class RealKubelet:
                 running("devices", self._devices.serve),
                 running("dynamic resources", self._dra.serve),
                 running("device registration", DeviceRegistration(self._devices).serve),
+                running("pod resources", self._told.serve),
                 running("storage drivers", self._csi.serve),
                 running("log-rotation", self._rotation.serve),
                 running("eviction", self._eviction.serve),

@@ -26,8 +26,10 @@ from pybernetes.base.clock import SYSTEM_CLOCK, Clock
 from pybernetes.base.http.message import BodyTooLarge, Request, Response
 from pybernetes.base.http.server import HttpServer
 from pybernetes.base.log import logger
+from pybernetes.base.metrics import Registry, add_process_metrics
 from pybernetes.base.tasks import running
 from pybernetes.client.client import Client
+from pybernetes.client.zpages import flagz, statusz
 
 from .cadvisor_metrics import cadvisor_metrics
 from .cri.protocol import POD_UID_LABEL, RuntimeServiceError
@@ -42,6 +44,7 @@ from .volume_metrics import volume_metrics
 
 log = logger(__name__)
 
+COMPONENT = "kubelet"
 MAXIMUM_FORM_BYTES = 64 * 1024
 
 
@@ -57,6 +60,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What /logs/ shows."""
     configuration: Mapping[str, Any] = {}
     """What /configz shows, as KubeletConfiguration."""
+    flags: Mapping[str, str] = {}
+    """What /flagz shows."""
 
 
 def _plain(status: int, text: str) -> Response:
@@ -98,6 +103,8 @@ class KubeletServer:
         self._healthy = healthy
         self._clock = clock
         self._requests = client.metrics
+        self._process = Registry()
+        add_process_metrics(self._process)
         self._gatekeeper = Gatekeeper(client, config.node_name, clock)
         self._streams = StreamingClient()
         self._server: HttpServer | None = None
@@ -116,6 +123,10 @@ class KubeletServer:
             "configz": self._configz,
             "checkpoint": self._checkpoint,
         }
+        status_page = statusz(COMPONENT, lambda: [f"/{name}" for name in self._routes])
+        flags_page = flagz(COMPONENT, lambda: dict(config.flags))
+        self._routes["statusz"] = lambda request, _path: status_page(request)
+        self._routes["flagz"] = lambda request, _path: flags_page(request)
 
     @property
     def port(self) -> int:
@@ -157,6 +168,8 @@ class KubeletServer:
             return await handler(request, rest)
         except RuntimeServiceError as error:
             return _plain(404 if error.code == "NOT_FOUND" else 500, str(error))
+        except StatusError as refused:
+            return _json(refused.status(), refused.code)
 
     async def open_healthz(self, request: Request) -> Response:
         """The loopback listener: /healthz and nothing else."""
@@ -338,7 +351,7 @@ class KubeletServer:
             f"kubelet_running_pods {len(pods)}\n"
             "# TYPE kubelet_running_containers gauge\n"
             f'kubelet_running_containers{{container_state="running"}} {running_containers}\n'
-            f"{self._requests.text().decode()}"
+            f"{self._requests.text().decode()}{self._process.text().decode()}"
         )
 
 

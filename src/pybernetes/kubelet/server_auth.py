@@ -21,7 +21,14 @@ LIFETIMES = Lifetimes(allowed_seconds=300.0, refused_seconds=30.0, token_seconds
 
 VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 INTERACTIVE = ("exec", "attach", "portForward", "run")
-COARSE = {"stats": "stats", "metrics": "metrics", "logs": "log", "checkpoint": "checkpoint"}
+COARSE = {
+    "stats": "stats",
+    "metrics": "metrics",
+    "logs": "log",
+    "checkpoint": "checkpoint",
+    "statusz": "statusz",
+    "flagz": "configz",
+}
 FINE = {"healthz": "healthz", "configz": "configz", "pods": "pods", "runningpods": "pods"}
 
 

@@ -120,6 +120,9 @@ async def test_a_container_gets_what_the_plugin_says(setup: Setup) -> None:
         assert (device.container_path, device.host_path, device.permissions) == ("/dev/given", "/dev/null", "rw")
         assert (mount.container_path, mount.host_path, mount.readonly) == ("/plugin", str(setup.directory), True)
         assert found.annotations == {"example.com/devices": "yes"}
+        assert setup.manager.held("u1", "c") == [(GPU, "a"), (GPU, "b")]
+        assert setup.manager.held("u1", "other") == []
+        assert setup.manager.usable() == [(GPU, "a"), (GPU, "b"), (GPU, "c")]
         assert plugin.calls == [("allocate", ("a", "b")), ("before start", ("a", "b"))]
         assert await setup.allocate(pod(c=2)) == found  # the container starts again
         assert plugin.calls[2:] == [("before start", ("a", "b"))]

@@ -118,6 +118,9 @@ async def test_a_claim_is_prepared_given_to_containers_and_given_back(setup: Set
         assert (mount.container_path, mount.host_path, mount.readonly) == ("/cdi", str(setup.cdi), True)
         assert setup.manager.devices(pod(), container(pod(), 1)) == DevicesOfContainer()
         assert setup.manager.devices(pod(request="req"), container(pod(request="req"))) == found
+        (claim,) = setup.manager.held(pod(), container(pod()))
+        assert (claim.name, claim.namespace, [device.driver for device in claim.devices]) == ("c", "default", [DRIVER])
+        assert setup.manager.held(pod(), container(pod(), 1)) == []
         await setup.manager.unprepare("u1")
         await setup.manager.unprepare("u1")
         assert driver.calls[1:] == [("unprepare", ["c"])]

@@ -14,39 +14,13 @@ import msgspec
 from ...kubelet.config import KubeletConfig
 from ...kubelet.configuration_checks import ConfigurationError, check
 from ...kubelet.eviction_thresholds import parse_thresholds
+from ...kubelet.flags import FIELDS
 from ..config import ClusterConfig
 from ..kubelet_flags import EVICTION_HARD, FLAGS
 from .flag_values import duration_seconds, of_words
 from .settings import CommandError
 
 _OPTION = "--kubelet-arg"
-_FIELDS = {
-    "allowed-unsafe-sysctls": "allowed_unsafe_sysctls",
-    "cpu-manager-policy": "cpu_manager_policy",
-    "cpu-manager-policy-options": "cpu_manager_policy_options",
-    "eviction-max-pod-grace-period": "eviction_maximum_pod_grace_seconds",
-    "eviction-minimum-reclaim": "eviction_minimum_reclaim",
-    "eviction-pressure-transition-period": "eviction_transition_seconds",
-    "image-gc-high-threshold": "image_gc_high_percent",
-    "image-gc-low-threshold": "image_gc_low_percent",
-    "max-parallel-image-pulls": "max_parallel_image_pulls",
-    "max-pods": "max_pods",
-    "minimum-image-ttl-duration": "image_minimum_age_seconds",
-    "node-labels": "labels",
-    "node-status-update-frequency": "node_status_update_seconds",
-    "pod-max-pids": "pod_pids_limit",
-    "reserved-cpus": "reserved_system_cpus",
-    "resolv-conf": "host_resolv_conf",
-    "root-dir": "root_directory",
-    "seccomp-default": "seccomp_default",
-    "serialize-image-pulls": "serialize_image_pulls",
-    "shutdown-grace-period": "shutdown_grace_seconds",
-    "shutdown-grace-period-critical-pods": "shutdown_critical_seconds",
-    "system-reserved": "system_reserved",
-    "topology-manager-policy": "topology_manager_policy",
-    "topology-manager-scope": "topology_manager_scope",
-}
-"""Flags that are a field as they are."""
 _RESERVABLE = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -68,7 +42,7 @@ def adjusted(config: KubeletConfig, words: Sequence[str]) -> KubeletConfig:
     given = of_words(_OPTION, words, FLAGS, "see docs/cluster.md")
     if given.get("config"):
         config = _of_file(config, given["config"])
-    changes: dict[str, Any] = {field: given[name] for name, field in _FIELDS.items() if name in given}
+    changes: dict[str, Any] = {field: given[name] for name, field in FIELDS.items() if name in given}
     if "root-dir" in given:
         _check_link(Path(given["root-dir"]))
     if "labels" in changes:

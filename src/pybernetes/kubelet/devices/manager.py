@@ -146,6 +146,18 @@ class DeviceManager:
         self.on_change(*amounts({name: resource.devices for name, resource in self._resources.items()}))
         self._save()
 
+    # What there is, for the pod resources API.
+
+    def usable(self) -> list[tuple[str, str]]:
+        """(resource, id) of every healthy device."""
+        found = self._resources.items()
+        return [(name, id_) for name, resource in found for id_, healthy in resource.devices.items() if healthy]
+
+    def held(self, pod_uid: str, container: str) -> list[tuple[str, str]]:
+        """(resource, id) of the devices that a container has."""
+        grants = [grant for key, grant in self._grants.items() if key[:2] == (pod_uid, container)]
+        return [(grant.resource, id_) for grant in grants for id_ in grant.ids]
+
     # Containers come and go.
 
     async def allocate(self, pod: Pod, container: Container) -> DevicesOfContainer:

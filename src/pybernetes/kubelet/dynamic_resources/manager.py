@@ -10,7 +10,7 @@ of. A driver that is missing when a pod starts leaves no trace of the pod, which
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -22,6 +22,7 @@ from pybernetes.client.client import Client
 
 from ..devices.manager import DevicesOfContainer
 from ..plugins.channel import RpcError
+from ..podresources.listing import HeldClaim, HeldDevice
 from . import cdi
 from . import messages as m
 from .claims import ClaimError, check, claims_of, drivers_of, requests_of
@@ -149,10 +150,7 @@ class ClaimManager:
         wanted = requests_of(pod, container)
         if not wanted:
             return DevicesOfContainer()
-        ids: list[str] = []
-        for name_in_pod, name, _ in claims_of(pod):
-            for request in wanted.get(name_in_pod, ()):
-                ids += self._ids(pod.metadata.uid or "", name, request)
+        ids = [id_ for claim in self.held(pod, container) for device in claim.devices for id_ in device.cdi_names]
         if not ids:
             return DevicesOfContainer()
         edits = cdi.edits_for(ids, cdi.read_specs(self._directories))
@@ -166,16 +164,16 @@ class ClaimManager:
         """The uids of the pods that have claims here."""
         return {uid for claim in self._claims.values() for uid in claim.pod_uids}
 
-    def _ids(self, pod_uid: str, name: str, request: str) -> list[str]:
-        """The CDI names of a claim, of one request (also one of its subrequests) or of all."""
+    def held(self, pod: Pod, container: Container) -> list[HeldClaim]:
+        """What a container has of the pod's claims, as far as they are prepared. ClaimError."""
+        wanted = requests_of(pod, container)
         found = []
-        for claim in self._claims.values():
-            if claim.claim_name != name or pod_uid not in claim.pod_uids:
-                continue
-            for device in (device for devices in claim.driver_state.values() for device in devices):
-                names = {one.partition("/")[0] for one in device.request_names}
-                if not request or not names or request in names or request in device.request_names:
-                    found += device.cdi_device_ids
+        for name_in_pod, name, _ in claims_of(pod) if wanted else ():
+            requests = wanted.get(name_in_pod, ())
+            for claim in self._claims.values():
+                if requests and claim.claim_name == name and (pod.metadata.uid or "") in claim.pod_uids:
+                    devices = [device for request in requests for device in _devices(claim, request)]
+                    found.append(HeldClaim(name, claim.namespace, devices))
         return found
 
     async def unprepare(self, pod_uid: str) -> None:
@@ -212,3 +210,12 @@ class ClaimManager:
                     raise ClaimError(text)
             if len(results) < len(batch):
                 raise ClaimError(f"NodeUnprepareResources skipped {len(batch) - len(results)} ResourceClaims")
+
+
+def _devices(claim: _Claim, request: str) -> Iterator[HeldDevice]:
+    """The devices of a claim, of one request (also one of its subrequests) or of all."""
+    for driver, devices in claim.driver_state.items():
+        for device in devices:
+            names = {one.partition("/")[0] for one in device.request_names}
+            if not request or not names or request in names or request in device.request_names:
+                yield HeldDevice(driver, device.pool_name, device.device_name, device.cdi_device_ids)
