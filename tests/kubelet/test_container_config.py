@@ -6,7 +6,7 @@ import pytest
 from tests.kubelet.pods import pod_of
 
 from pybernetes.api.core import VolumeMount
-from pybernetes.kubelet.container_config import check_recursive_read_only, hostname
+from pybernetes.kubelet.container_config import check_recursive_read_only, hostname, sub_path
 from pybernetes.kubelet.cri import messages as m
 from pybernetes.kubelet.environment import ConfigError
 from pybernetes.kubelet.security import container_security
@@ -45,6 +45,15 @@ def test_a_whole_name_that_no_kernel_takes_is_refused() -> None:
 @pytest.mark.parametrize("wanted", [None, "Disabled", "IfPossible"])
 def test_recursive_read_only_where_it_is_not_insisted_on(wanted: str | None) -> None:
     check_recursive_read_only(VolumeMount(name="v", mount_path="/v", read_only=True, recursive_read_only=wanted))
+
+
+def test_a_sub_path_is_expanded_and_needs_a_value_for_every_name() -> None:
+    mount = VolumeMount(name="v", mount_path="/v", sub_path_expr="$(A)/$$(B)/$(C)")
+    assert sub_path(mount, {"A": "a", "C": "c"}) == "a/$(B)/c"
+    with pytest.raises(ConfigError) as caught:
+        sub_path(mount, {"C": ""})
+    assert str(caught.value) == "missing value for A, C"
+    assert sub_path(VolumeMount(name="v", mount_path="/v", sub_path="$(A)"), {}) == "$(A)"
 
 
 def test_recursive_read_only_cannot_be_had() -> None:

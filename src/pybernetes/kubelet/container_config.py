@@ -16,7 +16,7 @@ from ..api.core import Container, EphemeralContainer, Pod, VolumeMount
 from .cri import messages as m
 from .cri.protocol import CONTAINER_NAME_LABEL, POD_NAME_LABEL, POD_NAMESPACE_LABEL, POD_UID_LABEL
 from .devices.manager import DevicesOfContainer
-from .environment import ConfigError, expand, expand_all
+from .environment import ConfigError, expand, expand_all, names_in
 from .hosts_file import pod_hostname
 from .parts import DnsConfig
 from .pod_runtime import (
@@ -239,5 +239,10 @@ def check_recursive_read_only(mount: VolumeMount) -> None:
 
 
 def sub_path(mount: VolumeMount, environment: Mapping[str, str]) -> str:
-    """subPath, or the expanded subPathExpr, or "" for the whole volume."""
-    return expand(mount.sub_path_expr, environment) if mount.sub_path_expr else mount.sub_path or ""
+    """subPath, or the expanded subPathExpr, or "" for the whole volume. ConfigError for a variable without a value."""
+    if not mount.sub_path_expr:
+        return mount.sub_path or ""
+    missing = sorted(name for name in names_in(mount.sub_path_expr) if not environment.get(name))
+    if missing:
+        raise ConfigError(f"missing value for {', '.join(missing)}")
+    return expand(mount.sub_path_expr, environment)

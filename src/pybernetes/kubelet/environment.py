@@ -170,8 +170,24 @@ def _missing(optional: bool | None, message: str) -> str | None:
     return None
 
 
+def names_in(text: str) -> set[str]:
+    """The names that `expand` looks up."""
+    asked: set[str] = set()
+
+    def note(name: str) -> str:
+        asked.add(name)
+        return ""
+
+    _expand(text, note)
+    return asked
+
+
 def expand(text: str, variables: Mapping[str, str]) -> str:
     """`$(NAME)` replaced by its value; an unknown one is left as it is, and `$$` stands for `$`."""
+    return _expand(text, lambda name: variables.get(name, f"$({name})"))
+
+
+def _expand(text: str, value_of: Callable[[str], str]) -> str:
     if "$" not in text:
         return text
     pieces = []
@@ -185,7 +201,7 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
             end = text.find(")", at) if text[at + 1] == "(" else -1
             if end > 0:
                 name = text[at + 2 : end]
-                pieces.append(variables.get(name, f"$({name})"))
+                pieces.append(value_of(name))
                 at = end + 1
                 continue
         pieces.append(text[at])

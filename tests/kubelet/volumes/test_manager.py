@@ -129,7 +129,28 @@ async def test_a_token_is_private_to_the_user_or_group(setup: Setup) -> None:
     assert (token.stat().st_uid, token.stat().st_mode & 0o777) == (1000, 0o600)
     pod = pod_of({"volumes": [volume], "securityContext": {"fsGroup": 2000}}, uid="uid-2")
     token = Path((await setup.manager.mount(pod))["v"]) / "token"
-    assert (token.stat().st_gid, token.stat().st_mode & 0o777) == (2000, 0o660)
+    assert (token.stat().st_gid, token.stat().st_mode & 0o777) == (2000, 0o640)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
+@pytest.mark.parametrize("source", ["configMap", "secret", "downwardAPI", "projected"])
+async def test_the_group_of_the_pod_may_read_what_is_shown(setup: Setup, source: str) -> None:
+    setup.api.put("configmaps", "c", "default", data={"a": "1"})
+    setup.api.put("secrets", "c", "default", data={"a": encoded("1")})
+    name = {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}
+    config_map = {"name": "c", "items": [{"key": "a", "path": "d/name"}]}
+    of_kind: dict[str, Any] = {
+        "configMap": config_map,
+        "secret": {"secretName": "c", "items": config_map["items"]},
+        "downwardAPI": {"items": [{**name, "path": "d/name"}]},
+        "projected": {"sources": [{"configMap": config_map}]},
+    }
+    volume = {"name": "v", source: {**of_kind[source], "defaultMode": 0o400}}
+    pod = pod_of({"volumes": [volume], "securityContext": {"fsGroup": 2000}})
+    path = Path((await setup.manager.mount(pod))["v"])
+    seen = [(part.stat().st_gid, part.stat().st_mode & 0o7777) for part in (path / "d", path / "d" / "name")]
+    assert seen == [(2000, 0o2755), (2000, 0o440)]
+    assert (path.stat().st_gid, path.stat().st_mode & 0o2550) == (2000, 0o2550)
 
 
 async def test_a_refused_token_fails_the_mount(setup: Setup) -> None:

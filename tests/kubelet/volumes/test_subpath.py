@@ -60,10 +60,18 @@ def test_links_that_leave_the_volume_are_refused(volume: Path, tmp_path: Path, l
     assert kernel.mounts == []
 
 
-@pytest.mark.parametrize("sub_path", ["/etc", "../x", "a/../../x"])
-def test_paths_that_leave_the_volume_are_refused(volume: Path, tmp_path: Path, sub_path: str) -> None:
-    with pytest.raises(SetUpError):
+@pytest.mark.parametrize(
+    ("sub_path", "message"),
+    [
+        ("/etc", "error SubPath `/etc` must not be an absolute path"),
+        ("../x", "unable to provision SubPath `../x`: must not contain '..'"),
+        ("a/../../x", "unable to provision SubPath `a/../../x`: must not contain '..'"),
+    ],
+)
+def test_paths_that_leave_the_volume_are_refused(volume: Path, tmp_path: Path, sub_path: str, message: str) -> None:
+    with pytest.raises(SetUpError) as caught:
         bind_subpath(FollowingKernel(), str(volume), sub_path, str(tmp_path / "target"))
+    assert str(caught.value) == message
 
 
 def test_a_target_that_shows_the_same_file_is_left_alone(volume: Path, tmp_path: Path) -> None:

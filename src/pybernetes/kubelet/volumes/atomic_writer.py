@@ -105,7 +105,7 @@ def write_payload(
 ) -> bool:
     """Make volume (an existing directory) hold exactly payload (relative path -> file); True if anything changed.
 
-    set_ownership is called with the new directory before it becomes visible. PayloadError for a bad path."""
+    set_ownership is called with the volume before what is new in it becomes visible. PayloadError for a bad path."""
     for path in payload:
         check_path(path)
     payload = {os.path.normpath(path): content for path, content in payload.items()}
@@ -130,7 +130,7 @@ def write_payload(
             os.makedirs(os.path.dirname(full), 0o755, exist_ok=True)
             _write_file(full, content)
         if set_ownership is not None:
-            set_ownership(new_directory)
+            set_ownership(volume)
         temporary = os.path.join(volume, NEW_DATA_LINK)
         try:
             os.unlink(temporary)

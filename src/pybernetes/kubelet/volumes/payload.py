@@ -132,11 +132,16 @@ async def token_payload(context: MountContext, source: ServiceAccountTokenProjec
 
 
 def show(context: MountContext, payload: Payload) -> str:
-    """Swap the payload into the volume's directory and give it to the pod's group; the directory.
+    """Swap the payload into the volume's directory and give that to the pod's group; the directory.
 
-    SetUpError for a path that leaves the volume."""
+    The group may read only, as these volumes are not for writing. SetUpError for a path that leaves the volume."""
     try:
-        write_payload(context.directory, payload, context.now, lambda new: set_group(new, context.fs_group))
+        write_payload(
+            context.directory,
+            payload,
+            context.now,
+            lambda volume: set_group(volume, context.fs_group, read_only=True),
+        )
     except PayloadError as error:
         raise SetUpError(str(error)) from error
     return context.directory

@@ -89,8 +89,10 @@ def bind_subpath(kernel: Kernel, volume_path: str, sub_path: str, target: str) -
     A target that already shows the same file is left alone, one that shows another is mounted anew. SetUpError when
     sub_path is absolute, names its parent or leads out of the volume."""
     parts = [part for part in sub_path.split("/") if part not in ("", ".")]
-    if sub_path.startswith("/") or ".." in parts:
-        raise SetUpError(f"subpath {sub_path!r} must be a relative path without '..'".replace("'", '"'))
+    if sub_path.startswith("/"):
+        raise SetUpError(f"error SubPath `{sub_path}` must not be an absolute path")
+    if ".." in parts:
+        raise SetUpError(f"unable to provision SubPath `{sub_path}`: must not contain '..'")
     if not parts:
         return volume_path
     try:
