@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from ..errors import CommandError, StatusFailure, nested
+from ..exchange import again
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect
 from ..objects.file_items import within_file
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 FLAGS = (
     f"all=false current-replicas=-1 replicas=0 resource-version='' -l,selector='' timeout=0s {DRY_RUN}{FILES}{PRINT}"
 )
+_ATTEMPTS = 300
+"""How often a size is written that somebody else changes at the same time."""
 
 
 def run(session: Session) -> int:
@@ -70,15 +73,23 @@ def scale(session: Session, item: Item, replicas: int, dry_run: str = "none") ->
             "PATCH", path + query, body=compact(patch).encode(), content_type="application/merge-patch+json"
         )
         return
-    found = session.client.get(path)
-    have = int((found.get("spec") or {}).get("replicas") or 0)
-    if current not in (-1, have):
-        raise CommandError(f"Expected replicas to be {current}, was {have}")
-    seen = str((found.get("metadata") or {}).get("resourceVersion") or "")
-    if version and seen != version:
-        raise CommandError(f"Expected resource version to be {version}, was {seen}")
-    found.setdefault("spec", {})["replicas"] = replicas
-    session.client.call("PUT", path + query, body=compact(found).encode())
+    for _ in range(_ATTEMPTS):
+        found = session.client.get(path)
+        have = int((found.get("spec") or {}).get("replicas") or 0)
+        if current not in (-1, have):
+            raise CommandError(f"Expected replicas to be {current}, was {have}")
+        seen = str((found.get("metadata") or {}).get("resourceVersion") or "")
+        if version and seen != version:
+            raise CommandError(f"Expected resource version to be {version}, was {seen}")
+        found.setdefault("spec", {})["replicas"] = replicas
+        try:
+            session.client.call("PUT", path + query, body=compact(found).encode())
+            return
+        except StatusFailure as error:
+            if error.reason != "Conflict":
+                raise
+        again()
+    raise CommandError("timed out waiting for the condition")
 
 
 def _wait(item: Item, replicas: int, seconds: float) -> None:
