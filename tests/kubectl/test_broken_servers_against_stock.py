@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.kubectl.broken_servers import OK, Quirk, answer, at, differences, on_objects, thing
+from tests.kubectl.broken_servers import GROUPS, OK, Quirk, answer, at, differences, on_objects, thing
 from tests.kubectl.scripted_server import RESET, Answer, Request, failure
 
 
@@ -202,4 +202,29 @@ def below(request: Request) -> Answer:
 
 def test_servers_below_a_path_are_asked_there(tmp_path: Path) -> None:
     found = differences(below, BELOW.split("\n"), tmp_path, path="/below/a/path")
+    assert not found, "\n\n".join(found)
+
+
+SCALE = {"name": "widgets/scale", "singularName": "", "namespaced": True, "kind": "Scale", "group": "autoscaling",
+         "version": "v1", "verbs": ["get", "patch", "update"]}  # fmt: skip
+SCALED = """\
+scale w/a --current-replicas=1 --replicas=2
+scale w/b --resource-version=3 --replicas=2"""
+
+
+def scaled_by_another(request: Request) -> Answer | None:
+    """The first update of each scale comes too late; what is read afterwards is as before."""
+    if request.bare == "/apis/a.example.com/v1":
+        resources = [*GROUPS["a.example.com"]["v1"], SCALE]
+        return Answer({"kind": "APIResourceList", "groupVersion": "a.example.com/v1", "resources": resources})
+    if not request.bare.endswith("/scale"):
+        return None
+    if request.method == "PUT" and not request.number:
+        return failure(409, "Conflict", "the object has been modified")
+    name = request.bare.split("/")[-2]
+    return Answer({**thing("autoscaling/v1", "Scale", name), "spec": {"replicas": 1}, "status": {"replicas": 1}})
+
+
+def test_a_scale_that_another_changed_meanwhile_is_tried_again(tmp_path: Path) -> None:
+    found = differences(scaled_by_another, SCALED.split("\n"), tmp_path)
     assert not found, "\n\n".join(found)
