@@ -18,8 +18,10 @@ def _lost_requests_are_asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The administrator's kubeconfig of a running control plane."""
+    """The administrator's kubeconfig of a running control plane whose default namespace has what all have."""
     with cluster(directory=tmp_path_factory.mktemp("control-plane")) as found:
+        for what in ("serviceaccount/default", "configmap/kube-root-ca.crt"):
+            found.kubectl("wait", "--for=create", what, "--namespace=default", "--timeout=120s")
         yield found.kubeconfig
 
 

@@ -126,7 +126,10 @@ def _exchanges(stream: socket.socket, script: Script, counts: dict[tuple[str, st
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         size = int(headers.get("content-length", 0))
         while len(data) < size:
-            data += stream.recv(65536)
+            more = stream.recv(65536)
+            if not more:
+                return
+            data += more
         body, data = data[:size], data[size:]
         with lock:
             number = counts.get((method, path), 0)

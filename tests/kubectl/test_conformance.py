@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 from tests.kubectl.differential import environment
 from tests.support.kubectl import installed
+from tests.support.waiting import until
 
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
 IMAGE = "registry.k8s.io/e2e-test-images/httpd:2.4.38-4"
@@ -53,10 +54,18 @@ class Client:
     def __call__(self, *words: str, given: str = "", codes: tuple[int, ...] = (0,)) -> str:
         line = [*self.command, *([f"--namespace={self.namespace}"] if self.namespace else []), *words]
         done = subprocess.run(
-            line, input=given, capture_output=True, text=True, env=self.variables, timeout=60, check=False
+            line, input=given, capture_output=True, text=True, env=self.variables, timeout=120, check=False
         )
         assert done.returncode in codes, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def names(self, what: str, *words: str) -> list[str]:
+        return self("get", what, *words, "-o", "name", "--ignore-not-found").split()
+
+    def ready(self, selector: str, count: int) -> None:
+        """Wait for so many pods; `wait` would know of those alone that are there when it begins."""
+        until(lambda: len(self.names("pods", "-l", selector)) == count)
+        self("wait", "pod", "-l", selector, "--for=condition=Ready", "--timeout=60s")
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -76,6 +85,7 @@ def kubectl(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path: Path) ->
     namespace = f"cli-{uuid.uuid4().hex[:8]}"
     found("create", "namespace", namespace)
     found.namespace = namespace
+    until(lambda: found.names("serviceaccount/default"))  # without it no pod is accepted
     yield found
     found.namespace = ""
     found("delete", "namespace", namespace, "--wait=false")
@@ -93,7 +103,7 @@ def test_a_guestbook_is_created_and_stopped(kubectl: Client) -> None:
                    "spec": {"selector": labels, "ports": [{"port": 80}]}}  # fmt: skip
         body = json.dumps({"apiVersion": "v1", "kind": "List", "items": [deployment, service]})
         kubectl("create", "-f", "-", given=body)
-    kubectl("wait", "pod", "-l", "app=guestbook", "--for=condition=Ready", "--timeout=60s")
+    kubectl.ready("app=guestbook", 2 * len(TIERS))
     for name in TIERS:
         kubectl("delete", f"deploy/{name}", f"svc/{name}", "--grace-period=0", "--force")
     kubectl("wait", "pod", "-l", "app=guestbook", "--for=delete", "--timeout=60s")
@@ -111,11 +121,12 @@ def test_cluster_info_names_the_control_plane(kubectl: Client) -> None:
 
 def test_describe_prints_relevant_information_for_a_controller_and_its_pod(kubectl: Client) -> None:
     kubectl("create", "-f", "-", given=RC)
-    kubectl("wait", "pod", "-l", "app=agnhost", "--for=condition=Ready", "--timeout=60s")
+    kubectl.ready("app=agnhost", 1)
     pod = kubectl("get", "pods", "-l", "app=agnhost", "-o", "jsonpath={.items[0].metadata.name}")
     shown = kubectl("describe", "pod", pod)
     for words in _OF_A_POD:
         assert words in shown
+    kubectl("wait", "rc/agnhost-primary", "--for=jsonpath={.status.readyReplicas}=1", "--timeout=60s")
     shown = kubectl("describe", "rc", "agnhost-primary")
     for words in _OF_A_CONTROLLER:
         assert words in shown
@@ -136,11 +147,12 @@ def test_diff_finds_a_difference_of_a_deployment(kubectl: Client) -> None:
 
 def test_services_are_made_for_a_controller_and_for_a_service(kubectl: Client) -> None:
     kubectl("create", "-f", "-", given=RC)
-    kubectl("wait", "pod", "-l", "app=agnhost", "--for=condition=Ready", "--timeout=60s")
+    kubectl.ready("app=agnhost", 1)
     kubectl("expose", "rc", "agnhost-primary", "--name=rm2", "--port=1234", "--target-port=6379")
     kubectl("expose", "service", "rm2", "--name=rm3", "--port=2345", "--target-port=6379")
     for name, port in (("rm2", "1234"), ("rm3", "2345")):
         assert kubectl("get", "svc", name, "-o", "jsonpath={.spec.ports[0].port}") == port
+        until(lambda what=f"endpoints/{name}": kubectl.names(what))
         kubectl("wait", f"endpoints/{name}", "--for=jsonpath={.subsets[0].ports[0].port}=6379", "--timeout=60s")
 
 
@@ -154,7 +166,7 @@ def test_a_label_is_updated_and_removed(kubectl: Client) -> None:
 
 def test_a_patch_adds_annotations_to_the_pods_of_a_controller(kubectl: Client) -> None:
     kubectl("create", "-f", "-", given=RC)
-    kubectl("wait", "pod", "-l", "app=agnhost", "--for=condition=Ready", "--timeout=60s")
+    kubectl.ready("app=agnhost", 1)
     pod = kubectl("get", "pods", "-l", "app=agnhost", "-o", "jsonpath={.items[0].metadata.name}")
     kubectl("patch", "pod", pod, "-p", '{"metadata":{"annotations":{"x":"y"}}}')
     assert kubectl("get", "pod", pod, "-o", "jsonpath={.metadata.annotations.x}") == "y"
@@ -239,7 +251,7 @@ def test_the_proxy_serves_on_a_port_of_its_choice(proxy: Callable[..., tuple[sub
 
 def test_a_controller_is_created_and_stopped(kubectl: Client) -> None:
     kubectl("create", "-f", "-", given=RC)
-    kubectl("wait", "pod", "-l", "app=agnhost", "--for=condition=Ready", "--timeout=60s")
+    kubectl.ready("app=agnhost", 1)
     kubectl("delete", "-f", "-", "--grace-period=0", "--force", given=RC)
     kubectl("wait", "pod", "-l", "app=agnhost", "--for=delete", "--timeout=60s")
     assert kubectl("get", "rc,svc", "-l", "app=agnhost", "--no-headers") == ""
