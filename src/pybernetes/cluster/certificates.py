@@ -20,6 +20,7 @@ from .pki import Identity, Leaf
 LIVE = frozenset(
     (
         "apiserver",
+        "apiserver-etcd-client",
         "apiserver-kubelet-client",
         "etcd/healthcheck-client",
         "etcd/peer",

@@ -103,14 +103,21 @@ def test_all_are_new_after_a_renewal_but_the_authorities(directory, capsys):
 def test_only_those_that_are_named_are_new_and_who_has_to_start_again_is_told(directory, capsys, monkeypatch):
     before = contents(directory)
     monkeypatch.setattr(state, "owner", lambda directory, lock=state.SERVER: 4711)
-    assert run("renew", directory, "apiserver", "admin.kubeconfig", "apiserver-etcd-client") == 0
+    assert run("renew", directory, "apiserver", "admin.kubeconfig", "scheduler.kubeconfig") == 0
     after = contents(directory)
     changed = {name for name in before if after[name] != before[name]}
-    assert changed == {"apiserver", "admin.kubeconfig", "apiserver-etcd-client"}
+    assert changed == {"apiserver", "admin.kubeconfig", "scheduler.kubeconfig"}
     said = capsys.readouterr().out
-    assert "What runs goes on with the old apiserver-etcd-client\n" in said
+    assert "What runs goes on with the old scheduler.kubeconfig\n" in said
     assert f"pybernetes down --data-dir {directory}; pybernetes up --data-dir {directory}" in said
-    live = ("apiserver", "etcd/peer", "apiserver-kubelet-client", "front-proxy-client", "kubelet")
+    live = (
+        "apiserver",
+        "etcd/peer",
+        "apiserver-etcd-client",
+        "apiserver-kubelet-client",
+        "front-proxy-client",
+        "kubelet",
+    )
     assert run("renew", directory, *live) == 0
     assert "started again" not in capsys.readouterr().out, "they are read again"
 

@@ -23,6 +23,8 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 import grpc
 import grpc.aio
 
+from .credentials import FileCredentials
+
 M = TypeVar("M", bound=Message)
 
 _ROUND_SECONDS = 0.1
@@ -64,33 +66,39 @@ class Connection:
         if not address.servers:
             raise ValueError("no etcd server is named")
         self._address = address
-        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._credentials = FileCredentials(address.ca_file, address.cert_file, address.key_file)
+        self._channels: dict[str, tuple[grpc.ChannelCredentials | None, grpc.aio.Channel]] = {}
+        self._retired: list[grpc.aio.Channel] = []
+        """What began with certificates of before: streams go on there to their end."""
         self._current = 0
 
     def _channel(self) -> grpc.aio.Channel:
+        """To the member in use, with the certificate of now."""
         url = self._address.servers[self._current % len(self._address.servers)]
-        channel = self._channels.get(url)
-        if channel is None:
-            channel = self._channels[url] = self._open(url)
+        credentials = self._credentials.current() if url.startswith("https://") else None
+        known = self._channels.get(url)
+        if known is not None and known[0] is credentials:
+            return known[1]
+        if known is not None:
+            self._retired.append(known[1])
+        channel = self._open(url, credentials)
+        self._channels[url] = (credentials, channel)
         return channel
 
-    def _open(self, url: str) -> grpc.aio.Channel:
+    def _open(self, url: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
         scheme, _, rest = url.partition("://")
         target = rest.rstrip("/")
-        if scheme == "https":
-            read = [
-                path.read_bytes() if path else None
-                for path in (self._address.ca_file, self._address.key_file, self._address.cert_file)
-            ]
-            return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(*read), options=_OPTIONS)
+        if credentials is not None:
+            return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
         if scheme in ("http", "unix"):
             return grpc.aio.insecure_channel(target if scheme == "http" else url, options=_OPTIONS)
         raise ValueError(f"{url}: an etcd server is named as http://, https:// or unix://")
 
     async def close(self) -> None:
         """Close every channel; calls on their way end as Unavailable."""
-        channels, self._channels = self._channels, {}
-        for channel in channels.values():
+        channels, self._channels = [*self._retired, *(channel for _, channel in self._channels.values())], {}
+        self._retired = []
+        for channel in channels:
             await channel.close(None)
 
     async def read(self, method: str, request: Message, answer: type[M]) -> M:
