@@ -111,6 +111,10 @@ def _add(found: dict[str, bytes], key: str, value: bytes, kind: str, name: str =
 
 _KEY = "[-._a-zA-Z0-9]+"
 _VARIABLE = "[-._a-zA-Z][-._a-zA-Z0-9]*"
+_VARIABLE_RULE = (
+    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not "
+    "start with a digit"
+)
 _KEYS = "'key.name',  or 'KEY_NAME',  or 'key-name'"
 _VARIABLES = "'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1'"
 
@@ -121,11 +125,19 @@ def _wrong_with(key: str, pattern: str, rule: str, examples: str) -> str:
 
     if len(key) > 253 and pattern == _KEY:
         return "must be no more than 253 characters"
+    wrong = []
     if not re.fullmatch(pattern, key, re.ASCII):
-        return f"{rule} (e.g. {examples}, regex used for validation is '{pattern}')"
+        wrong.append(f"{rule} (e.g. {examples}, regex used for validation is '{pattern}')")
     if key in (".", ".."):
-        return f"must not be '{key}'"
-    return "must not start with '..'" if key.startswith("..") else ""
+        wrong.append(f"must not be '{key}'")
+    elif key.startswith(".."):
+        wrong.append("must not start with '..'")
+    return ";".join(wrong)
+
+
+def wrong_with_variable(name: str) -> str:
+    """Why this is no name of an environment variable; nothing for a good one."""
+    return _wrong_with(name, _VARIABLE, _VARIABLE_RULE, _VARIABLES)
 
 
 def _sources(text: str) -> list[tuple[str, str]]:
@@ -164,10 +176,6 @@ def _environment(path: str, kind: str) -> list[tuple[str, str]]:
         raise CommandError(f"error reading {path}: no such file or directory")
     if os.path.isdir(path):
         raise CommandError(f"env {kind} file cannot be a directory")
-    rule = (
-        "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', "
-        "and must not start with a digit"
-    )
     found = []
     for number, raw in enumerate(_read(path).split(b"\n"), 1):
         try:
@@ -178,7 +186,7 @@ def _environment(path: str, kind: str) -> list[tuple[str, str]]:
         if not line or line[0] == "#":
             continue
         key, equals, value = line.partition("=")
-        if why := _wrong_with(key, _VARIABLE, rule, _VARIABLES):
+        if why := wrong_with_variable(key):
             raise CommandError(f"{quoted(key)} is not a valid key name: {why}")
         found.append((key, value if equals else os.environ.get(key, "")))
     return found

@@ -26,24 +26,29 @@ def run(session: Session) -> int:
     spec: dict[str, Any] = {}
     if flags.text("class"):
         spec["ingressClassName"] = flags.text("class")
+    tls, hosts = _rules(rules)
+    annotations = _annotations(flags.many("annotation"))
     if default:
         spec["defaultBackend"] = _default(default)
-    tls, hosts = _rules(rules)
     if tls:
         spec["tls"] = tls
     if hosts:
         spec["rules"] = hosts
-    annotations = {}
-    for text in flags.many("annotation"):
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise CommandError(f"annotation {text} is invalid and should be in format key=[value]")
-        annotations[key] = value
     meta = metadata(session, name, annotations=annotations)
     status: dict[str, Any] = {"loadBalancer": {}}
     obj = {"kind": "Ingress", "apiVersion": "networking.k8s.io/v1", "metadata": meta, "spec": spec, "status": status}
     finish(session, obj)
     return 0
+
+
+def _annotations(texts: list[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise CommandError(f"annotation {text} is invalid and should be in format key=[value]")
+        found[key] = value
+    return found
 
 
 def _default(text: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, quoted
+from ..errors import CommandError, Unreachable, quoted
 from ..objects.generated import GENERATOR, finish, metadata, name_of, require
 
 TYPE_CHECKING = False
@@ -136,6 +136,8 @@ def _known(session: Session, verbs: list[str], resource: str, group: str) -> tup
         if not found.group.startswith(group):
             raise CommandError("a version is no part of a group")
         group, resource = found.group, found.name
+    except Unreachable:
+        raise
     except CommandError:
         where = f" in group {quoted(group)}" if group else ""
         missing = CommandError(f"the server doesn't have a resource type {quoted(resource)}{where}", prefix="")

@@ -152,7 +152,7 @@ def _cron_job(session: Session, name: str) -> None:
         "restartPolicy": flags.text("restart") or "OnFailure",
     }
     job = {"template": {"metadata": {"creationTimestamp": None}, "spec": pod}}
-    template = {"metadata": {"name": name, "creationTimestamp": None}, "spec": job}
+    template = {"metadata": ({"name": name} if name else {}) | {"creationTimestamp": None}, "spec": job}
     spec = {"schedule": flags.text("schedule"), "jobTemplate": template}
     finish(
         session,

@@ -9,7 +9,9 @@ from ..objects.builder import collect
 from ..objects.generated import finish
 from ..objects.mutation import operation_printer
 from ..objects.selectors import pairs
-from ..wire.yaml_fast import load
+from ..objects.struct_order import typed
+from ..output.go_json import compact
+from ..wire.json_read import JsonError, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,17 +52,16 @@ def run(session: Session) -> int:
 
 def overridden(session: Session, obj: dict[str, Any], text: str) -> dict[str, Any]:
     """`--overrides` of the kind `--override-type`."""
-    from ..objects.struct_order import typed
     from .patch import patched
 
     kind = session.flags.text("override-type")
     if kind not in ("json", "merge", "strategic"):
         raise CommandError(f"invalid override type: {kind}")
-    why = {"json": "unexpected end of JSON input", "merge": "Invalid JSON Patch", "strategic": "invalid JSON document"}
+    why = {"merge": "Invalid JSON Patch", "strategic": "invalid JSON document"}
     try:
-        patch = load(text)
-    except ValueError:
-        raise CommandError(why[kind]) from None
+        patch = loads(text)
+    except JsonError as error:
+        raise CommandError(why.get(kind, str(error))) from None
     if kind == "merge" and isinstance(patch, list):
         raise CommandError(
             "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct "
@@ -68,10 +69,29 @@ def overridden(session: Session, obj: dict[str, Any], text: str) -> dict[str, An
         )
     if kind != "json" and not isinstance(patch, dict):
         raise CommandError(why[kind])
-    found = typed(patched(obj, kind, patch))
-    if found is None:
-        kind, version = quoted(patch.get("kind") or obj["kind"]), quoted(patch.get("apiVersion") or obj["apiVersion"])
-        raise CommandError(f'no kind {kind} is registered for version {version} in scheme "pkg/scheme/scheme.go:28"')
+    return _decoded(patched(obj, kind, patch))
+
+
+def _decoded(obj: dict[str, Any]) -> dict[str, Any]:
+    """What a typed client makes of an object. CommandError for a kind it has not, or a value of another type."""
+    from copy import deepcopy
+
+    from pybernetes.api.schema.decoding import struct_decoder
+    from pybernetes.api.schema.table import type_of as schema_of
+    from pybernetes.api.schema.wrong import WrongValue
+
+    api_version, kind = obj.get("apiVersion") or "", obj.get("kind")
+    if not kind:
+        raise CommandError(f"Object 'Kind' is missing in '{compact(obj, ordered=True)}'")
+    name = schema_of(str(api_version), str(kind))
+    found = typed(obj)
+    if name is None or found is None:
+        shown = f"no kind {quoted(kind)} is registered for version {quoted(api_version)}"
+        raise CommandError(f'{shown} in scheme "pkg/scheme/scheme.go:28"')
+    try:
+        struct_decoder(name)(deepcopy(obj), [])
+    except WrongValue as error:
+        raise CommandError(error.text()) from None
     return found
 
 

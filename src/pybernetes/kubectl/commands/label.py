@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure, UsageError, quoted
+from ..errors import CommandError, StatusFailure, quoted
 from ..flags import DRY_RUN, FILES, PRINT
+from ..objects import pairs
 from ..objects.builder import collect, file_flags
 from ..objects.mutation import dry_run_of, operation_printer, parameters
 from ..objects.recording import recorded
@@ -31,46 +32,52 @@ class Change:
     """What to set and what to remove."""
 
     def __init__(self, words: list[str], noun: str) -> None:
-        self.set: dict[str, str] = {}
-        self.remove: list[str] = []
-        for word in words:
-            key, equals, value = word.partition("=")
-            if noun == "label" and "=" in value:
-                raise CommandError(f"invalid label spec: {word}")
-            if equals and key:
-                self.set[key] = value
-            elif word.endswith("-") and not equals:
-                self.remove.append(word[:-1])
-            else:
-                raise CommandError(
-                    f"unknown {noun} spec: {word}" if noun == "label" else f"invalid annotation format: {word}"
-                )
-        both = [key for key in self.remove if key in self.set]
-        if both:
-            what = "a label" if noun == "label" else "the following annotation(s)"
-            shown = "" if noun == "label" else f": {','.join(both)}"
-            raise CommandError(f"can not both modify and remove {what} in the same command{shown}")
+        self.set, self.remove = _labels(words) if noun == "label" else pairs.parsed(words, noun, removing=True)
+
+    def both(self) -> list[str]:
+        """What is set and removed at once."""
+        return [key for key in self.remove if key in self.set]
+
+
+def _labels(words: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Values of labels are checked here, their names and annotations by the server. CommandError."""
+    from pybernetes.api.names import label_value
+
+    setting: dict[str, str] = {}
+    removing: list[str] = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if "=" in value:
+            raise CommandError(f"invalid label spec: {word}")
+        if not equals:
+            removing.append(word[:-1])
+            continue
+        if errors := label_value(value):
+            raise CommandError(f"invalid label value: {quoted(word)}: {';'.join(errors)}")
+        setting[key] = value
+    if any(key in setting for key in removing):
+        raise CommandError("can not both modify and remove a label in the same command")
+    return setting, removing
 
 
 def run(session: Session) -> int:
     flags = session.flags
     noun = "label" if session.command == "label" else "annotation"
-    files, kustomize = file_flags(session)
-    names, words = _split(session.args, bool(files or kustomize))
-    if not names and not files and not kustomize:
-        raise CommandError("one or more resources must be specified as <resource> <name> or <resource>/<name>")
     dry_run = dry_run_of(session)
+    operation_printer(session, f"{noun}ed", dry_run)
+    names, words = pairs.split(session.args, noun)
     change = Change(words, noun)
-    if not words and not flags.on("list"):
-        raise CommandError(f"at least one {noun} update is required")
     if flags.on("list") and flags.text("output") and noun == "label":
         raise CommandError("--list and --output may not be specified together")
     if flags.on("all") and (selecting := _selecting(flags)):
         raise CommandError(f"cannot set --all and --{selecting} at the same time")
-    if flags.on("local"):
-        _check_local(names, noun, dry_run)
-    if noun == "label":
-        _check(change)
+    _check_sources(session, names, noun, dry_run)
+    if not words and not flags.on("list"):
+        raise CommandError(f"at least one {noun} update is required")
+    if both := change.both():
+        raise CommandError(
+            f"can not both modify and remove the following annotation(s) in the same command: {', '.join(both)}"
+        )
     found = collect(
         session,
         names,
@@ -84,57 +91,37 @@ def run(session: Session) -> int:
     if flags.text("resource-version") and not found.single:
         raise CommandError("--resource-version may only be used with a single resource")
     for item in found.each():
-        if flags.on("list") and not words:
-            _list(session, item, noun, single=len(found.items) == 1)
-            continue
         try:
-            _change(session, item, change, noun, dry_run)
+            _change(session, item, change, noun, dry_run, single=found.single)
         except (CommandError, StatusFailure) as error:
             found.errors.append(error)
     found.raise_errors()
     return 0
 
 
-def _split(args: list[str], from_files: bool) -> tuple[list[str], list[str]]:
-    """Names of objects, and what to do to them: from the first word with `=` or a `-` at its end."""
-    names: list[str] = []
-    words: list[str] = []
-    for position, word in enumerate(args):
-        is_change = "=" in word[1:] or (word.endswith("-") and (position > 0 or from_files))
-        if not words and not is_change:
-            names.append(word)
-        elif is_change:
-            words.append(word)
-        else:
-            raise CommandError(f"all resources must be specified before label changes: {word}")
-    return names, words
-
-
 def _selecting(flags: Values) -> str:
     return next((name for name in ("selector", "field-selector") if flags.text(name)), "")
 
 
-def _check_local(names: list[str], noun: str, dry_run: str) -> None:
+def _check_sources(session: Session, names: list[str], noun: str, dry_run: str) -> None:
+    """Is it said what to change? With `--local` by files alone. CommandError."""
+    files, kustomize = file_flags(session)
+    if not session.flags.on("local"):
+        if not names and not files and not kustomize:
+            raise CommandError("one or more resources must be specified as <resource> <name> or <resource>/<name>")
+        return
     if dry_run == "server":
         raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
+    file = "rsrc" if noun == "annotation" else "pod"
     if names:
-        file = "rsrc" if noun == "annotation" else "pod"
         raise CommandError(
             f"can only use local files by -f {file}.yaml or --filename={file}.json when --local=true is set"
         )
+    if not files and not kustomize:
+        raise CommandError(f"one or more files must be specified as -f {file}.yaml or --filename={file}.json")
 
 
-def _check(change: Change) -> None:
-    """Values of labels are checked here, their names and annotations by the server. CommandError."""
-    from pybernetes.api.names import label_value
-
-    for key, value in change.set.items():
-        errors = label_value(value)
-        if errors:
-            raise CommandError(f"invalid label value: {quoted(f'{key}={value}')}: {';'.join(errors)}")
-
-
-def _change(session: Session, item: Item, change: Change, noun: str, dry_run: str) -> None:
+def _change(session: Session, item: Item, change: Change, noun: str, dry_run: str, *, single: bool) -> None:
     flags = session.flags
     field = f"{noun}s"
     before = dict((item.obj.get("metadata") or {}).get(field) or {})
@@ -156,6 +143,9 @@ def _change(session: Session, item: Item, change: Change, noun: str, dry_run: st
         if key not in after and noun == "label":
             session.print(f'label "{key}" not found.')
         after.pop(key, None)
+    if flags.on("list"):
+        _list(session, item, noun, after, single=single)
+        return
     operation = "annotated"
     if noun == "label":
         # What has no labels at all gets an empty map by removing one.
@@ -180,15 +170,10 @@ def _change(session: Session, item: Item, change: Change, noun: str, dry_run: st
     answer = item.patch("merge", compact(sent).encode(), **parameters(session, dry_run, validate=False))
     # Of labels the stock client shows what it asked for, of annotations what the server made of it.
     printer.print(changed if noun == "label" else answer)
-    if flags.on("list"):
-        _list(session, item, noun, single=True)
 
 
-def _list(session: Session, item: Item, noun: str, *, single: bool) -> None:
+def _list(session: Session, item: Item, noun: str, values: dict[str, str], *, single: bool) -> None:
+    """What the object would have; nothing is sent."""
     if not single:
         session.print(f"Listing {noun}s for {item.resource.kind}.{item.resource.group}/{item.name}:")
-    values = (item.obj.get("metadata") or {}).get(f"{noun}s") or {}
     session.print(*(f"{'' if single else ' '}{key}={values[key]}" for key in sorted(values)))
-
-
-__all__ = ["FLAGS", "UsageError", "run"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, StatusFailure
+from ..errors import CommandError, StatusFailure, quoted
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect
 from ..objects.mutation import dry_run_of, operation_printer, parameters
 from ..objects.recording import record
 from ..output.go_json import compact
-from ..wire.json_read import kind_of
+from ..wire.json_read import JsonError, kind_of, loads
 from ..wire.yaml_fast import load
 
 TYPE_CHECKING = False
@@ -36,10 +36,9 @@ def run(session: Session) -> int:
         raise CommandError("cannot specify --local and server resources")
     if flags.on("local") and dry_run == "server":
         raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
-    if kind not in ("json", "merge", "strategic"):
-        raise CommandError(
-            f"--type must be one of [json merge strategic], not {flags.text('type')!r}".replace("'", '"')
-        )
+    if kind not in ("", "json", "merge", "strategic"):
+        raise CommandError(f"--type must be one of [json merge strategic], not {quoted(flags.text('type'))}")
+    kind = kind or "strategic"
     patch = _patch(session)
     found = collect(session, latest=False, local=flags.on("local"), subresource=flags.text("subresource"))
     if not found.items and not found.errors:
@@ -47,13 +46,14 @@ def run(session: Session) -> int:
     for item in found.each():
         try:
             _apply(session, item, kind, patch, dry_run)
-        except StatusFailure as error:
+        except (CommandError, StatusFailure) as error:
             found.errors.append(error)
     found.raise_errors()
     return 0
 
 
-def _patch(session: Session) -> Any:
+def _patch(session: Session) -> str:
+    """The patch as JSON. What looks like JSON is left to who applies it, the rest is read as YAML. CommandError."""
     flags = session.flags
     text = flags.text("patch")
     if flags.text("patch-file"):
@@ -64,22 +64,26 @@ def _patch(session: Session) -> Any:
             from ..errors import os_text
 
             raise CommandError(f"unable to read patch file: {os_text(error)}") from None
-    try:
-        return load(text)
-    except ValueError:
-        # The server says what is wrong with it.
+    if text.lstrip().startswith("{"):
         return text
+    try:
+        return compact(load(text))
+    except ValueError as error:
+        raise CommandError(f"unable to parse {quoted(flags.text('patch'))}: {error}") from None
 
 
-def _apply(session: Session, item: Item, kind: str, patch: Any, dry_run: str) -> None:
+def _apply(session: Session, item: Item, kind: str, patch: str, dry_run: str) -> None:
     flags = session.flags
     subresource = flags.text("subresource")
     before = item.obj
     if dry_run == "client" or flags.on("local"):
-        after = patched(before, kind, patch)
+        try:
+            document = loads(patch)
+        except JsonError as error:
+            raise CommandError("Invalid JSON Patch" if kind == "merge" else str(error)) from None
+        after = patched(before, kind, document)
     else:
-        body = patch.encode() if isinstance(patch, str) else compact(patch).encode()
-        after = item.patch(kind, body, subresource, **parameters(session, dry_run))
+        after = item.patch(kind, patch.encode(), subresource, **parameters(session, dry_run))
         if dry_run == "none" and not subresource:
             record(session, item)
     changed = after != before

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, UsageError, quoted
+from ..errors import CommandError, StatusFailure, UsageError, quoted
 from ..flags import DRY_RUN, FILES, PRINT
-from ..objects.generated import finish
+from ..objects.image_name import is_image
 from ..objects.item import Item
-from ..objects.mutation import dry_run_of, operation_printer
+from ..objects.mutation import dry_run_of, operation_printer, parameters, with_last_applied
 from ..objects.pods import running_timeout
+from ..objects.recording import recorded
 from ..objects.selectors import pairs
+from ..objects.struct_order import in_struct_order
+from .create_config import wrong_with_variable
 from .delete import cascade_of
 from .expose import overridden
 
@@ -16,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..discovery import Resource
     from ..session import Session
 
 FLAGS = (
@@ -29,74 +33,82 @@ FLAGS = (
 
 def run(session: Session) -> int:
     flags = session.flags
-    if (not session.args or flags.dash == 0) and flags.text("image"):
-        raise UsageError("NAME is required for run", "run")
     if not flags.changed("image"):
         raise CommandError('required flag(s) "image" not set')
+    dry_run = dry_run_of(session)
+    told = operation_printer(session, "created", dry_run)
+    cascade_of(session)
+    if not session.args or flags.dash == 0:
+        raise UsageError("NAME is required for run", "run")
     name, words = session.args[0], session.args[1:]
-    interactive, tty = flags.on("stdin"), flags.on("tty")
-    attach = flags.on("attach") if flags.changed("attach") else interactive
-    if tty and not interactive:
+    attach = flags.on("attach") if flags.changed("attach") else flags.on("stdin")
+    _check(session, dry_run, attach=attach)
+    if not name:
+        raise CommandError("Parameter: name is required")
+    obj = pod(session, name, words)
+    if flags.text("overrides"):
+        obj = overridden(session, obj, flags.text("overrides"))
+    resource = session.mapper.resource("pods")
+    made = _created(session, obj, resource, dry_run)
+    created = [Item(session.client, resource, session.namespace, name, made)]
+    wrong: Exception | None = None
+    if flags.on("expose"):
+        services = session.mapper.resource("services")
+        try:
+            service = _created(session, _service(session, name), services, dry_run)
+            told.print(service, ordered=True)
+            if flags.text("output") == "yaml":
+                session.print("---")
+            created.append(Item(session.client, services, session.namespace, name, service))
+        except (StatusFailure, CommandError) as error:
+            wrong = error
+    if attach:
+        from .run_attached import follow
+
+        return follow(session, created, remove=flags.on("rm"))
+    told.print(made, ordered=True)
+    if wrong:
+        raise wrong
+    return 0
+
+
+def _check(session: Session, dry_run: str, *, attach: bool) -> None:
+    """Flags, in the order of the stock client. CommandError, UsageError."""
+    flags = session.flags
+    running_timeout(session)
+    image = flags.text("image")
+    if not image:
+        raise CommandError("--image is required")
+    if not is_image(image):
+        raise CommandError(f"Invalid image name {quoted(image)}: invalid reference format")
+    if flags.on("tty") and not flags.on("stdin"):
         raise UsageError("-i/--stdin is required for containers with -t/--tty=true", "run")
-    restart = flags.text("restart")
-    if restart not in ("Always", "OnFailure", "Never"):
-        raise CommandError(f"invalid restart policy: {restart}\nSee 'kubectl run -h' for help and examples")
-    policy = flags.text("image-pull-policy")
-    if policy not in ("", "Always", "IfNotPresent", "Never"):
-        raise CommandError(f"invalid image pull policy: {policy}\nSee 'kubectl run -h' for help and examples")
-    remove = flags.on("rm")
-    if remove and not attach:
+    if flags.on("expose") and not flags.text("port"):
+        raise UsageError("--port must be set when exposing a service", "run")
+    if flags.text("restart") not in ("", "Always", "OnFailure", "Never"):
+        raise UsageError(f"invalid restart policy: {flags.text('restart')}", "run")
+    if flags.on("rm") and not attach:
         raise UsageError("--rm should only be used for attached containers", "run")
-    if attach and flags.text("dry-run") not in ("none", ""):
+    if attach and dry_run != "none":
         raise UsageError(
             "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
             "run",
         )
-    if flags.on("expose") and not flags.text("port"):
-        raise CommandError("--port must be set when exposing a service")
-    cascade_of(session)
-    if attach:
-        running_timeout(session)
-    image = flags.text("image")
-    if not image:
-        raise CommandError("--image is required")
-    if not _is_image(image):
-        raise CommandError(f"Invalid image name {quoted(image)}: invalid reference format")
-    told = operation_printer(session, "created", dry_run_of(session))
-    printer = _Silent() if attach else told
-    obj = pod(session, name, words)
-    if flags.text("overrides"):
-        obj = overridden(session, obj, flags.text("overrides"))
-    if flags.on("expose"):
-        _expose(session, name, told)
-    made = finish(session, obj, "created", printer)
-    if not attach:
-        return 0
-    from .run_attached import follow
-
-    resource = session.mapper.resource("pods")
-    created = [Item(session.client, resource, session.namespace, name, made)]
-    if flags.on("expose"):
-        created.append(Item(session.client, session.mapper.resource("services"), session.namespace, name))
-    return follow(session, created, remove=remove)
+    policy = flags.text("image-pull-policy")
+    if policy not in ("", "Always", "IfNotPresent", "Never"):
+        raise UsageError(f"invalid image pull policy: {policy}", "run")
 
 
-class _Silent:
-    def print(self, obj: Any, ordered: bool = False) -> None:
-        pass
-
-
-def _is_image(text: str) -> bool:
-    """Is it a reference as `registry:5000/path/name:tag@sha256:…`?"""
-    import re
-
-    part, path = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?", r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
-    host = rf"(?:{part}(?:\.{part})*|\[[0-9a-fA-F:]+\])(?::\d+)?"
-    tag, digest = (
-        r"(?::\w[\w.-]{0,127})?",
-        r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
-    )
-    return bool(re.fullmatch(rf"(?:{host}/)?{path}(?:/{path})*{tag}{digest}", text, re.ASCII))
+def _created(session: Session, obj: dict[str, Any], resource: Resource, dry_run: str) -> dict[str, Any]:
+    """The object as the server has it, or as it would be sent; whatever overrides made of it, it goes to `resource`."""
+    obj = recorded(session, obj)
+    if dry_run == "client":
+        return obj
+    if session.flags.on("save-config"):
+        obj = in_struct_order(with_last_applied(obj))
+    item = Item(session.client, resource, session.namespace, str(obj["metadata"].get("name") or ""))
+    item.create(obj, **parameters(session, dry_run))
+    return in_struct_order(item.obj)
 
 
 def _labels(session: Session, name: str) -> dict[str, str]:
@@ -115,7 +127,9 @@ def pod(session: Session, name: str, words: list[str]) -> dict[str, Any]:
     meta |= {"creationTimestamp": None, "labels": labels}
     annotations = {}
     for text in flags.many("annotations"):
-        key, _, value = text.partition("=")
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise CommandError(f"invalid annotations format: {text}")
         annotations[key] = value
     if annotations:
         meta["annotations"] = annotations
@@ -139,18 +153,18 @@ def pod(session: Session, name: str, words: list[str]) -> dict[str, Any]:
             container["stdinOnce"] = True
     if flags.on("tty"):
         container["tty"] = True
-    spec = {"containers": [container], "restartPolicy": flags.text("restart"), "dnsPolicy": "ClusterFirst"}
+    spec = {"containers": [container], "restartPolicy": flags.text("restart") or "Always", "dnsPolicy": "ClusterFirst"}
     return {"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": {}}
 
 
 def _variable(text: str) -> dict[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or not name:
+    if not equals or not name or wrong_with_variable(name):
         raise CommandError(f"invalid env: {text}")
     return {"name": name, "value": value} if value else {"name": name}
 
 
-def _expose(session: Session, name: str, printer: Any) -> None:
+def _service(session: Session, name: str) -> dict[str, Any]:
     labels = _labels(session, name)
     port = int(session.flags.text("port"))
     meta: dict[str, Any] = {"name": name}
@@ -164,7 +178,4 @@ def _expose(session: Session, name: str, printer: Any) -> None:
         "selector": labels,
     }
     status: dict[str, Any] = {"loadBalancer": {}}
-    service = {"kind": "Service", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": status}
-    finish(session, service, "created", printer)
-    if session.flags.text("output") == "yaml":
-        session.print("---")
+    return {"kind": "Service", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": status}

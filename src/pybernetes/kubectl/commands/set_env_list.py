@@ -32,7 +32,7 @@ def show_each(session: Session, found: Collected, change: Callable[[dict[str, An
             found.errors.append(CommandError(f"error: {item.resource.name}/{item.name} {error.message}\n"))
             continue
         unresolved: dict[str, list[str]] = {}
-        for container in containers_of(spec, session.flags.text("containers"), init=False):
+        for container in containers_of(spec, session.flags.text("containers")):
             session.print(f"# {item.resource.kind} {item.name}, container {container['name']}")
             for variable in container.get("env") or ():
                 _show(session, item, variable, read, unresolved)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..errors import CommandError
-from ..objects.settings import SET, change_each, containers_of, pod_spec, selected, split_args
+from ..objects.pairs import parsed, split
+from ..objects.settings import SET, change_each, check_flags, containers_of, pod_spec, prepared, selected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +16,11 @@ FLAGS = SET
 
 
 def run(session: Session) -> int:
-    names, words = split_args(session.args)
-    images = dict(word.split("=", 1) for word in words if "=" in word)
+    prepared(session, "image updated")
+    names, words = split(session.args, "image")
+    images, _ = parsed(words, "image", removing=False)
     found = selected(session, names)
+    check_flags(session)
     if not images:
         raise CommandError("at least one image update is required")
     if "*" in images and len(images) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import CommandError
-from ..objects.settings import SET, change_each, containers_of, pod_spec, selected
+from ..objects.settings import SET, change_each, check_flags, containers_of, pod_spec, prepared, selected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,13 +16,15 @@ FLAGS = f"-c,containers='*' limits='' requests='' {SET}"
 
 def run(session: Session) -> int:
     flags = session.flags
+    prepared(session, "resource requirements updated")
     found = selected(session, session.args)
+    check_flags(session)
     if not flags.text("limits") and not flags.text("requests"):
         raise CommandError("you must specify an update to requests or limits (in the form of --requests/--limits)")
     limits, requests = amounts(flags.text("limits")), amounts(flags.text("requests"))
 
     def change(obj: dict[str, Any]) -> None:
-        matching = containers_of(pod_spec(obj), flags.text("containers"), init=False)
+        matching = containers_of(pod_spec(obj), flags.text("containers"))
         if not matching:
             raise CommandError(f"unable to find container named {flags.text('containers')}")
         for container in matching:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import CommandError
-from ..objects.settings import SET, change_each, pod_spec, selected
+from ..objects.settings import SET, change_each, pod_spec, prepared, selected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ FLAGS = SET.replace("-l,selector='' ", "")
 
 
 def run(session: Session) -> int:
+    prepared(session, "serviceaccount updated")
     if not session.args:
         raise CommandError("serviceaccount is required")
     *names, account = session.args

@@ -37,6 +37,8 @@ def parse(session: Session, args: list[str], default_resource: str = "") -> Name
     found = Named()
     if not args:
         return found
+    if len(args) > 1 and len(types := dict.fromkeys(args[0].split(","))) > 1:
+        args = [f"{kind}/{name}" for kind in types for name in args[1:]]
     if any("/" in word for word in args):
         if default_resource and "/" not in args[0]:
             args = [word if "/" in word else f"{default_resource}/{word}" for word in args]
@@ -48,9 +50,6 @@ def parse(session: Session, args: list[str], default_resource: str = "") -> Name
     if default_resource and len(args) == 1:
         args = [default_resource, args[0]]
     found.names = args[1:]
-    if found.names and "," in args[0]:
-        found.resources = [session.mapper.resource(word) for word in args[0].split(",")]
-        return found
     found.resources = resources(session.mapper, args[0])
     if found.names and len(found.resources) > 1:
         raise CommandError("you must specify only one resource")

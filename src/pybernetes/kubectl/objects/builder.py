@@ -211,7 +211,7 @@ def _matches(item: Item, selector: str) -> bool:
 
 def _from_arguments(session: Session, found: Collected, options: Options, args: list[str]) -> None:
     if options.local and args:
-        raise CommandError(NOTHING if session.command in ("set env", "set serviceaccount") else LOCAL_NEEDS_FILES)
+        raise CommandError(LOCAL_NEEDS_FILES)
     named = arguments.parse(session, args, options.default_resource)
     if named.pairs:
         if options.selector or options.field_selector or (options.all_ and session.command == "delete"):

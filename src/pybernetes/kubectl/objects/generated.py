@@ -25,7 +25,8 @@ def name_of(session: Session) -> str:
     args = session.args if session.flags.dash < 0 else session.args[: session.flags.dash]
     if len(args) != 1:
         raise UsageError(f"exactly one NAME is required, got {len(args)}", session.command)
-    operation_printer(session, "created")
+    operation_printer(session, "created", dry_run_of(session))
+    validation_of(session)
     if not args[0] and session.command in _NAMED:
         raise CommandError("name must be specified")
     return args[0]
@@ -56,7 +57,7 @@ def require(session: Session, *names: str) -> None:
 
 def metadata(session: Session, name: str, **more: Any) -> dict[str, Any]:
     """The metadata of something made here, in the order of Go's struct."""
-    found: dict[str, Any] = {"name": name}
+    found: dict[str, Any] = {"name": name} if name else {}
     target = session.target
     if target.namespace_given and more.pop("namespaced", True):
         found["namespace"] = target.namespace
@@ -76,17 +77,13 @@ def finish(session: Session, obj: dict[str, Any], operation: str = "created", pr
         obj = {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
     printer = printer or operation_printer(session, operation, dry_run)
     if dry_run != "client":
-        find = session.mapper.kind if session.command == "run" else session.mapper.builtin
-        resource = find(obj["apiVersion"], obj["kind"])
-        item = Item(session.client, resource, session.scope(resource), obj["metadata"]["name"])
+        resource = session.mapper.builtin(obj["apiVersion"], obj["kind"])
+        item = Item(session.client, resource, session.scope(resource), obj["metadata"].get("name", ""))
         try:
             item.create(obj, **parameters(session, dry_run))
         except (StatusFailure, CommandError) as error:
             raise failed(session, error, resource.singular) from None
-        if session.command == "run":
-            printer.print(item.obj)
-        else:
-            printer.print(in_struct_order(item.obj), ordered=True)
+        printer.print(in_struct_order(item.obj), ordered=True)
         return item.obj
     printer.print(obj, ordered=True)
     return obj

@@ -15,21 +15,28 @@ if TYPE_CHECKING:
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+
+
 def dry_run_of(session: Session) -> str:
-    """`none`, `client` or `server`. CommandError."""
+    """`none`, `client` or `server`; a value of old is warned of once. CommandError."""
     given = session.flags.text("dry-run")
-    if given in ("none", "client", "server", ""):
+    if given in ("none", "client", "server") or not session.flags.changed("dry-run"):
         return given or "none"
     if given == "unchanged":
-        session.tell("W helpers.go] --dry-run is deprecated and can be replaced with --dry-run=client.")
-        return "client"
-    if given in ("true", "false"):
-        shown = "client" if given == "true" else "none"
-        session.tell(
-            f"W helpers.go] --dry-run={given} is deprecated (boolean value) and can be replaced with --dry-run={shown}."
-        )
-        return shown
-    raise CommandError(f'Invalid dry-run value ({given}). Must be "none", "server", or "client".')
+        found, source = "client", "helpers.go:703"
+        words = "--dry-run is deprecated and can be replaced with --dry-run=client."
+    elif given in _TRUE + _FALSE:
+        found, source = ("client", "helpers.go:717") if given in _TRUE else ("none", "helpers.go:720")
+        words = f"--dry-run={given} is deprecated (boolean value) and can be replaced with --dry-run={found}."
+    else:
+        raise CommandError(f'Invalid dry-run value ({given}). Must be "none", "server", or "client".')
+    from ..wire_log import line
+
+    session.tell(line(source, words, "W"))
+    session.flags.set("dry-run", found)
+    return found
 
 
 def suffix_of(dry_run: str) -> str:

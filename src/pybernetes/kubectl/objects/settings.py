@@ -6,7 +6,7 @@ from copy import deepcopy
 
 from ..errors import CommandError, StatusFailure
 from ..flags import DRY_RUN, FILES, PRINT
-from .builder import NOTHING, collect, file_flags
+from .builder import LOCAL_NEEDS_FILES, NOTHING, collect, file_flags
 from .mutation import dry_run_of, operation_printer, parameters
 from .pod_specs import spec_of, with_times
 from .recording import recorded
@@ -24,16 +24,14 @@ if TYPE_CHECKING:
 SET = f"all=false field-manager='kubectl-set' local=false -l,selector='' {DRY_RUN}{FILES}{PRINT}"
 
 
-def split_args(args: list[str]) -> tuple[list[str], list[str]]:
-    """Names of objects, and the `a=b` or `a-` words after them."""
-    names = [word for word in args if "=" not in word and not word.endswith("-")]
-    return names, [word for word in args if "=" in word or word.endswith("-")]
-
-
 def selected(session: Session, names: list[str]) -> Collected:
-    """The objects to change. CommandError when none is named."""
+    """The objects to change. CommandError when none is named, or when names are given that nobody is asked about."""
     flags = session.flags
     files, kustomize = file_flags(session)
+    if flags.on("local") and names:
+        if session.command not in ("set env", "set serviceaccount"):
+            raise CommandError(LOCAL_NEEDS_FILES)
+        names = []
     if not names and not files and not kustomize:
         raise CommandError(NOTHING)
     found = collect(
@@ -47,6 +45,20 @@ def selected(session: Session, names: list[str]) -> Collected:
     if session.command != "set selector":
         found.raise_errors()
     return found
+
+
+def prepared(session: Session, operation: str) -> None:
+    """What is wrong with `--dry-run` and `--output` is told before all else. CommandError."""
+    operation_printer(session, operation, dry_run_of(session))
+
+
+def check_flags(session: Session) -> None:
+    """Flags that exclude each other, looked at after the objects were found. CommandError."""
+    flags = session.flags
+    if flags.on("local") and dry_run_of(session) == "server":
+        raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
+    if flags.on("all") and flags.text("selector"):
+        raise CommandError("cannot set --all and --selector at the same time")
 
 
 def change_each(
