@@ -124,6 +124,8 @@ async def _get_once(url: str, headers: Sequence[tuple[str, str]], user_agent: st
         writer.write(_head(url, headers, user_agent))
         answer = _Answer()
         parser = httptools.HttpResponseParser(answer)
+        # Go's client takes lines that end in LF alone, as those of many a CGI script do.
+        parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
         received = 0
         while not answer.complete and len(answer.body) < MAXIMUM_BODY_BYTES:
             data = await reader.read(16384)

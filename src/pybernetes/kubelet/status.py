@@ -81,7 +81,10 @@ def pod_status(pod: Pod, runtime: PodRuntime, inputs: StatusInputs) -> PodStatus
         for c in spec.containers or ()
     ]
     ephemeral = [
-        _container_status(pod, c, runtime, inputs, previous.ephemeral_container_statuses, "ContainerCreating")
+        msgspec.structs.replace(
+            _container_status(pod, c, runtime, inputs, previous.ephemeral_container_statuses, "ContainerCreating"),
+            started=None,
+        )
         for c in spec.ephemeral_containers or ()
     ]
     initialized = initialized or any(_has_started(s) for s in regular)

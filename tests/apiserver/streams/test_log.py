@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.apiserver.streams.stage import message, stage
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from pybernetes.base import x509
 from pybernetes.base.http.message import Request, Response
@@ -49,6 +52,56 @@ async def test_lines_arrive_while_the_log_is_followed() -> None:
         assert await anext(response.body) == b"first\n"
         more.set()
         assert await anext(response.body) == b"second\n"
+
+
+@pytest.mark.parametrize(
+    ("offered", "expected"),
+    [
+        (None, [b"", b"one\ntwo\n"]),
+        ("binary.k8s.io", [b"", b"one\ntwo\n"]),
+        ("base64.binary.k8s.io", ["", "b25lCnR3bwo="]),
+    ],
+)
+async def test_log_over_a_websocket(offered: str | None, expected: list[bytes | str]) -> None:
+    async with stage(lines) as s:
+        url = f"ws://127.0.0.1:{s.front_port}{PODS}/web/log?container=app"
+        subprotocols = [Subprotocol(offered)] if offered else None
+        async with connect(url, compression=None, proxy=None, subprotocols=subprotocols) as socket:
+            assert socket.subprotocol == offered
+            assert [piece async for piece in socket] == expected
+            assert socket.close_code == 1000
+        assert s.seen[0].path == "/containerLogs/default/web/app"
+
+
+async def test_followed_log_over_a_websocket_is_closed_when_the_client_leaves() -> None:
+    closed = asyncio.Event()
+
+    async def followed(request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            try:
+                while True:
+                    yield b"line\n"
+                    await asyncio.sleep(0.01)
+            finally:
+                closed.set()
+
+        return Response(200, [("content-type", "text/plain")], pieces())
+
+    async with stage(followed) as s:
+        url = f"ws://127.0.0.1:{s.front_port}{PODS}/web/log?follow=true"
+        async with connect(url, compression=None, proxy=None) as socket:
+            assert await socket.recv() == b""
+            assert (await socket.recv())[:5] == b"line\n"
+        async with asyncio.timeout(60):
+            await closed.wait()
+
+
+async def test_log_over_a_websocket_with_an_unknown_subprotocol_is_refused() -> None:
+    async with stage(lines) as s:
+        url = f"ws://127.0.0.1:{s.front_port}{PODS}/web/log"
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(url, compression=None, proxy=None, subprotocols=[Subprotocol("other")])
+        assert refused.value.response.status_code == 400
 
 
 async def test_pod_without_a_node_has_an_empty_log() -> None:

@@ -98,7 +98,8 @@ async def test_an_ephemeral_container_does_not_come_back(tmp_path: Path) -> None
             content_type="application/strategic-merge-patch+json",
             subresource="ephemeralcontainers",
         )
-        await n.until(lambda p: any(s.state.running for s in p.status.ephemeral_container_statuses or ()))
+        seen = await n.until(lambda p: any(s.state.running for s in p.status.ephemeral_container_statuses or ()))
+        assert [s.started for s in seen.status.ephemeral_container_statuses or ()] == [None]
         n.runtime.finish(id_of(before, "source"), 42)
         after = await n.until(restarted)
         assert [s.state.running for s in after.status.ephemeral_container_statuses or ()] == [None]

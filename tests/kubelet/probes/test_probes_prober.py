@@ -55,10 +55,18 @@ async def no_exec(container_id: str, command: Any, timeout: int) -> tuple[int, b
 async def probe(
     spec: dict[str, Any],
     exec_sync: Callable[..., Awaitable[tuple[int, bytes]]] = no_exec,
-    timeout_seconds: float = 2,
+    timeout_seconds: float = 60,
 ) -> Outcome:
     found = msgspec.convert(spec, Probe)
     return await Prober(exec_sync).probe(found, CONTAINER, "id", "127.0.0.1", timeout_seconds)
+
+
+def test_an_answer_whose_lines_end_in_a_line_feed_alone() -> None:
+    async def body() -> None:
+        async with http_server(lambda line, headers: b"HTTP/1.0 200 OK\nContent-Type: text/plain\n\nhello") as port:
+            assert await probe({"httpGet": {"port": port}}) == Outcome("success", "hello")
+
+    run(body())
 
 
 @pytest.mark.parametrize(
@@ -196,7 +204,7 @@ def test_a_tcp_listener() -> None:
 @pytest.mark.parametrize(("code", "result"), [(0, "success"), (1, "failure")])
 def test_exec(code: int, result: str) -> None:
     async def exec_sync(container_id: str, command: list[str], timeout: int) -> tuple[int, bytes]:
-        assert (container_id, command, timeout) == ("id", ["cat", "/x"], 2)
+        assert (container_id, command, timeout) == ("id", ["cat", "/x"], 60)
         return code, b"out"
 
     async def body() -> None:
@@ -215,7 +223,7 @@ def test_exec_that_does_not_end_and_that_cannot_start() -> None:
 
     async def body() -> None:
         found = await probe({"exec": {"command": ["sleep", "9"]}}, slow)
-        assert found == Outcome("failure", 'command timed out: "sleep 9" timed out after 2s')
+        assert found == Outcome("failure", 'command timed out: "sleep 9" timed out after 60s')
         with pytest.raises(ProbeError):
             await probe({"exec": {"command": ["x"]}}, gone)
 

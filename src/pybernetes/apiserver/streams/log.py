@@ -1,4 +1,5 @@
-"""`pods/NAME/log`: checks the options, asks the kubelet's `/containerLogs`, passes the text through as it comes."""
+"""`pods/NAME/log`: checks the options, asks the kubelet's `/containerLogs`, passes the text through as it comes, as an
+answer or over a WebSocket."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -10,12 +11,14 @@ import msgspec
 from ...api import field
 from ...api.status import StatusError, bad_request, internal_error, invalid
 from ...base.http.client import TransportError
-from ...base.http.message import Request, Response, ResponseBody
+from ...base.http.message import Headers, Request, Response, ResponseBody
+from ...base.http.websocket import is_upgrade
 from ..parameters import flag
 from ..reader import ObjectReader
 from ..request_info import RequestInfo
 from ..verbs.numbers import signed
 from .kubelet_dialer import KubeletDialer
+from .log_socket import log_over_websocket
 from .pod_target import choose_container, find_pod
 
 _ERROR_BODY_BYTES = 2048
@@ -126,7 +129,7 @@ class PodLogs:
         headers = [("content-type", "text/plain")]
         node_name = pod["spec"].get("nodeName", "")
         if not node_name:
-            return Response(200, headers)
+            return await _answer(request, headers, b"")
         path = f"/containerLogs/{info.namespace}/{info.name}/{quote(container)}"
         asked = Request("GET", path, kubelet_query(options))
         try:
@@ -137,7 +140,11 @@ class PodLogs:
             raise StatusError(500, "", f'Get "{url}": {error}') from None
         if not 200 <= answer.status <= 206:
             raise await _refusal(answer, info.name)
-        return Response(200, headers, answer.body)
+        return await _answer(request, headers, answer.body)
+
+
+async def _answer(request: Request, headers: Headers, body: ResponseBody) -> Response:
+    return await log_over_websocket(request, body) if is_upgrade(request) else Response(200, headers, body)
 
 
 async def _refusal(answer: Response, pod_name: str) -> StatusError:
