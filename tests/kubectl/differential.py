@@ -5,7 +5,8 @@ A case file holds one command line per line, as typed after `kubectl`. `# text` 
 only the exit code; `@unordered LINE` is for what the stock client takes from a Go map, in another order each time: the
 lines of the output are compared, not their order; `?` before a line says that it changes nothing though its words do
 not tell; `@bash LINE` (or `@zsh`, where it is installed) is a line of that
-shell, with the client as `kubectl` and the programs of `bin` before all others. `# form: FORM` says that the next line
+shell, with the client as `kubectl` and the programs of `bin` before all others; `@newer LINE` says what clients from
+1.36 on say, so that of an older one the exit code alone is compared. `# form: FORM` says that the next line
 shows that form of `forms/*.txt`. What differs by nature — uids, versions, times, generated names, addresses — is
 replaced by a word on both sides.
 
@@ -13,6 +14,9 @@ Lines that change nothing (`reads`) and stand together run at the same time. Wha
 controllers work on: such a line is asked again while the clients disagree, as two namespaces that were told the same
 come to the same state; so are `wait` and `rollout status`, each on its own. A line that changes something runs once,
 with one client after the other. `@reads` says that all lines from there on change nothing, since they fail.
+
+A stock client that is newer than the words we keep (docs/kubectl.md, "Versions") is compared without those: they are
+taken out of what both say (`OLDER_WORDS`). STOCK_KUBECTL=PATH runs the cases with it.
 
 COMPARE_PAUSE=1.1 in the environment lets so many seconds pass between asking the one client and the other: what moves
 with time and is not set aside shows as a difference.
@@ -27,15 +31,19 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import unified_diff
+from functools import cached_property
 from pathlib import Path
+
+from tests.support.kubectl import version_of
 
 from pybernetes.kubectl.main import run
 
+Substitutions = tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
 SUBSTITUTIONS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UID"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "TIME"),
@@ -57,7 +65,34 @@ SUBSTITUTIONS = (
     (re.compile(r"(?<=,)kyaml,"), ""),
     (re.compile(r"kubectl/v1\.[\w.+]+"), "kubectl/VERSION"),
 )
+OLDER_WORDS: Substitutions = tuple(
+    (re.compile(pattern, re.MULTILINE), word)
+    for pattern, word in (
+        (r"( deleted) from \S+ namespace", r"\1"),
+        (r"^( *)metadata:\n\1  creationTimestamp: null\n(?!\1  )", r"\1metadata: {}\n"),
+        (r"^( *metadata: )\{\n *creationTimestamp: null,\n *\},$", r"\1{},"),
+        (r'"metadata": \{\n *"creationTimestamp": null\n *\}', '"metadata": {}'),
+        (r'^ *"?creationTimestamp"?: null,?\n', ""),
+        (r',(\n *"creationTimestamp": null)(?=\n)', ""),
+        (r'"metadata":\{"creationTimestamp":null\}', '"metadata":{}'),
+        (r',"creationTimestamp":null|"creationTimestamp":null,', ""),
+        (r"creationTimestamp:<nil> |metadata:map\[creationTimestamp:<nil>\]", ""),
+        (r'"creationTimestamp":interface \{\}\(nil\)(, )?', ""),
+        (r'^ *"?preferences"?: \{\},?\n|"preferences":\{\},|preferences:map\[\] ', ""),
+        (r'"preferences":map\[string\]interface \{\}\{\}, ', ""),
+        (r"^Events: <none>\n|^Events:\n(  .*\n)+", ""),
+        (r"^( *(?:Host )?Ports?: .*/.*)$", lambda found: re.sub(r" \([\w-]+\)", "", found[1])),
+        (r"^ *(Kube-Proxy Version|Mountable secrets|Tokens): .*\n", ""),
+        (r"^(Image pull secrets: .*) \(not found\)$", r"\1"),
+        (r"\bspec\.(init|ephemeral)?[cC]ontainers\{\S+\}: ", ""),
+        (r"^Flag --cpu-percent has been deprecated, .*\n", ""),
+        (r"^All commands and output from this session will be recorded .*\n", ""),
+        (r"\(y/N\): ", "(y/n): "),
+    )
+)
+"""What changed after 1.33 in words only. No events in `describe` are compared: 1.36 shows a single object's only."""
 _UNORDERED = "@unordered "
+_NEWER = "@newer "
 _LOG_LINE = re.compile(r"^[EIW]\d{4} .*?(err=<\n(\t.*\n)* >\n|\n)", re.MULTILINE)
 _READING = (
     "get", "describe", "explain", "events", "logs", "top", "api-resources", "api-versions", "version", "cluster-info",
@@ -105,6 +140,11 @@ class Pair:
     """How long all of a case may wait for controllers."""
     differences: list[Difference] = field(default_factory=list)
     count: int = 0
+
+    @cached_property
+    def _newer(self) -> bool:
+        """Is it a client whose words changed?"""
+        return version_of(self.stock) > (1, 33)
 
     def kubeconfigs(self, case: str) -> dict[str, Path]:
         """One context each, with a namespace of its own."""
@@ -248,13 +288,14 @@ class Pair:
         else:
             runner = self._stock if side == "stock" else self._ours
             outcome = runner(shlex.split(command), path.parent, path, given)
-        outcome = _normal(outcome, namespace)
+        outcome = _normal(outcome, namespace, without=OLDER_WORDS if self._newer else ())
         if line.startswith(_UNORDERED):
             outcome.out = "".join(sorted(outcome.out.splitlines(keepends=True)))
         return outcome
 
     def _difference(self, line: str, stock: Outcome, ours: Outcome) -> list[Difference]:
-        same = stock.code == ours.code if line.startswith("!") else stock == ours
+        codes_only = line.startswith("!") or (line.startswith(_NEWER) and not self._newer)
+        same = stock.code == ours.code if codes_only else stock == ours
         return [] if same else [Difference(line, stock, ours)]
 
 
@@ -266,7 +307,11 @@ def without_log(text: str) -> str:
 def reads(line: str) -> bool:
     """Whether a line of a case changes nothing, neither in the cluster nor here, and may be asked again."""
     command = _bare(line)
-    return line.startswith("?") or command.startswith(_READING) or " --dry-run" in command.partition(" <<< ")[0]
+    return (
+        line.removeprefix(_NEWER).startswith("?")
+        or command.startswith(_READING)
+        or " --dry-run" in command.partition(" <<< ")[0]
+    )
 
 
 def _namespace(case: str, side: str) -> str:
@@ -275,7 +320,7 @@ def _namespace(case: str, side: str) -> str:
 
 
 def _bare(line: str) -> str:
-    return line.removeprefix("!").removeprefix("?").removeprefix(_UNORDERED)
+    return line.removeprefix(_NEWER).removeprefix("!").removeprefix("?").removeprefix(_UNORDERED)
 
 
 def _shell(line: str) -> str:
@@ -305,13 +350,16 @@ def environment(home: Path, kubeconfig: Path, cache: Path) -> dict[str, str]:
     }
 
 
-def _normal(outcome: Outcome, namespace: str) -> Outcome:
+def _normal(outcome: Outcome, namespace: str, without: Substitutions = ()) -> Outcome:
     def cleaned(text: str) -> str:
         text = re.sub(r"/[\w./-]*/(stock|ours)/", "HOMEDIR/", text)
         text = text.replace(namespace, "NAMESPACE")
         for pattern, word in SUBSTITUTIONS:
             text = pattern.sub(word, text)
-        return re.sub(r"(?<=[^ \n]) +", " ", text)
+        text = re.sub(r"(?<=[^ \n]) +", " ", text)
+        for pattern, word in without:
+            text = pattern.sub(word, text)
+        return text
 
     return Outcome(cleaned(outcome.out), cleaned(outcome.err), outcome.code)
 

@@ -18,12 +18,12 @@ _NEWER = {
     "get": {"at"},
     "top node": {"show-swap"},
     "top pod": {"show-swap"},
-    "diff": {"show-secret"},
+    "diff": {"show-secrets"},
     "attach": {"detach-keys"},
     "run": {"detach-keys"},
     "autoscale": {"cpu", "memory"},
     "apply": {"applyset"},
-    "api-resources": {"show-managed-fields", "allow-missing-template-keys", "template"},
+    "api-resources": {"show-managed-fields"},
 }
 """Flags that the stock client of 1.33 has not, shows only when asked by the environment, or that are our own."""
 _SHORT = {("config set-context", "namespace")}

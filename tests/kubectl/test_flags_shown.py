@@ -30,7 +30,7 @@ def own_flags() -> set[str]:
 
 def command_lines(line: str) -> list[list[str]]:
     """The words of each kubectl command on a line of a case whose output is compared."""
-    line = line.removeprefix("?").removeprefix("@unordered ")
+    line = line.removeprefix("@newer ").removeprefix("?").removeprefix("@unordered ")
     if line.startswith(("#", "!", "@write ", "@reads")):
         return []
     if not line.startswith(("@bash ", "@zsh ")):

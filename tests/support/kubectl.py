@@ -1,7 +1,11 @@
-"""The stock kubectl as a client in tests: the newest one by default, any of those that are installed by version."""
+"""The stock kubectl as a client in tests: the newest one by default, any of those that are installed by version.
+
+STOCK_KUBECTL=PATH in the environment names the one to use in the place of all that are installed.
+"""
 
 import functools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,17 +19,25 @@ from tests.support.machine import Machine
 @functools.cache
 def installed() -> dict[str, str]:
     """{"1.27": path, ...} of the stock kubectls at hand; the plain `kubectl` under its own version."""
-    main = shutil.which("kubectl")
+    named = os.environ.get("STOCK_KUBECTL")
+    main = named or shutil.which("kubectl")
     if main is None:
         return {}
     found = {}
-    for path in sorted(Path(main).resolve().parent.glob("kubectl.1.*")):
-        found[path.name.removeprefix("kubectl.")] = str(path)
+    if not named:
+        for path in sorted(Path(main).resolve().parent.glob("kubectl.1.*")):
+            found[path.name.removeprefix("kubectl.")] = str(path)
     if not found:
-        shown = subprocess.run([main, "version", "--client"], capture_output=True, text=True, check=False).stdout
-        version = re.search(r"v(1\.\d+)", shown)
-        found[version[1] if version else "0"] = main
+        found[".".join(map(str, version_of(main)))] = main
     return dict(sorted(found.items(), key=lambda item: tuple(map(int, item[0].split(".")))))
+
+
+@functools.cache
+def version_of(binary: str) -> tuple[int, int]:
+    """(1, 33) of a client; (0, 0) of one that does not tell."""
+    shown = subprocess.run([binary, "version", "--client"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"v(\d+)\.(\d+)", shown)
+    return (int(version[1]), int(version[2])) if version else (0, 0)
 
 
 def versions() -> list[str]:

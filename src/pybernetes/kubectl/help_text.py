@@ -225,7 +225,7 @@ FLAGS: dict[str, str] = {
     "set-image": "New images of containers of the copy, as container=image.",
     "set-raw-bytes": "Take the value for []byte fields as it is, not as base64.",
     "share-processes": "Share the process namespace in the copy.",
-    "show-secret": "Show the values of Secrets.",
+    "show-secrets": "Show the values of Secrets.",
     "show-swap": "Show the use of swap memory too.",
     "show-capacity": "Relate use to capacity instead of what can be allocated.",
     "show-events": "Show the events about the object.",

@@ -1,6 +1,7 @@
 """Writes into the transcripts what the stock kubectl answers: `python -m tests.kubectl.golden.record [TOPIC ...]`.
 
-`later` is not among them: what it shows is newer than the client that recordings are made with.
+All are of v1.33 but `later`, which has what v1.36 says where ours follows that one (STOCK_KUBECTL=PATH names it), and
+`by_hand`, which no client says.
 """
 
 import sys
@@ -13,9 +14,12 @@ from tests.kubectl.golden.server import TOPICS, Times, golden_server
 from tests.kubectl.golden.transcript import Entry, read, shown, stock, written
 from tests.support.kubectl import installed
 
-VERSION = "1.33"
-RECORDED = [path for path in sorted(TOPICS.glob("*.txt")) if path.stem != "later"]
+RECORDED = [path for path in sorted(TOPICS.glob("*.txt")) if path.stem != "by_hand"]
 _PARALLEL = 3
+
+
+def version_of_recording(path: Path) -> str:
+    return "1.36" if path.stem == "later" else "1.33"
 
 
 def answers(entries: list[Entry], binary: str, home: Path, kubeconfig: Path, times: Times) -> list[list[str]]:
@@ -31,10 +35,11 @@ def answers(entries: list[Entry], binary: str, home: Path, kubeconfig: Path, tim
 def main(topics: list[str]) -> None:
     with golden_server() as (kubeconfig, times), tempfile.TemporaryDirectory() as home:
         for path in RECORDED:
-            if topics and path.stem not in topics:
+            client = installed().get(version_of_recording(path))
+            if (topics and path.stem not in topics) or not client:
                 continue
             entries = read(path)
-            said = answers(entries, installed()[VERSION], Path(home), kubeconfig, times)
+            said = answers(entries, client, Path(home), kubeconfig, times)
             for entry, text in zip(entries, said, strict=True):
                 entry.text = text
             path.write_text(written(entries))

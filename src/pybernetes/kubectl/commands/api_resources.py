@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import CommandError, StatusFailure, UsageError
+from ..output.printers import unmatched
 from ..output.table import Columns
 
 TYPE_CHECKING = False
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
 
 FLAGS = (
     "api-group='' cached=false categories=[] namespaced=true no-headers=false -o,output='' show-managed-fields=false "
-    "allow-missing-template-keys=true template='' sort-by='' verbs=[]"
+    "sort-by='' verbs=[]"
 )
+
+
+_FORMATS = ("json", "kyaml", "name", "wide", "yaml")
 
 
 def run(session: Session) -> int:
@@ -21,8 +25,8 @@ def run(session: Session) -> int:
     if session.args:
         raise UsageError(f"unexpected arguments: [{' '.join(session.args)}]", "api-resources")
     output = flags.text("output")
-    if output not in ("", "wide", "name", "json", "kyaml", "yaml"):
-        raise CommandError(f"--output {output} is not available")
+    if output not in ("", *_FORMATS):
+        raise unmatched(output, _FORMATS)
     sort = flags.text("sort-by")
     if sort not in ("", "name", "kind"):
         raise CommandError("--sort-by accepts only name or kind")
@@ -110,5 +114,5 @@ def _as_list(session: Session, resources: list[Resource]) -> None:
             {key: value for key, value in row.items() if value or key in ("namespaced", "singularName", "verbs")}
         )
     printer_for(session).print(
-        {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "", "resources": rows}, True
+        {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "", "resources": rows or None}, True
     )

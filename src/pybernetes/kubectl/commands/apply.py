@@ -168,6 +168,7 @@ def _client_side(session: Session, item: Item, dry_run: str, tell: Callable[[str
     except StatusFailure as error:
         if error.reason != "NotFound":
             raise _explained(error, "retrieving current configuration of", item) from None
+        wanted = _without_nulls(wanted)
         if dry_run == "client":
             item.obj = wanted
             return "created"
@@ -178,10 +179,6 @@ def _client_side(session: Session, item: Item, dry_run: str, tell: Callable[[str
 
             raise from_file(failure, "creating", item.source) from None
         return "created"
-    if dry_run == "client":
-        # The stock client compares nothing here.
-        item.obj = live
-        return "configured"
     for attempt in range(_RETRIES):
         _check_live(item, live, tell)
         _check_last(item, wanted, live, tell)
@@ -189,6 +186,9 @@ def _client_side(session: Session, item: Item, dry_run: str, tell: Callable[[str
         if not patch:
             item.obj = live
             return "unchanged"
+        if dry_run == "client":
+            item.obj = _patched(kind, live, patch)
+            return "configured"
         try:
             item.patch(kind, compact(patch).encode(), subresource, **parameters(session, dry_run))
             return "configured"
@@ -201,6 +201,25 @@ def _client_side(session: Session, item: Item, dry_run: str, tell: Callable[[str
                 return "configured"
             raise _explained(error, "applying patch:", item, patch) from None
     raise AssertionError("unreachable")
+
+
+def _without_nulls(value: Any) -> Any:
+    """What is created has no fields of null, as what is patched has none."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _patched(kind: str, live: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """What the live object would be after the patch, computed here."""
+    if kind == "strategic":
+        from ..apply.strategic import patched
+
+        return patched(live, patch)
+    from pybernetes.api.patch.merge_patch import merge
+
+    merged: dict[str, Any] = merge(live, patch)
+    return merged
 
 
 def _check_live(item: Item, live: dict[str, Any], tell: Callable[[str], None]) -> None:
@@ -223,7 +242,7 @@ def _check_last(item: Item, wanted: dict[str, Any], live: dict[str, Any], tell: 
     except JsonError:
         for spec in ("openapi v3 spec", "openapi spec"):
             tell(f"warning: error calculating patch from {spec}: invalid JSON document")
-        parts = f"original:\n{text}\nmodified:\n{compact(wanted)}\n\ncurrent:\n{compact(live)}\n\nfor:"
+        parts = f"original:\n{text}\nmodified:\n{compact(wanted)}\n\ncurrent:\n{compact(live)}\n\nfor"
         raise CommandError(_patching(item, "", f"creating patch with:\n{parts}: invalid JSON document")) from None
 
 

@@ -30,7 +30,7 @@ def run(session: Session) -> int:
         raise CommandError(f"--max=MAXPODS is required and must be at least 1, max: {high}")
     if high < low:
         raise CommandError(f"--max=MAXPODS must be larger or equal to --min=MINPODS, max: {high}, min: {low}")
-    if flags.changed("cpu-percent") and flags.text("cpu"):
+    if flags.number("cpu-percent") > 0 and flags.text("cpu"):
         raise CommandError("--cpu-percent and --cpu are mutually exclusive")
     metrics = _metrics(session)
     found = collect(session, latest=False)
@@ -90,7 +90,7 @@ def _metrics(session: Session) -> list[dict[str, Any]]:
     """What `--cpu-percent`, `--cpu` and `--memory` aim for. CommandError."""
     flags = session.flags
     targets: dict[str, dict[str, Any]] = {}
-    if flags.number("cpu-percent") >= 0:
+    if flags.number("cpu-percent") > 0:
         targets["cpu"] = {"type": "Utilization", "averageUtilization": flags.number("cpu-percent")}
     for name in ("cpu", "memory"):
         if text := flags.text(name):

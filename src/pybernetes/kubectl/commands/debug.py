@@ -7,8 +7,8 @@ from copy import deepcopy
 from ..apply.strategic import two_way
 from ..errors import CommandError, quoted
 from ..objects.builder import collect
+from ..objects.image_name import is_image
 from ..objects.item import Item
-from ..objects.pods import containers
 from ..output.go_json import compact
 from . import debug_profiles as profiles
 from .attach import join
@@ -34,13 +34,21 @@ def run(session: Session) -> int:
     names = session.args if flags.dash < 0 else session.args[: flags.dash]
     words = session.args[flags.dash :] if flags.dash >= 0 else []
     _check(session, names)
+    if len(names) > 1:
+        if "" in names:
+            raise CommandError("resource name may not be empty")
+        names = [name if "/" in name else f"pods/{name}" for name in names]
     found = collect(session, names, default_resource="pods", latest=True)
-    found.raise_errors()
-    for item in found.items:
+    if not found.named:
+        found.raise_errors()
+    for number, item in enumerate(found.items):
+        if found.named and found.named[0][0] <= number:
+            break
         if item.resource.kind == "Node":
             pod, name = _on_node(session, item, words)
         elif item.resource.kind != "Pod":
-            raise CommandError(f'"{item.resource.api_version}, Kind={item.resource.kind}" not supported by debug')
+            group_version = f"{item.resource.group}/{item.resource.version}"
+            raise CommandError(f'"{group_version}, Kind={item.resource.kind}" not supported by debug')
         elif flags.text("copy-to"):
             pod, name = _copy(session, item, words)
         else:
@@ -48,6 +56,8 @@ def run(session: Session) -> int:
         attach = flags.on("attach") if flags.changed("attach") else flags.on("stdin")
         if attach and name:
             _join(session, pod, name)
+    if found.named:
+        raise found.named[0][1]
     return 0
 
 
@@ -62,26 +72,32 @@ def _check(session: Session, names: list[str]) -> None:
             )
     if flags.text("profile") not in profiles.PROFILES:
         raise CommandError(f"unknown profile: {flags.text('profile')}")
-    if flags.text("custom"):
-        profiles.custom(flags.text("custom"))
-    if not copying and not flags.text("image"):
-        raise CommandError("you must specify --image when not using --copy-to.")
+    partial = profiles.custom(flags.text("custom")) if flags.text("custom") else {}
+    image, container = flags.text("image"), flags.text("container")
+    words = session.args[flags.dash :] if flags.dash >= 0 else []
+    if flags.on("attach") and not image and not container:
+        raise CommandError("you must specify --container or create a new container using --image in order to attach.")
+    if copying and not image and not setting and not words:
+        raise CommandError("you must specify --image, --set-image or command arguments.")
+    if copying and words and not container and not image:
+        raise CommandError("you must specify an existing container or a new image when specifying args.")
+    if not copying:
+        for name in ("replace", "same-node", "set-image"):
+            if flags.changed(name) if name == "set-image" else flags.on(name):
+                raise CommandError(f"--{name} may only be used with --copy-to.")
+        if not image:
+            raise CommandError("you must specify --image when not using --copy-to.")
+    _check_image(image, "")
     if not names and not flags.many("filename"):
         raise CommandError("NAME or filename is required for debug")
-    if copying and not flags.text("image") and not setting and not session.args[1:] and not flags.text("container"):
-        raise CommandError("you must specify --image, --set-image or command arguments.")
-    if flags.text("target") and copying:
-        raise CommandError("--target is incompatible with --copy-to. Use --share-processes instead.")
-    if not copying:
-        for name in ("replace", "same-node"):
-            if flags.on(name):
-                raise CommandError(f"--{name} may only be used with --copy-to.")
-        if setting:
-            raise CommandError("--set-image may only be used with --copy-to.")
     policy = flags.text("image-pull-policy")
     if policy not in ("", "Always", "IfNotPresent", "Never"):
         raise CommandError(f"invalid image pull policy: {policy}")
+    for name, _, new in (text.partition("=") for text in setting):
+        _check_image(new, f" for container {quoted(name)}", empty=False)
     target = flags.text("target")
+    if target and copying:
+        raise CommandError("--target is incompatible with --copy-to. Use --share-processes instead.")
     if target and not flags.on("quiet"):
         session.print(
             f"Targeting container {quoted(target)}. If you don't see processes from this container it may be because "
@@ -89,8 +105,15 @@ def _check(session: Session, names: list[str]) -> None:
         )
     if flags.on("tty") and not flags.on("stdin"):
         raise CommandError("-i/--stdin is required for containers with -t/--tty=true")
+    profiles.check(partial)
     if flags.text("profile") == "legacy":
         session.tell(profiles.LEGACY)
+
+
+def _check_image(image: str, where: str, *, empty: bool = True) -> None:
+    if not (image or not empty) or is_image(image):
+        return
+    raise CommandError(f"invalid image name {quoted(image)}{where}: invalid reference format")
 
 
 def _suffix() -> str:
@@ -130,8 +153,10 @@ def _finished(session: Session, spec: dict[str, Any], container: dict[str, Any],
 def _ephemeral(session: Session, item: Item, words: list[str]) -> tuple[Item, str]:
     flags = session.flags
     name = flags.text("container") or f"debugger-{_suffix()}"
-    if any(container["name"] == name for container in containers(item.obj)):
-        raise CommandError(f'container "{name}" already exists in pod {item.name}')
+    if any(other["name"] == name for other in item.obj["spec"].get("ephemeralContainers") or ()):
+        # The server would take a container like the one that is there for no change at all.
+        why = f"Forbidden: existing ephemeral containers {quoted(name)} may not be changed"
+        raise CommandError(f"The Pod {quoted(item.name)} is invalid: spec.ephemeralContainers: {why}", prefix="")
     container = _container(session, name, words)
     if flags.text("target"):
         container["targetContainerName"] = flags.text("target")
@@ -151,27 +176,38 @@ def _copy(session: Session, item: Item, words: list[str]) -> tuple[Item, str]:
     old = item.obj
     spec = deepcopy(old["spec"])
     metadata: dict[str, Any] = {"name": flags.text("copy-to"), "namespace": item.namespace}
-    legacy = flags.text("profile") == "legacy"
     for field in ("labels", "annotations"):
-        if flags.on(f"keep-{field}") or legacy:
-            metadata[field] = old["metadata"].get(field) or {}
+        metadata[field] = old["metadata"].get(field) or {}
     if not flags.on("same-node"):
         spec.pop("nodeName", None)
     spec.pop("ephemeralContainers", None)
-    if not flags.on("keep-init-containers") and not legacy:
-        spec.pop("initContainers", None)
     if flags.changed("share-processes"):
         spec["shareProcessNamespace"] = flags.on("share-processes")
-    for container in () if legacy else spec["containers"]:
-        for probe in ("liveness", "readiness", "startup"):
-            if not flags.on(f"keep-{probe}"):
-                container.pop(f"{probe}Probe", None)
     name = _changed(session, spec, words)
+    if name:
+        _thinned(session, metadata, spec)
     pod = Item(item.client, item.resource, item.namespace, flags.text("copy-to"))
     pod.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
     if flags.on("replace"):
         item.delete({"gracePeriodSeconds": 0})
     return pod, name
+
+
+def _thinned(session: Session, metadata: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Of the copy that the profile has changed, what no flag keeps goes; `legacy` takes the labels alone, always."""
+    flags = session.flags
+    if flags.text("profile") == "legacy":
+        del metadata["labels"]
+        return
+    for field in ("labels", "annotations"):
+        if not flags.on(f"keep-{field}"):
+            del metadata[field]
+    if not flags.on("keep-init-containers"):
+        spec.pop("initContainers", None)
+    for container in spec["containers"]:
+        for probe in ("liveness", "readiness", "startup"):
+            if not flags.on(f"keep-{probe}"):
+                container.pop(f"{probe}Probe", None)
 
 
 def _changed(session: Session, spec: dict[str, Any], words: list[str]) -> str:
@@ -183,7 +219,8 @@ def _changed(session: Session, spec: dict[str, Any], words: list[str]) -> str:
         if image:
             container["image"] = image
     name = flags.text("container")
-    known = next((container for container in spec["containers"] if container["name"] == name), None)
+    here = [*spec["containers"], *(spec.get("initContainers") or ())]
+    known = next((container for container in here if container["name"] == name), None)
     if known is None:
         if not flags.text("image"):
             if images:
@@ -240,6 +277,9 @@ def _join(session: Session, pod: Item, name: str) -> None:
             for one in status.get(field) or ():
                 if one["name"] == name:
                     state = one.get("state") or {}
+                    message = (state.get("waiting") or {}).get("message")
+                    if message and not session.flags.on("quiet"):
+                        session.tell(f"Warning: container {name}: {message}")
                     return "running" in state or "terminated" in state
         return False
 

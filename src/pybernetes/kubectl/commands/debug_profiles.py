@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 PROFILES = ("legacy", "general", "baseline", "netadmin", "restricted", "sysadmin")
 LEGACY = (
-    "--profile=legacy is deprecated and will be removed in the future. It is recommended to explicitly specify a "
-    'profile, for example "--profile=general".'
+    "--profile=legacy is deprecated and planned to be removed in v1.39. It is recommended to specify other profile, "
+    'for example "--profile=general".'
 )
 NOT_ROOT = (
     "Warning: Non-root user is configured for the entire target Pod, and some capabilities granted by debug profile "
@@ -65,8 +65,7 @@ def _on_node(profile: str, spec: Object, container: Object) -> None:
 def _add(container: Object, *names: str) -> None:
     context = dict(container.get("securityContext") or {})
     capabilities = dict(context.get("capabilities") or {})
-    known = list(capabilities.get("add") or ())
-    capabilities["add"] = known + [name for name in names if name not in known]
+    capabilities["add"] = [*(capabilities.get("add") or ()), *names]
     container["securityContext"] = {**context, "capabilities": capabilities}
 
 
@@ -83,9 +82,13 @@ def custom(path: str) -> Object:
         raise CommandError(f"{path} does not contain a valid container spec: {error}") from None
     if not isinstance(found, dict):
         raise CommandError(f"{path} does not contain a valid container spec: not an object")
-    if any(found.get(key) for key in ("name", "command", "image", "lifecycle", "volumeDevices")):
-        raise CommandError("name, command, image, lifecycle and volume devices are not modifiable via custom profile")
     return found
+
+
+def check(partial: Object) -> None:
+    """CommandError where a partial container has what no such container may change."""
+    if any(partial.get(key) for key in ("name", "command", "image", "lifecycle", "volumeDevices")):
+        raise CommandError("name, command, image, lifecycle and volume devices are not modifiable via custom profile")
 
 
 def lay_over(container: Object, partial: Object) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FLAGS = (
     "concurrency=1 field-manager='kubectl-client-side-apply' force-conflicts=false prune=false prune-allowlist=[+] "
-    f"-l,selector='' server-side=false show-managed-fields=false show-secret=false {FILES}"
+    f"-l,selector='' server-side=false show-managed-fields=false show-secrets=false {FILES}"
 )
 
 
@@ -56,7 +56,7 @@ def _diff(session: Session) -> int:
             live, merged = _versions(session, item)
             name = _file_name(item)
             secret = item.resource.kind == "Secret" and item.resource.version == "v1"
-            if secret and not session.flags.on("show-secret"):
+            if secret and not session.flags.on("show-secrets"):
                 live, merged = masked(live, merged)
                 if live is None:
                     # As the stock client has it: here it compares with nothing as an object.

@@ -110,7 +110,7 @@ def _for_deletion(session: Session, node: Item) -> tuple[list[dict[str, Any]], l
 
 _LOCAL = "Pods with local storage (use --delete-emptydir-data to override)"
 _DAEMON = "DaemonSet-managed Pods (use --ignore-daemonsets to ignore)"
-_BARE = "cannot delete Pods that declare no controller (use --force to override)"
+_BARE = "Pods that declare no controller (use --force to override)"
 
 
 def judged(
@@ -135,9 +135,13 @@ def judged(
 
             if time.time() - seconds_of(metadata["deletionTimestamp"]) > skip_seconds:
                 continue
-        managed = owner is not None and owner["kind"] == "DaemonSet" and not done
-        if managed and owner is not None and _exists(session, metadata["namespace"], owner["name"]):
-            if flags.on("ignore-daemonsets"):
+        if owner is not None and owner["kind"] == "DaemonSet" and not done:
+            failure = _failure(session, metadata["namespace"], owner["name"])
+            if failure is not None and failure.reason == "NotFound" and flags.on("force"):
+                chosen.append(pod)
+            elif failure is not None:
+                errors.setdefault(failure.message, []).append(name)
+            elif flags.on("ignore-daemonsets"):
                 warnings.setdefault("ignoring DaemonSet-managed Pods", []).append(name)
             else:
                 errors.setdefault(_DAEMON, []).append(name)
@@ -155,12 +159,13 @@ def judged(
     return chosen, warnings, errors
 
 
-def _exists(session: Session, namespace: str, name: str) -> bool:
+def _failure(session: Session, namespace: str, name: str) -> StatusFailure | None:
+    """What the server says instead of showing a DaemonSet."""
     try:
         session.client.get(f"/apis/apps/v1/namespaces/{namespace}/daemonsets/{name}")
     except StatusFailure as error:
-        return error.reason != "NotFound"
-    return True
+        return error
+    return None
 
 
 def _options(session: Session, dry_run: str) -> dict[str, Any]:

@@ -48,8 +48,7 @@ def execute(session: Session, pod: Item, command: list[str]) -> int:
     phase = (pod.obj.get("status") or {}).get("phase")
     if phase in ("Succeeded", "Failed"):
         raise CommandError(f"cannot exec into a container in a completed pod; current phase is {phase}")
-    # Whether a container that is named exists, the server says.
-    container = flags.text("container") or container_for(session, pod.obj, "", quiet=flags.on("quiet"))
+    container = container_for(session, pod.obj, flags.text("container"), quiet=flags.on("quiet"))
     stdin = flags.on("stdin")
     tty = usable_tty(session, stdin=stdin, tty=flags.on("tty"))
     query = [

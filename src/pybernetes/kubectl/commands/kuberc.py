@@ -24,7 +24,7 @@ FLAGS = {
 _TYPE = {"apiVersion": "kubectl.config.k8s.io/v1beta1", "kind": "Preference"}
 _RECOMMENDED = {
     **_TYPE,
-    "aliases": [],
+    "aliases": None,
     "defaults": [
         {"command": "apply", "options": [{"name": "server-side", "default": "true"}]},
         {"command": "delete", "options": [{"name": "interactive", "default": "true"}]},
@@ -32,9 +32,17 @@ _RECOMMENDED = {
 }
 
 
+_LISTS = {
+    "defaults": ("command", "options"),
+    "aliases": ("name", "command", "prependArgs", "appendArgs", "options"),
+}
+
+
 def run(session: Session) -> int:
     path, explicit = path_from(session.flags.text("kuberc"))
     if not path:
+        if os.environ.get("KUBERC") != "off":
+            raise CommandError('unknown command "kuberc" for "kubectl"')
         raise CommandError("KUBERC is disabled via KUBERC=off environment variable")
     return _view(session, path, explicit) if session.command == "kuberc view" else _set(session, path)
 
@@ -53,7 +61,9 @@ def _view(session: Session, path: str, explicit: bool) -> int:
         return 0
     from ..output.printers import printer_for
 
-    printer_for(session, default="yaml").print(_typed(_read(path)), True)
+    found = _typed(_read(path))
+    lists = {name: found[name] or [] for name in _LISTS}
+    printer_for(session, default="yaml").print({**found, **lists}, True)
     return 0
 
 
@@ -66,12 +76,8 @@ def _read(path: str) -> dict[str, Any]:
 
 def _typed(document: dict[str, Any]) -> dict[str, Any]:
     """Fields in the order of v1beta1's types."""
-    lists = {
-        "defaults": ("command", "options"),
-        "aliases": ("name", "command", "prependArgs", "appendArgs", "options"),
-    }
     shown: dict[str, Any] = {name: document.get(name) for name in ("kind", "apiVersion")}
-    for name, fields in lists.items():
+    for name, fields in _LISTS.items():
         shown[name] = None if document.get(name) is None else [_entry(entry, fields) for entry in document[name]]
     others = ("credentialPluginPolicy", "credentialPluginAllowlist")
     return shown | {name: document[name] for name in others if name in document}
@@ -160,7 +166,8 @@ def _put(session: Session, entries: list[Any], field: str, key: str, what: str, 
     if options or field == "command":
         entry["options"] = options or None
     if known >= 0:
-        entries[known] = entry
+        # What no flag names stays.
+        entries[known] = {**entries[known], **{name: value for name, value in entry.items() if value}}
     else:
         entries.append(entry)
 

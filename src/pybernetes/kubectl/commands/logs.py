@@ -130,7 +130,7 @@ def _of_pod(session: Session, item: Item, container: str) -> list[Source]:
         for field in ("initContainers", "containers", "ephemeralContainers"):
             if any(c["name"] == container for c in spec.get(field) or ()):
                 return [Source(item, container, field)]
-        raise CommandError(f"container {container} is not valid for pod {item.name}")
+        raise CommandError(f"container {container} is not valid for pod {item.name} out of: {all_names(pod)}")
     main = spec.get("containers") or []
     annotated = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER)
     if annotated and any(c["name"] == annotated for c in main):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import CommandError, StatusFailure, quoted
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect, file_flags
-from ..objects.mutation import dry_run_of, operation_printer
+from ..objects.mutation import LAST_APPLIED, dry_run_of, operation_printer
 from ..objects.revisions import CHANGE_CAUSE, Revision, revisions
 from ..output.go_json import compact
 from ..output.table import Columns
@@ -101,6 +101,12 @@ def _history(session: Session, item: Item) -> None:
 
 def _undo(session: Session, item: Item) -> None:
     dry_run = dry_run_of(session)
+    if LAST_APPLIED in (item.obj["metadata"].get("annotations") or {}):
+        session.tell(
+            f"Warning: resource {item.resource.name}/{item.name} was previously managed with 'kubectl apply'. Rolling "
+            f"back will not update the {LAST_APPLIED} annotation, which may cause unexpected behavior on future "
+            "'kubectl apply' operations. Consider using 'kubectl apply' with your previous configuration file instead."
+        )
     wanted = session.flags.number("to-revision")
     known = revisions(session, item)
     if wanted:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 
-from ..errors import CommandError, StatusFailure, nested
+from ..errors import CommandError, StatusFailure
 from ..exchange import again
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import collect
-from ..objects.file_items import within_file
 from ..objects.mutation import dry_run_of, operation_printer
 from ..objects.recording import record
 from ..output.go_json import compact
@@ -42,9 +41,8 @@ def run(session: Session) -> int:
     if flags.text("resource-version") and len(found.items) > 1:
         raise CommandError("cannot use --resource-version with multiple resources")
     if not found.items:
-        if found.errors and isinstance(found.errors[0], CommandError) and not within_file(found.errors[0]):
-            found.raise_errors()
-        raise CommandError(f"no objects passed to scale {nested(found.errors)}")
+        found.raise_errors()
+        raise CommandError("no objects passed to scale")
     for item in found.items:
         if dry_run == "client":
             printer.print(item.obj)

@@ -92,6 +92,7 @@ class Chosen:
             value = text_of(self._flags, name)
             if value:
                 user[name] = value
+                user.pop(f"{name}-data", None)
         return user
 
     def _with_flags_of_cluster(self, cluster: dict[str, Any]) -> dict[str, Any]:

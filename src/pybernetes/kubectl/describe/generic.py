@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..objects.item import Item
 
-_ACRONYMS = ("API", "URL", "UID", "OSB", "GUID")
+_ACRONYMS = ("API", "URL", "UID", "GUID")
 _TOLD_APART = {"managedFields", "name", "namespace", "labels", "annotations"}
 
 
@@ -46,8 +46,22 @@ def title(key: str) -> str:
         return key
     # Humps: a run of capitals gives its last one to the small letters after it; dashes are words of their own.
     humps = re.findall(r"-+|[^\W\d_]+", key)
-    words = [word for hump in humps for word in (_split(hump) if hump[0] != "-" else [hump])]
+    words = _joined([word for hump in humps for word in (_split(hump) if hump[0] != "-" else [hump])])
     return " ".join(word.upper() if word.upper() in _ACRONYMS else word[0].upper() + word[1:] for word in words)
+
+
+def _joined(words: list[str]) -> list[str]:
+    """A word of two or more capitals together with the next one that begins with a capital: `UR Ls` as `URLs`."""
+    found: list[str] = []
+    place = 0
+    while place < len(words):
+        word = words[place]
+        if len(word) > 1 and word.isupper() and words[place + 1 : place + 2] and words[place + 1][0].isupper():
+            place += 1
+            word += words[place]
+        found.append(word)
+        place += 1
+    return found
 
 
 def _split(hump: str) -> list[str]:

@@ -223,6 +223,7 @@ def cron_job(context: Context, item: Item) -> None:
     context.field("Concurrency Policy", spec.get("concurrencyPolicy", ""))
     suspend = spec.get("suspend")
     context.field("Suspend", "<unset>" if suspend is None else "True" if suspend else "False")
+    context.field("Time Zone", or_unset(spec.get("timeZone")))
     context.field("Successful Job History Limit", or_unset(spec.get("successfulJobsHistoryLimit")))
     context.field("Failed Job History Limit", or_unset(spec.get("failedJobsHistoryLimit")))
     seconds = spec.get("startingDeadlineSeconds")

@@ -103,7 +103,7 @@ def container_for(
     name = pod["metadata"]["name"]
     if wanted:
         if not any(container["name"] == wanted for container in containers(pod)):
-            raise CommandError(f"container {wanted} not found in pod {name}")
+            raise CommandError(f"container {wanted} is not valid for pod {name} out of: {all_names(pod)}")
         return wanted
     main = (pod.get("spec") or {}).get("containers") or []
     annotated = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER)

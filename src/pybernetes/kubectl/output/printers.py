@@ -98,7 +98,20 @@ class Kyaml(Printer):
     def print(self, obj: dict[str, Any], ordered: bool = False) -> None:
         from .kyaml import dump
 
-        self.session.out.write(dump(self.shown(obj), ordered=ordered))
+        self.session.out.write(dump(_without_null_times(self.shown(obj)), ordered=ordered))
+
+
+def _without_null_times(value: Any) -> Any:
+    """Generated manifests have a creationTimestamp of null; KYAML is younger than the clients that print it."""
+    if isinstance(value, list):
+        return [_without_null_times(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    shown = {key: _without_null_times(item) for key, item in value.items()}
+    metadata = shown.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("creationTimestamp", 0) is None:
+        del metadata["creationTimestamp"]
+    return shown
 
 
 class JsonPath(Printer):
