@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.support.sharing_out import FromBothEnds, in_a_row
 
-# How long an example takes depends on what else the machine does.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+# How long an example takes depends on what else the machine does. The examples are the same in every run, so that one
+# says the same as the next; `pytest --hypothesis-profile=explore` tries others.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same examples", settings.get_profile("explore"), derandomize=True)
+settings.load_profile("same examples")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: programs under test would inherit it and could not be interrupted.

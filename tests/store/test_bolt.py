@@ -17,7 +17,9 @@ numbers = itertools.count()
 entries = st.dictionaries(st.binary(min_size=1, max_size=40), st.binary(max_size=10_000), max_size=60)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.dictionaries(st.binary(min_size=1, max_size=8), entries, max_size=4))
 def test_what_is_written_is_read_again(tmp_path, buckets):
     path = tmp_path / f"{next(numbers)}.db"

@@ -262,6 +262,6 @@ def test_a_full_disk_stops_writes_only_and_only_while_it_is_full(tmp_path):
     probe = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", str(tmp_path)], capture_output=True)
     if probe.returncode:
         pytest.skip("needs the right to mount")
-    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert "recovered" in done.stdout

@@ -86,7 +86,7 @@ async def test_answers_are_remembered(tmp_path: Path) -> None:
 
 def webhook(name: str = "judge", **changes: Any) -> Object:
     connection = {"type": "KubeConfigFile", "kubeConfigFile": "webhook.yaml"}
-    settings = {"timeout": "3s", "failurePolicy": "NoOpinion", "connectionInfo": connection, **changes}
+    settings = {"timeout": "30s", "failurePolicy": "NoOpinion", "connectionInfo": connection, **changes}
     return {"type": "Webhook", "name": name, "webhook": settings}
 
 
