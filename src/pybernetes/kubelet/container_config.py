@@ -220,6 +220,18 @@ def volume_mount(*, host_path: str, container_path: str, read_only: bool, propag
     )
 
 
+def read_only_volumes(pod: Pod) -> frozenset[str]:
+    """The volumes that no container may write, whatever its mounts say: what shows objects of the API, and what the
+    pod itself has asked for so."""
+    found = set()
+    for volume in pod.spec.volumes or ():
+        shown = (volume.config_map, volume.secret, volume.downward_api, volume.projected)
+        asked = (volume.persistent_volume_claim, volume.csi)
+        if any(source is not None for source in shown) or any(source and source.read_only for source in asked):
+            found.add(volume.name)
+    return frozenset(found)
+
+
 def volume_devices(container: Container | EphemeralContainer, volumes: Mapping[str, str]) -> list[m.Device]:
     """The block volumes a container has as devices; volumes are their host paths. ConfigError for one that is not."""
     found = []

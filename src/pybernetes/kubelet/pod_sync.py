@@ -30,6 +30,7 @@ from .container_config import (
     check_recursive_read_only,
     container_config,
     pod_logs_directory,
+    read_only_volumes,
     sandbox_config,
     sub_path,
     volume_devices,
@@ -395,6 +396,7 @@ class PodSync:
         variables: Mapping[str, str],
     ) -> list[m.Mount]:
         mounts = []
+        read_only = read_only_volumes(pod)
         for mount in container.volume_mounts or ():
             if mount.name not in volumes:
                 raise ConfigError(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
@@ -407,7 +409,7 @@ class PodSync:
                 volume_mount(
                     host_path=host_path,
                     container_path=mount.mount_path,
-                    read_only=bool(mount.read_only),
+                    read_only=bool(mount.read_only) or mount.name in read_only,
                     propagation=mount.mount_propagation,
                 )
             )

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.kubelet.builders import container
 from tests.kubelet.core.harness import IMAGE, World, node, phase, ready, status, waiting
@@ -226,6 +227,26 @@ async def test_volume_that_cannot_be_mounted_is_reported_and_tried_again(tmp_pat
         assert found["/data"] == "/volumes/data/in"
         assert found["/etc/hosts"].endswith(f"/pods/{pod.metadata.uid}/etc-hosts")
         assert found["/dev/termination-log"].endswith("/containers/web/0")
+
+
+async def test_what_shows_objects_and_what_is_asked_for_so_cannot_be_written(tmp_path: Path) -> None:
+    sources: dict[str, dict[str, Any]] = {
+        "empty": {"emptyDir": {}},
+        "settings": {"configMap": {"name": "s"}},
+        "keys": {"secret": {"secretName": "s"}},
+        "labels": {"downwardAPI": {"items": []}},
+        "all": {"projected": {"sources": []}},
+        "claimed": {"persistentVolumeClaim": {"claimName": "c"}},
+        "claimed-to-read": {"persistentVolumeClaim": {"claimName": "c", "readOnly": True}},
+        "inline-to-read": {"csi": {"driver": "d.example", "readOnly": True}},
+    }
+    async with node(tmp_path) as n:
+        mounts = [VolumeMount(name=name, mount_path=f"/{name}") for name in sources]
+        volumes = [msgspec.convert({"name": name, **source}, Volume) for name, source in sources.items()]
+        await n.run(container(volume_mounts=mounts), volumes=volumes)
+        await n.until(ready)
+        written = [x.container_path for x in config(n).mounts if x.container_path[1:] in sources and not x.readonly]
+        assert written == ["/empty", "/claimed"]
 
 
 async def test_sandbox_that_cannot_be_made_is_reported_and_tried_again(tmp_path: Path) -> None:
