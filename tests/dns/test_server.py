@@ -90,7 +90,7 @@ class World:
         transport, _ = await loop.create_datagram_endpoint(One, remote_addr=("127.0.0.1", self.server.port))
         try:
             transport.sendto(data)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 return await reply
         finally:
             transport.close()

@@ -151,7 +151,7 @@ async def streams(view: View, server: KubeletServer, tls: ssl.SSLContext, ca: Ce
     check("port-forward reaches a port of the pod", await forwarded(server.port, tls) == b"secret!")
     pieces = b""
     answer = await transport(Request("GET", "/containerLogs/default/web/web", "follow=true&tailLines=2"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         stopping = asyncio.create_task(view.cri.stop_container(view.found["container"], 0))
         async for piece in answer.body:  # type: ignore[union-attr]
             pieces += piece
@@ -164,7 +164,7 @@ async def attach_some(port: int, tls: ssl.SSLContext) -> bytes:
     url = f"wss://127.0.0.1:{port}/attach/default/web/web?output=1"
     async with connect(url, subprotocols=[Subprotocol("v4.channel.k8s.io")], ssl=tls) as stream:
         got = b""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while b"tick" not in got:
                 data = await stream.recv()
                 got += data if isinstance(data, bytes) else data.encode()
@@ -177,7 +177,7 @@ async def forwarded(port: int, tls: ssl.SSLContext) -> bytes:
     async with connect(url, subprotocols=[Subprotocol("v4.channel.k8s.io")], ssl=tls) as stream:
         await stream.send(b"\x00GET /key HTTP/1.0\r\n\r\n")
         got = b""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while b"secret!" not in got:
                 data = await stream.recv()
                 raw = data if isinstance(data, bytes) else data.encode()

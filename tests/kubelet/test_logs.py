@@ -106,7 +106,7 @@ class Follower:
             self._came.set()
 
     async def expect(self, text: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while self.text != text:
                 self._came.clear()
                 await self._came.wait()
@@ -125,7 +125,7 @@ async def test_following_ends_with_the_container(log: Path) -> None:
         await follower.expect("five\nsix\n")
         target.write(line("last"))
         follower.alive = False
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await follower.task
     assert follower.text == "five\nsix\nlast\n"
 
@@ -144,7 +144,7 @@ async def test_following_across_a_rotation(log: Path) -> None:
             fresh.flush()
             await follower.expect("five\ninto the old file\nafter\n")
             follower.alive = False
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await follower.task
 
 
@@ -157,20 +157,20 @@ async def test_following_a_log_that_is_emptied(log: Path) -> None:
         target.flush()
         await follower.expect("five\nafter\n")
         follower.alive = False
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await follower.task
 
 
 async def test_following_a_container_that_is_over_already(log: Path) -> None:
     follower = Follower(log, tail_lines=1)
     follower.alive = False
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await follower.task
     assert follower.text == "five\n"
 
 
 async def test_following_ends_when_the_limit_is_reached(log: Path) -> None:
     follower = Follower(log, limit_bytes=3)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await follower.task
     assert follower.text == "one"

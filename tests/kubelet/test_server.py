@@ -266,7 +266,7 @@ async def test_logs_of_containers_in_other_states(
 
 async def test_a_followed_log_ends_with_the_container(setup: Setup) -> None:
     setup.view.cri.containers["id"] = ContainerStatus(id="id", state=2)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         assert await setup.ask("/containerLogs/default/web/web?follow=true") == (200, "now\nlater\n")
 
 

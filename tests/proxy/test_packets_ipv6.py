@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tests.proxy.builders import Table, endpoints, port
 from tests.proxy.network_policy.builders import NAMESPACES, NODE, app, place, policy
-from tests.proxy.test_packets import answering, dropped, refused_within
+from tests.proxy.test_packets import answering, dropped, refused_at_once
 from tests.support.machine import ADDRESS6, HAS_IPV6, OUTSIDE_ADDRESS, OUTSIDE_ADDRESS6
 from tests.support.network import Network, Reply, ask, network
 
@@ -61,7 +61,7 @@ def test_a_cluster_address_is_reached_from_pods_and_the_node(world: World) -> No
     world.have(port(A, B, cluster_ip=VIP))
     assert set(answering(world.a, (VIP, 80))) == {"a", "b"}
     assert set(answering(world.node, (VIP, 80))) == {"a", "b"}
-    refused_within(world.b, (VIP, 81))
+    refused_at_once(world.b, (VIP, 81))
 
 
 def test_pods_keep_their_addresses_inside_and_have_the_nodes_outside(world: World) -> None:
@@ -113,8 +113,8 @@ def test_source_ranges_guard_a_balancers_address(world: World) -> None:
 def test_without_endpoints_connections_are_refused_at_once(world: World) -> None:
     world.have(port(cluster_ip=VIP, node_port=30080))
     for client in (world.a, world.node):
-        refused_within(client, (VIP, 80))
-    refused_within(world.outside, (ADDRESS6, 30080))
+        refused_at_once(client, (VIP, 80))
+    refused_at_once(world.outside, (ADDRESS6, 30080))
 
 
 def test_policies_hold(world: World) -> None:

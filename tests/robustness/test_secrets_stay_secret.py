@@ -180,7 +180,9 @@ bodies = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     requests=st.lists(
         st.tuples(
@@ -321,7 +323,7 @@ async def test_the_password_in_the_address_of_a_webhook(tmp_path):
     }
     path = tmp_path / "webhook.kubeconfig"
     path.write_bytes(msgspec.json.encode(kubeconfig))
-    webhook = RemoteWebhook(str(path), timeout_seconds=5)
+    webhook = RemoteWebhook(str(path), timeout_seconds=60)
     with pytest.raises(WebhookError) as caught:
         await webhook.post(b"{}", attempts=1)
     hides(str(caught.value))

@@ -32,7 +32,7 @@ def test_pods_run_at_once_and_nothing_is_left(tmp_path: Path) -> None:
             found.kubectl("get", "pod", "none")
         assert failed.value.stderr == 'Error from server (NotFound): pods "none" not found\n'
     with pytest.raises(subprocess.CalledProcessError) as failed:
-        found.kubectl("get", "nodes", "--request-timeout=5")
+        found.kubectl("get", "nodes", "--request-timeout=60")
     assert "refused" in failed.value.stderr
 
 

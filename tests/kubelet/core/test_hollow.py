@@ -1,7 +1,7 @@
 """Simulated nodes and their pods."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,7 +40,9 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(count: int, *, shared: bool = True) -> AsyncIterator[Cluster]:
+async def cluster(
+    count: int, *, shared: bool = True, ranges: Sequence[str] = ("10.244.{}.0/24",), families: Sequence[int] = (4,)
+) -> AsyncIterator[Cluster]:
     """A server and hollow nodes that have their pod ranges; unless shared, each acts as the node it is."""
     clock = LoopClock()
     modes = ("AlwaysAllow",) if shared else ("Node", "RBAC")
@@ -56,11 +58,12 @@ async def cluster(count: int, *, shared: bool = True) -> AsyncIterator[Cluster]:
             user = ADMIN if shared else component(f"system:node:{name}", "system:nodes")
             return Client(InProcessTransport(server.app, user))
 
-        nodes = HollowNodes(client_for, count, pods_client=client if shared else None, clock=clock)
+        everybody = client if shared else None
+        nodes = HollowNodes(client_for, count, pods_client=everybody, clock=clock, families=families)
         async with running("hollow", nodes.serve):
             for index in range(count):
-                cidr = f"10.244.{index}.0/24"
-                await client.patch(Node, f"hollow-{index}", body={"spec": {"podCIDR": cidr, "podCIDRs": [cidr]}})
+                cidrs = [text.format(index) for text in ranges]
+                await client.patch(Node, f"hollow-{index}", body={"spec": {"podCIDR": cidrs[0], "podCIDRs": cidrs}})
             yield Cluster(client, nodes)
 
 
@@ -84,6 +87,20 @@ async def test_bound_pods_run_with_addresses_of_their_node() -> None:
             assert all(s.ready for s in found[0].status.init_container_statuses or ())
 
 
+async def test_pods_of_both_families_have_an_address_of_each() -> None:
+    ranges = ("10.244.{}.0/24", "fd00:10:244:{}::/64")
+    async with cluster(2, ranges=ranges, families=(4, 6)) as c:
+        await c.bind("a", "hollow-1")
+        found = await c.ready("a")
+        four, six = (entry.ip or "" for entry in found.status.pod_ips or ())
+        assert found.status.pod_ip == four
+        assert (four.startswith("10.244.1."), six.startswith("fd00:10:244:1::")) == (True, True)
+        assert [entry.ip for entry in found.status.host_ips or ()] == ["10.250.0.2", "fd00:10:250::2"]
+        await c.bind("b", "hollow-1", host_network=True)
+        own = await c.ready("b")
+        assert [entry.ip for entry in own.status.pod_ips or ()] == ["10.250.0.2", "fd00:10:250::2"]
+
+
 async def test_graceful_deletion_is_finished() -> None:
     async with cluster(1) as c:
         await c.bind("a", "hollow-0")
@@ -91,7 +108,7 @@ async def test_graceful_deletion_is_finished() -> None:
         await c.client.delete(Pod, "a", "default", grace_period_seconds=30)
         await asyncio.sleep(STOP_SECONDS / 2)
         assert (await c.client.get(Pod, "a", "default")).metadata.deletion_timestamp is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while (await c.client.list(Pod, "default")).items:  # noqa: ASYNC110 (virtual time)
                 await asyncio.sleep(0.05)
 
@@ -110,7 +127,7 @@ async def test_stopped_node_lets_its_lease_run_out() -> None:
         await asyncio.sleep(60)
         assert len((await c.client.list(Pod, "default")).items) == 1, "nobody finishes the deletion"
         c.nodes.start_node("hollow-0")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while (await c.client.list(Pod, "default")).items:  # noqa: ASYNC110 (virtual time)
                 await asyncio.sleep(0.05)
 

@@ -35,7 +35,7 @@ class Kernel(RecordingBackend):
 
     async def until(self, holds: Callable[[str], bool]) -> str:
         """The first transaction that is as wanted."""
-        async with asyncio.timeout(20), self.came:
+        async with asyncio.timeout(120), self.came:
             await self.came.wait_for(lambda: any(map(holds, self.transactions)))
         return next(filter(holds, self.transactions))
 

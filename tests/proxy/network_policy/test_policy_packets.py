@@ -150,6 +150,6 @@ def test_a_connection_in_use_goes_on(world: World) -> None:
     world.have()
     with world.a.socket() as client:
         client.connect((B, 8080))
-        client.settimeout(5)
+        client.settimeout(60)
         world.have(policy(pods={"app": "b"}), fresh=False)
         assert client.recv(100).startswith(b"b ")
