@@ -66,7 +66,6 @@ REFUSED = [
         networks("10.244.0.0/16,fd00::/56", "10.96.0.0/16,fd00::/112"),
         "fd00::/56 and the service network fd00::/112 over",
     ),
-    ((*networks(PODS, SERVICES), "--hollow-nodes", "2"), "--hollow-nodes simulates nodes of IPv4 only"),
 ]
 
 

@@ -201,11 +201,9 @@ def completed(config: ClusterConfig, *, fit: bool = True) -> ClusterConfig:
     else:
         families.networks(f"{config.pod_cidr},{config.service_cidr}")
     addresses = families.node_addresses(",".join(filter(None, (config.node_ip, config.other_node_ip))))
-    if config.hollow_nodes:
-        if ":" in config.pod_cidr:
-            raise ConfigError("--hollow-nodes simulates nodes of IPv4 only; leave the networks of IPv6 out")
+    if config.hollow_nodes:  # the machine is no node: whatever the networks are, loopback will do
         addresses = addresses or ["127.0.0.1"]
-    if fit:
+    elif fit:
         addresses = families.fitted(addresses, config.pod_cidr)
     node_ip, other = [*(addresses or [families.detected(4)]), ""][:2]
     node_name = (config.node_name or socket.gethostname()).lower()

@@ -92,11 +92,15 @@ def remove_cgroups(name: str, root: Path = Path("/sys/fs/cgroup")) -> None:
 
 def remove_rules(config: ClusterConfig) -> None:
     """Delete our packet rules and the routes to other nodes' pods."""
+    from ..proxy.families import families_of
+
     names = (config.nftables_table, config.nftables_policy_table)
     with contextlib.suppress(OSError):
         for cidr in config.pod_cidr.split(","):
-            family, number = ("ip6", "-6") if ":" in cidr else ("ip", "-4")
-            commands = "".join(f"add table {family} {name}\ndelete table {family} {name}\n" for name in names)
+            (family,) = families_of(cidr)
+            number = f"-{family.type[-1]}"
+            tables = [family.table(name) for name in names]
+            commands = "".join(f"add table {table}\ndelete table {table}\n" for table in tables)
             subprocess.run(["nft", "-f", "-"], input=commands.encode(), capture_output=True, check=False)
             shown = subprocess.run(
                 ["ip", "-j", number, "route", "show", "root", cidr], capture_output=True, check=False

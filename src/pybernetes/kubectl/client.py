@@ -81,6 +81,20 @@ def timed(path: str, seconds: float) -> str:
     return f"{where}?{'&'.join([*before, f'timeout={duration_text(seconds)}', *after])}"
 
 
+class LimitKept:
+    """What a client's `limit_seconds` is set to within the block holds there only; gives what it was before."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._limit = client.limit_seconds
+
+    def __enter__(self) -> float:
+        return self._limit
+
+    def __exit__(self, *_: object) -> None:
+        self._client.limit_seconds = self._limit
+
+
 class Client:
     """Talks to one server as one user."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from . import discovery_documents as documents
+from .client import LimitKept
 from .errors import CommandError, StatusFailure, Unreachable, quoted
 from .wire.json_read import JsonError, loads
 
@@ -205,9 +206,8 @@ def keep(path: str, text: str) -> None:
 def read(client: Client) -> Discovery:
     """Ask the server. StatusFailure, CommandError when one of `/api` and `/apis` cannot be had."""
     found = Discovery()
-    limit = client.limit_seconds
-    client.limit_seconds = limit or _SECONDS
-    try:
+    with LimitKept(client) as limit:
+        client.limit_seconds = limit or _SECONDS
         core, groups = client.each(lambda path: _index(client, path), ["/api", "/apis"])
         for answer in (core, groups):
             if answer is core and isinstance(answer, StatusFailure) and answer.code == 404:
@@ -221,8 +221,6 @@ def read(client: Client) -> Discovery:
                 _add(client, found, answer)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise CommandError(f"the server's discovery is malformed: {error!r}") from None
-    finally:
-        client.limit_seconds = limit
     return found
 
 

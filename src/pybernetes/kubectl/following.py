@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-from .client import query_of
+from .client import LimitKept, query_of
 from .errors import CommandError, StatusFailure, Unreachable
 from .exchange import ATTEMPTS, Gone, again
 from .watching import events
@@ -47,8 +47,7 @@ def follow(
     `refused` is told of each list and watch that the server refuses and may raise.
     """
     follower = _Follower(client, resource, namespace, name, deadline)
-    limit = client.limit_seconds
-    try:
+    with LimitKept(client) as limit:
         while not follower.late():
             follower.patience(limit)
             try:
@@ -63,8 +62,6 @@ def follow(
                 follower.start_again()
             except CommandError:
                 follower.start_again()
-    finally:
-        client.limit_seconds = limit
 
 
 class _Follower:

@@ -11,8 +11,6 @@ except that a pod annotated `hollow.pybernetes.io/succeed-after: "SECONDS"` ends
 
 import asyncio
 import heapq
-import ipaddress
-import itertools
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
@@ -41,6 +39,7 @@ from ..client.view import PartialObject, View
 from .conditions import OWNED, pod_conditions
 from .config import KubeletConfig
 from .cri.messages import Image
+from .hollow_addresses import PodAddresses, made_up_ranges, node_addresses
 from .kernel.resources import qos_class
 from .machine import Machine
 from .node_lease import NodeLease
@@ -63,8 +62,6 @@ STOP_SECONDS = 0.5
 by a `kubectl delete` that waits for one that never went: it looks twice, and the second look does not compare uids."""
 _POD = View(resource("pods"), PartialObject)
 """The answer to a status is not looked at."""
-MADE_UP_RANGES = ipaddress.IPv4Network("100.64.0.0/10")
-"""For nodes beyond those the cluster's pod range has room for; nothing routes them."""
 
 
 class HollowNode:
@@ -78,36 +75,15 @@ class HollowNode:
         self.health = NodeHealth(runtime_version="hollow://1.0.0", runtime_problem="")
         self.lease = NodeLease(client, self.name, clock, duration_seconds=config.lease_duration_seconds)
         self.stopped = False
-        self.range = ""
         self.registered_at = clock.now()
-        self._used: dict[str, str] = {}
-        self._numbers = itertools.count(2)
-
-    def address(self, pod_uid: str) -> str:
-        """The pod's address in the node's range; the same each time it is asked for."""
-        found = self._used.get(pod_uid)
-        if found is None:
-            network = ipaddress.ip_network(self.range)
-            taken = set(self._used.values())
-            hosts = max(network.num_addresses - 3, 1)
-            for _ in range(hosts):
-                found = str(network.network_address + 2 + next(self._numbers) % hosts)
-                if found not in taken:
-                    break
-            assert found is not None
-            self._used[pod_uid] = found
-        return found
-
-    def release(self, pod_uid: str) -> None:
-        """The pod is gone; its address may be given again."""
-        self._used.pop(pod_uid, None)
+        self.pods = PodAddresses()
 
 
 class HollowNodes:
     """`count` simulated nodes named hollow-0, hollow-1, ...
 
     `client_for_node` gives each its own identity. With `pods_client`, which may list all pods, one informer serves all
-    nodes; without it every node follows its own pods.
+    nodes; without it every node follows its own pods. `families` are the cluster's: 4, 6, the primary one first.
     """
 
     def __init__(
@@ -121,9 +97,11 @@ class HollowNodes:
         memory_bytes: int = 16 << 30,
         max_pods: int = 110,
         labels: Callable[[int], dict[str, str]] = lambda _index: {},
+        families: Sequence[int] = (4,),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._clock = clock
+        self._families = families
         self._pods_client = pods_client
         machine = Machine(cpus=cpus, memory_bytes=memory_bytes, disk_bytes=100 << 30, os_image="Hollow")
         self.nodes: dict[str, HollowNode] = {}
@@ -131,7 +109,7 @@ class HollowNodes:
             name = f"{PREFIX}{index}"
             config = KubeletConfig(
                 node_name=name,
-                node_ips=(str(ipaddress.IPv4Address("10.250.0.0") + index + 1),),
+                node_ips=node_addresses(index, families),
                 labels={**LABELS, **labels(index)},
                 max_pods=max_pods,
                 eviction_hard={"nodefs.available": "10%"},
@@ -195,7 +173,7 @@ class HollowNodes:
             for node in waiting:
                 reporter = NodeReporter(node.config, node.client, node.machine, node.health, _no_images, self._clock)
                 registered = await reporter.register()
-                node.range = registered.spec.pod_cidr or ""
+                node.pods.ranges = _ranges(registered)
                 node.registered_at = self._clock.now()
                 node.lease.node = registered
                 await self._beat_once(node, True)
@@ -245,9 +223,9 @@ class HollowNodes:
 
     def _node_changed(self, _old: Node | None, new: Node | None) -> None:
         node = self.nodes.get(new.metadata.name or "") if new is not None else None
-        if node is None or new is None or not new.spec.pod_cidr or node.range == new.spec.pod_cidr:
+        if node is None or new is None or not new.spec.pod_cidr or node.pods.ranges == _ranges(new):
             return
-        node.range = new.spec.pod_cidr
+        node.pods.ranges = _ranges(new)
         for pod in self._latest.values():
             if pod.spec.node_name == node.name:
                 self._enqueue(pod)
@@ -258,7 +236,7 @@ class HollowNodes:
         if new is None:
             if old is not None and old.spec.node_name in self.nodes:
                 uid = old.metadata.uid or ""
-                self.nodes[old.spec.node_name].release(uid)
+                self.nodes[old.spec.node_name].pods.release(uid)
                 self._latest.pop(uid, None)
                 self._ends.pop(uid, None)
                 self._stopping.pop(uid, None)
@@ -313,26 +291,25 @@ class HollowNodes:
             else:
                 await self._finish(node, pod)
             return
-        if not node.range and not self._give_range(node, pod):
+        if not node.pods.ranges and not self._give_ranges(node, pod):
             return
         succeeded = self._has_ended(pod)
         if pod.status.phase == "Running" and not succeeded and _is_ready(pod):
             return
-        ip = node.config.node_ips[0] if pod.spec.host_network else node.address(meta.uid or "")
-        status = hollow_status(pod, ip, node.config.node_ips, self._clock.now(), succeeded=succeeded)
+        ips = node.config.node_ips if pod.spec.host_network else node.pods.of(meta.uid or "")
+        status = hollow_status(pod, ips, node.config.node_ips, self._clock.now(), succeeded=succeeded)
         body = {"metadata": {"uid": meta.uid}, "status": to_wire(status)}
         await node.client.patch(
             _POD, meta.name or "", meta.namespace or "", body=body, content_type=MERGE_PATCH, subresource="status"
         )
 
-    def _give_range(self, node: HollowNode, pod: Pod) -> bool:
+    def _give_ranges(self, node: HollowNode, pod: Pod) -> bool:
         """A node that the cluster has no range left for makes one up after a while; False as long as it waits."""
         waited = (self._clock.now() - node.registered_at).total_seconds()
         if waited < RANGE_PATIENCE_SECONDS:
             self._later(pod, RANGE_PATIENCE_SECONDS - waited)
             return False
-        first = int(MADE_UP_RANGES.network_address)
-        node.range = f"{ipaddress.IPv4Address(first + int(node.name.removeprefix(PREFIX)) % 16384 * 256)}/24"
+        node.pods.ranges = made_up_ranges(int(node.name.removeprefix(PREFIX)), self._families)
         return True
 
     def _has_ended(self, pod: Pod) -> bool:
@@ -351,6 +328,10 @@ class HollowNodes:
         await node.client.delete(Pod, meta.name or "", meta.namespace or "", uid=meta.uid or "", grace_period_seconds=0)
 
 
+def _ranges(node: Node) -> tuple[str, ...]:
+    return tuple(node.spec.pod_cidrs or ([node.spec.pod_cidr] if node.spec.pod_cidr else []))
+
+
 async def _no_images() -> list[Image]:
     return []
 
@@ -359,7 +340,9 @@ def _is_ready(pod: Pod) -> bool:
     return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or ())
 
 
-def hollow_status(pod: Pod, ip: str, host_ips: Sequence[str], now: datetime, *, succeeded: bool = False) -> PodStatus:
+def hollow_status(
+    pod: Pod, ips: Sequence[str], host_ips: Sequence[str], now: datetime, *, succeeded: bool = False
+) -> PodStatus:
     """The status of a pod whose containers run (or have ended well). Pure."""
     now = now.replace(microsecond=0)
     uid = pod.metadata.uid or ""
@@ -372,8 +355,8 @@ def hollow_status(pod: Pod, ip: str, host_ips: Sequence[str], now: datetime, *, 
         phase="Succeeded" if succeeded else "Running",
         host_ip=host_ips[0],
         host_ips=[HostIP(ip=host_ip) for host_ip in host_ips],
-        pod_ip=ip,
-        pod_ips=[PodIP(ip=ip)],
+        pod_ip=ips[0],
+        pod_ips=[PodIP(ip=ip) for ip in ips],
         start_time=pod.status.start_time or now,
         init_container_statuses=init or None,
         container_statuses=[_container(c, uid, now, running=not succeeded) for c in pod.spec.containers or ()],

@@ -92,9 +92,11 @@ class ImageCollector:
         self._disk = disk
         self._seen_at: dict[str, datetime] = {}
 
-    async def collect(self) -> int:
-        """Free space if it is needed; the bytes freed. RuntimeServiceError."""
-        images = await self._runtime.list_images()
+    async def collect(self, images: Iterable[Image] | None = None) -> int:
+        """Free space if it is needed; the bytes freed. `images`: what the runtime has, if that was asked already.
+        RuntimeServiceError."""
+        if images is None:
+            images = await self._runtime.list_images()
         now = self._clock.now()
         self._seen_at = {image.id: self._seen_at.get(image.id, now) for image in images}
         for gone in self._used_at.keys() - self._seen_at.keys():

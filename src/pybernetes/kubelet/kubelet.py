@@ -267,8 +267,9 @@ class Kubelet(PodView):
                 await remove_file_orphans(self._parts, self.config.root_directory, self.config.logs_directory, known)
                 self._parts.cgroups.remove_orphans(self._loops)
                 if turn % SWEEPS_PER_COLLECTION == 0:
-                    await self.collector.collect()
-                    self.images.pulled.prune({image.id for image in await self.cri.list_images()})
+                    images = await self.cri.list_images()
+                    await self.collector.collect(images)
+                    self.images.pulled.prune({image.id for image in images})
             except (RuntimeServiceError, OSError) as error:
                 log.warning("Housekeeping was interrupted", err=error)
             turn += 1

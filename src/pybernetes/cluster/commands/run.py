@@ -444,8 +444,12 @@ async def _metrics_server(arguments: argparse.Namespace, config: ClusterConfig, 
 
 def _hollow_nodes(config: ClusterConfig, app: Any) -> Serve:
     from ...kubelet.hollow import HollowNodes
+    from ..families import networks
 
-    return HollowNodes(lambda name: clients.in_process(app, clients.node_user(name)), config.hollow_nodes).serve
+    families = [network.version for network in networks(config.pod_cidr)]
+    return HollowNodes(
+        lambda name: clients.in_process(app, clients.node_user(name)), config.hollow_nodes, families=families
+    ).serve
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace, ClusterConfig, Progress], Body]] = {
