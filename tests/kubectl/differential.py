@@ -87,6 +87,9 @@ OLDER_WORDS: Substitutions = tuple(
         (r"\bspec\.(init|ephemeral)?[cC]ontainers\{\S+\}: ", ""),
         (r"^Flag --cpu-percent has been deprecated, .*\n", ""),
         (r"^All commands and output from this session will be recorded .*\n", ""),
+        (r"^warning: couldn't fetch pre-attach logs: .*\n", ""),
+        (r"\bunable to upgrade connection: ", ""),
+        (r"^Error from server: (?=error dialing)", "error: "),
         (r"\(y/N\): ", "(y/n): "),
     )
 )

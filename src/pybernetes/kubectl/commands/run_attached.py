@@ -31,6 +31,7 @@ def follow(session: Session, created: list[Item], *, remove: bool) -> int:
         )
         container = pod.obj["spec"]["containers"][0]["name"]
         if _phase(pod.obj) == "Running":
+            said = _said_before(session, pod, container)
             try:
                 ended = join(session, pod, container, stdin=flags.on("stdin"), tty=flags.on("tty"))
                 if not ended:
@@ -40,7 +41,7 @@ def follow(session: Session, created: list[Item], *, remove: bool) -> int:
                 session.tell(
                     f"warning: couldn't attach to pod/{pod.name}, falling back to streaming logs: {error.message}"
                 )
-                _log(session, pod, container)
+                _log(session, pod, container, after=said)
         else:
             _log(session, pod, container)
         session.out.flush()
@@ -79,9 +80,21 @@ def _wait_for(item: Item, holds: Callable[[dict[str, Any]], bool], deadline: flo
     raise CommandError("timed out waiting for the condition")
 
 
-def _log(session: Session, pod: Item, container: str) -> None:
+def _said_before(session: Session, pod: Item, container: str) -> int:
+    """Show what the container said before it is joined; how many letters that were. Where logs cannot be had, none."""
+    try:
+        return _log(session, pod, container)
+    except (StatusFailure, CommandError):
+        return 0
+
+
+def _log(session: Session, pod: Item, container: str, *, after: int = 0) -> int:
+    """Show the log but for so many letters of it; how long it is."""
     data = session.client.call("GET", pod.path("log") + query_of((("container", container),)), accept="*/*")
-    session.out.write(data.decode("utf-8", "replace"))
+    text = data.decode("utf-8", "replace")
+    session.out.write(text[after:])
+    session.out.flush()
+    return len(text)
 
 
 def _exit_code(pod: dict[str, Any]) -> int:
