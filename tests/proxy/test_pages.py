@@ -31,7 +31,7 @@ def value(text: str, series: str) -> float:
 
 
 async def test_changes_are_counted_and_timed_until_the_kernel_has_them() -> None:
-    async with asyncio.timeout(60), api_server() as server:
+    async with asyncio.timeout(180), api_server() as server:
         client = Client(InProcessTransport(server.app, ADMIN))
         backend = RecordingBackend()
         proxy = Proxy(ProxyConfig(node_name="n1", health_port=0, metrics_port=0), client, backend)

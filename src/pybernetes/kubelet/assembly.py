@@ -106,6 +106,8 @@ class RealKubelet:
         )
         self._probes = ProbeManager(Prober(exec_in(self._runtime)), self._recorder, clock)
         self._cpus = _cpu_manager(config, self._runtime)
+        if self._cpus is not None:
+            cgroups.needs_no_quota = self._cpus.has_any
         cpus, claims = self._cpus, ClaimManager(client, config.root_directory, self._dra)
         parts = Parts(
             volumes=self._volumes,

@@ -51,6 +51,7 @@ def test_a_container_is_made_on_its_cpus_without_a_quota(tmp_path: Path) -> None
     own, other = (cpus.resources(ONE, one, {}) for one in ONE.spec.containers)
     assert (own.cpuset_cpus, own.cpu_quota) == ("1-2", -1)
     assert (other.cpuset_cpus, other.cpu_quota) == ("0,3", 50_000)
+    assert (cpus.has_any(ONE), cpus.has_any(pod(container("a", "2"), uid="u2"))) == (True, False)
 
 
 def test_the_file_is_upstreams_and_is_gone_on_with(tmp_path: Path) -> None:

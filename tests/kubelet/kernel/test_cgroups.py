@@ -62,6 +62,15 @@ def test_a_pod_gets_its_cgroup_in_every_hierarchy(v1: RecordingKernel) -> None:
     assert v1.cgroups["/sys/fs/cgroup/pids/kpods/poduid-1"]["pids.max"] == "40"
 
 
+def test_a_pod_with_processors_of_its_own_may_use_all_of_their_time(v1: RecordingKernel) -> None:
+    cgroups = cgroups_of(v1)
+    pod = with_resources((FULL, FULL))
+    cgroups.needs_no_quota = lambda one: one is pod
+    path = cgroups.ensure(pod)
+    assert v1.cgroups[f"/sys/fs/cgroup/cpu,cpuacct{path}"]["cpu.cfs_quota_us"] == "-1"
+    assert cgroups.grows(pod)
+
+
 def test_cpusets_are_handed_down(v1: RecordingKernel) -> None:
     cgroups_of(v1).ensure(pod_of())
     assert v1.cgroups["/sys/fs/cgroup/cpuset/kpods/besteffort/poduid-1"] == {"cpuset.cpus": "0-1", "cpuset.mems": "0"}

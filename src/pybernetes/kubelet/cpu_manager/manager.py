@@ -85,6 +85,10 @@ class CpuManager:
         """The CPUs that a container has alone."""
         return self._state.entries.get(pod_uid, {}).get(container, frozenset())
 
+    def has_any(self, pod: Pod) -> bool:
+        """Whether a container of the pod has CPUs alone."""
+        return (pod.metadata.uid or "") in self._state.entries
+
     def admit(self, pod: Pod) -> Refusal | None:
         """Give the containers of a pod their CPUs, or say why not."""
         if is_terminal(pod):

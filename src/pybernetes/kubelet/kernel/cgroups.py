@@ -11,7 +11,9 @@ burstable class as a whole weighs what its pods request, the best-effort class t
 which pods have cgroups.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+
+import msgspec
 
 from pybernetes.api.core import Pod
 from pybernetes.base.log import logger
@@ -48,6 +50,12 @@ class PodCgroups:
         self._process_limit = process_limit
         self._prepared = False
         self._burstable_shares: dict[str, int] = {}
+        self.needs_no_quota: Callable[[Pod], bool] = lambda _pod: False
+        """Whether a pod's processors are its own: then it may use all of their time."""
+
+    def _resources(self, pod: Pod) -> PodResources:
+        found = pod_resources(pod)
+        return msgspec.structs.replace(found, cpu_quota=None) if self.needs_no_quota(pod) else found
 
     def _prepare(self) -> None:
         if self._prepared:
@@ -65,7 +73,7 @@ class PodCgroups:
         self._prepare()
         uid, qos = pod.metadata.uid or "", qos_class(pod)
         path = pod_cgroup(self._root, uid, qos)
-        resources = pod_resources(pod)
+        resources = self._resources(pod)
         try:
             self._layout.create(path)
         except FileNotFoundError:  # somebody has removed the empty ones that it belongs below
@@ -81,7 +89,7 @@ class PodCgroups:
     def grows(self, pod: Pod) -> bool:
         """Whether `update` would give the pod at least as much CPU as it may use now."""
         now = self._layout.cpu_quota(pod_cgroup(self._root, pod.metadata.uid or "", qos_class(pod)))
-        wanted = pod_resources(pod).cpu_quota
+        wanted = self._resources(pod).cpu_quota
         return wanted is None or (now is not None and wanted >= now)
 
     def update(self, pod: Pod) -> None:
