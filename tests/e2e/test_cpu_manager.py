@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,9 @@ def test_whole_cpus_of_a_guaranteed_pod_are_its_own_until_it_goes(pinning: Clust
     assert len(own) == 1
     assert CPUS[0] not in own
     until(lambda: allowed("all") == set(CPUS) - own)
+    uid = pods.get("own")["metadata"]["uid"]
+    quotas = [path.read_text().strip() for path in Path("/sys/fs/cgroup/cpu").glob(f"*/pod{uid}/**/cpu.cfs_quota_us")]
+    assert set(quotas) <= {"-1"}, "its CPUs are its own"
     state = json.loads((pinning.data_dir / "kubelet/cpu_manager_state").read_bytes())
     assert list(state["entries"].values()) == [{"c": str(*own)}]
     allocatable, told = asyncio.run(ask(str(pinning.data_dir / "kubelet/pod-resources/kubelet.sock")))
