@@ -138,8 +138,8 @@ def test_a_cloud_and_its_cluster(scene: tuple[Cluster, Cloud]) -> None:
         env={**os.environ, "PYTHONPATH": str(cloud.package)},
     )
     kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=120s")
-    node = kubectl.json("get", "node", "m1")
-    assert node["spec"]["providerID"] == "file:///m1" and "taints" not in node["spec"]
+    node = kubectl.until(lambda found: "taints" not in found["spec"], "get", "node", "m1")
+    assert node["spec"]["providerID"] == "file:///m1"
     labels = node["metadata"]["labels"]
     assert labels["topology.kubernetes.io/zone"] == "eu-1a" and labels["topology.kubernetes.io/region"] == "eu-1"
     assert labels["node.kubernetes.io/instance-type"] == "s1"
@@ -147,7 +147,7 @@ def test_a_cloud_and_its_cluster(scene: tuple[Cluster, Cloud]) -> None:
     until(lambda: cloud.read()["routes"] == {node["spec"]["podCIDR"]: "m1"})
 
     until(lambda: re.search(r"LoadBalancer +\S+ +203\.0\.113\.1 ", kubectl("get", "service", "web")))
-    assert cloud.read()["balancers"] == {"web": {"ip": "203.0.113.1", "nodes": ["m1"]}}
+    until(lambda: cloud.read()["balancers"] == {"web": {"ip": "203.0.113.1", "nodes": ["m1"]}})
     kubectl("delete", "service", "web")
     assert cloud.read()["balancers"] == {}
 
@@ -159,5 +159,6 @@ def test_a_cloud_and_its_cluster(scene: tuple[Cluster, Cloud]) -> None:
     del state["servers"]["vm2"]
     cloud.write(state)
     kubectl("wait", "--for=delete", "node/vm2", "--timeout=120s")
-    found = kubectl.json("get", "events", "--field-selector", "reason=DeletingNode")["items"]
-    assert "it does not exist in the cloud provider" in found[0]["message"]
+    events = ("events", "--field-selector", "reason=DeletingNode")
+    (told,) = kubectl.until(lambda found: found["items"], "get", *events)["items"]
+    assert "it does not exist in the cloud provider" in told["message"]

@@ -84,8 +84,8 @@ def test_they_make_a_working_cluster(parts: Parts) -> None:
     k("rollout", "status", "deployment/web", "--timeout=120s")
     k.apply(pod("client", "default", shell("c", "while true; do sleep 0.2; done")))
     k.wait("pod/client", "condition=Ready")
-    answer = k("exec", "client", "--", "wget", "-qO-", "http://web.default.svc.cluster.local/")
-    assert answer.startswith("Hello from web-")
+    ask = ("exec", "client", "--", "wget", "-qO-", "http://web.default.svc.cluster.local/")
+    until(lambda: k.run(*ask, check=False).stdout.startswith("Hello from web-"), show=parts.logs)
     assert k("logs", "deployment/web") is not None
     assert parts.alive() == {"apiserver", *COMPONENTS}
 
@@ -120,7 +120,7 @@ def test_health_is_for_everybody_and_metrics_for_who_may_monitor(parts: Parts) -
     ):
         assert fetch(port, "/healthz") == "ok\n"
         assert fetch(port, "/metrics") == ""
-        assert metric in fetch(port, "/metrics", token)
+        until(lambda p=port, m=metric: m in fetch(p, "/metrics", token), show=parts.logs)  # type: ignore[misc]
 
 
 def test_the_proxy_shows_itself_to_its_machine(parts: Parts) -> None:
@@ -156,7 +156,7 @@ def test_each_is_known_by_its_own_name(parts: Parts) -> None:
 def test_the_metrics_server_asks_the_kubelet_by_its_own_name(parts: Parts) -> None:
     k = parts.cluster.kubectl
     until(lambda: k.run("top", "nodes", "--no-headers", check=False).stdout.startswith("m1 "), show=parts.logs)
-    until(lambda: "client" in k.run("top", "pods", check=False).stdout, timeout=60, show=parts.logs)
+    until(lambda: "client" in k.run("top", "pods", check=False).stdout, show=parts.logs)
 
 
 def test_without_the_scheduler_pods_wait_and_without_controllers_nothing_is_replaced(parts: Parts) -> None:

@@ -83,7 +83,10 @@ def names(cluster: Cluster) -> Iterator[Names]:
     pods.ready("client", "db-a", "db-b", "own")
     pods("rollout", "status", "deployment/web", "--timeout=120s")
     found = Names(cluster)
-    until(lambda: len(found.records(f"db.{NAMESPACE}.svc.{ZONE}")) == 2)
+    for name, count in (("db", 2), ("web", 1)):
+        until(lambda name=name, count=count: len(found.records(f"{name}.{NAMESPACE}.svc.{ZONE}")) == count)  # type: ignore[misc]
+    until(lambda: found.records(f"away.{NAMESPACE}.svc.{ZONE}", message.CNAME))
+    pods.answers("client", "http://web/")
     yield found
     k("delete", "namespace", NAMESPACE, "--wait=false")
 
@@ -153,9 +156,9 @@ def test_a_new_service_is_known_at_once_and_a_deleted_one_is_not(names: Names) -
     name = f"late.{NAMESPACE}.svc.{ZONE}"
     assert names.code(name) == message.NXDOMAIN
     names.cluster.kubectl.apply(service("late", NAMESPACE))
-    until(lambda: names.records(name), timeout=60)
+    until(lambda: names.records(name), timeout=120)
     names.pods("delete", "service", "late")
-    until(lambda: names.code(name) == message.NXDOMAIN, timeout=60)
+    until(lambda: names.code(name) == message.NXDOMAIN, timeout=120)
 
 
 def test_a_pod_can_name_its_own_servers(names: Names) -> None:

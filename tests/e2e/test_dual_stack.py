@@ -54,15 +54,17 @@ def reached_over_both(found: Cluster) -> None:
     until(has_slices_of_both)
     targets = [url(ip, 80) for ip in spec["clusterIPs"]] + [url(ip, 8080) for ip in pods]
     # A repetition may be needed until the proxy has what has just come.
-    asking = [f"for i in $(seq 30); do wget -qO- {one} && break; sleep 0.2; done" for one in targets]
-    script = "; ".join(["cat /etc/hosts", "nslookup hello.default.svc.cluster.local", *asking])
+    asking = [f"for i in $(seq 300); do wget -qO- {one} && break; sleep 0.2; done" for one in targets]
+    script = "; ".join(["cat /etc/hosts", *asking])
     shown = k("exec", "deploy/hello", "--", "sh", "-c", script)
     assert shown.count("Hello from hello-") == len(targets) == 4
-    assert all(ip in shown for ip in spec["clusterIPs"])
+    looked_up = ("exec", "deploy/hello", "--", "nslookup", "hello.default.svc.cluster.local")
+    until(lambda: all(ip in k.run(*looked_up, check=False).stdout for ip in spec["clusterIPs"]))
     own = [line.split()[0] for line in shown.splitlines() if "\thello-" in line]
     assert [":" in address for address in own] == [False, True], "both in /etc/hosts"
     for address in (ADDRESS, ADDRESS6):
         node_port = url(address, spec["ports"][0]["nodePort"])
-        assert found.machine.run("curl", "-gsSm20", node_port, outside=True).stdout.startswith("Hello from hello-")
+        words = ("curl", "-gsSm20", node_port)
+        until(lambda w=words: found.machine.run(*w, check=False, outside=True).stdout.startswith("Hello from hello-"))  # type: ignore[misc]
         certified = ("--cacert", str(found.data_dir / "pki" / "ca.crt"), url(address, 6443, "https") + "version")
-        assert "gitVersion" in found.machine.run("curl", "-gsSm20", *certified).stdout
+        assert "gitVersion" in found.machine.run("curl", "-gsS", *certified).stdout

@@ -5,6 +5,7 @@ import re
 from tests.e2e.conftest import Cluster
 from tests.support.kubectl import Kubectl
 from tests.support.machine import ADDRESS
+from tests.support.waiting import until
 
 SYSTEM = ("coredns", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "metrics-server")
 
@@ -67,7 +68,7 @@ def test_the_components_have_logs_and_nothing_else_to_enter(kubectl: Kubectl) ->
         "metrics-server": "metrics.server Metrics server serves",
     }
     for name, words in written.items():
-        (line,) = [line for line in logs(name) if words in line][:1]
+        line = until(lambda name=name, words=words: [line for line in logs(name) if words in line])[0]  # type: ignore[misc]
         assert "INFO" in line
     assert not [line for line in logs("kube-scheduler") if "kube-controller-manager" in line]
     (last,) = logs("kube-apiserver", "--tail=1", "--timestamps", "--since=24h")

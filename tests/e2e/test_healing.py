@@ -142,10 +142,10 @@ def test_a_deleted_pod_is_replaced(pods: Pods, namespace: str) -> None:
     pods.kubectl.apply(deployment("web", namespace, 2))
     pods("rollout", "status", "deployment/web", "--timeout=120s")
     names = pods("get", "pods", "-o", "name").split()
-    pods("delete", names[0], timeout=90)
-    pods("rollout", "status", "deployment/web", "--timeout=120s")
-    now = pods("get", "pods", "-o", "name").split()
-    assert len(now) == 2 and names[0] not in now and names[1] in now
+    pods("delete", names[0])
+    now = until(lambda: len(found := pods("get", "pods", "-o", "name").split()) == 2 and found)
+    assert names[0] not in now and names[1] in now
+    pods("wait", "--for=condition=Ready", "--timeout=120s", *now)
 
 
 def test_everything_is_killed_and_comes_back_without_a_restart_or_a_lost_write() -> None:

@@ -1,5 +1,6 @@
 """Services of type LoadBalancer, which the node itself serves: what users see, and packets from the world outside."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -77,8 +78,10 @@ def test_a_service_that_is_no_load_balancer_any_more_gives_its_address_back(clus
     until(lambda: "Hello" in fetched(cluster.machine, 8089))
     web("patch", "service", "former", "-p", '{"spec": {"type": "ClusterIP"}}')
     until(lambda: fetched(cluster.machine, 8089) == "")
-    found = cluster.kubectl.json("get", "service", "former", "-n", NAMESPACE)
-    assert "finalizers" not in found["metadata"] and found["status"] == {"loadBalancer": {}}
+    cluster.kubectl.until(
+        lambda found: "finalizers" not in found["metadata"] and found["status"] == {"loadBalancer": {}},
+        "get", "service", "former", "-n", NAMESPACE,
+    )  # fmt: skip
 
 
 def test_under_the_local_policy_a_node_without_endpoints_is_not_named(cluster: Cluster, web: Pods) -> None:
@@ -87,7 +90,7 @@ def test_under_the_local_policy_a_node_without_endpoints_is_not_named(cluster: C
     until(lambda: external_ip(web, "kept") == ADDRESS)
     until(lambda: "Hello" in fetched(cluster.machine, 8090))
     health = cluster.kubectl.json("get", "service", "kept", "-n", NAMESPACE)["spec"]["healthCheckNodePort"]
-    until(lambda: '"localEndpoints": 2' in fetched(cluster.machine, health))
+    until(lambda: (told := fetched(cluster.machine, health)) and json.loads(told)["localEndpoints"] == 2)
     web("scale", "deployment", "web", "--replicas=0")
     until(lambda: external_ip(web, "kept") == "<pending>")
     web("scale", "deployment", "web", "--replicas=2")

@@ -155,7 +155,7 @@ def test_a_pod_that_overfills_its_volume_is_evicted(kubectl: Kubectl, namespace:
     volume = {"name": "small", "emptyDir": {"sizeLimit": "1Mi"}}
     kubectl.apply(pod("full", namespace, "dd if=/dev/zero of=/small/f bs=1M count=3; sleep 1000", [volume]))
     found = kubectl.until(
-        lambda found: found["status"]["phase"] == "Failed", "get", "pod/full", "-n", namespace, timeout=40
+        lambda found: found["status"]["phase"] == "Failed", "get", "pod/full", "-n", namespace, timeout=150
     )
     assert found["status"]["reason"] == "Evicted"
     assert found["status"]["message"] == 'Usage of EmptyDir volume "small" exceeds the limit "1Mi". '

@@ -1,5 +1,6 @@
 """Services with real pods behind them, seen from pods, the node and the world outside."""
 
+import contextlib
 import socket
 import subprocess
 import time
@@ -77,6 +78,7 @@ def scene(cluster: Cluster) -> Iterator[Scene]:
     found.pods("rollout", "status", "deployment/web", "--timeout=120s")
     found.pods.ready("client")
     found.served("web", 3)
+    until(lambda: set(found.inside("http://web/", 30)) == found.names())
     yield found
     found.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
@@ -93,7 +95,7 @@ def test_a_node_port_is_open_on_the_node_and_from_outside(scene: Scene) -> None:
     scene.served("open", 3)
     port = scene.node_port("open")
     assert 30000 <= port <= 32767
-    assert set(scene.outside(f"http://{ADDRESS}:{port}/", 40)) == scene.names()
+    until(lambda: set(scene.outside(f"http://{ADDRESS}:{port}/", 40)) == scene.names())
     assert set(scene.inside(f"http://{ADDRESS}:{port}/", 40)) == scene.names()
     scene.pods("delete", "service", "open")
     until(lambda: _refused(scene, f"{ADDRESS} {port}", outside=True))
@@ -189,7 +191,7 @@ def test_several_ports_by_number_and_name(scene: Scene) -> None:
     scene.pods.ready("two")
     scene.served("two", 1)
     until(lambda: set(scene.inside("http://two/")) == {"two"})
-    assert set(scene.inside("http://two:81/")) == {"other"}
+    until(lambda: set(scene.inside("http://two:81/")) == {"other"})
     assert set(scene.inside("http://two:8082/")) == {"other"}
 
 
@@ -205,9 +207,15 @@ def test_udp(scene: Scene) -> None:
     machine, address = scene.cluster.machine, scene.pods.address("udp-client")
     client = namespace_of(machine, "^sleep 14142$")
     with udp_server(namespace_of(machine, "^sleep 16180$"), 9000, "udp"):
-        assert ask(client, (scene.ip("udp"), 90), kind=socket.SOCK_DGRAM) == Reply("udp", address)
+
+        def answer(place: Namespace, to: tuple[str, int]) -> Reply | None:
+            with contextlib.suppress(ConnectionRefusedError, TimeoutError):
+                return ask(place, to, kind=socket.SOCK_DGRAM)
+            return None
+
+        assert until(lambda: answer(client, (scene.ip("udp"), 90))) == Reply("udp", address)
         outside = Namespace(Path(f"/proc/{machine.init}/root/run/netns/outside"))
-        assert ask(outside, (ADDRESS, scene.node_port("udp")), kind=socket.SOCK_DGRAM).name == "udp"
+        assert until(lambda: answer(outside, (ADDRESS, scene.node_port("udp")))).name == "udp"
 
 
 def test_a_service_without_a_selector_goes_where_its_endpoints_say(scene: Scene) -> None:
@@ -284,10 +292,10 @@ class Load:
 
 def test_no_request_fails_during_a_rolling_update_and_while_pods_are_deleted(scene: Scene) -> None:
     # httpd ends a moment after it is asked to, as an application that finishes its requests does.
-    hook = {"preStop": {"exec": {"command": ["sleep", "1"]}}}
+    hook = {"preStop": {"exec": {"command": ["sleep", "3"]}}}
     probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 5}
     body = deployment("busy", NAMESPACE, 2, container("web", readinessProbe=probe, lifecycle=hook))
-    body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 5
+    body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 30
     body["spec"]["strategy"] = {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     scene.apply(body, service("busy", NAMESPACE, type="NodePort"))
     scene.pods("rollout", "status", "deployment/busy", "--timeout=120s")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 from tests.support.machine import HAS_IPV6, Machine, machine
+from tests.support.waiting import until
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -49,8 +50,8 @@ class Namespace:
 
 
 def namespace_of(host: Machine, pattern: str) -> Namespace:
-    """The network namespace of the one process on the machine whose command line matches."""
-    (number,) = host.processes(pattern)
+    """The network namespace of the one process on the machine whose command line matches, once it runs."""
+    (number,) = until(lambda: host.processes(pattern))
     return Namespace(Path(f"/proc/{host.init}/root/proc/{number}/ns/net"))
 
 

@@ -20,7 +20,7 @@ class Pods:
 
     def ready(self, *names: str) -> None:
         """Wait until these pods are ready."""
-        self("wait", "--for=condition=Ready", "--timeout=90s", *(f"pod/{name}" for name in names))
+        self("wait", "--for=condition=Ready", "--timeout=120s", *(f"pod/{name}" for name in names))
 
     def seen(self, name: str, script: str, of: str = "c") -> str:
         """What a shell script prints in a container."""
@@ -40,13 +40,13 @@ class Pods:
     def get(self, name: str) -> Any:
         return self.kubectl.json("get", f"pod/{name}", "-n", self.namespace)
 
-    def until(self, name: str, holds: Callable[[Any], bool], timeout: float = 90.0) -> Any:
+    def until(self, name: str, holds: Callable[[Any], bool], timeout: float = 120.0) -> Any:
         """The pod, once this holds."""
         return self.kubectl.until(holds, "get", f"pod/{name}", "-n", self.namespace, timeout=timeout)
 
     def phase(self, name: str, phase: str) -> Any:
         """The pod, once it is in this phase."""
-        self("wait", f"--for=jsonpath={{.status.phase}}={phase}", "--timeout=90s", f"pod/{name}")
+        self("wait", f"--for=jsonpath={{.status.phase}}={phase}", "--timeout=120s", f"pod/{name}")
         return self.get(name)
 
     def waiting(self, name: str, reason: str) -> str:
@@ -55,7 +55,7 @@ class Pods:
 
     def shown(self, name: str, status: str) -> None:
         """Wait until the STATUS column says this."""
-        until(lambda: self("get", f"pod/{name}", "--no-headers").split()[2] == status, timeout=90)
+        until(lambda: self("get", f"pod/{name}", "--no-headers").split()[2] == status)
 
     def restarted(self, name: str, times: int = 1) -> Any:
         """The pod, once its first container runs again after this many restarts."""
@@ -68,13 +68,14 @@ class Pods:
         return self("get", f"pod/{name}", "-o", "jsonpath={.status.podIP}")
 
     def events(self, name: str, reason: str = "") -> list[str]:
-        """`REASON message` of a pod's events, oldest first; only the messages when a reason is given."""
+        """`REASON message` of a pod's events so far, in the order in which they happened; only the messages when a
+        reason is given. They are written a while after what they tell of."""
         selector = f"involvedObject.name={name}" + (f",reason={reason}" if reason else "")
         found = self.kubectl.json("get", "events", "-n", self.namespace, "--field-selector", selector)["items"]
-        found.sort(key=lambda item: item["metadata"]["creationTimestamp"])
+        found.sort(key=lambda item: (item["firstTimestamp"], item["metadata"]["name"]))  # that ends in a finer time
         return [item["message"] if reason else f"{item['reason']} {item['message']}" for item in found]
 
-    def told(self, name: str, reason: str, message: str) -> None:
+    def told(self, name: str, reason: str, message: str = "") -> None:
         """Wait for an event whose message contains this."""
         words = ("events", "-n", self.namespace, "--field-selector", f"involvedObject.name={name},reason={reason}")
         self.kubectl.until(lambda found: any(message in item["message"] for item in found["items"]), "get", *words)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def until(holds: Callable[[], Any], *, timeout: float = 90.0, show: Callable[[], str] | None = None) -> Any:
+def until(holds: Callable[[], Any], *, timeout: float = 120.0, show: Callable[[], str] | None = None) -> Any:
     """The first true value of `holds()`; asked ten times a second. AssertionError with `show()` after the time-out."""
     deadline = time.monotonic() + timeout
     while True:
