@@ -134,7 +134,7 @@ class Upstream:
             self._context.load_cert_chain(*files)
 
     def open(self, method: str, path: str, headers: Headers, body: bytes) -> tuple[Any, http.client.HTTPResponse]:
-        connection = http.client.HTTPSConnection(self.address, context=self._context, timeout=60)
+        connection = http.client.HTTPSConnection(self.address, context=self._context, timeout=180)
         connection.request(method, path, body or None, headers)
         return connection, connection.getresponse()
 

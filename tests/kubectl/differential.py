@@ -74,7 +74,7 @@ OLDER_WORDS: Substitutions = tuple(
         (r'"metadata": \{\n *"creationTimestamp": null\n *\}', '"metadata": {}'),
         (r'^ *"?creationTimestamp"?: null,?\n', ""),
         (r',(\n *"creationTimestamp": null)(?=\n)', ""),
-        (r'"metadata":\{"creationTimestamp":null\}', '"metadata":{}'),
+        (r'\{"creationTimestamp":null\}', "{}"),
         (r',"creationTimestamp":null|"creationTimestamp":null,', ""),
         (r"creationTimestamp:<nil> |metadata:map\[creationTimestamp:<nil>\]", ""),
         (r'"creationTimestamp":interface \{\}\(nil\)(, )?', ""),
@@ -90,6 +90,11 @@ OLDER_WORDS: Substitutions = tuple(
         (r"^warning: couldn't fetch pre-attach logs: .*\n", ""),
         (r"\bunable to upgrade connection: ", ""),
         (r"^Error from server: (?=error dialing)", "error: "),
+        (
+            r"^(error: failed to create autoscaling/v2 HPA|.* \(AlreadyExists\): horizontalpodautoscalers).*",
+            "there is one",
+        ),
+        (r"^error: unrecognized condition: \[\]", 'error: unrecognized condition: ""'),
         (r"\(y/N\): ", "(y/n): "),
     )
 )
@@ -139,7 +144,7 @@ class Pair:
     stock: str
     kubeconfig: Path
     directory: Path
-    settling_seconds: float = 30.0
+    settling_seconds: float = 120.0
     """How long all of a case may wait for controllers."""
     differences: list[Difference] = field(default_factory=list)
     count: int = 0
@@ -160,7 +165,7 @@ class Pair:
             start = self.stock if side == "stock" else f"{sys.executable} -m pybernetes kubectl"
             _write(home / "bin" / "kubectl", f'#!/bin/sh\nexec {start} "$@"\n')
             namespace = _namespace(case, side)
-            given = ["sa/default", "cm/kube-root-ca.crt", "--for=create", "--timeout=60s"]
+            given = ["sa/default", "cm/kube-root-ca.crt", "--for=create", "--timeout=180s"]
             for words in (
                 ["create", "namespace", namespace],
                 ["config", "set-context", "--current", f"--namespace={namespace}"],
@@ -185,7 +190,7 @@ class Pair:
             cwd=home,
             env=self._environment(home, kubeconfig),
             check=False,
-            timeout=150,
+            timeout=300,
         )
         err = without_log(done.stderr.replace(Path(self.stock).name, "kubectl"))
         return Outcome(done.stdout.replace(Path(self.stock).name, "kubectl"), err, done.returncode)
@@ -202,7 +207,7 @@ class Pair:
             cwd=home,
             env={**environment, "PATH": f"{programs}:{environment['PATH']}"},
             check=False,
-            timeout=150,
+            timeout=300,
         )
         name = Path(self.stock).name
         return Outcome(done.stdout.replace(name, "kubectl"), done.stderr.replace(name, "kubectl"), done.returncode)

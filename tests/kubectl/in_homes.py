@@ -118,7 +118,7 @@ class Homes:
                 cwd=home,
                 env=variables,
                 check=False,
-                timeout=60,
+                timeout=180,
             )
             name = Path(self._stock).name
             out, err = (text.replace(name, "kubectl") for text in (done.stdout, done.stderr))

@@ -125,7 +125,7 @@ def local_pod() -> Iterator[LocalPod]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
-    assert listening.wait(30)
+    assert listening.wait(120)
     try:
         yield pod
     finally:

@@ -94,7 +94,7 @@ FEW = (
 )
 SHORT = "get pods -w\nget pods a -w"
 PRETTY = json.dumps({"type": "MODIFIED", "object": READY}, indent=1).encode()
-WAIT = "wait pod/a --for=condition=Ready --timeout=20s"
+WAIT = "wait pod/a --for=condition=Ready --timeout=90s"
 SERVERS: dict[str, tuple[Quirk, str]] = {
     "changes": (one_after_the_other(CHANGES), SHOWN),
     "bookmarks": (one_after_the_other(line("BOOKMARK", BOOKMARK) + CHANGES + line("BOOKMARK", BOOKMARK)), FEW),
@@ -112,7 +112,7 @@ SERVERS: dict[str, tuple[Quirk, str]] = {
     "deleted": (one_after_the_other(line("DELETED", POD)), WAIT),
     "deleted after a reset": (
         one_after_the_other(RESET, line("DELETED", POD)),
-        "wait pod/a --for=delete --timeout=20s",
+        "wait pod/a --for=delete --timeout=90s",
     ),
 }
 

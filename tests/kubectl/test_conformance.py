@@ -54,7 +54,7 @@ class Client:
     def __call__(self, *words: str, given: str = "", codes: tuple[int, ...] = (0,)) -> str:
         line = [*self.command, *([f"--namespace={self.namespace}"] if self.namespace else []), *words]
         done = subprocess.run(
-            line, input=given, capture_output=True, text=True, env=self.variables, timeout=120, check=False
+            line, input=given, capture_output=True, text=True, env=self.variables, timeout=240, check=False
         )
         assert done.returncode in codes, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -65,7 +65,7 @@ class Client:
     def ready(self, selector: str, count: int) -> None:
         """Wait for so many pods; `wait` would know of those alone that are there when it begins."""
         until(lambda: len(self.names("pods", "-l", selector)) == count)
-        self("wait", "pod", "-l", selector, "--for=condition=Ready", "--timeout=60s")
+        self("wait", "pod", "-l", selector, "--for=condition=Ready", "--timeout=180s")
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -106,7 +106,7 @@ def test_a_guestbook_is_created_and_stopped(kubectl: Client) -> None:
     kubectl.ready("app=guestbook", 2 * len(TIERS))
     for name in TIERS:
         kubectl("delete", f"deploy/{name}", f"svc/{name}", "--grace-period=0", "--force")
-    kubectl("wait", "pod", "-l", "app=guestbook", "--for=delete", "--timeout=60s")
+    kubectl("wait", "pod", "-l", "app=guestbook", "--for=delete", "--timeout=180s")
     assert kubectl("get", "deploy,svc", "-o", "name") == ""
 
 
@@ -126,7 +126,7 @@ def test_describe_prints_relevant_information_for_a_controller_and_its_pod(kubec
     shown = kubectl("describe", "pod", pod)
     for words in _OF_A_POD:
         assert words in shown
-    kubectl("wait", "rc/agnhost-primary", "--for=jsonpath={.status.readyReplicas}=1", "--timeout=60s")
+    kubectl("wait", "rc/agnhost-primary", "--for=jsonpath={.status.readyReplicas}=1", "--timeout=180s")
     shown = kubectl("describe", "rc", "agnhost-primary")
     for words in _OF_A_CONTROLLER:
         assert words in shown
@@ -153,7 +153,7 @@ def test_services_are_made_for_a_controller_and_for_a_service(kubectl: Client) -
     for name, port in (("rm2", "1234"), ("rm3", "2345")):
         assert kubectl("get", "svc", name, "-o", "jsonpath={.spec.ports[0].port}") == port
         until(lambda what=f"endpoints/{name}": kubectl.names(what))
-        kubectl("wait", f"endpoints/{name}", "--for=jsonpath={.subsets[0].ports[0].port}=6379", "--timeout=60s")
+        kubectl("wait", f"endpoints/{name}", "--for=jsonpath={.subsets[0].ports[0].port}=6379", "--timeout=180s")
 
 
 def test_a_label_is_updated_and_removed(kubectl: Client) -> None:
@@ -174,7 +174,7 @@ def test_a_patch_adds_annotations_to_the_pods_of_a_controller(kubectl: Client) -
 
 def test_replace_updates_the_image_of_a_pod(kubectl: Client) -> None:
     kubectl("run", "e2e-test-httpd-pod", f"--image={IMAGE}", "--labels=run=e2e-test-httpd-pod")
-    kubectl("wait", "pod/e2e-test-httpd-pod", "--for=condition=Ready", "--timeout=60s")
+    kubectl("wait", "pod/e2e-test-httpd-pod", "--for=condition=Ready", "--timeout=180s")
     body = kubectl("get", "pod", "e2e-test-httpd-pod", "-o", "json").replace(IMAGE, "registry.k8s.io/busybox:1.29-4")
     kubectl("replace", "-f", "-", given=body)
     shown = kubectl("get", "pod", "e2e-test-httpd-pod", "-o", "jsonpath={.spec.containers[0].image}")
@@ -224,7 +224,7 @@ def proxy(kubectl: Client) -> Iterator[Callable[..., tuple[subprocess.Popen[str]
     yield start
     for process in started:
         os.kill(process.pid, signal.SIGINT)
-        process.wait(60)
+        process.wait(180)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -245,7 +245,7 @@ def test_the_proxy_serves_on_a_unix_socket(
 def test_the_proxy_serves_on_a_port_of_its_choice(proxy: Callable[..., tuple[subprocess.Popen[str], str]]) -> None:
     _, line = proxy("-p", "0", "--disable-filter")
     port = line.strip().rpartition(":")[2]
-    with urlopen(f"http://127.0.0.1:{port}/api/", timeout=60) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/api/", timeout=180) as answer:
         assert json.load(answer)["kind"] == "APIVersions"
 
 
@@ -253,7 +253,7 @@ def test_a_controller_is_created_and_stopped(kubectl: Client) -> None:
     kubectl("create", "-f", "-", given=RC)
     kubectl.ready("app=agnhost", 1)
     kubectl("delete", "-f", "-", "--grace-period=0", "--force", given=RC)
-    kubectl("wait", "pod", "-l", "app=agnhost", "--for=delete", "--timeout=60s")
+    kubectl("wait", "pod", "-l", "app=agnhost", "--for=delete", "--timeout=180s")
     assert kubectl("get", "rc,svc", "-l", "app=agnhost", "--no-headers") == ""
 
 
@@ -261,4 +261,4 @@ def test_a_controller_is_scaled(kubectl: Client) -> None:
     kubectl("create", "-f", "-", given=RC)
     for count in ("2", "1", "3"):
         kubectl("scale", "rc", "agnhost-primary", f"--replicas={count}", "--timeout=5m")
-        kubectl("wait", "rc/agnhost-primary", f"--for=jsonpath={{.status.readyReplicas}}={count}", "--timeout=60s")
+        kubectl("wait", "rc/agnhost-primary", f"--for=jsonpath={{.status.readyReplicas}}={count}", "--timeout=180s")

@@ -175,7 +175,7 @@ TAKING_TARS = {
 }
 
 
-_STOCK_ATTEMPTS = 3
+_STOCK_ATTEMPTS = 20
 _REMOVING = re.compile(r"^tar: Removing leading .*\n", re.MULTILINE)
 
 
@@ -230,7 +230,7 @@ class Copying:
         words = ["cp", *(word.replace("ROOT", str(inside)) for word in words)]
         if stock:
             done = subprocess.run(
-                [stock, *words], capture_output=True, text=True, cwd=home, env=variables, check=False, timeout=60
+                [stock, *words], capture_output=True, text=True, cwd=home, env=variables, check=False, timeout=180
             )
             said = (done.returncode, done.stdout, done.stderr.replace(Path(stock).name, "kubectl"))
         else:

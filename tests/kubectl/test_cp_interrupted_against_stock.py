@@ -143,7 +143,7 @@ def _copied(pod: LocalPod, directory: Path, client: list[str], words: str, how: 
             (inside / "go").touch()
         elif how != "full":
             process.send_signal(getattr(signal, how))
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
     finally:
         process.kill()
         process.communicate()

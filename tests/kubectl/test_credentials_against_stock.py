@@ -59,7 +59,7 @@ class Asked:
                 cwd=home,
                 env=variables,
                 check=False,
-                timeout=60,
+                timeout=180,
             )
             said = [
                 str(done.returncode),

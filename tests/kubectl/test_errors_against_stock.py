@@ -66,7 +66,7 @@ def _stock(binary: str, words: list[str], home: Path) -> Outcome:
         cwd=home,
         env=environment(home, _kubeconfig(words, home), home / "cache"),
         check=False,
-        timeout=60,
+        timeout=180,
     )
     name = Path(binary).name
     return Outcome(

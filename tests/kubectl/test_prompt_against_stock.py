@@ -63,7 +63,7 @@ def talk(command: list[str], variables: dict[str, str], typed: dict[str, str]) -
     process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=variables)
     os.close(slave)
     shown = ""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         if not select.select([master], [], [], 1.0)[0]:
             continue
@@ -75,7 +75,7 @@ def talk(command: list[str], variables: dict[str, str], typed: dict[str, str]) -
         if typed and shown.endswith(words := next(iter(typed))):
             os.write(master, typed.pop(words).encode())
     os.close(master)
-    return process.wait(60), shown
+    return process.wait(180), shown
 
 
 @pytest.mark.parametrize("words", ["get --raw /seen", "version --client", "config current-context", "get --raw /other"])

@@ -72,7 +72,7 @@ def variables(kubeconfig: Path, tmp_path: Path) -> dict[str, str]:
 
 
 def ask(port: int, method: str, path: str, headers: dict[str, str]) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
     try:
         connection.request(method, path, b"{}" if method == "POST" else None, headers)
         answer = connection.getresponse()
@@ -97,7 +97,7 @@ def test_what_is_served(variables: dict[str, str], tmp_path: Path, name: str) ->
             answers = {f"{one[0]} {one[1]} {one[2]}": ask(port, *one) for one in ASKED}
         finally:
             process.send_signal(signal.SIGINT)
-            rest, err = process.communicate(timeout=30)
+            rest, err = process.communicate(timeout=90)
         found.append((answers, line.partition("127.0.0.1")[0], rest, _LOGGED.sub(r"\1 ", err)))
     different = {key: (found[0][0][key], answer) for key, answer in found[1][0].items() if found[0][0][key] != answer}
     assert not different
@@ -115,7 +115,7 @@ def test_what_cannot_be_served(variables: dict[str, str], tmp_path: Path, words:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=180,
         )
         found.append((done.returncode, done.stdout, _LOGGED.sub(r"\1 ", done.stderr)))
     assert found[1] == found[0]

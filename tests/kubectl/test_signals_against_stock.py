@@ -67,7 +67,7 @@ def read_until(descriptor: int, word: bytes, times: int = 1) -> bytes:
     """What comes, up to the word. AssertionError when it does not come."""
     found = b""
     while found.count(word) < times:
-        assert select.select([descriptor], [], [], 60.0)[0], f"no {word!r} in {found!r}"
+        assert select.select([descriptor], [], [], 180.0)[0], f"no {word!r} in {found!r}"
         try:
             data = os.read(descriptor, 65536)
         except OSError:
@@ -88,7 +88,7 @@ def test_who_waits_ends_with_exit_code_1(variables: dict[str, str], line: str, n
             read_until(process.stderr.fileno(), b"watch=true")
             process.send_signal(number)
             rest = process.stderr.read()
-            ended.append((process.wait(60), b"Traceback" in rest))
+            ended.append((process.wait(180), b"Traceback" in rest))
     assert ended == [(1, False)] * 2
 
 
@@ -106,7 +106,7 @@ def test_who_watches_ends_with_exit_code_1(variables: dict[str, str], number: in
             subprocess.run([*OURS, *label], env=variables, check=True, capture_output=True)
             shown = read_until(process.stdout.fileno(), b"MODIFIED")
             process.send_signal(number)
-            ended.append((process.wait(60), re.sub(rb"\d\S*\n", b"AGE\n", shown + process.stdout.read())))
+            ended.append((process.wait(180), re.sub(rb"\d\S*\n", b"AGE\n", shown + process.stdout.read())))
     assert ended[0] == ended[1]
     assert ended[1][0] == 1
 
@@ -121,7 +121,7 @@ def test_who_serves_dies_of_the_signal(variables: dict[str, str], number: int) -
             assert process.stderr is not None
             assert process.stdout.readline().startswith(b"Starting to serve on 127.0.0.1:")
             process.send_signal(number)
-            ended.append((process.wait(60), process.stdout.read(), process.stderr.read()))
+            ended.append((process.wait(180), process.stdout.read(), process.stderr.read()))
     assert ended == [(-number, b"", b"")] * 2
 
 
@@ -172,7 +172,7 @@ def killed(client: list[str], variables: dict[str, str], line: str, number: int)
     read_until(master, b"hello", 2)
     meanwhile = termios.tcgetattr(slave)
     process.send_signal(number)
-    code = process.wait(60)
+    code = process.wait(180)
     after = termios.tcgetattr(slave)
     os.close(master)
     os.close(slave)
@@ -194,7 +194,7 @@ async def test_without_a_terminal_none_is_asked_for(echo: dict[str, str], line: 
         process = await asyncio.create_subprocess_exec(
             *client, *line.split(), env=echo, stdin=PIPE, stdout=PIPE, stderr=PIPE
         )
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             out, err = await process.communicate(b"typed\n")
         said.append((process.returncode, out, err))
     assert said[1] == said[0]

@@ -24,7 +24,7 @@ _CURL_HEADER = re.compile(r' -H "[^"]*"')
 
 
 def told(command: list[str], words: list[str], variables: dict[str, str]) -> list[str]:
-    done = subprocess.run([*command, *words], capture_output=True, text=True, env=variables, check=False, timeout=60)
+    done = subprocess.run([*command, *words], capture_output=True, text=True, env=variables, check=False, timeout=180)
     lines = [line for line in done.stderr.splitlines() if not _ITS_OWN.search(line) or "curl" in line]
     for pattern, word in _MOVING:
         lines = [pattern.sub(word, line) for line in lines]
