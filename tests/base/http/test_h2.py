@@ -654,6 +654,18 @@ def test_the_dynamic_table_is_followed_until_the_peer_gives_it_up() -> None:
         assert plain.decode(encoder.encode([*GET, ("a", "c")])) == [*GET, ("a", "c")]
 
 
+def test_a_peer_that_does_not_know_the_setting_keeps_its_table() -> None:
+    """Go's client up to 1.19 acknowledges every setting and goes on with a table of 4096 bytes."""
+    encoder = Encoder()
+    followed = decoder()
+    for number in range(3):
+        headers = [*GET, ("a", "b"), ("n", str(number))]
+        block = encoder.encode(headers)
+        assert followed.decode(block) == headers
+        followed.table_size_acknowledged()
+    assert len(block) < 20, "the table was in use"
+
+
 def test_memos_are_bounded() -> None:
     plain = stateless()
     for number in range(1000):

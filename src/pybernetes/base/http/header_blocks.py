@@ -2,8 +2,10 @@
 
 Decoding in Python is dear, and clients send the same headers again and again. We announce a dynamic table of size 0;
 from the moment the peer's table is empty a block means the same at any time, so blocks and Huffman strings can be
-remembered. Until then (the first requests of a connection) the `hpack` package decodes. The memos belong to one
-connection and are bounded: remembered headers contain bearer tokens, which must not outlive their use.
+remembered. Until then the `hpack` package decodes: for the first requests of a connection, and for all of a peer that
+does not know the setting (Go before 1.20, so every client of Kubernetes up to v1.24) and goes on with a table of 4096
+bytes. The memos belong to one connection and are bounded: remembered headers contain bearer tokens, which must not
+outlive their use.
 
 Encoding uses the static table and literals only, so it needs no state at all.
 """
@@ -52,13 +54,13 @@ class BlockDecoder(Generic[T]):
         self._max_list_bytes = max_list_bytes
         self._convert = convert
         self._stateful: Decoder | None = Decoder(max_list_bytes)
+        self._acknowledged = False
         self._blocks: dict[bytes, T] = {}
         self._strings: dict[bytes, str] = {}
 
     def table_size_acknowledged(self) -> None:
-        """The peer has acknowledged our SETTINGS_HEADER_TABLE_SIZE of 0."""
-        if self._stateful is not None:
-            self._stateful.max_allowed_table_size = 0
+        """The peer has acknowledged a table size of 0; its next block tells whether it obeys."""
+        self._acknowledged = True
 
     def decode(self, block: bytes) -> T:
         """The converted headers of a block. BlockError, BlockTooLarge."""
@@ -82,7 +84,7 @@ class BlockDecoder(Generic[T]):
             if "header list larger" in str(error):
                 raise BlockTooLarge(fatal=True) from None
             raise BlockError(str(error)) from None
-        if decoder.header_table.maxsize == 0 and decoder.max_allowed_table_size == 0:
+        if self._acknowledged and decoder.header_table.maxsize == 0:
             self._stateful = None
         return [(_text(name), _text(value)) for name, value in decoded]
 
