@@ -202,7 +202,7 @@ def _short(word: str, rest: list[str], position: int, values: Values) -> int:
         letter, letters = letters[0], letters[1:]
         flag = values.table.get("-" + letter)
         if flag is None:
-            raise CommandError(f"unknown shorthand flag: {letter!r} in {word}")
+            raise CommandError(f"unknown shorthand flag: {letter!r} in -{letter}{letters}")
         without = flag.without_value()
         if letters[:1] == "=" and len(letters) > 1:
             text, letters = letters[1:], ""
@@ -214,7 +214,7 @@ def _short(word: str, rest: list[str], position: int, values: Values) -> int:
             text = rest[position]
             position += 1
         else:
-            raise CommandError(f"flag needs an argument: {letter!r} in {word}")
+            raise CommandError(f"flag needs an argument: {letter!r} in -{letter}")
         values.give(flag, text)
     return position
 

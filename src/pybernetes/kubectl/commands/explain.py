@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..discovery import Resource
+    from ..output.jsonpath_parser import Node
     from ..session import Session
 
 FLAGS = "api-version='' -o,output='plaintext' -R,recursive=false"
@@ -28,8 +29,8 @@ def run(session: Session) -> int:
     if len(session.args) > 1:
         raise CommandError("We accept only this format: explain RESOURCE")
     output = flags.text("output")
-    resource, path = _asked(session, session.args[0])
     version = flags.text("api-version")
+    resource, path = _asked(session, session.args[0], in_version=bool(version))
     if version and version != resource.api_version:
         resource = _in_version(session.mapper, resource, version)
     if output not in ("plaintext", "plaintext-openapiv2"):
@@ -55,20 +56,45 @@ def run(session: Session) -> int:
     return 0
 
 
-def _asked(session: Session, text: str) -> tuple[Resource, list[str]]:
+def _asked(session: Session, text: str, *, in_version: bool) -> tuple[Resource, list[str]]:
     """The resource and the fields of `deploy.spec`; a group may follow a whole name: `deployments.apps.spec`."""
-    if text.startswith(".") or "[" in text:
-        raise CommandError("invalid jsonpath syntax, first node must be field node")
-    words = text.split(".")
-    whole = {resource.full_name: resource for resource in reversed(session.mapper.discovery.resources)}
-    for count in range(len(words), 1, -1):
-        found = whole.get(".".join(words[:count]))
-        if found is not None:
-            return session.mapper.resource(found.full_name), [word for word in words[count:] if word]
+    first, *steps = _steps(text)
+    if first.kind != "field":
+        raise CommandError(_NO_FIELD.format("first node must be field node"))
     try:
-        return session.mapper.resource(words[0]), [word for word in words[1:] if word]
+        resource = session.mapper.resource(str(first.value))
     except CommandError as error:
         raise CommandError(error.message, prefix="") from None
+    if in_version:
+        return resource, _path_of(steps, "all nodes must be field nodes")
+    for found in session.mapper.discovery.resources:
+        if found.name == resource.name and text.startswith(found.full_name):
+            resource = session.mapper.resource(found.full_name)
+            rest = text[len(found.full_name) :]
+            steps = _steps(rest)[1:] if rest else []
+            break
+    return resource, _path_of(steps, "first node must be field node")
+
+
+_NO_FIELD = "invalid jsonpath syntax, {}"
+
+
+def _steps(text: str) -> list[Node]:
+    from ..output.jsonpath_parser import JsonPathError, parse
+
+    try:
+        nodes = parse("{." + text.removesuffix(".") + "}")
+    except JsonPathError as error:
+        raise CommandError(str(error)) from None
+    if len(nodes) != 1:
+        raise CommandError("must pass in 1 jsonpath string")
+    return nodes[0].children
+
+
+def _path_of(steps: list[Node], otherwise: str) -> list[str]:
+    if any(step.kind != "field" for step in steps):
+        raise CommandError(_NO_FIELD.format(otherwise))
+    return [str(step.value) for step in steps]
 
 
 def _in_version(mapper: Mapper, resource: Resource, version: str) -> Resource:

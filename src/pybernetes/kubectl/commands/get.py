@@ -281,10 +281,12 @@ def _pairs(session: Session, options: Options) -> list[tuple[Resource, str, str]
     if not named_.pairs and not named_.names:
         return None
     if options.selector or options.field_selector:
+        if named_.pairs:
+            raise CommandError("selectors and the all flag cannot be used when passing resource/name arguments")
         raise CommandError("name cannot be provided when a selector is specified")
-    if options.all_namespaces:
-        raise CommandError("a resource cannot be retrieved by name across all namespaces")
     pairs = named_.pairs or [(resource, name) for resource in named_.resources for name in named_.names]
+    if options.all_namespaces and any(resource.namespaced for resource, _ in pairs):
+        raise CommandError("a resource cannot be retrieved by name across all namespaces")
     return [(resource, session.scope(resource), name) for resource, name in pairs]
 
 
@@ -378,6 +380,9 @@ def _objects(session: Session) -> int:
     _errors_of_files(session, found, human=False)
     if found.single:
         found.raise_errors()
+    if not found.items and flags.on("ignore-not-found"):
+        found.raise_errors()
+        return 0
     printer = object_printer(session)
     if flags.text("sort-by") and not found.single:
         from ..output.sorting import by_field
@@ -387,7 +392,7 @@ def _objects(session: Session) -> int:
     if found.single:
         for obj in objects:
             printer([obj], True)
-    elif objects or not (found.errors or flags.on("ignore-not-found")):
+    else:
         printer(objects, False)
     found.raise_errors()
     return 0

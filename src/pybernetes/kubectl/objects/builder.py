@@ -237,7 +237,7 @@ def _from_arguments(session: Session, found: Collected, options: Options, args: 
 
 
 def _by_name(session: Session, found: Collected, options: Options, pairs: list[tuple[Resource, str]]) -> None:
-    if options.all_namespaces:
+    if options.all_namespaces and any(resource.namespaced for resource, _ in pairs):
         raise CommandError("a resource cannot be retrieved by name across all namespaces")
     items = [Item(session.client, resource, session.scope(resource), name) for resource, name in pairs]
     results = session.client.each(lambda item: item.look(options.subresource, at=options.at), items)

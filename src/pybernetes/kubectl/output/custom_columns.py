@@ -73,4 +73,4 @@ class CustomColumns:
     def _cell(self, path: list[Any], obj: dict[str, Any]) -> str:
         found = jsonpath.find(path, obj, allow_missing=True)
         values = [value for results in found for value in results]
-        return escaped(",".join(plain_text(value) for value in values)) or "<none>"
+        return escaped(",".join(plain_text(value) for value in values)) if values else "<none>"

@@ -58,7 +58,7 @@ def relaxed(text: str) -> str:
         inner = text
     if "{" in inner or "}" in inner:
         raise JsonPathError(_RELAXED)
-    return "{" + (inner if inner[:1] in (".", "[", "$", "@") else "." + inner) + "}"
+    return "{" + (inner if inner[:1] == "." else "." + inner) + "}"
 
 
 def _text(value: Any) -> str:
@@ -70,21 +70,53 @@ def _text(value: Any) -> str:
 
 
 class _Evaluation:
+    """One walk through a template.
+
+    `{range …}` runs what follows once for each value it finds, up to the `{end}` that ends it; a range without an end
+    runs to the end of the template, which then goes on behind the range's own action, as if it were not there.
+    """
+
     def __init__(self, allow_missing: bool) -> None:
         self._allow_missing = allow_missing
+        self._began = False
+        self._depth = 0
+        self._ended = 0
+        self._last_end = -1
 
-    def run(self, nodes: list[Node], current: list[Any]) -> list[list[Any]]:
+    def run(self, nodes: list[Node], current: list[Any], start: int = 0) -> list[list[Any]]:
         results: list[list[Any]] = []
-        for node in nodes:
-            if node.kind == "range":
-                for item in self._path(node.children[0].children, current):
-                    results += self.run(node.children[1:], [item])
-            elif node.kind == "end":
-                raise JsonPathError("not in range, nothing to end")
-            else:
-                found = self._path(node.children, current) if node.kind == "list" else self._step(node, current)
+        position = start
+        while position < len(nodes):
+            found = self._step(nodes[position], current)
+            if 0 < self._ended <= self._depth:
+                self._ended -= 1
+                self._last_end = position
+                break
+            if not self._began:
                 results.append(found)
+            else:
+                self._began = False
+                self._depth += 1
+                for item in found:
+                    results += self.run(nodes, [item], position + 1)
+                if not found:
+                    # Only to find the end.
+                    self.run(nodes, [None], position + 1)
+                self._depth -= 1
+                position = max(position, self._last_end)
+            position += 1
         return results
+
+    def _identifier(self, name: str, current: list[Any]) -> list[Any]:
+        if name == "range":
+            self._began = True
+            return current
+        if name != "end":
+            raise JsonPathError(f"unrecognized identifier {name}")
+        if not self._depth:
+            raise JsonPathError("not in range, nothing to end")
+        self._ended += 1
+        return []
 
     def _path(self, nodes: list[Node], current: list[Any]) -> list[Any]:
         for node in nodes:
@@ -95,10 +127,12 @@ class _Evaluation:
         kind = node.kind
         if kind == "field":
             return self._field(node.value, current)
-        if kind in ("text", "value"):
+        if kind == "text":
             return [node.value]
+        if kind == "value":
+            return [node.value] * len(current)
         if kind == "identifier":
-            raise JsonPathError(f"unrecognized identifier {node.value}")
+            return self._identifier(node.value, current)
         if kind == "array":
             return self._array(node.value, current)
         if kind == "wildcard":
@@ -109,13 +143,9 @@ class _Evaluation:
             return [item for branch in node.children for item in self._path(branch.children, current)]
         if kind == "filter":
             return self._filter(node.filter, current)
-        if kind == "list":
-            return self._path(node.children, current)
-        return current
+        return self._path(node.children, current)
 
     def _field(self, name: str, current: list[Any]) -> list[Any]:
-        if not name:
-            return current
         found = [value[name] for value in current if isinstance(value, dict) and name in value]
         if not found and not self._allow_missing and current:
             raise JsonPathError(f"{name} is not found")
@@ -193,13 +223,17 @@ def _compare(left: Any, operator: str, right: Any) -> bool:
 def _children(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
+    if isinstance(value, str):
+        return list(value.encode())
     return [value[key] for key in sorted(value)] if isinstance(value, dict) else []
 
 
 def _descendants(value: Any) -> list[Any]:
-    found = [value]
-    for child in _children(value):
-        if isinstance(child, dict | list):
+    """A value that has something in it, and all such values below."""
+    children = _children(value)
+    found = [value] if children else []
+    if not isinstance(value, str):
+        for child in children:
             found += _descendants(child)
     return found
 

@@ -1,4 +1,8 @@
-"""The parser of JSONPath templates; see `jsonpath`."""
+"""The parser of JSONPath templates; see `jsonpath`.
+
+A template is a row of texts and actions. An action `{…}` is a list of steps, each of which starts from what the step
+before it found; what it does is told by the letters it begins with.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ class JsonPathError(Exception):
 
 
 class Filter:
-    """`left operator right` of a `[?(…)]`."""
+    """`left operator right` of a `[?(…)]`; the operator `exists` has no right side."""
 
     __slots__ = ("left", "operator", "right")
 
@@ -23,7 +27,7 @@ class Filter:
 
 
 class Node:
-    """One step; its kind: field, array, wildcard, recursive, union, filter, current, text, value, list, range, end."""
+    """One step; its kind: list, text, value, identifier, field, array, wildcard, recursive, union, filter."""
 
     __slots__ = ("children", "filter", "kind", "value")
 
@@ -39,7 +43,9 @@ def parse(text: str) -> list[Node]:
     return _Parser(text).template()
 
 
-_ENDS_FIELD = " \r\n\t.,[]{}@$&|\"'"
+_ENDS_NAME = " \t\r\n.,[]$@{}"
+_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
+_HEXADECIMAL = {"x": 2, "u": 4, "U": 8}
 
 
 class _Parser:
@@ -48,253 +54,212 @@ class _Parser:
         self.at = 0
 
     def template(self) -> list[Node]:
-        nodes, ended = self._nodes()
-        while ended:
-            more, ended = self._nodes()
-            nodes += [Node("end"), *more]
-        return nodes
-
-    def _nodes(self) -> tuple[list[Node], bool]:
-        """Nodes up to the end of the text or an {end}."""
-        found: list[Node] = []
+        nodes: list[Node] = []
         while self.at < len(self.text):
             brace = self.text.find("{", self.at)
-            if brace < 0:
-                found.append(Node("text", self.text[self.at :]))
-                self.at = len(self.text)
-                break
-            if brace > self.at:
-                found.append(Node("text", self.text[self.at : brace]))
-            self.at = brace + 1
-            action = self._action()
-            word = action[0].value if action and action[0].kind == "identifier" else ""
-            if word == "end":
-                return found, True
-            if word == "range":
-                inner, _ = self._nodes()
-                found.append(Node("range", None, [Node("list", None, action[1:]), *inner]))
-            else:
-                found.append(Node("list", None, action))
-        return found, False
+            end = brace if brace >= 0 else len(self.text)
+            if end > self.at:
+                nodes.append(Node("text", self.text[self.at : end]))
+            self.at = end
+            if brace >= 0:
+                self.at += 1
+                nodes.append(Node("list", None, self._action()))
+        return nodes
 
     def _peek(self) -> str:
         return self.text[self.at] if self.at < len(self.text) else ""
 
+    def _next(self) -> str:
+        letter = self._peek()
+        self.at += 1
+        return letter
+
     def _action(self) -> list[Node]:
-        """The steps between braces."""
+        """The steps up to the closing brace."""
         steps: list[Node] = []
-        while True:
-            letter = self._peek()
-            if not letter or letter == "\n":
-                raise JsonPathError("unclosed action")
-            if letter == "}":
-                self.at += 1
-                return steps
-            self.at += 1
-            if letter in " \t\r":
+        while not self.text.startswith("}", self.at):
+            if self.text.startswith("[?(", self.at):
+                self.at += 3
+                steps.append(self._filter())
                 continue
-            if letter in "@$":
-                steps.append(Node("current"))
-            elif letter == "[":
-                steps.append(self._bracket())
+            if self.text.startswith("..", self.at):
+                if steps and steps[-1].kind == "recursive":
+                    raise JsonPathError("invalid multiple recursive descent")
+                self.at += 2
+                steps.append(Node("recursive"))
+                if _names(self._peek()):
+                    steps.append(self._field())
+                continue
+            letter = self._next()
+            if letter in ("", "\r", "\n"):
+                raise JsonPathError("unclosed action")
+            if letter in " @$":
+                continue
+            if letter == "[":
+                steps += self._array()
             elif letter in "\"'":
-                steps.append(Node("text", self._string(letter)))
+                steps.append(Node("text", self._quoted(letter)))
             elif letter == ".":
-                steps += self._dotted()
-            elif letter.isdigit() or letter in "+-":
+                steps.append(self._field())
+            elif letter in "+-" or letter.isdigit():
                 steps.append(self._number())
-            elif letter.isalnum():
+            elif _names(letter):
                 self.at -= 1
                 steps.append(self._identifier())
             else:
-                raise _unrecognized(letter)
+                shown = f" '{letter}'" if letter.isprintable() else ""
+                raise JsonPathError(f"unrecognized character in action: U+{ord(letter):04X}{shown}")
+        self.at += 1
+        return steps
 
-    def _dotted(self) -> list[Node]:
-        if self._peek() == ".":
-            self.at += 1
-            name = self._name()
-            return [Node("recursive"), *([Node("wildcard")] if name == "*" else [Node("field", name)] if name else [])]
-        name = self._name()
-        if name == "*":
-            return [Node("wildcard")]
-        return [Node("field", name)] if name else []
-
-    def _name(self) -> str:
-        letters: list[str] = []
-        while self.at < len(self.text):
-            letter = self.text[self.at]
-            if letter == "\\" and self.at + 1 < len(self.text):
-                letters.append(self.text[self.at + 1])
-                self.at += 2
-                continue
-            if letter in _ENDS_FIELD:
-                break
-            letters.append(letter)
-            self.at += 1
-        return "".join(letters)
+    def _field(self) -> Node:
+        start = self.at
+        while (letter := self._peek()) and letter not in _ENDS_NAME:
+            self.at += 2 if letter == "\\" else 1
+        self.at = min(self.at, len(self.text))
+        name = self.text[start : self.at]
+        return Node("wildcard") if name == "*" else Node("field", name.replace("\\", ""))
 
     def _identifier(self) -> Node:
         start = self.at
-        while self._peek() and (self._peek().isalnum() or self._peek() == "_"):
+        while (letter := self._peek()) and letter not in _ENDS_NAME:
             self.at += 1
         word = self.text[start : self.at]
-        if word in ("true", "false"):
-            return Node("value", word == "true")
-        return Node("identifier", word)
+        return Node("value", word == "true") if word in ("true", "false") else Node("identifier", word)
 
     def _number(self) -> Node:
         start = self.at - 1
-        while self._peek() and (self._peek().isdigit() or self._peek() in ".eE"):
+        while self._peek().isdigit() or self._peek() == ".":
             self.at += 1
         word = self.text[start : self.at]
-        try:
-            return Node("value", int(word))
-        except ValueError:
-            pass
-        try:
-            return Node("value", float(word))
-        except ValueError:
-            raise JsonPathError(f"cannot parse number {word}") from None
-
-    def _string(self, quote: str) -> str:
-        letters: list[str] = []
-        while True:
-            letter = self._peek()
-            if not letter or letter == "\n":
-                raise JsonPathError("unterminated quoted string")
-            self.at += 1
-            if letter == quote:
-                return "".join(letters)
-            if letter == "\\":
-                letter = self._escaped()
-            letters.append(letter)
-
-    def _escaped(self) -> str:
-        """What stands after a backslash, as Go's texts have it."""
-        mark = self._peek()
-        self.at += 1
-        if size := {"x": 2, "u": 4, "U": 8}.get(mark, 0):
-            digits = self.text[self.at : self.at + size]
-            self.at += size
+        for kind in (int, float):
             try:
-                return chr(int(digits, 16))
-            except (ValueError, OverflowError):
-                raise JsonPathError("invalid syntax") from None
-        return {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}.get(mark, mark)
+                return Node("value", kind(word))
+            except ValueError:
+                continue
+        raise JsonPathError(f"cannot parse number {word}")
 
-    def _bracket(self) -> Node:
-        """What stands between [ and ]."""
-        depth, start = 0, self.at
-        quote = ""
+    def _quoted(self, quote: str) -> str:
+        start = self.at
         while True:
-            letter = self._peek()
-            if not letter or letter == "\n":
-                unfinished = "filter" if self.text.startswith("?(", start) else "array"
-                raise JsonPathError(f"unterminated {unfinished}")
-            if quote:
-                if letter == "\\":
-                    self.at += 1
-                elif letter == quote:
-                    quote = ""
-            elif letter in "'\"":
-                quote = letter
-            elif letter in "[(":
-                depth += 1
-            elif letter == ")" or (letter == "]" and depth):
-                depth -= 1
-            elif letter == "]":
+            letter = self._next()
+            if letter in ("", "\n"):
+                raise JsonPathError("unterminated quoted string")
+            if letter == quote and self.text[self.at - 2] != "\\":
                 break
-            self.at += 1
-        inner = self.text[start : self.at]
-        self.at += 1
-        return _inside(inner)
+        inner = self.text[start : self.at - 1]
+        try:
+            return _unquoted(inner, quote)
+        except (ValueError, IndexError, OverflowError):
+            raise JsonPathError(f"unquote string {quote}{inner}{quote} error invalid syntax") from None
+
+    def _array(self) -> list[Node]:
+        """What stands between [ and ]: a union, the name of a member, or a slice."""
+        end = self.text.find("]", self.at)
+        line = self.text.find("\n", self.at)
+        if end < 0 or 0 <= line < end:
+            raise JsonPathError("unterminated array")
+        inner = self.text[self.at : end]
+        self.at = end + 1
+        parts = inner.split(",")
+        if len(parts) > 1:
+            return [Node("union", None, [Node("list", None, _steps(f"[{part.strip(' ')}]")) for part in parts])]
+        if len(inner) > 1 and inner[0] == inner[-1] == "'" and "'" not in inner[1:-1]:
+            return _steps(f".{inner[1:-1]}")
+        return [_slice(":" if inner == "*" else inner)]
+
+    def _filter(self) -> Node:
+        """Up to the bracket behind the first parenthesis that stands outside of a text."""
+        start = self.at
+        pair, ended = "", False
+        while True:
+            letter = self._next()
+            if letter in ("", "\n"):
+                raise JsonPathError("unterminated filter")
+            if letter in "\"'":
+                if not pair:
+                    pair = letter
+                elif letter == pair and self.text[self.at - 2] != "\\":
+                    ended = True
+            elif letter == ")" and bool(pair) == ended:
+                break
+        inner = self.text[start : self.at - 1]
+        if self._next() != "]":
+            raise JsonPathError("unclosed array expect ]")
+        node = Node("filter")
+        left, operator, right = _comparison(inner)
+        node.filter = Filter(_steps(left), operator, _steps(right) if right else [])
+        return node
 
 
-def _unrecognized(letter: str) -> JsonPathError:
-    return JsonPathError(f"unrecognized character in action: U+{ord(letter):04X} {letter!r}")
+def _names(letter: str) -> bool:
+    return letter == "_" or letter.isalpha() or letter.isdigit()
 
 
-def _inside(text: str) -> Node:
-    stripped = text.strip()
-    if text == "*":
-        return Node("array", (None, None, None, False))
-    if stripped[:1] == "?":
-        return _filter(stripped)
-    if stripped[:1] == "'":
-        names = _split(stripped)
-        paths = [_expression("." + _unquoted(name)) for name in names]
-        if len(paths) == 1:
-            return Node("list", None, paths[0])
-        return Node("union", None, [Node("list", None, path) for path in paths])
-    parts = _split(stripped)
-    if len(parts) > 1:
-        return Node("union", None, [Node("list", None, [_inside(part)]) for part in parts])
-    return _slice(stripped)
+def _steps(text: str) -> list[Node]:
+    """The steps of an action."""
+    return _Parser("{" + text + "}").template()[0].children
 
 
 def _slice(text: str) -> Node:
-    bounds = (text or "0").split(":")
-    try:
-        numbers = [int(part) if part.strip() else None for part in bounds]
-    except ValueError:
-        raise JsonPathError(f"invalid array index {text}") from None
-    if len(numbers) > 3:
+    bounds = text.split(":")
+    if len(bounds) > 3 or not all(bound.removeprefix("-").isdigit() for bound in bounds if bound not in ("", "-")):
         raise JsonPathError(f"invalid array index {text}")
+    numbers: list[int | None] = []
+    for bound in bounds:
+        if bound == "-" or len(bound) > 18:
+            raise JsonPathError(f"array index {bound} is not a number")
+        numbers.append(int(bound) if bound else None)
+    single = len(bounds) == 1
     numbers += [None] * (3 - len(numbers))
-    return Node("array", (numbers[0], numbers[1], numbers[2], len(bounds) == 1))
-
-
-def _unquoted(text: str) -> str:
-    text = text.strip()
-    if len(text) < 2 or text[0] != text[-1]:
-        raise JsonPathError(f"invalid array index {text}")
-    return text[1:-1]
-
-
-def _split(text: str) -> list[str]:
-    """At commas outside quotes."""
-    parts, quote, start = [], "", 0
-    for position, letter in enumerate(text):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"":
-            quote = letter
-        elif letter == ",":
-            parts.append(text[start:position])
-            start = position + 1
-    parts.append(text[start:])
-    return parts
-
-
-def _filter(text: str) -> Node:
-    node = Node("filter")
-    body = text[1:].strip()
-    if body[:1] != "(" or body[-1:] != ")":
-        raise JsonPathError("unterminated filter")
-    left, operator, right = _comparison(body[1:-1])
-    node.filter = Filter(_expression(left), operator or "exists", _expression(right) if operator else [])
-    return node
+    return Node("array", (numbers[0], numbers[1], numbers[2], single))
 
 
 def _comparison(text: str) -> tuple[str, str, str]:
-    """Left, operator and right; no operator for a test of existence."""
-    quote, depth = "", 0
-    for position, letter in enumerate(text):
-        if quote:
-            quote = "" if letter == quote and text[position - 1] != "\\" else quote
-        elif letter in "'\"":
-            quote = letter
-        elif letter in "[(":
-            depth += 1
-        elif letter in "])":
-            depth -= 1
-        elif letter in "<>=!" and not depth:
-            end = position
-            while end < len(text) and text[end] in "<>=!":
-                end += 1
-            return text[:position], text[position:end], text[end:]
-    return text, "", ""
+    """Left, operator and right; `exists` and no right side for a test of existence.
+
+    The operator is the first run of its letters, but something has to be left of it and at least a letter to its right.
+    """
+    start = next((position for position, letter in enumerate(text) if letter in "!<>="), 0)
+    end = start
+    while end < len(text) and text[end] in "!<>=":
+        end += 1
+    if end == len(text):
+        end -= 1
+    if start and end > start and "\n" not in text[end:]:
+        return text[:start], text[start:end], text[end:]
+    return text, "exists", ""
 
 
-def _expression(text: str) -> list[Node]:
-    return _Parser("{" + text.strip() + "}").template()[0].children
+def _unquoted(text: str, quote: str) -> str:
+    """The text that stands between quotes, as Go reads it. ValueError."""
+    if "\\" not in text:
+        return text
+    letters: list[str] = []
+    position = 0
+    while position < len(text):
+        letter = text[position]
+        position += 1
+        if letter == quote:
+            raise ValueError(letter)
+        if letter != "\\":
+            letters.append(letter)
+            continue
+        mark = text[position]
+        size = _HEXADECIMAL.get(mark, 0)
+        if size:
+            position += 1
+            digits = text[position : position + size]
+        elif mark in "01234567":
+            size, digits = 3, text[position : position + 3]
+        else:
+            if mark != quote and mark not in _ESCAPES:
+                raise ValueError(mark)
+            letters.append(_ESCAPES.get(mark, mark))
+            position += 1
+            continue
+        if len(digits) != size:
+            raise ValueError(digits)
+        letters.append(chr(int(digits, 8 if mark in "01234567" else 16)))
+        position += size
+    return "".join(letters)

@@ -17,7 +17,7 @@ _INSERTED = 12
 
 
 def by_field(items: list[T], field: str, content: Callable[[T], Any]) -> list[T]:
-    """Sorted; CommandError when no item has the field, or it is not comparable."""
+    """Sorted; CommandError when none of several items has the field, or it is not comparable."""
     if not items:
         return items
     try:
@@ -36,7 +36,7 @@ def by_field(items: list[T], field: str, content: Callable[[T], Any]) -> list[T]
         found.append(values[0] if values else None)
         if not values:
             lacking.append(place)
-    if len(lacking) == len(items):
+    if len(lacking) == len(items) > 1:
         raise CommandError(f'couldn\'t find any field with path "{jsonpath.relaxed(field)}" in the list of objects')
     keys = [_key(value) for value in found]
     rest = sorted(set(range(len(items))) - set(lacking), key=lambda place: (keys[place], place))

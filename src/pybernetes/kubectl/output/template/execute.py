@@ -113,7 +113,9 @@ class _Run:
         if declare:
             for name in pipeline.names:
                 if pipeline.assigns:
-                    place = max(place for place, (known, _) in enumerate(variables) if known == name)
+                    place = max((place for place, (known, _) in enumerate(variables) if known == name), default=-1)
+                    if place < 0:
+                        raise self._error(f"undefined variable: {name}", pipeline.commands[-1].words[-1].shown)
                     variables[place] = (name, value)
                 else:
                     variables.append((name, value))
@@ -141,6 +143,9 @@ class _Run:
         variables: list[tuple[str, Any]],
         final: list[Any],
     ) -> Any:
+        wrong = _wrong_count(name, len(command.words) - 1 + len(final))
+        if wrong:
+            raise self._error(wrong, name)
         if name in ("and", "or"):
             value: Any = None
             for word in command.words[1:]:
@@ -151,10 +156,10 @@ class _Run:
         arguments = [self._operand(word, dot, variables) for word in command.words[1:]] + final
         if name == "call":
             raise self._error(*_no_call(command, arguments))
+        if name in _TAKING_TEXT and (wrong := _no_text(arguments[0], command.words[1:2])):
+            raise self._error(wrong, command.words[1].shown if len(command.words) > 1 else name)
         try:
             value = FUNCTIONS[name](*arguments)
-        except TypeError:
-            raise self._error(f"wrong number of args for {name}: got {len(arguments)}", name) from None
         except (ValueError, KeyError, OverflowError) as error:
             raise self._error(
                 f"error calling {name}: {error}", " ".join(word.shown for word in command.words)
@@ -200,6 +205,33 @@ class _Run:
             # A chain of fields is said to be where its second one is.
             column += where.index(".", 1)
         return TemplateError(f'{self._node.line}:{column}: executing "output" at <{where}>: {message}')
+
+
+_COUNTS = dict.fromkeys(("base64decode", "len", "not"), 1) | dict.fromkeys(("ge", "gt", "le", "lt", "ne"), 2)
+_AT_LEAST_ONE = ("and", "eq", "exists", "index", "or", "printf", "slice")
+_TAKING_TEXT = ("base64decode", "printf")
+
+
+def _wrong_count(name: str, count: int) -> str:
+    """What is wrong with so many arguments, if anything is."""
+    wanted = f"want {_COUNTS[name]}" if count != _COUNTS.get(name, count) else ""
+    if name in _AT_LEAST_ONE and not count:
+        wanted = "want at least 1"
+    return f"wrong number of args for {name}: {wanted} got {count}" if wanted else ""
+
+
+def _no_text(value: Any, words: list[Operand]) -> str:
+    """Why a value is no text, if it is none."""
+    token = words[0].token if words else None
+    if isinstance(value, str):
+        return ""
+    if token is not None and token.kind in ("bool", "number"):
+        return f"expected string; found {token.text}"
+    if token is not None and token.kind == "nil":
+        return "cannot assign nil to string"
+    if value is None or value is MISSING:
+        return "invalid value; expected string"
+    return f"wrong type for value; expected string; got {type_name(value)}"
 
 
 def _no_call(command: Command, arguments: list[Any]) -> tuple[str, str]:

@@ -92,6 +92,8 @@ def _equal(first: Any, *others: Any) -> bool:
         known = (first is None or first is MISSING, other is None or other is MISSING)
         if not any(known) and _family(first) != _family(other):
             raise ValueError("incompatible types for comparison")
+        if not any(known) and not _family(first):
+            raise ValueError(f"non-comparable type {printf('%s', first)}: {type_name(first)}")
         if first == other or all(known):
             return True
     return False
@@ -99,11 +101,13 @@ def _equal(first: Any, *others: Any) -> bool:
 
 def _family(value: Any) -> str:
     if isinstance(value, dict | list):
-        raise ValueError("non-comparable type " + f"{plain_text(value)}: {type_name(value)}")
+        return ""
     return "int" if isinstance(value, Constant) else type(value).__name__
 
 
 def _less(left: Any, right: Any) -> bool:
+    if not (_family(left) and _family(right)):
+        raise ValueError("invalid type for comparison")
     if _family(left) != _family(right):
         raise ValueError("incompatible types for comparison")
     if _family(left) == "bool":
@@ -116,12 +120,16 @@ def _print(*values: Any) -> str:
     for position, value in enumerate(values):
         if position and not isinstance(value, str) and not isinstance(values[position - 1], str):
             parts.append(" ")
-        parts.append(shown(value).replace("<no value>", "<nil>"))
+        parts.append("<nil>" if value is None or value is MISSING else shown(value))
     return "".join(parts)
 
 
+def _joined(values: tuple[Any, ...]) -> str:
+    return _print(*("<no value>" if value is None or value is MISSING else value for value in values))
+
+
 def _html(*values: Any) -> str:
-    text = _print(*values)
+    text = _joined(values)
     entities = (("&", "&amp;"), ("'", "&#39;"), ('"', "&#34;"), ("<", "&lt;"), (">", "&gt;"), ("\0", "\ufffd"))
     for letter, entity in entities:
         text = text.replace(letter, entity)
@@ -132,14 +140,14 @@ def _js(*values: Any) -> str:
     pairs = {"\\": "\\\\", "'": "\\'", '"': '\\"', "<": "\\u003C", ">": "\\u003E", "&": "\\u0026", "=": "\\u003D"}
     return "".join(
         pairs.get(letter, letter if letter.isprintable() or letter == "\x7f" else f"\\u{ord(letter):04X}")
-        for letter in _print(*values)
+        for letter in _joined(values)
     )
 
 
 def _urlquery(*values: Any) -> str:
     from ...client import quote
 
-    return quote(_print(*values)).replace("%20", "+")
+    return quote(_joined(values)).replace("%20", "+")
 
 
 def _decode(text: Any) -> str:

@@ -10,7 +10,7 @@ class TemplateError(Exception):
 
 
 class Token:
-    """kind: field, variable, name, string, char, number, bool, nil, dot, op, space."""
+    """kind: field, variable, name, keyword, string, number, bool, nil, dot, op, space, error."""
 
     __slots__ = ("kind", "text", "value")
 
@@ -20,13 +20,39 @@ class Token:
         self.value = value
 
 
+KEYWORDS = frozenset("block break continue define else end if range template with".split())
+
+
+def _bad_character(letter: str, line: int, what: str = "bad character") -> TemplateError:
+    """`bad character U+003D '='`."""
+    shown = f" '{letter}'" if letter.isprintable() else ""
+    return TemplateError(f"{line}: {what} U+{ord(letter):04X}{shown}")
+
+
+def _word_end(text: str, position: int, line: int) -> int:
+    """Where the letters of a name end; only some letters may follow. TemplateError."""
+    while position < len(text) and _is_name(text[position]):
+        position += 1
+    if position < len(text) and not text[position].isspace() and text[position] not in ".,|:()":
+        raise _bad_character(text[position], line)
+    return position
+
+
 def _is_name(letter: str) -> bool:
     return letter == "_" or letter.isalnum()
 
 
 def tokens(text: str, line: int) -> list[Token]:
-    """The tokens of an action's text. TemplateError."""
+    """The tokens of an action's text. The last is an `error` where the text cannot be read further."""
     found: list[Token] = []
+    try:
+        _read(text, line, found)
+    except TemplateError as error:
+        found.append(Token("error", str(error)))
+    return found
+
+
+def _read(text: str, line: int, found: list[Token]) -> None:
     position = 0
     while position < len(text):
         letter = text[position]
@@ -39,43 +65,42 @@ def tokens(text: str, line: int) -> list[Token]:
         elif letter in '"`':
             position = _string(text, position, line, found)
         elif letter == "'":
-            end = text.find("'", position + (3 if text[position + 1 : position + 2] == "\\" else 2))
+            end = position + 1
+            while end < len(text) and text[end] not in "'\n":
+                end += 2 if text[end] == "\\" else 1
+            if text[end : end + 1] != "'":
+                raise TemplateError(f"{line}: unterminated character constant")
             body = unescaped(text[position + 1 : end], line)
-            if end < 0 or len(body) != 1:
+            if not body:
+                raise TemplateError(f"{line}: invalid syntax")
+            if len(body) != 1:
                 raise TemplateError(f"{line}: malformed character constant: {text[position : end + 1]}")
             found.append(Token("number", text[position : end + 1], Constant(ord(body))))
             position = end + 1
-        elif letter.isdigit() or (letter in "+-" and text[position + 1 : position + 2].isdigit()):
+        elif letter.isdigit() or letter in "+-" or (letter == "." and text[position + 1 : position + 2].isdigit()):
             position = _number(text, position, line, found)
         elif letter in ".$":
-            end = position + 1
-            while end < len(text) and _is_name(text[end]):
-                end += 1
+            end = _word_end(text, position + 1, line)
             word = text[position:end]
             kind = "variable" if letter == "$" else "dot" if word == "." else "field"
             found.append(Token(kind, word))
             position = end
         elif _is_name(letter):
-            end = position
-            while end < len(text) and _is_name(text[end]):
-                end += 1
+            end = _word_end(text, position, line)
             word = text[position:end]
             if word in ("true", "false"):
                 found.append(Token("bool", word, word == "true"))
             else:
-                found.append(Token("nil" if word == "nil" else "name", word))
+                found.append(Token("nil" if word == "nil" else "keyword" if word in KEYWORDS else "name", word))
             position = end
         elif text[position : position + 2] == ":=":
             found.append(Token("op", ":="))
             position += 2
-        elif letter in "|(),=":
+        elif " " < letter <= "~":
             found.append(Token("op", letter))
             position += 1
         else:
-            raise TemplateError(
-                f"{line}: unexpected {letter!r} in command" if letter != "}" else f'{line}: unexpected "}}" in operand'
-            )
-    return found
+            raise _bad_character(letter, line, "unrecognized character in action:")
 
 
 def _string(text: str, position: int, line: int, found: list[Token]) -> int:
@@ -92,25 +117,51 @@ def _string(text: str, position: int, line: int, found: list[Token]) -> int:
     return end + 1
 
 
+_DIGITS = "0123456789_"
+_BASES = {"x": "0123456789abcdefABCDEF_", "o": "01234567_", "b": "01_"}
+
+
 def _number(text: str, position: int, line: int, found: list[Token]) -> int:
-    end = position + 1
-    while end < len(text) and (
-        _is_name(text[end]) or text[end] == "." or (text[end] in "+-" and text[end - 1] in "eE")
-    ):
-        end += 1
+    end = position + (text[position] in "+-")
+    digits = _DIGITS
+    if text[end : end + 1] == "0" and (base := _BASES.get(text[end + 1 : end + 2].lower())):
+        digits, end = base, end + 2
+    end = _run(text, end, digits)
+    if text[end : end + 1] == ".":
+        end = _run(text, end + 1, digits)
+    exponent = {_DIGITS: "eE", _BASES["x"]: "pP"}.get(digits, "")
+    if end < len(text) and text[end] in exponent:
+        end += 1 + (text[end + 1 : end + 2] in ("+", "-"))
+        end = _run(text, end, _DIGITS)
+    if end < len(text) and _is_name(text[end]):
+        raise TemplateError(f'{line}: bad number syntax: "{text[position : end + 1]}"')
     word = text[position:end]
-    value: object
+    found.append(Token("number", word, _value(word, line)))
+    return end
+
+
+def _run(text: str, position: int, digits: str) -> int:
+    while position < len(text) and text[position] in digits:
+        position += 1
+    return position
+
+
+def _value(word: str, line: int) -> object:
     try:
         value = Constant(_whole(word))
     except ValueError:
         try:
-            value = float(word)
+            number = float(word)
         except ValueError:
-            raise TemplateError(f'{line}: bad number syntax: "{word}"') from None
-    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+            number = float("inf")
+        if number in (float("inf"), float("-inf")):
+            raise TemplateError(f'{line}: illegal number syntax: "{word}"') from None
+        if not any(letter in word for letter in ".eE"):
+            raise TemplateError(f'{line}: integer overflow: "{word}"') from None
+        return number
+    if not -(1 << 63) <= value < 1 << 64:
         raise TemplateError(f'{line}: integer overflow: "{word}"')
-    found.append(Token("number", word, value))
-    return end
+    return value
 
 
 def _whole(word: str) -> int:
@@ -140,12 +191,17 @@ def unescaped(text: str, line: int) -> str:
         if mark in _SIMPLE:
             parts.append(_SIMPLE[mark])
             position += 2
-        elif size:
-            parts.append(chr(int(text[position + 2 : position + 2 + size], 16)))
-            position += 2 + size
-        elif mark.isdigit():
-            parts.append(chr(int(text[position + 1 : position + 4], 8)))
-            position += 4
+        elif size or mark.isdigit():
+            start, size = (position + 2, size) if size else (position + 1, 3)
+            digits = text[start : start + size]
+            try:
+                letter = chr(int(digits, 8 if mark.isdigit() else 16))
+            except (ValueError, OverflowError):
+                raise TemplateError(f"{line}: invalid syntax") from None
+            if len(digits) != size:
+                raise TemplateError(f"{line}: invalid syntax")
+            parts.append(letter)
+            position = start + size
         else:
             raise TemplateError(f"{line}: invalid syntax")
     return "".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import quoted
 from .functions import FUNCTIONS
 from .lexer import TemplateError, Token, tokens
 
@@ -138,60 +139,78 @@ class _Parser:
             node.otherwise, ended = self._nodes()
             if ended is None:
                 raise TemplateError(f"{line}: unexpected EOF")
+            if ended[0] == "else":
+                raise TemplateError(f"{ended[1]}: expected end; found {{{{else}}}}")
         del self.variables[kept:]
         return node
 
     def _define(self, kind: str, rest: str, line: int, column: int, found: list[Node]) -> None:
-        name, argument = _name_and_rest(rest, line, kind)
+        name, argument = _name_and_rest(rest, line, f"{kind} clause")
         kept, self.variables = self.variables, ["$"]
         body, ended = self._nodes()
         self.variables = kept
         if ended is None:
             raise TemplateError(f"{line}: unexpected EOF")
-        self.template.defined[name] = body
+        if not (_is_empty(body) or _is_empty(self.template.defined.get(name, []))):
+            raise TemplateError(f"{ended[1]}: template: multiple definition of template {quoted(name)}")
+        if name not in self.template.defined or not _is_empty(body):
+            self.template.defined[name] = body
         if kind == "block":
             node = Node("template", line, column)
             node.text = name
-            node.pipeline = self._pipeline(argument, line)
+            node.pipeline = self._pipeline(argument, line, context="block clause")
             found.append(node)
 
     def _call(self, rest: str, line: int, column: int) -> Node:
         node = Node("template", line, column)
         node.text, argument = _name_and_rest(rest, line, "template clause")
-        node.pipeline = self._pipeline(argument, line) if argument else None
+        node.pipeline = self._pipeline(argument, line, context="template clause") if argument else None
         return node
 
     def _pipeline(self, text: str, line: int, *, ranging: bool = False, context: str = "command") -> Pipeline:
         stream = tokens(text.strip(), line)
-        pipeline, rest = self._commands(stream, line, ranging, context)
-        if rest:
-            raise TemplateError(f"{line}: unexpected {rest[0].text!r} in {context}")
+        pipeline, _ = self._commands(stream, line, ranging, context)
         pipeline.shown = text.strip()
         return pipeline
 
     def _commands(self, stream: list[Token], line: int, ranging: bool, context: str) -> tuple[Pipeline, list[Token]]:
         pipeline = Pipeline()
-        stream = self._declaration(pipeline, stream, line, ranging)
-        words: list[Operand] = []
-        while True:
-            while stream and stream[0].kind == "space":
-                stream = stream[1:]
-            if not stream or (stream[0].kind == "op" and stream[0].text in "|)"):
-                if not words:
-                    where = "for " + context if not pipeline.commands else "for pipeline"
-                    raise TemplateError(f"{line}: missing value {where}")
-                pipeline.commands.append(Command(words))
-                words = []
-                if not stream or stream[0].text == ")":
-                    break
-                stream = stream[1:]
-                continue
-            operand, stream = self._operand(stream, line)
-            words.append(operand)
-        self.variables += pipeline.names if not pipeline.assigns else []
+        stream = self._declaration(pipeline, stream, line, ranging, context)
+        inner = context == "parenthesized pipeline"
+        while (stream := _unspaced(stream)) and stream[0].text != ")":
+            if not _begins_term(stream[0]):
+                raise _unexpected(stream[0], line, context)
+            command, stream = self._one(stream, line)
+            pipeline.commands.append(command)
+        if bool(stream) != inner:
+            raise TemplateError(f"{line}: {'unclosed left' if inner else 'unexpected right'} paren")
+        if not pipeline.commands:
+            raise TemplateError(f"{line}: missing value for {context}")
+        for number, command in enumerate(pipeline.commands[1:], 2):
+            token = command.words[0].token
+            if token is not None and token.kind in _VALUES:
+                raise TemplateError(f"{line}: non executable command in pipeline stage {number}")
+        self.variables += pipeline.names
         return pipeline, stream
 
-    def _declaration(self, pipeline: Pipeline, stream: list[Token], line: int, ranging: bool) -> list[Token]:
+    def _one(self, stream: list[Token], line: int) -> tuple[Command, list[Token]]:
+        """A command and what follows its `|`, or the `)` or the end behind it."""
+        words: list[Operand] = []
+        while True:
+            stream = _unspaced(stream)
+            if stream and _begins_term(stream[0]):
+                operand, stream = self._operand(stream, line)
+                words.append(operand)
+            if not stream or stream[0].text == ")":
+                return Command(words), stream
+            if stream[0].text == "|" and stream[0].kind == "op":
+                return Command(words), stream[1:]
+            if stream[0].kind != "space":
+                raise _unexpected(stream[0], line, "operand")
+
+    def _declaration(
+        self, pipeline: Pipeline, stream: list[Token], line: int, ranging: bool, context: str
+    ) -> list[Token]:
         plain = [token for token in stream if token.kind != "space"]
         if len(plain) > 1 and plain[0].kind == "variable" and plain[1].text in (":=", "="):
             pipeline.names, count = [plain[0].text], 2
@@ -203,6 +222,10 @@ class _Parser:
             and plain[3].text in (":=", "=")
         ):
             pipeline.names, count = [plain[0].text, plain[2].text], 4
+        elif len(plain) > 1 and plain[0].kind == "variable" and plain[1].text == ",":
+            if ranging and (len(plain) < 3 or plain[2].kind != "variable"):
+                raise TemplateError(f"{line}: range can only initialize variables")
+            raise TemplateError(f"{line}: too many declarations in {context}")
         else:
             return stream
         pipeline.assigns = plain[count - 1].text == "="
@@ -216,12 +239,8 @@ class _Parser:
         token, stream = stream[0], stream[1:]
         if token.text == "(" and token.kind == "op":
             pipeline, stream = self._commands(stream, line, False, "parenthesized pipeline")
-            if not stream:
-                raise TemplateError(f"{line}: unclosed left paren")
             operand, stream = Operand(None, pipeline, "(...)"), stream[1:]
         else:
-            if token.kind == "op":
-                raise TemplateError(f'{line}: unexpected "{token.text}" in operand')
             if token.kind == "name" and token.text not in (*FUNCTIONS, "call"):
                 raise TemplateError(f'{line}: function "{token.text}" not defined')
             if token.kind == "variable" and token.text not in self.variables:
@@ -229,6 +248,8 @@ class _Parser:
             operand = Operand(token, None, token.text)
             if token.kind == "field":
                 operand.fields.append(token.text[1:])
+        if token.kind in _VALUES and stream and stream[0].kind == "field":
+            raise TemplateError(f"{line}: unexpected . after term {quoted(token.text)}")
         while stream and stream[0].kind == "field":
             operand.fields.append(stream[0].text[1:])
             operand.shown += stream[0].text
@@ -236,10 +257,37 @@ class _Parser:
         return operand, stream
 
 
+def _is_empty(body: list[Node]) -> bool:
+    """Is there nothing but blanks?"""
+    return all(node.kind == "text" and not node.text.strip() for node in body)
+
+
+_VALUES = ("bool", "dot", "nil", "number", "string")
+
+
+def _unspaced(stream: list[Token]) -> list[Token]:
+    return stream[1:] if stream and stream[0].kind == "space" else stream
+
+
+def _begins_term(token: Token) -> bool:
+    return token.kind not in ("error", "keyword", "op", "space") or (token.kind, token.text) == ("op", "(")
+
+
+def _unexpected(token: Token, line: int, context: str) -> TemplateError:
+    text = token.text
+    if token.kind == "error":
+        return TemplateError(text)
+    if token.kind in ("dot", "keyword", "nil"):
+        shown = f"<{text}>"
+    else:
+        shown = f"{quoted(text[:10])}..." if len(text) > 10 else quoted(text)
+    return TemplateError(f"{line}: unexpected {shown} in {context}")
+
+
 def _name_and_rest(text: str, line: int, context: str) -> tuple[str, str]:
     stream = tokens(text.strip(), line)
     if not stream or stream[0].kind != "string":
-        raise TemplateError(f"{line}: unexpected {text.strip()!r} in {context}")
+        raise _unexpected(stream[0] if stream else Token("op", "}}"), line, context)
     return str(stream[0].value), text.strip()[len(stream[0].text) :].strip()
 
 
@@ -260,12 +308,13 @@ def _pieces(text: str) -> Any:
         if start < 0:
             return
         begin = start + (3 if trims else 2)
-        end = _action_end(text, begin, line)
+        is_comment = text.startswith("/*", begin + trims)
+        end = _comment_end(text, begin, line) if is_comment else _action_end(text, begin, line)
         inner = text[begin:end]
         trim_next = inner.endswith("-") and inner[-2:-1].isspace()
         bare = (inner[:-1] if trim_next else inner).strip()
         column = start - (text.rfind("\n", 0, start) + 1) + 2
-        if not (bare.startswith("/*") and bare.endswith("*/")):
+        if not is_comment:
             yield "action", bare, line, column
         line += inner.count("\n")
         position = end + 2
@@ -273,12 +322,6 @@ def _pieces(text: str) -> Any:
 
 def _action_end(text: str, begin: int, line: int) -> int:
     """Where `}}` closes an action that begins there; quotes may hold braces."""
-    if text[begin:].lstrip().startswith("/*"):
-        end = text.find("*/", begin)
-        close = text.find("}}", end)
-        if end < 0 or close < 0:
-            raise TemplateError(f"{line}: unclosed comment")
-        return close
     position, quote = begin, ""
     while position < len(text):
         letter = text[position]
@@ -292,6 +335,19 @@ def _action_end(text: str, begin: int, line: int) -> int:
         elif text.startswith("}}", position):
             return position
         position += 1
-    if not quote and text[-2:-1].isalnum() and text.endswith("}"):
-        raise TemplateError(f"{line}: bad character U+007D '}}'")
-    raise TemplateError(f"{line}: {'unterminated quoted string' if quote else 'unclosed action'}")
+    read = tokens(text[begin:], line)
+    raise (
+        _unexpected(read[-1], line, "")
+        if read and read[-1].kind == "error"
+        else TemplateError(f"{line}: unclosed action")
+    )
+
+
+def _comment_end(text: str, begin: int, line: int) -> int:
+    """Where `}}` closes a comment that begins there."""
+    end = text.find("*/", begin)
+    if end < 0:
+        raise TemplateError(f"{line}: unclosed comment")
+    if not text.startswith(("}}", " -}}", "\n-}}", "\t-}}"), end + 2):
+        raise TemplateError(f"{line}: comment ends before closing delimiter")
+    return text.index("}}", end)

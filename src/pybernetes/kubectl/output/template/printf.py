@@ -127,6 +127,8 @@ def _typed(value: Any) -> str:
 
 def _formatted(form: _Form, value: Any) -> str:
     verb = form.verb
+    if verb == "v":
+        form.flags = form.flags.replace("+", "")
     if verb == "T":
         return form.padded("<nil>" if value is None or value is MISSING else type_name(value))
     if value is None or value is MISSING:
