@@ -6,11 +6,12 @@ from ..errors import CommandError, StatusFailure, UsageError, quoted
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.image_name import is_image
 from ..objects.item import Item
-from ..objects.mutation import dry_run_of, operation_printer, parameters, with_last_applied
+from ..objects.mutation import LAST_APPLIED, dry_run_of, operation_printer, parameters
 from ..objects.pods import running_timeout
 from ..objects.recording import recorded
 from ..objects.selectors import pairs
 from ..objects.struct_order import in_struct_order
+from ..output.go_json import compact
 from .create_config import wrong_with_variable
 from .delete import cascade_of
 from .expose import overridden
@@ -105,7 +106,9 @@ def _created(session: Session, obj: dict[str, Any], resource: Resource, dry_run:
     if dry_run == "client":
         return obj
     if session.flags.on("save-config"):
-        obj = in_struct_order(with_last_applied(obj))
+        text = compact(in_struct_order(obj), ordered=True) + "\n"
+        annotations = {**(obj["metadata"].get("annotations") or {}), LAST_APPLIED: text}
+        obj = {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
     item = Item(session.client, resource, session.namespace, str(obj["metadata"].get("name") or ""))
     item.create(obj, **parameters(session, dry_run))
     return in_struct_order(item.obj)

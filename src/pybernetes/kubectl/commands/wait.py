@@ -33,9 +33,7 @@ WEEK = 7 * 24 * 3600.0
 
 def run(session: Session) -> int:
     flags = session.flags
-    if not flags.many("for"):
-        raise CommandError("unrecognized condition: []")
-    wanted = sorted(flags.many("for"), key=lambda word: word.lower() != "create")
+    wanted = sorted(flags.many("for") or [""], key=lambda word: word.lower() != "create")
     conditions = [word if word.lower() in ("create", "delete") else _condition(word) for word in wanted]
     timeout = flags.seconds("timeout")
     timeout = WEEK if timeout < 0 else timeout
