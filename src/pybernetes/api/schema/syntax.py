@@ -18,27 +18,36 @@ _digits = re.compile(rb"[0-9]*").match
 
 
 class _Wrong(Exception):
-    """The first thing that is wrong."""
+    """The first thing that is wrong, and how many bytes were read to see it."""
+
+    def __init__(self, words: str, read: int) -> None:
+        super().__init__(words)
+        self.read = read
 
 
 def syntax_error(data: bytes) -> str:
     """The error; "" when the text is JSON, or too long to be walked while others wait."""
+    return located_error(data)[0]
+
+
+def located_error(data: bytes) -> tuple[str, int]:
+    """The error as of `syntax_error`, and how many bytes Go reads until it sees it."""
     if len(data) > _MAX_BYTES:
-        return ""
+        return "", 0
     try:
         position = _value(data)
         position = _skip(data, position)
         if position < len(data):
             raise _wrong(data, position, "after top-level value")
     except _Wrong as wrong:
-        return str(wrong)
-    return ""
+        return str(wrong), wrong.read
+    return "", 0
 
 
 def _wrong(data: bytes, position: int, where: str) -> _Wrong:
     if position >= len(data):
-        return _Wrong(_END)
-    return _Wrong(f"invalid character {_quoted(data[position])} {where}")
+        return _Wrong(_END, len(data))
+    return _Wrong(f"invalid character {_quoted(data[position])} {where}", position + 1)
 
 
 def _quoted(byte: int) -> str:
@@ -71,7 +80,7 @@ def _value(data: bytes) -> int:
         if byte in (ord("{"), ord("[")):
             stack.append(byte)
             if len(stack) > _MAX_DEPTH:
-                raise _Wrong("exceeded max depth")
+                raise _Wrong("exceeded max depth", position)
             position = _skip(data, position + 1)
             if position < len(data) and data[position] == byte + 2:  # "}" and "]" follow their beginnings by two
                 stack.pop()
@@ -110,7 +119,7 @@ def _key(data: bytes, position: int) -> int:
 
 def _scalar(data: bytes, position: int) -> int:
     if position >= len(data):
-        raise _Wrong(_END)
+        raise _Wrong(_END, len(data))
     byte = data[position]
     if byte == ord('"'):
         return _string(data, position)
@@ -132,7 +141,7 @@ def _string(data: bytes, position: int) -> int:
         assert found is not None
         position = found.end()
         if position >= len(data):
-            raise _Wrong(_END)
+            raise _Wrong(_END, len(data))
         byte = data[position]
         if byte == ord('"'):
             return position + 1

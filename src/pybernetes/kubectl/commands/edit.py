@@ -324,8 +324,14 @@ def _unusable(documents: list[Any]) -> str:
     return ""
 
 
-def _without_comments(text: str) -> str:
-    return "\n".join(line for line in text.split("\n") if not line.startswith("#"))
+def _without_comments(text: str) -> Any:
+    """What the text says, or its lines when it is no YAML."""
+    from ..wire.yaml_fast import load
+
+    try:
+        return load(text)
+    except ValueError:
+        return "\n".join(line for line in text.split("\n") if not line.startswith("#"))
 
 
 def _without_head(text: str) -> str:

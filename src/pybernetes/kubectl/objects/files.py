@@ -13,7 +13,7 @@ from ..wire.yaml_fast import Unusual, quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 EXTENSIONS = (".json", ".yaml", ".yml")
@@ -157,14 +157,21 @@ def _of_text(text: str, source: str) -> Iterator[tuple[Any, str]]:
     if text.lstrip()[:1] in ("{",):
         yield from _of_json(text, source)
         return
-    for document in documents_of(text):
-        try:
-            value = _document(document)
-        except ValueError as error:
-            # A JSON parser's words have no prefix of their own.
-            raise CommandError(f"error parsing {source}: error converting YAML to JSON: {error}") from None
-        if value is not None:
-            yield value, source
+    yield from _of_yaml(documents_of(text), source)
+
+
+def _of_yaml(documents: Iterable[str], source: str) -> Iterator[tuple[Any, str]]:
+    try:
+        for document in documents:
+            try:
+                value = _document(document)
+            except ValueError as error:
+                # A JSON parser's words have no prefix of their own.
+                raise CommandError(f"error parsing {source}: error converting YAML to JSON: {error}") from None
+            if value is not None:
+                yield value, source
+    except BadSeparator as error:
+        raise CommandError(f"error parsing {source}: {error}") from None
 
 
 def _document(text: str) -> Any:
@@ -176,17 +183,23 @@ def _document(text: str) -> Any:
         return load_one(text)
 
 
+class BadSeparator(ValueError):
+    """Something follows the dashes that separate documents. What is before them is not read either."""
+
+
 def documents_of(text: str) -> Iterator[str]:
-    """Documents end at lines that begin with three dashes."""
-    if "\n---" not in text:
+    """Documents end at lines of three dashes, which a comment may follow. BadSeparator."""
+    if "\n---" not in text and text[:3] != "---":
         yield text
         return
     lines: list[str] = []
     for line in text.split("\n"):
-        if line[:3] == "---" and (len(line) == 3 or line[3] in " \t\r#"):
-            yield "\n".join(lines)
+        if line[:3] == "---":
             rest = line[3:].strip()
-            lines = [line[3:]] if rest and rest[0] != "#" else []
+            if rest and rest[0] != "#":
+                raise BadSeparator(f"invalid Yaml document separator: {rest}")
+            yield "\n".join(lines)
+            lines = []
         else:
             lines.append(line)
     yield "\n".join(lines)
@@ -209,12 +222,25 @@ def _of_json(text: str, source: str) -> Iterator[tuple[Any, str]]:
 
 def _json_failed(text: str, position: int, source: str, error: JsonError) -> Iterator[tuple[Any, str]]:
     """What begins like JSON may be a YAML flow mapping."""
-    from ..wire.yaml_read import YamlError, load_one
+    from ..wire.yaml_read import load_one
 
     try:
-        value = load_one(text[position:])
-    except YamlError:
-        words = "unexpected EOF" if "end of JSON" in str(error) else f"{error}"
-        raise CommandError(f"error parsing {source}: {words}") from None
+        document, *others = documents_of(text[position:])
+        value = load_one(document)
+    except ValueError:
+        raise CommandError(f"error parsing {source}: {_json_words(text, position, error)}") from None
     if value is not None:
         yield value, source
+    yield from _of_yaml(others, source)
+
+
+def _json_words(text: str, position: int, error: JsonError) -> str:
+    """What Go's decoder of a stream says, and after how many bytes."""
+    from pybernetes.api.schema.syntax import located_error
+
+    if "end of JSON" in str(error):
+        return "unexpected EOF"
+    words, at = located_error(text[position:].encode("utf-8", "surrogatepass"))
+    if not words:
+        return str(error)
+    return f"json: offset {len(text[:position].encode('utf-8', 'surrogatepass')) + at}: {words}"
