@@ -1,12 +1,12 @@
 """The commands a user types, with the oldest and the newest stock kubectl at hand."""
 
+import contextlib
 import json
 import os
 import pty
 import re
-import select
 import subprocess
-import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from tests.e2e.conftest import Cluster
 from tests.e2e.objects import IMAGE, SLEEP, container, deployment, pod, service, shell
 from tests.support.kubectl import Kubectl, versions
 from tests.support.machine import Machine
-from tests.support.pods import Pods
+from tests.support.pods import Pods, first
+from tests.support.waiting import until
 
 _ENDS = list(dict.fromkeys((versions() or [""])[:1] + (versions() or [""])[-1:]))
 
@@ -102,10 +103,11 @@ def test_every_version_changes_and_shows(cluster: Cluster, namespace: str, tmp_p
     k("rollout", "restart", "deployment/web", "-n", namespace)
     k("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     assert "REVISION" in k("rollout", "history", "deployment/web", "-n", namespace)
+    assert "changed" in k("describe", "deployment", "web", "-n", namespace)
+    # It brings the annotations of that revision back too, and they follow the deployment's in a while.
     assert "rolled back" in k("rollout", "undo", "deployment/web", "-n", namespace)
     assert "rolling" in k("explain", "deployment.spec.strategy").lower()
     assert "deployments" in k("api-resources")
-    assert "changed" in k("describe", "deployment", "web", "-n", namespace)
     assert k("delete", "service", "-l", "tier=front", "-n", namespace).startswith('service "web" deleted')
 
 
@@ -122,7 +124,8 @@ def test_expose_and_reach_by_cluster_ip(cluster: Cluster, each: Kubectl, namespa
     assert each("expose", "deployment/web", "--port=80", "--target-port=8080", "-n", namespace) == "service/web exposed"
     each("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     ip = each("get", "service", "web", "-n", namespace, "-o", "jsonpath={.spec.clusterIP}")
-    assert "Hello from web-" in cluster.machine.run("busybox", "wget", "-qO-", f"http://{ip}/").stdout
+    ask = ("busybox", "wget", "-qO-", f"http://{ip}/")
+    until(lambda: "Hello from web-" in cluster.machine.run(*ask, check=False).stdout)
 
 
 def test_scale_up_and_down(kubectl: Kubectl, namespace: str) -> None:
@@ -152,9 +155,11 @@ def test_set_image_rollout_history_and_undo(kubectl: Kubectl, namespace: str) ->
 
 
 def test_a_failing_rollout_is_told_by_the_exit_code(kubectl: Kubectl, namespace: str) -> None:
-    kubectl.apply(deployment("web", namespace, 1, progressDeadlineSeconds=2))
+    kubectl.apply(deployment("web", namespace, 1))
     kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
-    kubectl("set", "image", "deployment/web", "web=localhost/absent:1", "-n", namespace)
+    new = {"spec": {"containers": [{"name": "web", "image": "localhost/absent:1"}]}}
+    patch = json.dumps({"spec": {"progressDeadlineSeconds": 2, "template": new}})
+    kubectl("patch", "deployment", "web", "-p", patch, "-n", namespace)
     done = kubectl.run("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s", check=False)
     assert done.returncode != 0
     assert 'deployment "web" exceeded its progress deadline' in done.stderr
@@ -165,10 +170,10 @@ def test_describe_tells_the_story(kubectl: Kubectl, namespace: str) -> None:
     kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     shown = kubectl("describe", "deployment", "web", "-n", namespace)
     assert "1 desired | 1 updated | 1 total | 1 available | 0 unavailable" in shown
-    assert "Scaled up replica set web-" in shown
-    shown = kubectl("describe", "pod", "-l", "app=web", "-n", namespace)
+    until(lambda: "Scaled up replica set web-" in kubectl("describe", "deployment", "web", "-n", namespace))
     for reason in ("Scheduled", "Pulled", "Created", "Started"):
-        assert re.search(rf"Normal +{reason} ", shown)
+        told = re.compile(rf"Normal +{reason} ")
+        until(lambda told=told: told.search(kubectl("describe", "pod", "-l", "app=web", "-n", namespace)))  # type: ignore[misc]
     node = kubectl("describe", "node", "m1")
     for section in ("System Info:", "Allocated resources:", "Non-terminated Pods:", "KubeletReady"):
         assert section in node
@@ -177,10 +182,10 @@ def test_describe_tells_the_story(kubectl: Kubectl, namespace: str) -> None:
 def test_events_are_told_in_order_with_upstreams_reasons(kubectl: Kubectl, namespace: str) -> None:
     kubectl.apply(pod("one", namespace))
     kubectl.wait("pod/one", "condition=Ready", "-n", namespace)
-    shown = kubectl("get", "events", "-n", namespace, "--no-headers", "-o", "custom-columns=R:.reason,M:.message")
-    reasons = [line.split()[0] for line in shown.splitlines()]
+    found = kubectl.until(lambda found: len(found["items"]) >= 4, "get", "events", "-n", namespace)["items"]
+    reasons = [item["reason"] for item in found]
     assert sorted(reasons) == ["Created", "Pulled", "Scheduled", "Started"]
-    assert f"Successfully assigned {namespace}/one to m1" in shown
+    assert f"Successfully assigned {namespace}/one to m1" in [item["message"] for item in found]
     assert "Scheduled" in kubectl("events", "-n", namespace)
 
 
@@ -195,9 +200,14 @@ def test_logs_whole_tail_and_follow(each: Kubectl, talker: str) -> None:
 
 def test_logs_follow_ends_with_the_container(each: Kubectl, namespace: str) -> None:
     name = f"counter-{len(_ENDS)}"
-    each.apply(pod(name, namespace, shell("c", "for i in 1 2 3; do echo $i; sleep 0.3; done"), restartPolicy="Never"))
+    script = "echo 1; until [ -e /tmp/go ]; do sleep 0.1; done; echo 2; echo 3"
+    each.apply(pod(name, namespace, shell("c", script), restartPolicy="Never"))
     each.wait(f"pod/{name}", "jsonpath={.status.phase}=Running", "-n", namespace)
-    assert each("logs", "-f", name, "-n", namespace).split() == ["1", "2", "3"]
+    with each.start("logs", "-f", name, "-n", namespace) as follow:
+        assert follow.stdout is not None
+        assert follow.stdout.readline() == "1\n"
+        each("exec", name, "-n", namespace, "--", "touch", "/tmp/go")
+        assert follow.stdout.read().split() == ["2", "3"]
 
 
 def test_exec_passes_output_and_exit_code(each: Kubectl, talker: str) -> None:
@@ -217,23 +227,18 @@ def test_exec_with_a_terminal(each: Kubectl, talker: str) -> None:
     process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
     os.close(slave)
     os.write(master, b"echo $((6*7)); tty; exit 3\n")
-    shown = _read_all(master, 20)
+    shown = _read_all(master)
     assert process.wait(60) == 3
     assert "42" in shown
     assert "/dev/pts/" in shown
 
 
-def _read_all(descriptor: int, timeout: float) -> str:
+def _read_all(descriptor: int) -> str:
+    """What comes until nobody has the other end of the terminal."""
     found = b""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline and select.select([descriptor], [], [], 1.0)[0]:
-        try:
-            data = os.read(descriptor, 65536)
-        except OSError:
-            break
-        if not data:
-            break
-        found += data
+    with contextlib.suppress(OSError):  # that is how the end is told
+        while data := os.read(descriptor, 65536):
+            found += data
     os.close(descriptor)
     return found.decode(errors="replace")
 
@@ -367,10 +372,9 @@ def test_a_deleted_pod_is_replaced(kubectl: Kubectl, namespace: str) -> None:
     kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     name = kubectl("get", "pods", "-n", namespace, "-o", "name")
     kubectl("delete", name, "-n", namespace)
-    kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
-    found = kubectl("get", "pods", "-n", namespace, "-o", "name")
-    assert found
+    found = until(lambda: kubectl("get", "pods", "-n", namespace, "-o", "name"))
     assert found != name
+    kubectl.wait(found, "condition=Ready", "-n", namespace)
 
 
 def test_run_with_a_command_and_cleanup(each: Kubectl, namespace: str) -> None:
@@ -397,9 +401,11 @@ def test_explain_and_api_resources(each: Kubectl) -> None:
 
 def test_job_runs_to_completion_with_its_logs(kubectl: Kubectl, namespace: str) -> None:
     kubectl("create", "job", "j", f"--image={IMAGE}", "-n", namespace, "--", "sh", "-c", "echo done")
-    started = time.monotonic()
     kubectl.wait("job/j", "condition=complete", "-n", namespace)
-    assert time.monotonic() - started < 40, "a container that ends at once was noticed late"
+    (found,) = kubectl.json("get", "pods", "-l", "job-name=j", "-n", namespace)["items"]
+    ended = datetime.fromisoformat(first(found)["state"]["terminated"]["finishedAt"])
+    noticed = datetime.fromisoformat(kubectl.json("get", "job", "j", "-n", namespace)["status"]["completionTime"])
+    assert (noticed - ended).total_seconds() < 40, "a container that ends at once was noticed late"
     assert kubectl("logs", "job/j", "-n", namespace) == "done"
 
 

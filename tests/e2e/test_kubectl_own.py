@@ -19,6 +19,7 @@ from tests.e2e.objects import IMAGE, SLEEP, container, deployment, pod, service,
 from tests.support.kubectl import Kubectl
 from tests.support.machine import Machine
 from tests.support.pods import Pods
+from tests.support.waiting import until
 
 
 class OwnKubectl(Kubectl):
@@ -78,7 +79,7 @@ class Terminal:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         os.killpg(self.process.pid, signal.SIGWINCH)
 
-    def until(self, text: str, seconds: float = 30.0) -> str:
+    def until(self, text: str, seconds: float = 120.0) -> str:
         """Read until the text is there. AssertionError when it does not come."""
         deadline = time.monotonic() + seconds
         while text not in self.shown:
@@ -90,7 +91,7 @@ class Terminal:
                     assert text in self.shown, self.shown
         return self.shown
 
-    def ended(self, seconds: float = 20.0) -> int:
+    def ended(self, seconds: float = 60.0) -> int:
         code = self.process.wait(seconds)
         os.close(self.master)
         return code
@@ -117,9 +118,8 @@ def test_exec_with_a_terminal_knows_its_size_and_passes_the_exit_code(own: OwnKu
     terminal.until("/dev/pts/")
     terminal.until("30 100")
     terminal.resize(40, 120)
-    terminal.type("sleep 0.3; stty size; exit 3\n")
-    terminal.until("40 120")
-    assert "42" in terminal.shown
+    terminal.type('until [ "$(stty size)" = "40 120" ]; do sleep 0.1; done; exit 3\n')
+    terminal.until("42")
     assert terminal.ended() == 3
 
 
@@ -127,7 +127,7 @@ def test_exec_fails_in_one_line(own: OwnKubectl, talker: str) -> None:
     done = own.run("exec", "talker", "-n", talker, "-c", "nope", "--", "true", check=False)
     assert (done.returncode, done.stderr) == (
         1,
-        "Error from server (BadRequest): container nope is not valid for pod talker\n",
+        "error: container nope is not valid for pod talker out of: web, loud\n",
     )
     done = own.run("exec", "nope", "-n", talker, "--", "true", check=False)
     assert (done.returncode, done.stderr) == (1, 'Error from server (NotFound): pods "nope" not found\n')
@@ -277,4 +277,4 @@ def test_describe_drain_and_uncordon_the_node(own: OwnKubectl, namespace: str) -
     finally:
         own("uncordon", "m1")
     own("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
-    assert "Successfully assigned" in own("describe", "pod", "-l", "app=web", "-n", namespace)
+    until(lambda: "Successfully assigned" in own("describe", "pod", "-l", "app=web", "-n", namespace))

@@ -35,11 +35,14 @@ def burning(cluster: Cluster) -> Iterator[str]:
     kubectl("create", "namespace", name)
     kubectl.apply(pod("burner", name, burner("busy", 200), shell("idle", SLEEP)))
     kubectl.wait("pod/burner", "condition=Ready", "-n", name)
-    until(
-        lambda: 150 <= _milli(kubectl, name).get("busy", 0) <= 250, timeout=60, show=lambda: str(_milli(kubectl, name))
-    )
+    until(lambda: _burns(_milli(kubectl, name)), show=lambda: str(_milli(kubectl, name)))
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+def _burns(use: dict[str, int]) -> bool:
+    """Whether the busy container uses its fifth of a processor; half of that where others want the processors too."""
+    return 100 <= use.get("busy", 0) <= 250 and use.get("idle", 0) < 50
 
 
 def _milli(kubectl: Kubectl, namespace: str) -> dict[str, int]:
@@ -50,8 +53,7 @@ def _milli(kubectl: Kubectl, namespace: str) -> dict[str, int]:
 
 
 def test_top_shows_what_each_container_uses(kubectl: Kubectl, burning: str) -> None:
-    use = _milli(kubectl, burning)
-    assert use["idle"] < 50 and 150 <= use["busy"] <= 250, use
+    until(lambda: _burns(_milli(kubectl, burning)), show=lambda: str(_milli(kubectl, burning)))
     memory = kubectl("top", "pod", "burner", "--containers", "-n", burning).splitlines()[1].split()[3]
     assert re.fullmatch(r"\d+Mi", memory)
 
@@ -59,8 +61,11 @@ def test_top_shows_what_each_container_uses(kubectl: Kubectl, burning: str) -> N
 def test_top_shows_what_the_node_uses(kubectl: Kubectl, burning: str) -> None:
     name, cpu, cpu_percent, memory, memory_percent = kubectl("top", "nodes", "--no-headers").split()
     assert name == "m1"
-    assert int(cpu.removesuffix("m")) >= 150 and int(memory.removesuffix("Mi")) > 100
-    assert 0 < int(cpu_percent.removesuffix("%")) <= 100 and 0 < int(memory_percent.removesuffix("%")) <= 100
+    milli, mebibytes = int(cpu.removesuffix("m")), int(memory.removesuffix("Mi"))
+    assert milli >= 100 and mebibytes > 100
+    cores = int(kubectl("get", "node", "m1", "-o", "jsonpath={.status.allocatable.cpu}"))
+    assert int(cpu_percent.removesuffix("%")) == milli // (10 * cores)
+    assert 0 < int(memory_percent.removesuffix("%")) <= 100
 
 
 @pytest.mark.parametrize(
@@ -130,12 +135,13 @@ def test_a_deployment_follows_its_load(kubectl: Kubectl, namespace: str) -> None
     patience = {"scaleDown": {"stabilizationWindowSeconds": 0}}
     kubectl("patch", "hpa", "load", "-n", namespace, "--type=merge", "-p", json.dumps({"spec": {"behavior": patience}}))
     grown = kubectl.until(
-        lambda hpa: hpa["status"].get("desiredReplicas") == 3, "get", "hpa", "load", "-n", namespace, timeout=120
-    )
+        lambda hpa: hpa["status"].get("desiredReplicas") == 3
+        and _condition(hpa, "ScalingLimited") == ("True", "TooManyReplicas"),
+        "get", "hpa", "load", "-n", namespace, timeout=120,
+    )  # fmt: skip
     assert _condition(grown, "ScalingActive") == ("True", "ValidMetricFound")
-    assert _condition(grown, "ScalingLimited") == ("True", "TooManyReplicas")
     utilization = grown["status"]["currentMetrics"][0]["resource"]["current"]["averageUtilization"]
-    assert utilization > 40
+    assert utilization > 20
     kubectl.wait("deployment/load", "jsonpath={.status.readyReplicas}=3", "-n", namespace)
     target = kubectl("get", "hpa", "load", "-n", namespace, "--no-headers").split()
     assert re.fullmatch(r"\d+%/20%", target[3]), target
@@ -145,11 +151,12 @@ def test_a_deployment_follows_its_load(kubectl: Kubectl, namespace: str) -> None
     kubectl.until(
         lambda hpa: hpa["status"].get("desiredReplicas") == 1, "get", "hpa", "load", "-n", namespace, timeout=120
     )
-    reasons = kubectl("get", "events", "-n", namespace, "--field-selector=reason=SuccessfulRescale").splitlines()
-    assert any(
-        "New size: 3; reason: cpu resource utilization (percentage of request) above target" in r for r in reasons
-    )
-    assert any("New size: 1; reason: All metrics below target" in r for r in reasons)
+    for words in (
+        "New size: 3; reason: cpu resource utilization (percentage of request) above target",
+        "New size: 1; reason: All metrics below target",
+    ):
+        events = ("events", "-n", namespace, "--field-selector=reason=SuccessfulRescale")
+        kubectl.until(lambda found, words=words: words in json.dumps(found), "get", *events)
 
 
 def _condition(hpa: dict[str, Any], type_: str) -> tuple[str, str]:

@@ -52,7 +52,8 @@ def test_users_and_groups(pods: Pods, namespace: str) -> None:
     assert {"2000", "4000", "5000"} <= set(found["Groups"].split())
     own = process(pods, "ids", "own")
     assert (own["Uid"].split()[0], own["Gid"].split()[0]) == ("1001", "3001")
-    assert pods.seen("ids", "stat -c '%u %g' /data/f; stat -c '%g %a' /data", "writer").splitlines() == [
+    written = "until [ -s /data/f ]; do sleep 0.1; done"
+    assert pods.seen("ids", f"{written}; stat -c '%u %g' /data/f; stat -c '%g %a' /data", "writer").splitlines() == [
         "1000 2000",
         "2000 2777",
     ]
