@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.e2e.objects import SLEEP, container, pod, shell
 from tests.support.pods import Pods, status_of
+from tests.support.waiting import until
 
 
 def once(name: str, script: str, **more: Any) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def test_init_containers_run_one_after_the_other(pods: Pods, namespace: str) -> 
     assert pods("get", "pod/order", "--no-headers").split()[1:3] == ["0/1", "Init:0/2"]
     pods("exec", "order", "-c", "one", "--", "touch", "/work/go")
     pods.ready("order")
-    assert pods("logs", "order").splitlines() == ["one", "two"]
+    assert pods.said("order", "two") == ["one", "two"]
     found = pods.get("order")
     ended = [status["state"]["terminated"] for status in found["status"]["initContainerStatuses"]]
     assert [(state["exitCode"], state["reason"]) for state in ended] == [(0, "Completed")] * 2
@@ -84,7 +85,7 @@ def test_a_sidecar_starts_first_and_ends_last(pods: Pods, namespace: str, tmp_pa
         "failureThreshold": 60,
         "timeoutSeconds": 5,
     }
-    main = "echo main starts >> /notes/n; trap 'sleep 0.3; echo main ends >> /notes/n; exit 0' TERM"
+    main = "trap 'sleep 0.3; echo main ends >> /notes/n; exit 0' TERM; echo main starts >> /notes/n"
     body = pod(
         "side",
         namespace,
@@ -92,14 +93,15 @@ def test_a_sidecar_starts_first_and_ends_last(pods: Pods, namespace: str, tmp_pa
         initContainers=[
             sidecar("s1", f"sleep 0.3; echo s1 up >> /notes/n; touch /tmp/up; {SLEEP}", startupProbe=gate),
             once("init", "echo init >> /notes/n", volumeMounts=NOTES),
-            sidecar("s2", SLEEP),
+            sidecar("s2", f"touch /notes/s2; {SLEEP}"),
         ],
         volumes=[notes(tmp_path)],
-        terminationGracePeriodSeconds=10,
+        terminationGracePeriodSeconds=60,
     )
     pods.kubectl.apply(body)
     pods.ready("side")
     assert pods("get", "pod/side", "--no-headers").split()[1:3] == ["3/3", "Running"]
+    until(lambda: (tmp_path / "s2").exists() and "main starts" in (tmp_path / "n").read_text())
     pods("delete", "pod/side")
     told = (tmp_path / "n").read_text().splitlines()
     assert told == ["s1 up", "init", "main starts", "main ends", "s2 ends", "s1 ends"]
@@ -124,8 +126,9 @@ def test_a_sidecar_that_ends_is_started_again(pods: Pods, namespace: str, tmp_pa
 
 
 def test_a_job_completes_in_spite_of_its_sidecar(pods: Pods, namespace: str, tmp_path: Path) -> None:
-    spec = pod("x", namespace, once("c", "echo done"))["spec"]
-    spec |= {"initContainers": [sidecar("s", SLEEP)], "volumes": [notes(tmp_path)], "restartPolicy": "Never"}
+    spec = pod("x", namespace, once("c", "until [ -e /notes/up ]; do sleep 0.1; done", volumeMounts=NOTES))["spec"]
+    spec |= {"initContainers": [sidecar("s", f"touch /notes/up; {SLEEP}")], "volumes": [notes(tmp_path)]}
+    spec |= {"restartPolicy": "Never", "terminationGracePeriodSeconds": 60}
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",

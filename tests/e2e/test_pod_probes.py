@@ -56,7 +56,7 @@ def test_readiness_comes_and_goes(kubectl: Kubectl, namespace: str) -> None:
     kubectl.wait("pod/r", "condition=Ready", "-n", namespace)
     kubectl("exec", "-n", namespace, "r", "--", "rm", "/tmp/ok")
     kubectl.wait("pod/r", "condition=Ready=false", "-n", namespace)
-    assert any(text.startswith("Readiness probe failed: ") for text in messages(kubectl, namespace, "Unhealthy"))
+    until(lambda: any(m.startswith("Readiness probe failed: ") for m in messages(kubectl, namespace, "Unhealthy")))
 
 
 def test_a_container_that_fails_its_liveness_probe_is_restarted(kubectl: Kubectl, namespace: str) -> None:
@@ -84,7 +84,7 @@ def test_a_startup_probe_holds_the_others_back(kubectl: Kubectl, namespace: str)
     body = pod(
         "s",
         namespace,
-        "mkdir -p /tmp; sleep 2; touch /tmp/up; httpd -f -p 8080",
+        "mkdir -p /tmp; sleep 2; httpd -p 8080; touch /tmp/up; sleep 1000",
         startupProbe=startup,
         livenessProbe={"tcpSocket": {"port": 8080}, **QUICK, "failureThreshold": 3},
     )
@@ -98,7 +98,7 @@ def test_grpc_probes(kubectl: Kubectl, namespace: str, tmp_path: Path) -> None:
     def probe(service: str = "app") -> dict[str, Any]:
         return {"grpc": {"port": 9000, "service": service}, **QUICK}
 
-    body = pod("g", namespace, "exit 1", readinessProbe=probe(), startupProbe={**probe(""), "failureThreshold": 60})
+    body = pod("g", namespace, "exit 1", readinessProbe=probe(), startupProbe={**probe(""), "failureThreshold": 300})
     main = body["spec"]["containers"][0]
     main |= {
         "command": ["chroot", "/host", sys.executable, "-c", HEALTH_SERVER, f"{tmp_path}/down"],
@@ -120,10 +120,12 @@ def test_grpc_probes(kubectl: Kubectl, namespace: str, tmp_path: Path) -> None:
     kubectl.until(restarted, "get", "pod/g", "-n", namespace)
     (tmp_path / "down").unlink()
     kubectl.wait("pod/g", "condition=Ready", "-n", namespace)
-    told = messages(kubectl, namespace, "Unhealthy")
-    assert 'Readiness probe failed: service unhealthy (responded with "NOT_SERVING")' in told
-    assert 'Liveness probe failed: service unhealthy (responded with "NOT_SERVING")' in told
-    assert any("rpc error: code = NotFound desc = unknown service" in text for text in told)
+    for words in (
+        'Readiness probe failed: service unhealthy (responded with "NOT_SERVING")',
+        'Liveness probe failed: service unhealthy (responded with "NOT_SERVING")',
+        "rpc error: code = NotFound desc = unknown service",
+    ):
+        until(lambda words=words: any(words in m for m in messages(kubectl, namespace, "Unhealthy")))  # type: ignore[misc]
     ready = kubectl.json("get", "pod/s", "-n", namespace)["status"]["containerStatuses"][0]["ready"]
     assert not ready
 
@@ -193,8 +195,9 @@ def test_summary_and_resource_metrics_through_the_node_proxy(kubectl: Kubectl, n
     kubectl.apply(pod("m", namespace, "sleep 1000"))
     kubectl.wait("pod/m", "condition=Ready", "-n", namespace)
     node = kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
-    text = kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/metrics/resource")
-    assert f'container_memory_working_set_bytes{{container="main",namespace="{namespace}",pod="m"}}' in text
-    text = kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/metrics/cadvisor")
-    assert f'namespace="{namespace}",pod="m"' in text and "\nmachine_memory_bytes " in text
+    pages = f"/api/v1/nodes/{node}/proxy/metrics"
+    sample = f'container_memory_working_set_bytes{{container="main",namespace="{namespace}",pod="m"}}'
+    until(lambda: sample in kubectl("get", "--raw", f"{pages}/resource"))
+    until(lambda: f'namespace="{namespace}",pod="m"' in kubectl("get", "--raw", f"{pages}/cadvisor"))
+    assert "\nmachine_memory_bytes " in kubectl("get", "--raw", f"{pages}/cadvisor")
     assert kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/healthz") == "ok"
