@@ -111,7 +111,7 @@ def test_every_node_is_measured(nodes: Nodes) -> None:
         rows = nodes.kubectl.run("top", "nodes", "--no-headers", check=False).stdout.splitlines()
         return [row.split()[0] for row in rows if "unknown" not in row]
 
-    until(lambda: measured() == ["m1", "m2", "m3"], timeout=60, show=lambda: str(measured()))
+    until(lambda: measured() == ["m1", "m2", "m3"], show=lambda: str(measured()))
 
 
 def test_a_node_may_change_only_itself(nodes: Nodes) -> None:
@@ -136,17 +136,24 @@ def test_pods_of_all_nodes_reach_each_other_by_address_and_by_service(nodes: Nod
     pods = k.json("get", "pods", "-l", "app=web")["items"]
     where = {p["spec"]["nodeName"]: (p["metadata"]["name"], p["status"]["podIP"]) for p in pods}
     assert set(where) == {"m1", "m2", "m3"}
+
+    def answering(name: str) -> set[str]:
+        """Who answers a pod at the service."""
+        script = "for i in $(seq 30); do wget -qO- http://web/; done"
+        lines = k.run("exec", name, "--", "sh", "-c", script, check=False).stdout.splitlines()
+        return {line.split()[2].rstrip("!,.") for line in lines if line}
+
     for name, _ in where.values():
         for other, ip in where.values():
             answer = k("exec", name, "--", "wget", "-qO-", f"http://{ip}:8080/")
             assert answer.startswith(f"Hello from {other}")
-        seen = k("exec", name, "--", "sh", "-c", "for i in $(seq 30); do wget -qO- http://web/; done")
-        assert {line.split()[2].rstrip("!,.") for line in seen.splitlines() if line} == {n for n, _ in where.values()}
+        until(lambda name=name: answering(name) == {n for n, _ in where.values()})  # type: ignore[misc]
     port = k("get", "service", "web", "-o", "jsonpath={.spec.ports[0].nodePort}")
     outside = nodes.machines["m1"]
     for host in nodes.machines.values():
         url = f"http://{host.address}:{port}/"
-        assert outside.run("busybox", "wget", "-qO-", url, outside=True).stdout.startswith("Hello from web-")
+        words = ("busybox", "wget", "-qO-", url)
+        until(lambda w=words: outside.run(*w, outside=True, check=False).stdout.startswith("Hello from web-"))  # type: ignore[misc]
 
 
 def test_a_load_balancer_has_the_addresses_of_all_nodes(nodes: Nodes) -> None:
@@ -255,7 +262,7 @@ def test_a_node_comes_back_without_a_token_and_renews_its_certificate(nodes: Nod
     nodes.start("m2")
     until(lambda: _expiry(nodes, "m2") > soon, show=lambda: nodes.log("m2").read_text())
     nodes.ready("m2")
-    assert "Client certificate renewed" in nodes.log("m2").read_text()
+    until(lambda: "Client certificate renewed" in nodes.log("m2").read_text())
 
 
 @pytest.mark.parametrize(
@@ -325,11 +332,11 @@ def test_the_pods_of_a_dead_node_move_after_their_tolerations_end(nodes: Nodes) 
     def moved(found: dict) -> bool:  # type: ignore[type-arg]
         return any(p["spec"].get("nodeName") in ("m1", "m2") for p in found["items"])
 
-    k.until(moved, "get", "pods", "-l", "app=moving", timeout=60)
+    k.until(moved, "get", "pods", "-l", "app=moving")
     k.wait("deployment/moving", "condition=Available")
     k.wait("pod/kube-proxy-m3", "condition=Ready=False", "-n", "kube-system")
     k.wait("pod/kube-proxy-m2", "condition=Ready", "-n", "kube-system")
     left = k.json("get", "pod", before["metadata"]["name"])
     assert left["metadata"]["deletionTimestamp"], "nobody confirms its end, so it stays as it is"
-    assert json.dumps(k.json("get", "events")).count("NodeNotReady") >= 1
+    k.until(lambda found: "NodeNotReady" in json.dumps(found), "get", "events")
     nodes.agents.pop("m3").wait(60)

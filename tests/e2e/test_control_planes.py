@@ -222,7 +222,7 @@ def test_without_a_majority_nothing_is_written_and_pods_go_on(planes: Planes) ->
     k("create", "namespace", "second")
     with planes.writing("cp3", "second"):
         planes.power_off("cp2")
-    refused = k.run("create", "configmap", "never", "--request-timeout=20s", check=False)
+    refused = k.run("create", "configmap", "never", "--request-timeout=90s", check=False)
     assert refused.returncode != 0
     assert "Timeout: request did not complete" in refused.stderr or "etcd" in refused.stderr, refused.stderr
     url = f"http://{planes.machines['w1'].address}:{port}/"
@@ -283,6 +283,7 @@ def test_kubectl_goes_on_through_a_load_balancer_while_one_is_away(planes: Plane
     for supervisor in away.processes("supervise.py"):
         away.kill(supervisor)
     until(lambda: not away.processes("pybernetes server") and not away.processes("^etcd "))
+    until(lambda: "leader" in planes.members("cp1").values())
     for number, _ in enumerate(PLANES):
         k(*through, "create", "configmap", f"through-the-balancer-{number}")
     assert len(k(*through, "get", "configmaps", "-o", "name").split()) > len(PLANES)
