@@ -18,6 +18,7 @@ _MOVING = (
     (re.compile(r"(?<=Audit-Id: ).*|(?<=Date: ).*|(?<=Length: ).*"), "X"),
     (re.compile(r'\d+ chars\]|\d{4}-\d\d-\d\dT[\d:]+Z|\\"resourceVersion\\":\\"\d+\\"|\\"(?:\d+[smhdy])+\\"'), "X"),
     (re.compile(r"\b\w+\.go(?=:N)"), "FILE"),
+    (re.compile(r'(?<=\\"annotations\\":).*(?=\[truncated)'), "X"),  # how much of it fits, an age before it decides
 )
 _HEADER = re.compile(r"\s+[A-Z][\w-]*: ")
 _CURL_HEADER = re.compile(r' -H "[^"]*"')

@@ -61,13 +61,14 @@ def _asked(session: Session, text: str, *, in_version: bool) -> tuple[Resource, 
     first, *steps = _steps(text)
     if first.kind != "field":
         raise CommandError(_NO_FIELD.format("first node must be field node"))
+    served = session.mapper.discovery.resources
     try:
         resource = session.mapper.resource(str(first.value))
     except CommandError as error:
         raise CommandError(error.message, prefix="") from None
     if in_version:
         return resource, _path_of(steps, "all nodes must be field nodes")
-    for found in session.mapper.discovery.resources:
+    for found in served:
         if found.name == resource.name and text.startswith(found.full_name):
             resource = session.mapper.resource(found.full_name)
             rest = text[len(found.full_name) :]
