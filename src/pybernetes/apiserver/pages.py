@@ -8,6 +8,7 @@ import orjson
 
 from .. import GIT_VERSION, KUBERNETES_VERSION
 from ..base.architecture import architecture
+from ..base.commit import source_commit
 from ..base.http.message import Request, Response
 from ..base.metrics import CONTENT_TYPE, Registry
 
@@ -27,7 +28,7 @@ def version_info() -> dict[str, str]:
         "minCompatibilityMajor": major,
         "minCompatibilityMinor": str(int(minor) - 1),
         "gitVersion": GIT_VERSION,
-        "gitCommit": "",
+        "gitCommit": source_commit(),
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": f"python{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import GIT_VERSION, KUBERNETES_VERSION
 from ...base.architecture import architecture
+from ...base.commit import source_commit
 from ..discovery import unread
 from ..errors import CommandError, StatusFailure, quoted
 from ..wire.json_read import JsonError, loads
@@ -72,7 +73,7 @@ def client_version() -> dict[str, str]:
         "major": major,
         "minor": minor,
         "gitVersion": GIT_VERSION,
-        "gitCommit": "",
+        "gitCommit": source_commit(),
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": f"python{sys.version.split()[0]}",
