@@ -14,7 +14,7 @@ TEST_DEBIAN := docker-registry skopeo socat procps etcd-server etcd-client zsh f
 # Compiled files are kept, whatever the environment says: each process of a cluster under test would compile all again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down status install install-dev check collect test unit e2e bench format clean install-kubectl
+.PHONY: help up down status install install-dev check collect test unit e2e bench conformance format clean install-kubectl
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ test: install-dev
 # What pytest makes of the asserts is kept, so that the workers do not each compile every test again.
 collect: install-dev
 	@$(BIN)/pytest -q --collect-only >$(VENV)/collected || { tail -n 40 $(VENV)/collected; exit 1; }
+
+## make conformance   build the conformance suite of v1.20 and run it (docs/conformance-suite.md); takes an hour
+conformance: install-dev
+	$(BIN)/python -m tools.conformance
 
 ## make bench     every benchmark
 bench: install-dev
