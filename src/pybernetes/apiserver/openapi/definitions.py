@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...api.schema.table import table as types
+from .descriptions import of_field, of_type
 
 _PACKAGES = {
     "meta": "io.k8s.apimachinery.pkg.apis.meta.",
@@ -89,6 +90,10 @@ def closure(roots: Iterator[str] | list[str]) -> list[str]:
     return sorted(found, key=schema_name)
 
 
+def _described(schema: dict[str, Any], text: str) -> dict[str, Any]:
+    return {"description": text, **schema} if text else schema
+
+
 class Schemas:
     """Builds schemas for OpenAPI 2 (`#/definitions/`) or 3 (`#/components/schemas/`). `models` names the types that are
     not in the type table (custom resources)."""
@@ -119,12 +124,16 @@ class Schemas:
             kind = {"group": group, "version": version, "kind": type_name.rpartition(".")[2]}
             body["x-kubernetes-group-version-kind"] = [kind]
         if properties:
-            body["properties"] = dict(sorted(properties.items()))
+            is_list = "items" in properties and type_name.endswith("List")
+            body["properties"] = {
+                name: _described(schema, of_field(type_name, name, is_object=bool(row.get("root")), is_list=is_list))
+                for name, schema in sorted(properties.items())
+            }
         if required:
             body["required"] = required
         if row.get("mt") or row.get("st"):
             body["x-kubernetes-map-type"] = row.get("mt") or row["st"]
-        return body
+        return _described(body, of_type(type_name))
 
     def _special(self, name: str) -> dict[str, Any]:
         both = {
