@@ -59,7 +59,7 @@ def _options() -> argparse.Namespace:
 
 def planned(program: Path, wanted: str, unwanted: str) -> list[str]:
     """The names of the tests that would run."""
-    words = ("--ginkgo.dryRun", "--ginkgo.noColor", "--provider=skeleton")
+    words = ("--ginkgo.dryRun", "--ginkgo.noColor", "--provider=skeleton", "--logtostderr=false")
     return sorted(outcomes(run(program, *words, f"--ginkgo.focus={wanted}", f"--ginkgo.skip={unwanted}")))
 
 

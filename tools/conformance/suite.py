@@ -71,7 +71,7 @@ def _download(part: Path) -> None:
     source_list.write_text(f"deb-src {place} {SUITE} main\n")
     options = [
         *("-o", f"Dir::Etc::sourcelist={source_list}", "-o", "Dir::Etc::sourceparts=-"),
-        *("-o", f"Dir::State::lists={lists}"),
+        *("-o", f"Dir::State::lists={lists}", "-o", "APT::Sandbox::User=root"),
     ]
     run("apt-get", *options, "-qq", "update")
     run("apt-get", *options, "-qq", "source", "--download-only", "kubernetes", directory=part)

@@ -8,6 +8,7 @@ from ..output.table import Columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from ..session import Session
@@ -15,17 +16,16 @@ if TYPE_CHECKING:
 _VERBS = (
     "get list watch create update patch delete deletecollection use bind impersonate * approve sign escalate attest"
 ).split()
+_URL_VERBS = ("get", "put", "post", "head", "options", "delete", "patch", "*")
 FLAGS = "-A,all-namespaces=false list=false no-headers=false -q,quiet=false subresource=''"
 
 
 def run(session: Session) -> int:
     flags = session.flags
-    namespace = "" if flags.on("all-namespaces") else session.namespace
-    if flags.on("no-headers") and not flags.on("list"):
-        raise CommandError("--no-headers cannot be set without --list specified")
     if flags.on("list"):
         if session.args:
             raise CommandError("list option must be specified with no arguments")
+        namespace = session.namespace
         if flags.on("quiet") or flags.on("all-namespaces") or flags.text("subresource"):
             raise CommandError(
                 "list option can't be specified with neither quiet, all-namespaces nor subresource options"
@@ -37,12 +37,16 @@ def run(session: Session) -> int:
             "See 'kubectl auth can-i -h' for help and examples."
         )
     verb, what = session.args[0], session.args[1]
+    namespace = "" if flags.on("all-namespaces") else session.namespace
     if what.startswith("/"):
         if flags.text("subresource"):
             raise CommandError("--subresource can not be used with NonResourceURL")
+        _tell_unknown(session, verb, _URL_VERBS)
         spec: dict[str, Any] = {"nonResourceAttributes": {"verb": verb, "path": what}}
     else:
         spec = {"resourceAttributes": _resource(session, verb, what, namespace)}
+    if flags.on("no-headers"):
+        raise CommandError("--no-headers cannot be set without --list specified")
     body = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "spec": spec}
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     status = session.client.object("POST", path, body=compact(body).encode()).get("status") or {}
@@ -72,7 +76,7 @@ def _resource(session: Session, verb: str, what: str, namespace: str) -> dict[st
                 session.tell(f"Warning: the server doesn't have a resource type '{bare}'", "")
         else:
             group, resource = known.group, known.name
-            if not known.namespaced and namespace and session.flags.text("namespace") == "":
+            if not known.namespaced and namespace:
                 session.tell(
                     f"Warning: resource '{known.name}' is not namespace scoped"
                     + (f" in group '{known.group}'" if known.group else ""),
@@ -80,8 +84,8 @@ def _resource(session: Session, verb: str, what: str, namespace: str) -> dict[st
                 )
     else:
         group = "*"
-    if verb not in _VERBS:
-        session.tell(f"Warning: verb '{verb}' is not a known verb", "")
+    if namespace:
+        _tell_unknown(session, verb, _VERBS)
     found = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
     if session.flags.text("subresource"):
         found["subresource"] = session.flags.text("subresource")
@@ -90,11 +94,16 @@ def _resource(session: Session, verb: str, what: str, namespace: str) -> dict[st
     return {key: value for key, value in found.items() if value}
 
 
+def _tell_unknown(session: Session, verb: str, known: Sequence[str]) -> None:
+    if verb not in known:
+        session.tell(f"Warning: verb '{verb}' is not a known verb", "")
+
+
 def _list(session: Session, namespace: str) -> int:
     body = {
         "kind": "SelfSubjectRulesReview",
         "apiVersion": "authorization.k8s.io/v1",
-        "spec": {"namespace": namespace or "default"},
+        "spec": {"namespace": namespace},
     }
     path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
     status = session.client.object("POST", path, body=compact(body).encode()).get("status") or {}

@@ -44,7 +44,7 @@ def run(session: Session) -> int:
     if not events:
         session.tell("No events found." if everywhere else f"No events found in {session.namespace} namespace.")
         return 0
-    events.sort(key=lambda event: event_time(event) or 0.0)
+    events.sort(key=event_time)
     if printer is not None:
         if flags.text("output") == "name":
             for event in events:

@@ -21,12 +21,14 @@ def event_row(event: dict[str, Any]) -> tuple[str, ...]:
     return event.get("type") or "", event.get("reason") or "", event_age(event), source, message
 
 
-def event_time(event: dict[str, Any]) -> float | None:
-    """When it was last seen."""
-    series = event.get("series") or {}
-    stamp = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
-    stamp = stamp or (event.get("metadata") or {}).get("creationTimestamp")
-    return seconds_of(stamp) if stamp else None
+def event_time(event: dict[str, Any]) -> float:
+    """When it was last seen, which `kubectl events` sorts by; those that do not tell come first."""
+    series = event.get("series")
+    if series is not None:
+        stamp = series.get("lastObservedTime")
+    else:
+        stamp = event.get("lastTimestamp") or event.get("eventTime")
+    return seconds_of(stamp) if stamp else 0.0
 
 
 def event_age(event: dict[str, Any]) -> str:
