@@ -49,9 +49,13 @@ def nodes(session: Session) -> Collected:
         raise CommandError("resource name may not be empty")
     args = ["nodes"] if selector else [word if "/" in word else f"nodes/{word}" for word in session.args]
     found = collect(session, args, selector=selector, latest=True)
-    for item in found.items:
-        if item.resource.kind != "Node":
-            raise CommandError(f"cannot {session.command} a {item.resource.kind}")
+    served = {item.resource.full_name: item.resource for item in found.items}
+    if len(served) > 1:
+        raise CommandError("you may only specify a single resource type")
+    for resource in served.values():
+        if resource.kind != "Node":
+            told = f"{resource.group}/{resource.version}, Resource={resource.name}"
+            raise CommandError(f'expected resource of type node, got "{told}"')
     return found
 
 

@@ -44,9 +44,6 @@ def run(session: Session) -> int:
         return send_raw(session, "DELETE")
     cascade = cascade_of(session)
     dry_run = dry_run_of(session)
-    output = flags.text("output")
-    if output not in ("", "name"):
-        raise CommandError(f"unexpected -o output mode: {output}. We only support '-o name'")
     selecting = flags.text("selector") or flags.text("field-selector")
     if flags.on("all") and selecting:
         raise CommandError("setting 'all' parameter but found a non empty selector. ")
@@ -68,6 +65,11 @@ def run(session: Session) -> int:
     else:
         found = _by_name(session)
         grace, ignore_not_found = _grace(session)
+    output = flags.text("output")
+    if output not in ("", "name"):
+        untold = [error for error in found.errors if not isinstance(error, StatusFailure)]
+        wrong = CommandError(f"unexpected -o output mode: {output}. We only support '-o name'")
+        raise untold[0] if untold else wrong
     if flags.on("interactive") and not _agreed(session, found.items):
         return 0
     deleted: list[tuple[Item, str]] = []

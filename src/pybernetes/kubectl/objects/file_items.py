@@ -121,10 +121,16 @@ _TYPED = (
 """Commands that decode objects into their types, and so know none that are not built in."""
 
 
-def _check_registered(session: Session, obj: dict[str, Any], source: str) -> None:
-    """CommandError for a kind without a type, where the command needs one."""
+def _check_typed(session: Session, obj: dict[str, Any], source: str) -> None:
+    """CommandError for a kind without a type, or a value of another one, where the command needs types."""
     if not session.command.startswith(_TYPED):
         return
+    from copy import deepcopy
+
+    from pybernetes.api.schema.decoding import struct_decoder
+    from pybernetes.api.schema.table import type_of
+    from pybernetes.api.schema.wrong import WrongValue
+
     from ..apply.merge_keys import is_registered
 
     api_version, kind = str(obj["apiVersion"]), str(obj["kind"])
@@ -133,6 +139,12 @@ def _check_registered(session: Session, obj: dict[str, Any], source: str) -> Non
             f"unable to decode {quoted(source)}: no kind {quoted(kind)} is registered for version "
             f'{quoted(api_version)} in scheme "pkg/scheme/scheme.go:28"'
         )
+    name = type_of(api_version, kind)
+    if name is not None:
+        try:
+            struct_decoder(name)(deepcopy(obj), [])
+        except WrongValue as error:
+            raise CommandError(f"unable to decode {quoted(source)}: {error.text()}") from None
 
 
 def _check_types(metadata: Any, source: str) -> None:
@@ -167,7 +179,7 @@ def item_of(
     """An object with its resource and namespace. `of_list`: nobody validates it before it is sent. CommandError."""
     if isinstance(obj, dict) and _unvalidated(session):
         _check_decodable(session, obj, source, local=local)
-        _check_registered(session, obj, source)
+        _check_typed(session, obj, source)
     api_version, kind = check_kind(obj, source)
     if not local and not of_list and not _unvalidated(session):
         try:
