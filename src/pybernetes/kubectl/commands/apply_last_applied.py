@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CommandError, UsageError
+from ..errors import CommandError, UsageError, quoted
 from ..flags import DRY_RUN, FILES, PRINT
 from ..objects.builder import NOTHING, collect
 from ..objects.mutation import LAST_APPLIED, dry_run_of, last_applied_text, operation_printer
@@ -38,6 +38,9 @@ def _view(session: Session) -> int:
         text = ((item.obj.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
         if text is not None:
             texts.append(text)
+        elif item.source:
+            missing = f"no last-applied-configuration annotation found on resource: {item.name}"
+            raise CommandError(f"error when {missing}\n {quoted(item.source)}: <nil>")
     for text in texts:
         if output == "json":
             session.out.write(indented(_json(text), "  ", ordered=True) + "\n")

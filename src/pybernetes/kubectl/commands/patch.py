@@ -43,9 +43,14 @@ def run(session: Session) -> int:
     found = collect(session, latest=False, local=flags.on("local"), subresource=flags.text("subresource"))
     if not found.items and not found.errors:
         raise CommandError("no objects passed to patch")
+    stored: dict[str, dict[str, Any]] = {}
+    """What objects became here, by path: one may be named twice."""
     for item in found.each():
+        item.obj = stored.get(item.path(), item.obj)
         try:
             _apply(session, item, kind, patch, dry_run)
+            if dry_run == "none" and not flags.on("local"):
+                stored[item.path()] = item.obj
         except (CommandError, StatusFailure) as error:
             found.errors.append(error)
     found.raise_errors()

@@ -122,7 +122,7 @@ def _from(session: Session) -> list[dict[str, Any]]:
     flags = session.flags
     wanted = set(flags.many("keys"))
     found: list[dict[str, Any]] = []
-    collected = collect(session, [flags.text("from")])
+    collected = collect(session, [flags.text("from")], selector=flags.text("selector"))
     collected.raise_errors()
     for item in collected.items:
         kind = {"Secret": "secretKeyRef", "ConfigMap": "configMapKeyRef"}.get(item.resource.kind)

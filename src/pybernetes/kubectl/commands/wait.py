@@ -207,9 +207,21 @@ def _created(session: Session, deadline: float, printer: Printer) -> None:
         if not items:
             _some_created(session, deadline, printer)
             return
+        _check_named(session, slashed=bool(parsed.pairs))
     for item in items:
         _until_created(session, item, deadline)
         _tell(printer, item)
+
+
+def _check_named(session: Session, *, slashed: bool) -> None:
+    """What goes with names. CommandError."""
+    flags = session.flags
+    if flags.on("all-namespaces"):
+        raise CommandError("a resource cannot be retrieved by name across all namespaces")
+    if flags.text("selector") or flags.text("field-selector"):
+        if slashed:
+            raise CommandError("selectors and the all flag cannot be used when passing resource/name arguments")
+        raise CommandError("name cannot be provided when a selector is specified")
 
 
 class _Untold(Exception):
