@@ -31,6 +31,8 @@ async def test_clients_fail_over_between_two_servers(tmp_path):
                 for traffic in both:
                     group.create_task(traffic.watch())
                     group.create_task(traffic.watch())
+                for one in both:
+                    await one.watched.wait()
                 working = [group.create_task(one.write()) for one in both for _ in range(3)]
                 working += [group.create_task(one.read()) for one in both]
                 for turn in range(KILLS):

@@ -32,6 +32,7 @@ async def run(process, make, fault: Callable[[], None], seed: int) -> History:
         async with asyncio.timeout(150), asyncio.TaskGroup() as group:
             for _ in range(3):
                 group.create_task(traffic.watch())
+            await traffic.watched.wait()
             writers = [group.create_task(traffic.write()) for _ in range(6)] + [group.create_task(traffic.read())]
             for _ in range(KILLS):
                 await asyncio.sleep(chance.uniform(0.2, 0.8))

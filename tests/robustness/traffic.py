@@ -34,6 +34,8 @@ class Traffic:
         self._history = history
         self._random = random.Random(seed)
         self._values = (f"{name}{number}" for number in count())
+        self.watched = asyncio.Event()
+        """A watch has its beginning: what is written from now on is in the history."""
         self.ended = asyncio.Event()
 
     async def _ask(self, method: str, path: str, body: object = None, query: str = "") -> tuple[int, dict]:
@@ -148,6 +150,7 @@ class Traffic:
         start = await self._present()
         seen: list[Change] = []
         self._history.watches.append((start, seen))
+        self.watched.set()
         at = start
         while True:
             try:
