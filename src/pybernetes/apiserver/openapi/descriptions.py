@@ -13,7 +13,12 @@ _EVERY_OBJECT = {
     "spec": f"What is wanted. More info: {_CONVENTIONS}#spec-and-status",
     "status": f"What was last observed; the system writes it. More info: {_CONVENTIONS}#spec-and-status",
 }
-_LIST = {"metadata": f"Standard list metadata. More info: {_CONVENTIONS}#types-kinds", "items": "The objects found."}
+_EVERY_LIST = {
+    "apiVersion": _EVERY_OBJECT["apiVersion"],
+    "kind": _EVERY_OBJECT["kind"],
+    "metadata": f"Standard list metadata. More info: {_CONVENTIONS}#types-kinds",
+    "items": "The objects found.",
+}
 
 TYPES = {
     "meta/v1.ObjectMeta": "ObjectMeta is metadata that all persisted objects have.",
@@ -159,6 +164,7 @@ def of_type(name: str) -> str:
 
 def of_field(type_name: str, field: str, *, is_object: bool = False, is_list: bool = False) -> str:
     """What a field of a type is for; "" for one without a description."""
-    common = _LIST | {name: _EVERY_OBJECT[name] for name in ("apiVersion", "kind")} if is_list else _EVERY_OBJECT
     own = FIELDS.get(type_name, {}).get(field, "")
-    return own or (common.get(field, "") if is_object else "")
+    if own or not is_object:
+        return own
+    return (_EVERY_LIST if is_list else _EVERY_OBJECT).get(field, "")

@@ -74,11 +74,9 @@ def overridden(session: Session, obj: dict[str, Any], text: str) -> dict[str, An
 
 def _decoded(obj: dict[str, Any]) -> dict[str, Any]:
     """What a typed client makes of an object. CommandError for a kind it has not, or a value of another type."""
-    from copy import deepcopy
-
-    from pybernetes.api.schema.decoding import struct_decoder
     from pybernetes.api.schema.table import type_of as schema_of
-    from pybernetes.api.schema.wrong import WrongValue
+
+    from ..objects.decoded import wrong_value
 
     api_version, kind = obj.get("apiVersion") or "", obj.get("kind")
     if not kind:
@@ -88,10 +86,8 @@ def _decoded(obj: dict[str, Any]) -> dict[str, Any]:
     if name is None or found is None:
         shown = f"no kind {quoted(kind)} is registered for version {quoted(api_version)}"
         raise CommandError(f'{shown} in scheme "pkg/scheme/scheme.go:28"')
-    try:
-        struct_decoder(name)(deepcopy(obj), [])
-    except WrongValue as error:
-        raise CommandError(error.text()) from None
+    if wrong := wrong_value(name, obj):
+        raise CommandError(wrong)
     return found
 
 

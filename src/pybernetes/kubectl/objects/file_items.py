@@ -125,13 +125,10 @@ def _check_typed(session: Session, obj: dict[str, Any], source: str) -> None:
     """CommandError for a kind without a type, or a value of another one, where the command needs types."""
     if not session.command.startswith(_TYPED):
         return
-    from copy import deepcopy
-
-    from pybernetes.api.schema.decoding import struct_decoder
     from pybernetes.api.schema.table import type_of
-    from pybernetes.api.schema.wrong import WrongValue
 
     from ..apply.merge_keys import is_registered
+    from .decoded import wrong_value
 
     api_version, kind = str(obj["apiVersion"]), str(obj["kind"])
     if not is_registered(api_version, kind):
@@ -140,11 +137,8 @@ def _check_typed(session: Session, obj: dict[str, Any], source: str) -> None:
             f'{quoted(api_version)} in scheme "pkg/scheme/scheme.go:28"'
         )
     name = type_of(api_version, kind)
-    if name is not None:
-        try:
-            struct_decoder(name)(deepcopy(obj), [])
-        except WrongValue as error:
-            raise CommandError(f"unable to decode {quoted(source)}: {error.text()}") from None
+    if name is not None and (wrong := wrong_value(name, obj)):
+        raise CommandError(f"unable to decode {quoted(source)}: {wrong}")
 
 
 def _check_types(metadata: Any, source: str) -> None:
